@@ -6,19 +6,23 @@ import (
 	"github.com/stackrescue/stackrescue/cfnx/internal/tree"
 )
 
-// entries returns the entries of a mapping, with those of its merge keys (<<)
-// that it does not set itself. CloudFormation refuses merge keys; whoever
-// expands them before gets these.
-func (f *imageFinder) entries(n *tree.Node, path string) []entry {
-	return f.mergedEntries(n, path, 0)
+// entries returns the entries of a mapping whose key is wanted, nil for all,
+// with those of its merge keys (<<) that it does not set itself.
+// CloudFormation refuses merge keys; whoever expands them before gets these.
+func (f *imageFinder) entries(n *tree.Node, path string, wanted func(key string) bool) []entry {
+	return f.mergedEntries(n, path, wanted, 0)
 }
 
-func (f *imageFinder) mergedEntries(n *tree.Node, path string, depth int) []entry {
+func (f *imageFinder) mergedEntries(n *tree.Node, path string, wanted func(string) bool, depth int) []entry {
 	if n == nil || n.Kind != tree.Mapping || depth > 20 {
 		return nil
 	}
-	out := make([]entry, 0, len(n.Items)/2)
-	first := newKeyIndex(len(n.Items) / 2)
+	var out []entry
+	var first keyIndex
+	if wanted == nil {
+		out = make([]entry, 0, len(n.Items)/2)
+		first = newKeyIndex(len(n.Items) / 2)
+	}
 	var merges []*tree.Node
 	for i := 0; i+1 < len(n.Items); i += 2 {
 		k, v := n.Items[i], n.Items[i+1]
@@ -27,6 +31,9 @@ func (f *imageFinder) mergedEntries(n *tree.Node, path string, depth int) []entr
 		}
 		if k.Value == "<<" && k.Style == tree.Plain && !f.doc.JSON {
 			merges = append(merges, v)
+			continue
+		}
+		if wanted != nil && !wanted(k.Value) {
 			continue
 		}
 		e := entry{key: k.Value, value: v, path: path + "/" + tree.Escape(k.Value)}
@@ -49,7 +56,7 @@ func (f *imageFinder) mergedEntries(n *tree.Node, path string, depth int) []entr
 			}
 		}
 		for i, src := range sources {
-			merged := f.mergedEntries(src.Follow(), path+steps[i], depth+1)
+			merged := f.mergedEntries(src.Follow(), path+steps[i], wanted, depth+1)
 			for _, e := range merged {
 				if _, own := first.find(out[:own], e.key); !own && !given[e.key] {
 					out = append(out, e)

@@ -2,7 +2,6 @@ package cfnx
 
 import (
 	"cmp"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -85,7 +84,11 @@ func Find(template []byte, optFns ...func(*FindOptions)) (*Found, error) {
 	if err != nil {
 		return nil, err
 	}
-	return f.find()
+	found, err := f.find()
+	if err != nil {
+		return nil, err
+	}
+	return found, nil
 }
 
 // imageFinder walks one template.
@@ -139,22 +142,31 @@ func (f *imageFinder) step() bool {
 // find walks the template and fills in what it found.
 func (f *imageFinder) find() (*Found, error) {
 	f.walk()
-	slices.SortStableFunc(f.sites, func(a, b imageSite) int { return f.doc.Start(a.value.Node) - f.doc.Start(b.value.Node) })
+	f.found.Images = make([]Image, len(f.sites))
 	for i := range f.sites {
-		f.found.Images = append(f.found.Images, f.image(&f.sites[i], f.sites[i].value, f.sites[i].path))
+		f.found.Images[i] = f.image(&f.sites[i], f.sites[i].value, f.sites[i].path)
 	}
 	for _, s := range f.stacks {
 		f.found.Stacks = append(f.found.Stacks, f.nestedStack(s))
 	}
-	if f.steps > maxSteps {
-		return nil, &TemplateError{Err: ErrLimit, Detail: "more than " + strconv.Itoa(maxSteps) + " values, counting each alias"}
+	return &f.found, f.overLimit()
+}
+
+// overLimit returns ErrLimit where too many nodes were looked at.
+func (f *imageFinder) overLimit() error {
+	if f.steps <= maxSteps {
+		return nil
 	}
-	return &f.found, nil
+	return &TemplateError{Err: ErrLimit, Detail: "more than " + strconv.Itoa(maxSteps) + " values, counting each alias"}
 }
 
 // image describes an expression, and the branches of an Fn::If.
 func (f *imageFinder) image(s *imageSite, e exprNode, path string) Image {
-	img := Image{Resource: s.resource, Type: s.typ, Container: s.container, Index: s.index, Expr: f.expr(e, path)}
+	return f.imageOf(s, e, path, f.parts(e, path))
+}
+
+func (f *imageFinder) imageOf(s *imageSite, e exprNode, path string, ps parts) Image {
+	img := Image{Resource: s.resource, Type: s.typ, Container: s.container, Index: s.index, Expr: f.exprOf(e, path, ps)}
 	if s.index < 0 {
 		img.Container = s.resource
 	}
@@ -164,15 +176,14 @@ func (f *imageFinder) image(s *imageSite, e exprNode, path string) Image {
 	return img
 }
 
-// expr describes a value.
-func (f *imageFinder) expr(e exprNode, path string) Expr {
+// exprOf describes a value that was taken apart.
+func (f *imageFinder) exprOf(e exprNode, path string, ps parts) Expr {
 	start, end := f.doc.Span(e.Node)
 	x := Expr{Path: path, Kind: f.kind(e), Raw: string(f.doc.Text[start:end]), Value: f.value(e)}
 	x.Start, x.End = f.doc.Offset(start), f.doc.Offset(end)
 	x.Line, x.Column = f.doc.Position(start)
 	if x.Kind != ImageIf {
-		parts := f.parts(e, path)
-		x.Text, x.Places = parts.text(), parts.places()
+		x.Text, x.Places = ps.text(), ps.places()
 	}
 	return x
 }

@@ -1,6 +1,7 @@
 package cfnx
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -50,10 +51,8 @@ func (ps parts) known() bool {
 // places returns the parts' places, each once.
 func (ps parts) places() []Place {
 	var out []Place
-	seen := map[Place]bool{}
 	for _, p := range ps {
-		if !seen[p.place] {
-			seen[p.place] = true
+		if !slices.Contains(out, p.place) {
 			out = append(out, p.place)
 		}
 	}

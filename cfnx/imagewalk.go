@@ -1,6 +1,7 @@
 package cfnx
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -36,15 +37,15 @@ type entry struct {
 func (f *imageFinder) walk() {
 	f.found.Macros = f.macros()
 	if p := f.root.Get("Parameters").Follow(); p != nil {
-		for _, e := range f.entries(p, "") {
+		for _, e := range f.entries(p, "", nil) {
 			f.params[e.key] = e.value
 		}
 	}
-	for _, e := range f.entries(f.root, "") {
+	for _, e := range f.entries(f.root, "", nil) {
 		switch e.key {
 		case "Resources":
 			r := e.value.Follow()
-			for _, e := range f.entries(r, "") {
+			for _, e := range f.entries(r, "", nil) {
 				f.resources[e.key] = e.value
 			}
 			f.walkResources(r, e.path, "", e.dup, 0)
@@ -52,11 +53,12 @@ func (f *imageFinder) walk() {
 			f.walkGlobals(e)
 		}
 	}
+	slices.SortStableFunc(f.sites, func(a, b imageSite) int { return f.doc.Start(a.value.Node) - f.doc.Start(b.value.Node) })
 }
 
 // walkGlobals finds SAM's Globals.Function.ImageUri.
 func (f *imageFinder) walkGlobals(e entry) {
-	for _, fe := range f.entries(e.value.Follow(), e.path) {
+	for _, fe := range f.entries(e.value.Follow(), e.path, nil) {
 		if fe.key == "Function" {
 			s := imageSite{resource: "Globals.Function", typ: "AWS::Serverless::Function", index: -1, dup: e.dup || fe.dup}
 			if fe.value.Follow().Get("ImageUri") != nil {
@@ -72,7 +74,7 @@ func (f *imageFinder) walkResources(n *tree.Node, path, prefix string, dup bool,
 	if depth > 20 {
 		return
 	}
-	for _, e := range f.entries(n, path) {
+	for _, e := range f.entries(n, path, nil) {
 		if !f.step() {
 			return
 		}
@@ -96,7 +98,7 @@ func (f *imageFinder) walkResource(v exprNode, e entry, name string, dup bool) {
 		return
 	}
 	typ := ""
-	entries := f.entries(v.Node, e.path)
+	entries := f.entries(v.Node, e.path, func(k string) bool { return k == "Type" || k == "Properties" })
 	for _, p := range entries {
 		if t := p.value.Follow(); p.key == "Type" && t.Kind == tree.Scalar {
 			typ = t.Value
@@ -128,14 +130,14 @@ func isStack(typ string) bool {
 // walkStack notes the template and the parameters of a nested stack.
 func (f *imageFinder) walkStack(props exprNode, path string, s imageSite) {
 	st := stackSite{resource: s.resource, typ: s.typ}
-	for _, e := range f.entries(props.Node, path) {
+	for _, e := range f.entries(props.Node, path, nil) {
 		s := s
 		s.path, s.value, s.dup = e.path, exprAt(e.value), s.dup || e.dup
 		switch e.key {
 		case "TemplateURL", "Location":
 			st.url = &s
 		case "Parameters":
-			for _, p := range f.entries(s.value.Node, e.path) {
+			for _, p := range f.entries(s.value.Node, e.path, nil) {
 				s := s
 				s.path, s.value, s.dup = p.path, exprAt(p.value), s.dup || p.dup
 				st.params = append(st.params, s)
@@ -149,11 +151,11 @@ func (f *imageFinder) walkStack(props exprNode, path string, s imageSite) {
 func (f *imageFinder) nestedStack(s stackSite) NestedStack {
 	n := NestedStack{Resource: s.resource, Type: s.typ}
 	if s.url != nil {
-		x := f.expr(s.url.value, s.url.path)
+		x := f.exprOf(s.url.value, s.url.path, f.parts(s.url.value, s.url.path))
 		n.TemplateURL = &x
 	}
 	for i, p := range s.params {
-		n.Parameters = append(n.Parameters, StackParameter{Name: s.names[i], Expr: f.expr(p.value, p.path)})
+		n.Parameters = append(n.Parameters, StackParameter{Name: s.names[i], Expr: f.exprOf(p.value, p.path, f.parts(p.value, p.path))})
 	}
 	return n
 }
@@ -191,13 +193,14 @@ func (f *imageFinder) follow(e exprNode, spec []string, path string, s imageSite
 	case "*":
 		f.followItems(e, spec[1:], path, s, depth)
 	case "**":
-		for _, c := range f.entries(e.Node, path) {
+		for _, c := range f.entries(e.Node, path, nil) {
 			s := s
 			s.dup = s.dup || c.dup
 			f.follow(exprAt(c.value), spec[1:], c.path, s, depth+1)
 		}
 	default:
-		for _, c := range f.entries(e.Node, path) {
+		wanted := func(key string) bool { return key == spec[0] || strings.HasPrefix(key, "Fn::") }
+		for _, c := range f.entries(e.Node, path, wanted) {
 			s := s
 			s.dup = s.dup || c.dup
 			switch {
@@ -245,11 +248,9 @@ func (f *imageFinder) followItem(e exprNode, spec []string, path string, s image
 	}
 	if e.Kind == tree.Mapping && len(spec) == 1 {
 		s.container = ""
-		for _, c := range f.entries(e.Node, "") {
-			if c.key == "Name" || c.key == "ContainerName" {
-				if p := f.parts(exprAt(c.value), ""); p.known() {
-					s.container = p.text()
-				}
+		for _, c := range f.entries(e.Node, "", func(k string) bool { return k == "Name" || k == "ContainerName" }) {
+			if p := f.parts(exprAt(c.value), ""); p.known() {
+				s.container = p.text()
 			}
 		}
 	}

@@ -84,19 +84,16 @@ func PatchImages(template []byte, change Change, optFns ...func(*PatchOptions)) 
 	if err != nil {
 		return nil, err
 	}
-	found, err := f.find()
-	if err != nil {
-		return nil, err
-	}
 	p := &imagePatch{imageFinder: f, change: change, edited: map[*tree.Node]bool{}}
-	p.out.Hidden = found.Hidden
+	f.walk()
+	p.out.Hidden = f.found.Hidden
 	for i := range f.sites {
-		if err := p.decide(&f.sites[i], f.sites[i].value, found.Images[i]); err != nil {
+		if err := p.decide(&f.sites[i], f.sites[i].value, f.sites[i].path); err != nil {
 			return nil, err
 		}
 	}
-	if f.steps > maxSteps {
-		return nil, &TemplateError{Err: ErrLimit, Detail: fmt.Sprintf("more than %d values, counting each alias", maxSteps)}
+	if err := f.overLimit(); err != nil {
+		return nil, err
 	}
 	p.out.Template, err = f.splice(template, p.edits)
 	if err != nil {
@@ -150,15 +147,17 @@ type imagePatch struct {
 
 // decide asks about one image, or about each branch of it, and notes the edit
 // or the skip.
-func (p *imagePatch) decide(s *imageSite, e exprNode, img Image) error {
-	if img.Kind == ImageIf && len(img.Branches) > 0 {
-		for i, b := range p.branches(e) {
-			if err := p.decide(s, b.exprNode, img.Branches[i]); err != nil {
+func (p *imagePatch) decide(s *imageSite, e exprNode, path string) error {
+	if bs := p.branches(e); bs != nil {
+		for _, b := range bs {
+			if err := p.decide(s, b.exprNode, path+b.step); err != nil {
 				return err
 			}
 		}
 		return nil
 	}
+	ps := p.parts(e, path)
+	img := p.imageOf(s, e, path, ps)
 	want, err := p.change(img)
 	switch {
 	case isSkip(err):
@@ -174,7 +173,7 @@ func (p *imagePatch) decide(s *imageSite, e exprNode, img Image) error {
 	}
 	if want[0] == ':' || want[0] == '@' {
 		r := img.Ref()
-		if r.Repository == "" || r.Tag == "" && r.Digest == "" && !p.closed(e, img) {
+		if r.Repository == "" || r.Tag == "" && r.Digest == "" && (len(ps) == 0 || ps[len(ps)-1].open) {
 			p.skip(img, want, img.Places, ErrUnresolved, "its repository is not known")
 			return nil
 		}
@@ -186,15 +185,8 @@ func (p *imagePatch) decide(s *imageSite, e exprNode, img Image) error {
 	if !validReference(want) {
 		return &TemplateError{Path: img.Path, Line: img.Line, Column: img.Column, Err: ErrBadReference, Detail: fmt.Sprintf("%q", want)}
 	}
-	p.apply(s, e, img, want)
+	p.apply(s, e, ps, img, want)
 	return nil
-}
-
-// closed reports whether the end of an image's text is known, so that a tag
-// may be put behind it.
-func (p *imagePatch) closed(e exprNode, img Image) bool {
-	ps := p.parts(e, img.Path)
-	return len(ps) > 0 && !ps[len(ps)-1].open
 }
 
 // resolvePseudo writes known pseudo parameters out, as Text has them.
@@ -208,8 +200,7 @@ func (p *imagePatch) resolvePseudo(want string) string {
 }
 
 // apply makes an edit of the image, or a skip where that cannot be.
-func (p *imagePatch) apply(s *imageSite, e exprNode, img Image, want string) {
-	ps := p.parts(e, img.Path)
+func (p *imagePatch) apply(s *imageSite, e exprNode, ps parts, img Image, want string) {
 	edit, places := ps.align(want)
 	switch {
 	case edit == nil && macroMade(places):

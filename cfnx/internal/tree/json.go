@@ -8,7 +8,7 @@ import (
 // parseJSON reads the text from byte first on, which encoding/json has found
 // valid: what is left to do is to note where each token begins and ends.
 func (d *Doc) parseJSON(first, depth int) error {
-	r := &jsonReader{doc: d, text: d.Text, at: first, depth: depth}
+	r := &jsonReader{doc: d, text: string(d.Text), at: first, depth: depth}
 	root, err := r.value(0)
 	if err != nil {
 		return err
@@ -17,12 +17,15 @@ func (d *Doc) parseJSON(first, depth int) error {
 	return nil
 }
 
+// jsonReader reads values into slabs. The strings of its nodes are parts of
+// text where they hold no escape.
 type jsonReader struct {
-	doc   *Doc
-	text  []byte
-	at    int
-	depth int
-	nodes []Node
+	doc     *Doc
+	text    string
+	at      int
+	depth   int
+	slab    slab
+	pending []*Node // items of the collections that are not at their end
 }
 
 // next skips white space and returns the byte there, 0 at the end.
@@ -39,12 +42,8 @@ func (r *jsonReader) next() byte {
 }
 
 func (r *jsonReader) value(depth int) (*Node, error) {
-	if len(r.nodes) == 0 {
-		r.nodes = make([]Node, 256)
-	}
 	c := r.next()
-	n := &r.nodes[0]
-	r.nodes = r.nodes[1:]
+	n := r.slab.node()
 	n.start, n.InFlow = int32(r.at), depth > 0
 	switch c {
 	case '{', '[':
@@ -56,6 +55,7 @@ func (r *jsonReader) value(depth int) (*Node, error) {
 			return nil, r.doc.errorAt(r.at, ErrLimit, fmt.Sprintf("nested deeper than %d levels", r.depth))
 		}
 		r.at++
+		first := len(r.pending)
 		for {
 			switch r.next() {
 			case ',', ':':
@@ -64,6 +64,9 @@ func (r *jsonReader) value(depth int) (*Node, error) {
 			case '}', ']':
 				r.at++
 				n.end = int32(r.at)
+				n.Items = r.slab.items(len(r.pending) - first)
+				copy(n.Items, r.pending[first:])
+				r.pending = r.pending[:first]
 				return n, nil
 			case 0:
 				return nil, r.doc.errorAt(r.at, ErrSyntax, "text ends inside a value")
@@ -72,7 +75,7 @@ func (r *jsonReader) value(depth int) (*Node, error) {
 			if err != nil {
 				return nil, err
 			}
-			n.Items = append(n.Items, item)
+			r.pending = append(r.pending, item)
 		}
 	case '"':
 		n.Kind, n.Style = Scalar, String
@@ -88,7 +91,7 @@ func (r *jsonReader) value(depth int) (*Node, error) {
 		return nil, r.doc.errorAt(r.at, ErrSyntax, "unexpected character")
 	}
 	n.end = int32(r.at)
-	n.Value = string(r.text[n.start:n.end])
+	n.Value = r.text[n.start:n.end]
 	return n, nil
 }
 
@@ -112,10 +115,10 @@ func (r *jsonReader) string(n *Node) error {
 			r.at++
 			n.end = int32(r.at)
 			if !escaped {
-				n.Value = string(r.text[n.start+1 : n.end-1])
+				n.Value = r.text[n.start+1 : n.end-1]
 				return nil
 			}
-			if err := json.Unmarshal(r.text[n.start:n.end], &n.Value); err != nil {
+			if err := json.Unmarshal(r.doc.Text[n.start:n.end], &n.Value); err != nil {
 				return r.doc.errorAt(int(n.start), ErrSyntax, err.Error())
 			}
 			return nil

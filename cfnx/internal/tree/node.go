@@ -11,7 +11,7 @@ import "strings"
 // Kind is the shape of a node.
 type Kind uint8
 
-// The shapes. Alias is a YAML alias (*name); its target is Node.Alias.
+// The shapes. Alias is a YAML alias (*name).
 const (
 	Scalar Kind = iota + 1
 	Sequence
@@ -38,17 +38,18 @@ const (
 
 // Node is one value of a template.
 type Node struct {
-	Kind   Kind
-	Style  Style
-	InFlow bool    // inside a flow collection
-	Tag    string  // YAML tag: local ("!Sub"), explicit or resolved core tag ("!!int"); "" for JSON
-	Value  string  // decoded text of a scalar, name of an alias
-	Anchor string  // YAML anchor without its &
-	Alias  *Node   // target of an alias; may be an ancestor
-	Items  []*Node // items of a sequence; keys and values in turn of a mapping
-	target bool    // an alias refers to it
-	start  int32   // first byte: tag, anchor or content
-	end    int32   // byte after the last; 0 where not yet known
+	Kind     Kind
+	Style    Style
+	InFlow   bool   // inside a flow collection
+	Anchored bool   // has a YAML anchor
+	target   bool   // an alias refers to it
+	start    int32  // first byte: tag, anchor or content
+	end      int32  // byte after the last; 0 where not yet known
+	Tag      string // YAML tag: local ("!Sub"), explicit or resolved core tag ("!!int"); "" for JSON
+	Value    string // decoded text of a scalar, name of an alias
+	// Items are the items of a sequence, keys and values in turn of a mapping,
+	// and the one target, perhaps an ancestor, of an alias.
+	Items []*Node
 }
 
 // Local returns the node's local tag ("!Sub"), or "" where it has none.
@@ -86,7 +87,7 @@ func (n *Node) Follow() *Node {
 		if n == nil || n.Kind != Alias {
 			return n
 		}
-		n = n.Alias
+		n = n.Items[0]
 	}
 	return n
 }

@@ -39,17 +39,16 @@ func (d *Doc) source(n *Node) (s source, ok bool) {
 	if i >= len(d.Text) {
 		return s, false
 	}
+	s = source{text: make([]byte, 0, len(n.Value)), at: make([]int32, 0, len(n.Value)+1)}
 	switch n.Style {
 	case Plain:
-		if s, ok = d.plain(n, i); !ok {
-			return s, false
-		}
+		ok = d.plain(&s, n, i)
 	case Single:
-		s, ok = d.quoted(i, '\'')
+		ok = d.quoted(&s, i, '\'')
 	case Double:
-		s, ok = d.quoted(i, '"')
+		ok = d.quoted(&s, i, '"')
 	case String:
-		s, ok = d.jsonString(i)
+		ok = d.jsonString(&s, i)
 	case Literal, Folded:
 		// Only a block of one line is decoded; a trailing line break that
 		// the header keeps is not part of what can be replaced.
@@ -70,17 +69,17 @@ func (d *Doc) source(n *Node) (s source, ok bool) {
 }
 
 // plain follows the text of a plain scalar, which may go on over lines.
-func (d *Doc) plain(n *Node, i int) (s source, ok bool) {
+func (d *Doc) plain(s *source, n *Node, i int) bool {
 	for v := n.Value; v != ""; {
 		if i >= len(d.Text) {
-			return s, false
+			return false
 		}
 		end, breaks := d.fold(i)
 		switch {
 		case breaks > 0:
 			fold := foldText(breaks)
 			if len(v) < len(fold) || v[:len(fold)] != string(fold) {
-				return s, false
+				return false
 			}
 			s.add(i, fold...)
 			v, i = v[len(fold):], end
@@ -88,11 +87,11 @@ func (d *Doc) plain(n *Node, i int) (s source, ok bool) {
 			s.add(i, v[0])
 			v, i = v[1:], i+1
 		default:
-			return s, false
+			return false
 		}
 	}
 	s.close(i)
-	return s, true
+	return true
 }
 
 // fold skips blanks and line breaks and counts the breaks; with none it skips
@@ -128,9 +127,9 @@ func foldText(breaks int) []byte {
 }
 
 // quoted decodes a quoted YAML scalar.
-func (d *Doc) quoted(i int, quote byte) (s source, ok bool) {
+func (d *Doc) quoted(s *source, i int, quote byte) bool {
 	if d.Text[i] != quote {
-		return s, false
+		return false
 	}
 	for i++; i < len(d.Text); {
 		if end, breaks := d.fold(i); breaks > 0 {
@@ -145,11 +144,11 @@ func (d *Doc) quoted(i int, quote byte) (s source, ok bool) {
 			i += 2
 		case c == quote:
 			s.close(i)
-			return s, true
+			return true
 		case c == '\\' && quote == '"':
-			w := d.escape(&s, i)
+			w := d.escape(s, i)
 			if w == 0 {
-				return s, false
+				return false
 			}
 			i += w
 		default:
@@ -157,7 +156,7 @@ func (d *Doc) quoted(i int, quote byte) (s source, ok bool) {
 			i++
 		}
 	}
-	return s, false
+	return false
 }
 
 // escape decodes the YAML escape at i and returns its width, 0 if it is none.
@@ -219,12 +218,12 @@ func (d *Doc) escape(s *source, i int) int {
 }
 
 // jsonString decodes a JSON string.
-func (d *Doc) jsonString(i int) (s source, ok bool) {
+func (d *Doc) jsonString(s *source, i int) bool {
 	for i++; i < len(d.Text); {
 		c := d.Text[i]
 		if c == '"' {
 			s.close(i)
-			return s, true
+			return true
 		}
 		if c != '\\' {
 			s.add(i, c)
@@ -232,7 +231,7 @@ func (d *Doc) jsonString(i int) (s source, ok bool) {
 			continue
 		}
 		if i+1 >= len(d.Text) {
-			return s, false
+			return false
 		}
 		const names, means = `"\/bfnrt`, "\"\\/\b\f\n\r\t"
 		if d.Text[i+1] == 'u' {
@@ -248,7 +247,7 @@ func (d *Doc) jsonString(i int) (s source, ok bool) {
 		}
 		i += 2
 	}
-	return s, false
+	return false
 }
 
 // jsonRune decodes \uXXXX, or a surrogate pair of them, at i.

@@ -7,7 +7,14 @@ import "bytes"
 // nor is the white space after a block.
 func (d *Doc) Span(n *Node) (start, end int) {
 	start = int(n.start)
-	if !d.JSON && n.Anchor != "" && start < len(d.Text) && d.Text[start] == '&' {
+	if !d.JSON && n.Kind == Scalar && n.Style == Plain && n.Value == "" && n.Tag == "!!null" && !n.Anchored {
+		// The parser puts a value that is not written where the next token is.
+		for start > 0 && start <= len(d.Text) && (d.Text[start-1] == ' ' || d.Text[start-1] == '\t' || d.Text[start-1] == '\n' || d.Text[start-1] == '\r') {
+			start--
+		}
+		return start, start
+	}
+	if !d.JSON && n.Anchored && start < len(d.Text) && d.Text[start] == '&' {
 		start = d.skipSpace(skipToken(d.Text, start))
 		if n.Kind == Scalar && n.Style == Plain && n.Value == "" && n.Local() == "" {
 			start = skipToken(d.Text, int(n.start))
@@ -96,7 +103,8 @@ func (d *Doc) scalarEnd(n *Node, i int) int {
 	if bytes.HasPrefix(d.Text[min(i, len(d.Text)):], []byte(n.Value)) {
 		return i + len(n.Value)
 	}
-	if s, ok := d.plain(n, i); ok {
+	var s source
+	if d.plain(&s, n, i) {
 		return int(s.at[len(s.at)-1])
 	}
 	return i

@@ -12,7 +12,19 @@ import (
 )
 
 // parseYAML reads every document of the text.
-func (d *Doc) parseYAML(depth int) (err error) {
+func (d *Doc) parseYAML(depth int) error {
+	c := &yamlReader{doc: d, depth: depth}
+	return yamlDocuments(d.Text, func(y *yaml.Node) error {
+		root, err := c.node(y, 0, false)
+		if err == nil {
+			d.Roots = append(d.Roots, root)
+		}
+		return err
+	})
+}
+
+// yamlDocuments calls fn for the top-level node of every document.
+func yamlDocuments(text []byte, fn func(*yaml.Node) error) (err error) {
 	// The library panics on a few broken inputs where it should return an
 	// error ("internal error: … (please report)").
 	defer func() {
@@ -20,8 +32,7 @@ func (d *Doc) parseYAML(depth int) (err error) {
 			err = &Error{Offset: -1, Err: ErrSyntax, Detail: fmt.Sprint(r)}
 		}
 	}()
-	dec := yaml.NewDecoder(bytes.NewReader(d.Text))
-	c := &yamlReader{doc: d, depth: depth}
+	dec := yaml.NewDecoder(bytes.NewReader(text))
 	for {
 		var n yaml.Node
 		if err := dec.Decode(&n); errors.Is(err, io.EOF) {
@@ -29,14 +40,11 @@ func (d *Doc) parseYAML(depth int) (err error) {
 		} else if err != nil {
 			return yamlError(err)
 		}
-		if len(n.Content) != 1 {
-			continue
+		if len(n.Content) == 1 {
+			if err := fn(n.Content[0]); err != nil {
+				return err
+			}
 		}
-		root, err := c.node(n.Content[0], 0, false)
-		if err != nil {
-			return err
-		}
-		d.Roots = append(d.Roots, root)
 	}
 }
 
@@ -53,42 +61,19 @@ func yamlError(err error) *Error {
 	return e
 }
 
-// yamlReader turns the library's nodes into ours, in slabs, so that a template
-// of a hundred thousand nodes costs a few hundred allocations.
+// yamlReader turns the library's nodes into ours.
 type yamlReader struct {
 	doc     *Doc
 	depth   int
-	nodes   []Node
-	items   []*Node
+	slab    slab
 	anchors map[*yaml.Node]*Node
 }
 
-func (c *yamlReader) new() *Node {
-	if len(c.nodes) == 0 {
-		c.nodes = make([]Node, 256)
-	}
-	n := &c.nodes[0]
-	c.nodes = c.nodes[1:]
-	return n
-}
-
-func (c *yamlReader) slots(n int) []*Node {
-	if n > 256 {
-		return make([]*Node, n)
-	}
-	if len(c.items) < n {
-		c.items = make([]*Node, 1024)
-	}
-	s := c.items[:n:n]
-	c.items = c.items[n:]
-	return s
-}
-
 func (c *yamlReader) node(y *yaml.Node, depth int, inFlow bool) (*Node, error) {
-	n := c.new()
-	n.Tag, n.Value, n.Anchor, n.InFlow = y.Tag, y.Value, y.Anchor, inFlow
+	n := c.slab.node()
+	n.Tag, n.Value, n.InFlow, n.Anchored = y.Tag, y.Value, inFlow, y.Anchor != ""
 	n.start = int32(c.doc.lines.offset(y.Line, y.Column))
-	if n.Anchor != "" {
+	if n.Anchored {
 		if c.anchors == nil {
 			c.anchors = map[*yaml.Node]*Node{}
 		}
@@ -99,14 +84,16 @@ func (c *yamlReader) node(y *yaml.Node, depth int, inFlow bool) (*Node, error) {
 		n.Kind, n.Style = Scalar, scalarStyle(y.Style)
 		return n, nil
 	case yaml.AliasNode:
-		n.Kind = Alias
-		n.Alias = c.anchors[y.Alias]
-		if n.Alias == nil {
+		target := c.anchors[y.Alias]
+		if target == nil {
 			return nil, c.doc.errorAt(int(n.start), ErrSyntax, "unknown anchor "+strconv.Quote(y.Value))
 		}
-		if !n.Alias.target {
-			n.Alias.target = true
-			c.doc.targets = append(c.doc.targets, n.Alias)
+		n.Kind = Alias
+		n.Items = c.slab.items(1)
+		n.Items[0] = target
+		if !target.target {
+			target.target = true
+			c.doc.targets = append(c.doc.targets, target)
 		}
 		return n, nil
 	case yaml.SequenceNode:
@@ -123,7 +110,7 @@ func (c *yamlReader) node(y *yaml.Node, depth int, inFlow bool) (*Node, error) {
 	if depth >= c.depth {
 		return nil, c.doc.errorAt(int(n.start), ErrLimit, fmt.Sprintf("nested deeper than %d levels", c.depth))
 	}
-	n.Items = c.slots(len(y.Content))
+	n.Items = c.slab.items(len(y.Content))
 	for i, y := range y.Content {
 		item, err := c.node(y, depth+1, n.Style == Flow)
 		if err != nil {
