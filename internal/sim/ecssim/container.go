@@ -1,0 +1,224 @@
+package ecssim
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+)
+
+// A Program is what an image does: it is called when a container of that image
+// starts and goes on through the container's methods. It runs inside the
+// clock's Do, like every callback it sets up, so it must not block.
+type Program func(*Container)
+
+// Container is one container of one task, as its program sees it.
+type Container struct {
+	task    *task
+	def     types.ContainerDefinition
+	image   string // as written in the task definition
+	digest  string
+	runtime string
+
+	env      map[string]string
+	command  []string
+	status   string // PENDING, RUNNING, STOPPED
+	reason   string
+	exit     *int32
+	started  bool
+	healthy  bool
+	health   types.HealthStatus
+	failures int
+	onStop   func()
+}
+
+// Name is the container's name in its task definition.
+func (c *Container) Name() string { return *c.def.Name }
+
+// TaskARN is the task's ARN.
+func (c *Container) TaskARN() string { return c.task.arn }
+
+// Env is an environment variable of the container: from the task definition,
+// its secrets or the task's overrides. Unset is "".
+func (c *Container) Env(name string) string { return c.env[name] }
+
+// Command is the container's command: the override's, else the task
+// definition's, else nil.
+func (c *Container) Command() []string { return c.command }
+
+// Running reports whether the container has started and not exited.
+func (c *Container) Running() bool { return c.status == "RUNNING" }
+
+// Print writes a line to the container's log, if it has an awslogs driver.
+func (c *Container) Print(line string) {
+	lc := c.def.LogConfiguration
+	if lc == nil || lc.LogDriver != types.LogDriverAwslogs || c.task.svc.deps.Append == nil {
+		return
+	}
+	// An error here is a group that was deleted while the container ran; the
+	// driver drops the line (reference/ecs.md 1.6).
+	_ = c.task.svc.deps.Append(c.logRegion(), lc.Options["awslogs-group"], c.stream(), c.task.svc.world.Now(), line)
+}
+
+func (c *Container) logRegion() string {
+	if r := c.def.LogConfiguration.Options["awslogs-region"]; r != "" {
+		return r
+	}
+	return c.task.svc.world.Region
+}
+
+// stream is prefix/container/task; without a prefix it is the runtime id
+// (reference/ecs.md 1.6).
+func (c *Container) stream() string {
+	if p := c.def.LogConfiguration.Options["awslogs-stream-prefix"]; p != "" {
+		return p + "/" + c.Name() + "/" + c.task.id
+	}
+	return c.runtime
+}
+
+// After runs fn when d has passed, unless the container has exited by then.
+func (c *Container) After(d time.Duration, fn func()) {
+	c.task.svc.world.After(d, func() {
+		if c.Running() {
+			fn()
+		}
+	})
+}
+
+// SetHealthy says what the container's health checks, its own and the load
+// balancer's, find from now on. A container starts out unhealthy.
+func (c *Container) SetHealthy(healthy bool) {
+	c.healthy = healthy
+	if c.task.service != nil {
+		c.task.service.reconcileSoon()
+	}
+}
+
+// OnStop replaces what the program does on SIGTERM, which by default is to
+// exit with 143. It has the container's stop timeout, 30 s by default, until
+// SIGKILL.
+func (c *Container) OnStop(fn func()) { c.onStop = fn }
+
+// Exit ends the container.
+func (c *Container) Exit(code int) {
+	if !c.Running() {
+		return
+	}
+	c.status, c.exit, c.health = "STOPPED", new(int32(code)), types.HealthStatusUnknown
+	c.task.version++
+	c.task.containerExited(c)
+}
+
+func (c *Container) essential() bool { return c.def.Essential == nil || *c.def.Essential }
+
+func (c *Container) start() {
+	c.status, c.started, c.runtime = "RUNNING", true, c.task.id+"-"+c.task.svc.world.Digits(10)
+	c.health = types.HealthStatusUnknown
+	run := func(c *Container) { c.SetHealthy(true) }
+	if c.task.svc.deps.Program != nil {
+		if p := c.task.svc.deps.Program(c.digest); p != nil {
+			run = p
+		}
+	}
+	if c.def.HealthCheck != nil {
+		c.After(c.healthInterval(), c.checkHealth)
+	}
+	run(c)
+}
+
+// terminate sends SIGTERM, and SIGKILL after the stop timeout: 30 s unless the
+// definition says otherwise
+// (https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ContainerDefinition.html).
+func (c *Container) terminate() {
+	if !c.Running() {
+		return
+	}
+	timeout := 30 * time.Second
+	if c.def.StopTimeout != nil {
+		timeout = time.Duration(*c.def.StopTimeout) * time.Second
+	}
+	c.After(timeout, func() { c.Exit(137) })
+	if c.onStop != nil {
+		c.onStop()
+		return
+	}
+	c.After(100*time.Millisecond, func() { c.Exit(143) })
+}
+
+func (c *Container) healthInterval() time.Duration {
+	if h := c.def.HealthCheck; h.Interval != nil {
+		return time.Duration(*h.Interval) * time.Second
+	}
+	return 30 * time.Second
+}
+
+// checkHealth is one run of the container health check: a success makes it
+// HEALTHY, as many consecutive failures as retries make it UNHEALTHY, and
+// failures within the start period do not count
+// (https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_HealthCheck.html).
+func (c *Container) checkHealth() {
+	h := c.def.HealthCheck
+	start, retries := time.Duration(0), 3
+	if h.StartPeriod != nil {
+		start = time.Duration(*h.StartPeriod) * time.Second
+	}
+	if h.Retries != nil {
+		retries = int(*h.Retries)
+	}
+	before := c.health
+	switch {
+	case c.healthy:
+		c.health, c.failures = types.HealthStatusHealthy, 0
+	case c.task.svc.world.Now().Sub(c.task.startedAt) > start:
+		if c.failures++; c.failures >= retries {
+			c.health = types.HealthStatusUnhealthy
+		}
+	}
+	if c.health != before {
+		c.task.version++
+		c.task.healthChanged(c)
+	}
+	c.After(c.healthInterval(), c.checkHealth)
+}
+
+// prepare fills in what the container runs with. It fails as the task would
+// when a secret cannot be read.
+func (c *Container) prepare(o *types.ContainerOverride) error {
+	c.env = map[string]string{}
+	for _, kv := range c.def.Environment {
+		if kv.Name != nil && kv.Value != nil {
+			c.env[*kv.Name] = *kv.Value
+		}
+	}
+	c.command = c.def.Command
+	if o != nil {
+		for _, kv := range o.Environment {
+			if kv.Name != nil && kv.Value != nil {
+				c.env[*kv.Name] = *kv.Value
+			}
+		}
+		if len(o.Command) > 0 {
+			c.command = o.Command
+		}
+	}
+	for _, sec := range c.def.Secrets {
+		if c.task.svc.deps.Secret == nil {
+			continue
+		}
+		v, err := c.task.svc.deps.Secret(*sec.ValueFrom)
+		if err != nil {
+			return fmt.Errorf("%s: %w", secretStore(*sec.ValueFrom), err)
+		}
+		c.env[*sec.Name] = v
+	}
+	return nil
+}
+
+// secretStore is how ECS abbreviates where a secret is read from.
+func secretStore(valueFrom string) string {
+	if strings.Contains(valueFrom, ":secretsmanager:") {
+		return "asm"
+	}
+	return "ssm"
+}

@@ -1,0 +1,226 @@
+package ecssim
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+)
+
+// schedulerPause is how long after a change the service scheduler looks.
+const schedulerPause = 2 * time.Second
+
+// reconcileSoon lets the scheduler look at the service shortly.
+func (v *service) reconcileSoon() {
+	if v.ticking {
+		return
+	}
+	v.ticking = true
+	v.svc.world.After(schedulerPause, func() {
+		v.ticking = false
+		v.reconcile()
+	})
+}
+
+// reconcile is one look of the rolling-update scheduler: it stops what is
+// superfluous as far as the minimum healthy percentage allows and starts what
+// is missing as far as the maximum percentage allows
+// (https://docs.aws.amazon.com/AmazonECS/latest/developerguide/deployment-type-ecs.html).
+func (v *service) reconcile() {
+	if v.status == "INACTIVE" || len(v.deployments) == 0 {
+		return
+	}
+	p := v.deployments[0]
+	cfg := v.configuration()
+	minimum := (v.desired*int(*cfg.MinimumHealthyPercent) + 99) / 100
+	maximum := v.desired * int(*cfg.MaximumPercent) / 100
+
+	v.replaceOld(minimum)
+	v.scaleIn(p)
+	v.start(p, maximum)
+	v.drained()
+
+	alive, ready := p.alive(), 0
+	for _, t := range alive {
+		if t.ready() {
+			ready++
+		}
+	}
+	if ready < v.desired || len(alive) != v.desired || v.oldAlive() > 0 {
+		v.steady = false
+		return
+	}
+	if p.state == types.DeploymentRolloutStateInProgress {
+		p.complete()
+	}
+	if !v.steady && v.status == "ACTIVE" {
+		v.steady = true
+		clear(v.told)
+		v.event("has reached a steady state.")
+	}
+}
+
+func (v *service) oldAlive() int {
+	n := 0
+	for _, t := range v.cluster.tasks {
+		if t.service == v && t.deployment != v.deployments[0] && t.desiredStatus == "RUNNING" {
+			n++
+		}
+	}
+	return n
+}
+
+// replaceOld stops tasks of other deployments: first those that are not ready,
+// then ready ones while enough ready tasks remain.
+func (v *service) replaceOld(minimum int) {
+	ready := 0
+	var old, oldReady []*task
+	for _, t := range v.cluster.sortedTasks() {
+		if t.service != v || t.desiredStatus != "RUNNING" {
+			continue
+		}
+		if t.ready() {
+			ready++
+		}
+		if t.deployment != v.deployments[0] {
+			if t.ready() {
+				oldReady = append(oldReady, t)
+			} else {
+				old = append(old, t)
+			}
+		}
+	}
+	for _, t := range oldReady {
+		if ready-1 >= minimum {
+			ready--
+			old = append(old, t)
+		}
+	}
+	v.stopAll(old, v.deployments[0])
+}
+
+func (v *service) scaleIn(p *deployment) {
+	if alive := p.alive(); len(alive) > v.desired {
+		v.stopAll(alive[:len(alive)-v.desired], p)
+	}
+}
+
+func (v *service) stopAll(ts []*task, by *deployment) {
+	if len(ts) == 0 {
+		return
+	}
+	for _, t := range ts {
+		t.stop(types.TaskStopCodeServiceSchedulerInitiated, fmt.Sprintf("Scaling activity initiated by (deployment %s)", by.id))
+	}
+	v.event("has stopped %d running tasks: %s.", len(ts), names(ts))
+}
+
+func (v *service) start(p *deployment, maximum int) {
+	now := v.svc.world.Now()
+	if p.stalled || v.status != "ACTIVE" {
+		return
+	}
+	want := min(v.desired-len(p.alive()), maximum-len(p.alive())-v.oldAlive())
+	if want <= 0 {
+		return
+	}
+	if wait := p.nextLaunch.Sub(now); wait > 0 {
+		v.svc.world.After(wait, v.reconcileSoon)
+		return
+	}
+	var started []*task
+	for range want {
+		started = append(started, v.svc.launch(v.cluster, p.rev.td, nil, func(t *task) {
+			t.service, t.deployment, t.startedBy, t.group = v, p, p.id, "service:"+v.name
+		}))
+	}
+	v.event("has started %d tasks: %s.", len(started), names(started))
+}
+
+func names(ts []*task) string {
+	var b strings.Builder
+	for i, t := range ts {
+		if i > 0 {
+			b.WriteByte(' ')
+		}
+		b.WriteString("(task " + t.id + ")")
+	}
+	return b.String()
+}
+
+// drained makes a deleted service INACTIVE once its tasks are gone.
+func (v *service) drained() {
+	if v.status != "DRAINING" {
+		return
+	}
+	for _, t := range v.cluster.tasks {
+		if t.service == v && t.lastStatus != "STOPPED" {
+			return
+		}
+	}
+	v.status = "INACTIVE"
+	v.deployments = nil
+}
+
+// ready reports whether the task counts as healthy for a deployment: RUNNING,
+// and passing the health checks it has.
+func (t *task) ready() bool {
+	if t.lastStatus != "RUNNING" || t.desiredStatus != "RUNNING" {
+		return false
+	}
+	for _, c := range t.containers {
+		if c.essential() && c.def.HealthCheck != nil && c.health != types.HealthStatusHealthy {
+			return false
+		}
+	}
+	return len(t.service.spec.loadBalancers) == 0 || t.targetHealthy
+}
+
+// checked reports whether the task has any health check at all.
+func (t *task) checked() bool {
+	for _, c := range t.containers {
+		if c.essential() && c.def.HealthCheck != nil {
+			return true
+		}
+	}
+	return len(t.service.spec.loadBalancers) > 0
+}
+
+// taskRunning ends stage one of the circuit breaker: a task reached RUNNING.
+func (v *service) taskRunning(t *task) {
+	if !t.checked() {
+		t.deployment.failed = 0
+	}
+	t.deployment.rounds = 0
+	if len(v.spec.loadBalancers) > 0 {
+		v.event("registered 1 targets in (target-group %s)", deref(v.spec.loadBalancers[0].TargetGroupArn))
+		v.svc.world.After(targetInterval, t.checkTarget)
+	}
+	v.reconcileSoon()
+}
+
+// taskStopping counts failures: tasks that never reached RUNNING, and tasks
+// that did not pass the health checks they have. A task without health checks
+// that ran and exited is not counted
+// (reference/ecs.md 1.3; aws/containers-roadmap#1206).
+func (v *service) taskStopping(t *task) {
+	scaled := strings.HasPrefix(t.stoppedReason, "Scaling activity") || t.stopCode == types.TaskStopCodeUserInitiated
+	if !scaled && (t.startedAt.IsZero() || t.lastHealthFailed() || t.checked() && !t.wasReady()) {
+		t.deployment.failedTask(t)
+	}
+	v.reconcileSoon()
+}
+
+func (t *task) lastHealthFailed() bool { return strings.HasPrefix(t.stoppedReason, "Task failed") }
+
+// wasReady reports whether every health check had passed when the task began
+// to stop.
+func (t *task) wasReady() bool {
+	for _, c := range t.containers {
+		if c.essential() && c.def.HealthCheck != nil && c.health != types.HealthStatusHealthy {
+			return false
+		}
+	}
+	return len(t.service.spec.loadBalancers) == 0 || t.targetHealthy
+}

@@ -1,0 +1,236 @@
+package ecssim
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/service/ecs"
+	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+
+	"github.com/stackrescue/stackrescue/internal/sim/op"
+)
+
+type family struct {
+	name      string
+	revisions []*revision // revision n is at n-1
+}
+
+type revision struct {
+	def  types.TaskDefinition
+	tags []types.Tag
+}
+
+func (r *revision) arn() string  { return *r.def.TaskDefinitionArn }
+func (r *revision) active() bool { return r.def.Status == types.TaskDefinitionStatusActive }
+
+// revision finds a revision by ARN, "family:revision" or "family", which means
+// the latest ACTIVE one.
+func (s *Service) revision(ref string) (*revision, error) {
+	name, number, ok := strings.Cut(last(ref), ":")
+	f := s.families[name]
+	if f == nil {
+		return nil, clientError("Unable to describe task definition.")
+	}
+	if !ok {
+		for _, r := range slices.Backward(f.revisions) {
+			if r.active() {
+				return r, nil
+			}
+		}
+		return nil, clientError("Unable to describe task definition.")
+	}
+	n, err := strconv.Atoi(number)
+	if err != nil || n < 1 || n > len(f.revisions) {
+		return nil, clientError("Unable to describe task definition.")
+	}
+	return f.revisions[n-1], nil
+}
+
+// startable is the revision that a service or a task is to run.
+func (s *Service) startable(ref string) (*revision, error) {
+	r, err := s.revision(ref)
+	if err != nil {
+		return nil, clientError("TaskDefinition not found.")
+	}
+	if !r.active() {
+		// Seen in the field (reference/ecs.md 1.4); the documented grace of up to
+		// ten minutes after deregistration is not relied upon here.
+		return nil, clientError("TaskDefinition is inactive")
+	}
+	return r, nil
+}
+
+// RegisterTaskDefinition makes the next revision of a family:
+// https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_RegisterTaskDefinition.html
+func (s *Service) RegisterTaskDefinition(_ context.Context, in *ecs.RegisterTaskDefinitionInput) (*ecs.RegisterTaskDefinitionOutput, error) {
+	if len(in.ContainerDefinitions) == 0 {
+		return nil, clientError("Container list cannot be empty.")
+	}
+	if in.Tags != nil && len(in.Tags) == 0 {
+		return nil, invalid("Tags can not be empty.") // reference/ecs.md 1.5
+	}
+	for _, t := range in.Tags {
+		if t.Key != nil && strings.HasPrefix(strings.ToLower(*t.Key), "aws:") {
+			return nil, invalid("Some tags contain invalid keys. Tag keys starting with 'aws:' are reserved for internal use.")
+		}
+	}
+	essential := false
+	for i := range in.ContainerDefinitions {
+		c := &in.ContainerDefinitions[i]
+		if c.Image == nil || *c.Image == "" {
+			return nil, clientError("Container.image should not be null or empty.")
+		}
+		if c.Name == nil || *c.Name == "" {
+			return nil, clientError("Container.name should not be null or empty.")
+		}
+		if c.Essential == nil {
+			c.Essential = new(true) // documented default
+		}
+		essential = essential || *c.Essential
+		for _, f := range []any{&c.Environment, &c.MountPoints, &c.VolumesFrom, &c.PortMappings} {
+			emptyList(f)
+		}
+		if lc := c.LogConfiguration; lc != nil && lc.LogDriver == types.LogDriverAwslogs {
+			if lc.Options["awslogs-group"] == "" {
+				return nil, clientError("Log driver awslogs requires options: awslogs-group")
+			}
+		}
+	}
+	if !essential {
+		return nil, clientError("A task definition must have at least one essential container.")
+	}
+	f := s.families[*in.Family]
+	if f == nil {
+		f = &family{name: *in.Family}
+		s.families[f.name] = f
+	}
+	n := len(f.revisions) + 1
+	def := types.TaskDefinition{
+		TaskDefinitionArn:       new(s.world.ARN("ecs", fmt.Sprintf("task-definition/%s:%d", f.name, n))),
+		Family:                  &f.name,
+		Revision:                int32(n),
+		Status:                  types.TaskDefinitionStatusActive,
+		RegisteredAt:            new(s.world.Now()),
+		RegisteredBy:            new(s.world.ARN("iam", "root")),
+		Compatibilities:         []types.Compatibility{types.CompatibilityEc2, types.CompatibilityFargate},
+		ContainerDefinitions:    in.ContainerDefinitions,
+		Cpu:                     in.Cpu,
+		Memory:                  in.Memory,
+		EnableFaultInjection:    in.EnableFaultInjection,
+		EphemeralStorage:        in.EphemeralStorage,
+		ExecutionRoleArn:        in.ExecutionRoleArn,
+		TaskRoleArn:             in.TaskRoleArn,
+		InferenceAccelerators:   in.InferenceAccelerators,
+		IpcMode:                 in.IpcMode,
+		PidMode:                 in.PidMode,
+		NetworkMode:             in.NetworkMode,
+		PlacementConstraints:    slices.Concat([]types.TaskDefinitionPlacementConstraint{}, in.PlacementConstraints),
+		ProxyConfiguration:      in.ProxyConfiguration,
+		RequiresCompatibilities: in.RequiresCompatibilities,
+		RuntimePlatform:         in.RuntimePlatform,
+		Volumes:                 slices.Concat([]types.Volume{}, in.Volumes),
+	}
+	r := &revision{def: op.Copy(def), tags: in.Tags}
+	f.revisions = append(f.revisions, r)
+	return &ecs.RegisterTaskDefinitionOutput{TaskDefinition: new(op.Copy(r.def)), Tags: r.tags}, nil
+}
+
+// emptyList makes a nil list empty: the service answers lists that were left
+// out as [].
+func emptyList(p any) {
+	switch p := p.(type) {
+	case *[]types.KeyValuePair:
+		*p = slices.Concat([]types.KeyValuePair{}, *p)
+	case *[]types.MountPoint:
+		*p = slices.Concat([]types.MountPoint{}, *p)
+	case *[]types.VolumeFrom:
+		*p = slices.Concat([]types.VolumeFrom{}, *p)
+	case *[]types.PortMapping:
+		*p = slices.Concat([]types.PortMapping{}, *p)
+	}
+}
+
+// DescribeTaskDefinition answers INACTIVE revisions too (reference/ecs.md 1.5).
+func (s *Service) DescribeTaskDefinition(_ context.Context, in *ecs.DescribeTaskDefinitionInput) (*ecs.DescribeTaskDefinitionOutput, error) {
+	r, err := s.revision(*in.TaskDefinition)
+	if err != nil {
+		return nil, err
+	}
+	out := &ecs.DescribeTaskDefinitionOutput{TaskDefinition: &r.def}
+	if slices.Contains(in.Include, types.TaskDefinitionFieldTags) {
+		out.Tags = slices.Concat([]types.Tag{}, r.tags)
+	}
+	return out, nil
+}
+
+// DeregisterTaskDefinition makes a revision INACTIVE; tasks and services that
+// use it go on.
+func (s *Service) DeregisterTaskDefinition(_ context.Context, in *ecs.DeregisterTaskDefinitionInput) (*ecs.DeregisterTaskDefinitionOutput, error) {
+	if !strings.Contains(last(*in.TaskDefinition), ":") {
+		return nil, clientError("Invalid revision number. Number: null")
+	}
+	r, err := s.revision(*in.TaskDefinition)
+	if err != nil {
+		return nil, clientError("The specified task definition does not exist.")
+	}
+	if r.active() {
+		r.def.Status = types.TaskDefinitionStatusInactive
+		r.def.DeregisteredAt = new(s.world.Now())
+	}
+	return &ecs.DeregisterTaskDefinitionOutput{TaskDefinition: &r.def}, nil
+}
+
+// ListTaskDefinitions takes a whole family name as its "prefix" and lists
+// ACTIVE revisions unless told otherwise (reference/ecs.md 1.5).
+func (s *Service) ListTaskDefinitions(_ context.Context, in *ecs.ListTaskDefinitionsInput) (*ecs.ListTaskDefinitionsOutput, error) {
+	status := in.Status
+	if status == "" {
+		status = types.TaskDefinitionStatusActive
+	}
+	arns := []string{}
+	for _, name := range slices.Sorted(maps.Keys(s.families)) {
+		if in.FamilyPrefix != nil && name != *in.FamilyPrefix {
+			continue
+		}
+		for _, r := range s.families[name].revisions {
+			if r.def.Status == status {
+				arns = append(arns, r.arn())
+			}
+		}
+	}
+	if in.Sort == types.SortOrderDesc {
+		slices.Reverse(arns)
+	}
+	limit := 100
+	if in.MaxResults != nil {
+		limit = int(*in.MaxResults)
+	}
+	items, next := page(arns, in.NextToken, limit)
+	return &ecs.ListTaskDefinitionsOutput{TaskDefinitionArns: items, NextToken: next}, nil
+}
+
+// ListTaskDefinitionFamilies lists families by prefix; status ACTIVE means
+// families with an ACTIVE revision.
+func (s *Service) ListTaskDefinitionFamilies(_ context.Context, in *ecs.ListTaskDefinitionFamiliesInput) (*ecs.ListTaskDefinitionFamiliesOutput, error) {
+	names := []string{}
+	for _, name := range slices.Sorted(maps.Keys(s.families)) {
+		if in.FamilyPrefix != nil && !strings.HasPrefix(name, *in.FamilyPrefix) {
+			continue
+		}
+		active := slices.ContainsFunc(s.families[name].revisions, (*revision).active)
+		if in.Status == types.TaskDefinitionFamilyStatusActive && !active || in.Status == types.TaskDefinitionFamilyStatusInactive && active {
+			continue
+		}
+		names = append(names, name)
+	}
+	limit := 100
+	if in.MaxResults != nil {
+		limit = int(*in.MaxResults)
+	}
+	items, next := page(names, in.NextToken, limit)
+	return &ecs.ListTaskDefinitionFamiliesOutput{Families: items, NextToken: next}, nil
+}

@@ -1,0 +1,195 @@
+package rescuetest
+
+import (
+	"context"
+	"fmt"
+	"path"
+	"reflect"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+
+	"github.com/stackrescue/stackrescue/internal/sim/clock"
+	"github.com/stackrescue/stackrescue/internal/sim/door"
+	"github.com/stackrescue/stackrescue/internal/sim/op"
+	"github.com/stackrescue/stackrescue/internal/sim/world"
+)
+
+// Options configure a cloud. The zero value is the default.
+type Options struct {
+	// Start is the cloud's time at first. Defaults to time.Now.
+	Start time.Time
+	// Speed is how many times as fast as time.Now the cloud's clock runs.
+	// Defaults to 1.
+	Speed float64
+	// Account is the account's id. Defaults to "123456789012".
+	Account string
+	// Region is where [Cloud.Config] points. Defaults to "us-east-1". Other
+	// regions exist and are empty.
+	Region string
+	// Latency is what a call takes, by time.Now. Defaults to one millisecond;
+	// it must be positive inside a synctest bubble.
+	Latency time.Duration
+	// Switches are the behaviours that nobody could confirm.
+	Switches Switches
+}
+
+// A Cloud is a simulated AWS account. It may be used by many goroutines at
+// once.
+type Cloud struct {
+	clock   *clock.Clock
+	latency time.Duration
+	region  string
+
+	mu      sync.Mutex // guards what follows; never held while the clock's is taken
+	calls   []Call
+	faults  []*fault
+	crashed bool
+
+	// The rest is read and written inside the clock's Do.
+	home    *world.World
+	regions map[string]*regional
+	shared  shared
+}
+
+// New returns an empty cloud.
+func New(optFns ...func(*Options)) *Cloud {
+	o := Options{Start: time.Now(), Speed: 1, Account: "123456789012", Region: "us-east-1", Latency: time.Millisecond}
+	for _, fn := range optFns {
+		fn(&o)
+	}
+	c := &Cloud{clock: clock.New(o.Start, o.Speed), latency: o.Latency, region: o.Region, regions: map[string]*regional{}}
+	c.home = world.New(c.clock, o.Account, o.Region, &o.Switches)
+	c.shared = newShared()
+	return c
+}
+
+// Config is an aws.Config for the cloud's home region.
+func (c *Cloud) Config() aws.Config { return c.ConfigIn(c.region) }
+
+// ConfigIn is an aws.Config for another region of the same account.
+func (c *Cloud) ConfigIn(region string) aws.Config {
+	return door.Config(region, func(ctx context.Context, call door.Call) (any, string, error) {
+		return c.call(ctx, call.Region, call.Input)
+	})
+}
+
+// Now is the cloud's time.
+func (c *Cloud) Now() time.Time { return c.clock.Read() }
+
+// Wall is how long d of the cloud's time takes by time.Now: what a caller
+// passes as an interval to a library that waits in real time.
+func (c *Cloud) Wall(d time.Duration) time.Duration {
+	return time.Duration(float64(d) / c.clock.Speed())
+}
+
+// Advance lets d of the cloud's time pass at once; everything that falls due
+// on the way happens.
+func (c *Cloud) Advance(d time.Duration) { c.clock.Advance(d) }
+
+// Account is the account's id.
+func (c *Cloud) Account() string { return c.home.Account }
+
+// Region is the home region.
+func (c *Cloud) Region() string { return c.region }
+
+// call answers one attempt: every door ends here. The input and the output are
+// copied.
+func (c *Cloud) call(ctx context.Context, region string, in any) (out any, requestID string, err error) {
+	o, known, err := c.operation(region, in)
+	if err != nil {
+		return nil, "", err
+	}
+	action := Action(in)
+	c.mu.Lock()
+	n := len(c.calls)
+	c.calls = append(c.calls, Call{At: c.Now(), Action: action, Region: region, Input: op.Copy(in)})
+	wasDown := c.crashed
+	f, hit := c.hit(action)
+	c.mu.Unlock()
+	requestID = fmt.Sprintf("00000000-0000-4000-8000-%012d", n+1)
+
+	wait := c.latency
+	if hit && f.Kind == Slow {
+		wait += f.Delay
+	}
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+		err = &aws.RequestCanceledError{Err: ctx.Err()}
+		c.settle(n, err, false)
+		return nil, requestID, err
+	}
+
+	service, _, _ := strings.Cut(o.String(), ".")
+	switch {
+	case wasDown || hit && f.Kind == CrashBefore:
+		err = ErrCrashed
+	case !known:
+		err = fmt.Errorf("rescuetest: the simulated cloud has no %s", action)
+	case hit && f.Kind == Throttle:
+		err = throttled(service)
+	case hit && f.Kind == ServerError:
+		err = unavailable()
+	case hit && f.Kind == Deny:
+		err = denied(service, action)
+	}
+	if err != nil {
+		c.settle(n, err, false)
+		return nil, requestID, op.Response(err, requestID)
+	}
+
+	in = op.Copy(in)
+	c.clock.Do(func() {
+		if out, err = o.Call(ctx, in); err == nil {
+			out = op.Copy(out)
+		}
+	})
+	done := err == nil
+	if hit && f.Kind == LostResponse {
+		err = lost()
+	}
+	if hit && f.Kind == CrashAfter {
+		err = ErrCrashed
+	}
+	c.settle(n, err, done)
+	if err != nil {
+		return nil, requestID, op.Response(err, requestID)
+	}
+	return out, requestID, nil
+}
+
+func (c *Cloud) settle(n int, err error, done bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if n < len(c.calls) { // else forgotten meanwhile
+		c.calls[n].Err, c.calls[n].Done = err, done
+	}
+}
+
+func (c *Cloud) operation(region string, in any) (o op.Operation, known bool, err error) {
+	if t := reflect.TypeOf(in); t == nil || t.Kind() != reflect.Pointer {
+		return o, false, fmt.Errorf("rescuetest: %T is no operation's input", in)
+	}
+	c.clock.Do(func() { o, known = c.in(region).table.ByInput(in) })
+	if !known {
+		t := reflect.TypeOf(in).Elem()
+		o = op.Operation{Service: path.Base(t.PkgPath()), Name: strings.TrimSuffix(t.Name(), "Input")}
+	}
+	return o, known, nil
+}
+
+// Action is the IAM action of the operation that takes in, a pointer to an SDK
+// input: "ecs:UpdateService" for an *ecs.UpdateServiceInput.
+func Action(in any) string {
+	t := reflect.TypeOf(in).Elem()
+	service := path.Base(t.PkgPath())
+	if service == "cloudwatchlogs" {
+		service = "logs"
+	}
+	return service + ":" + strings.TrimSuffix(t.Name(), "Input")
+}

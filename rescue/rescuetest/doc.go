@@ -1,0 +1,27 @@
+// Package rescuetest is a simulated AWS for rehearsing stuck deployments:
+// CloudFormation, ECS, ECR, CloudWatch Logs, Secrets Manager, SSM parameters,
+// S3 and STS, as far as a rescue meets them.
+//
+//	cloud := rescuetest.New()
+//	client := ecs.NewFromConfig(cloud.Config()) // a real SDK client
+//
+// Named incidents build a cloud in which something went wrong, such as
+// [ExpiredRollbackImage]. Nothing leaves the process, and no testing.TB is
+// needed.
+//
+// # Time
+//
+// The cloud has its own clock. It starts at [Options].Start and runs with
+// time.Now, Speed times as fast; nothing happens in between calls that a call
+// could not see. In a testing/synctest bubble hours cost microseconds.
+// [Cloud.Advance] makes history at once, such as the eight days until a
+// lifecycle policy expires an image.
+//
+// # Truth
+//
+// Every simulated behaviour names its source beside the code. What neither
+// documentation nor a recording settles is a field of [Switches], and the
+// library is tested under every value of each.
+//
+// Before version 1 this package may change in any release.
+package rescuetest

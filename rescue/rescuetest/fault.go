@@ -1,0 +1,142 @@
+package rescuetest
+
+import (
+	"errors"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/aws/smithy-go"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
+
+	"github.com/stackrescue/stackrescue/internal/sim/op"
+)
+
+// A Fault makes calls go wrong. The zero value of a field matches anything.
+type Fault struct {
+	// Action is the IAM action of the calls it hits, such as
+	// "ecs:UpdateService", or a prefix that ends in "*", such as "ecs:*". ""
+	// matches every call.
+	Action string
+	// Nth is which of the matching calls it hits, counted from 1 and from the
+	// injection; 0 means every one.
+	Nth int
+	// Kind is what happens.
+	Kind FaultKind
+	// Delay is how much longer a [Slow] call takes.
+	Delay time.Duration
+}
+
+// FaultKind is what a [Fault] does to a call.
+type FaultKind int
+
+const (
+	// Throttle refuses the call as the service does when its rate is exceeded.
+	Throttle FaultKind = iota + 1
+	// ServerError refuses the call with HTTP status 500.
+	ServerError
+	// Deny refuses the call for want of permission.
+	Deny
+	// LostResponse does what was asked, and breaks the connection.
+	LostResponse
+	// Slow answers after Delay more.
+	Slow
+	// CrashBefore and CrashAfter end the caller before or after the call was
+	// carried out: this call and every later one return [ErrCrashed] until
+	// [Cloud.Restart].
+	CrashBefore
+	CrashAfter
+)
+
+// ErrCrashed is what the SDK's clients return once a crash was injected.
+var ErrCrashed = errors.New("rescuetest: the caller has crashed")
+
+type fault struct {
+	Fault
+	seen int
+}
+
+// Inject adds faults; they apply in the order of their injection, and the
+// first that hits a call decides.
+func (c *Cloud) Inject(faults ...Fault) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, f := range faults {
+		c.faults = append(c.faults, &fault{Fault: f})
+	}
+}
+
+// ClearFaults takes every injected fault back.
+func (c *Cloud) ClearFaults() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.faults = nil
+}
+
+// Restart ends an injected crash; the fault that caused it does not hit again.
+func (c *Cloud) Restart() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.crashed = false
+}
+
+// hit is the fault that the call suffers, if any. c.mu is held.
+func (c *Cloud) hit(action string) (Fault, bool) {
+	var hit *fault
+	for _, f := range c.faults {
+		if !matches(f.Action, action) {
+			continue
+		}
+		f.seen++
+		if hit == nil && (f.Nth == 0 || f.Nth == f.seen) {
+			hit = f
+		}
+	}
+	if hit == nil {
+		return Fault{}, false
+	}
+	if hit.Kind == CrashBefore || hit.Kind == CrashAfter {
+		c.crashed = true
+	}
+	return hit.Fault, true
+}
+
+func matches(pattern, action string) bool {
+	if prefix, ok := strings.CutSuffix(pattern, "*"); ok {
+		return strings.HasPrefix(action, prefix)
+	}
+	return pattern == "" || pattern == action
+}
+
+// throttled, unavailable and denied are each service's own words.
+func throttled(service string) error {
+	code := "ThrottlingException"
+	if service == "cloudformation" || service == "sts" {
+		code = "Throttling"
+	}
+	if service == "s3" {
+		return op.WithStatus(503, &smithy.GenericAPIError{Code: "SlowDown", Message: "Please reduce your request rate."})
+	}
+	return &smithy.GenericAPIError{Code: code, Message: "Rate exceeded"}
+}
+
+func unavailable() error {
+	return &smithy.GenericAPIError{Code: "InternalFailure", Message: "The request processing has failed because of an unknown error, exception or failure.", Fault: smithy.FaultServer}
+}
+
+func denied(service, action string) error {
+	code := "AccessDeniedException"
+	if service == "cloudformation" || service == "sts" || service == "s3" {
+		code = "AccessDenied"
+	}
+	status := 400
+	if service == "cloudformation" || service == "sts" || service == "s3" {
+		status = 403
+	}
+	return op.WithStatus(status, &smithy.GenericAPIError{
+		Code:    code,
+		Message: "User: arn:aws:iam::123456789012:user/operator is not authorized to perform: " + action + " because no identity-based policy allows the " + action + " action",
+	})
+}
+
+func lost() error { return &smithyhttp.RequestSendError{Err: io.ErrUnexpectedEOF} }
