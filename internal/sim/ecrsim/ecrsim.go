@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+
 	"github.com/stackrescue/stackrescue/internal/sim/op"
 	"github.com/stackrescue/stackrescue/internal/sim/world"
 )

@@ -8,9 +8,10 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
 	"github.com/aws/aws-sdk-go-v2/service/ecr/types"
+	"github.com/stretchr/testify/require"
+
 	"github.com/stackrescue/stackrescue/internal/sim/ecrsim"
 	"github.com/stackrescue/stackrescue/internal/sim/simtest"
-	"github.com/stretchr/testify/require"
 )
 
 const sevenDays = `{"rules":[{"rulePriority":1,"description":"expire 7 days after push","selection":{"tagStatus":"any","countType":"sinceImagePushed","countUnit":"days","countNumber":7},"action":{"type":"expire"}}]}`

@@ -8,10 +8,11 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs/types"
+	"github.com/stretchr/testify/require"
+
 	"github.com/stackrescue/stackrescue/internal/sim/logssim"
 	"github.com/stackrescue/stackrescue/internal/sim/simtest"
 	"github.com/stackrescue/stackrescue/internal/sim/world"
-	"github.com/stretchr/testify/require"
 )
 
 func start(t *testing.T, sw *world.Switches) (*simtest.Sim, *logssim.Service, *cloudwatchlogs.Client) {

@@ -3,8 +3,9 @@ package page_test
 import (
 	"testing"
 
-	"github.com/stackrescue/stackrescue/internal/sim/page"
 	"github.com/stretchr/testify/require"
+
+	"github.com/stackrescue/stackrescue/internal/sim/page"
 )
 
 func TestOf(t *testing.T) {

@@ -10,9 +10,10 @@ import (
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
+	"github.com/stretchr/testify/require"
+
 	"github.com/stackrescue/stackrescue/internal/sim/s3sim"
 	"github.com/stackrescue/stackrescue/internal/sim/simtest"
-	"github.com/stretchr/testify/require"
 )
 
 func start(t *testing.T) *s3.Client {

@@ -7,9 +7,10 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager/types"
+	"github.com/stretchr/testify/require"
+
 	"github.com/stackrescue/stackrescue/internal/sim/secretssim"
 	"github.com/stackrescue/stackrescue/internal/sim/simtest"
-	"github.com/stretchr/testify/require"
 )
 
 func start() (*simtest.Sim, *secretsmanager.Client) {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+
 	"github.com/stackrescue/stackrescue/internal/sim/clock"
 	"github.com/stackrescue/stackrescue/internal/sim/door"
 	"github.com/stackrescue/stackrescue/internal/sim/op"

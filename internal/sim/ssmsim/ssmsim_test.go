@@ -6,9 +6,10 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	"github.com/aws/aws-sdk-go-v2/service/ssm/types"
+	"github.com/stretchr/testify/require"
+
 	"github.com/stackrescue/stackrescue/internal/sim/simtest"
 	"github.com/stackrescue/stackrescue/internal/sim/ssmsim"
-	"github.com/stretchr/testify/require"
 )
 
 func TestParameters(t *testing.T) {

@@ -15,6 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/aws/aws-sdk-go-v2/service/sts/types"
+
 	"github.com/stackrescue/stackrescue/internal/sim/op"
 	"github.com/stackrescue/stackrescue/internal/sim/world"
 )

@@ -6,9 +6,10 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
+	"github.com/stretchr/testify/require"
+
 	"github.com/stackrescue/stackrescue/internal/sim/simtest"
 	"github.com/stackrescue/stackrescue/internal/sim/stssim"
-	"github.com/stretchr/testify/require"
 )
 
 func TestIdentity(t *testing.T) {
