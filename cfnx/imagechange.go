@@ -17,7 +17,7 @@ import (
 //   - anything else as the whole new reference. It may hold the pseudo
 //     parameters that stand in the image's Text, as ${AWS::Region}.
 //
-// An error that is ErrNoSuchImage or ErrUnresolved makes a Unpatched of this image;
+// An error that is ErrNoSuchImage or ErrUnresolved makes a Skip of this image;
 // every other error ends PatchImages.
 type Change func(Image) (string, error)
 
@@ -53,9 +53,9 @@ func ByRepository(images map[string]string) Change {
 }
 
 // ByResolver changes every image to what resolve returns for its reference:
-// "" means that there is no image to use (a Unpatched with ErrNoSuchImage), an
+// "" means that there is no image to use (a Skip with ErrNoSuchImage), an
 // error that nothing is known (PatchImages ends with it). An image whose
-// reference is not known without open parts is not asked about: a Unpatched with
+// reference is not known without open parts is not asked about: a Skip with
 // ErrUnresolved, so give FindOptions the account, the region and the stack's
 // parameters.
 func ByResolver(ctx context.Context, resolve func(ctx context.Context, ref string) (string, error)) Change {
@@ -90,7 +90,7 @@ func FirstOf(changes ...Change) Change {
 	}
 }
 
-// isUnpatched reports whether an error of a Change is about one image only.
-func isUnpatched(err error) bool {
+// isSkip reports whether an error of a Change is about one image only.
+func isSkip(err error) bool {
 	return errors.Is(err, ErrNoSuchImage) || errors.Is(err, ErrUnresolved)
 }

@@ -36,8 +36,8 @@ type Edit struct {
 	Old, New   string
 }
 
-// Unpatched is an image that was to be changed and was not.
-type Unpatched struct {
+// Skip is an image that was to be changed and was not.
+type Skip struct {
 	Image  Image
 	Wanted string // the reference it was to become; "" where the Change gave an error
 	// Places are where the change would have to be made, with the values to
@@ -52,7 +52,7 @@ type Patch struct {
 	// bytes that were given.
 	Template []byte
 	Edits    []Edit // in the order of the template
-	Left    []Unpatched // in the order of the template
+	Skips    []Skip // in the order of the template
 	Hidden   []Hidden
 }
 
@@ -64,7 +64,7 @@ type Patch struct {
 // It changes text that stands in the image's own expression. Where the part to
 // change comes from a parameter, a mapping, another stack or a macro, where an
 // alias shares it, a key on its way is given twice or its bytes cannot be
-// spliced, there is a Unpatched with the reason and the places to change; see
+// spliced, there is a Skip with the reason and the places to change; see
 // [SetValues] for changing a mapping or a parameter's default there.
 //
 // Before it returns it proves its work: the patched template is parsed again
@@ -160,7 +160,7 @@ func (p *imagePatch) decide(s *imageSite, e exprNode, path string) error {
 	img := p.imageOf(s, e, path, ps)
 	want, err := p.change(img)
 	switch {
-	case isUnpatched(err):
+	case isSkip(err):
 		p.skip(img, "", nil, err, "")
 		return nil
 	case err != nil:
@@ -249,6 +249,6 @@ func (f *imageFinder) report(te tree.Edit, e Edit) Edit {
 }
 
 func (p *imagePatch) skip(img Image, want string, places []Place, err error, detail string) {
-	p.out.Left = append(p.out.Left, Unpatched{Image: img, Wanted: want, Places: places,
+	p.out.Skips = append(p.out.Skips, Skip{Image: img, Wanted: want, Places: places,
 		Err: &TemplateError{Path: img.Path, Line: img.Line, Column: img.Column, Err: err, Detail: detail}})
 }
