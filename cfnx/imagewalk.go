@@ -14,7 +14,8 @@ type imageSite struct {
 	index                    int
 	path                     string
 	value                    exprNode
-	dup                      bool // a key on the way stands twice
+	loops                    []string // variables of the Fn::ForEach around
+	dup                      bool     // a key on the way stands twice
 }
 
 // stackSite is a nested stack where it was found.
@@ -168,7 +169,7 @@ func (f *imageFinder) follow(e exprNode, spec []string, path string, s imageSite
 	}
 	if len(spec) == 0 {
 		if !e.noValue() {
-			s.path, s.value = path, e
+			s.path, s.value, s.loops = path, e, slices.Clone(f.loops)
 			f.sites = append(f.sites, s)
 		}
 		return
