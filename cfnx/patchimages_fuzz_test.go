@@ -49,7 +49,7 @@ func addSeeds(f *testing.F) {
 func knownError(t *testing.T, err error) {
 	t.Helper()
 	for _, known := range []error{ErrNotTemplate, ErrEncoding, ErrLimit, ErrBadReference,
-		ErrNoValue, ErrDuplicateKey, ErrShared, ErrUnspliceable} {
+		ErrNoValue, ErrDuplicateKey, ErrShared, ErrUnspliceable, ErrExists} {
 		if errors.Is(err, known) {
 			return
 		}
@@ -129,7 +129,47 @@ func FuzzPatchTree(f *testing.F) {
 			checkBytes(t, template, p)
 			checkTree(t, template, p)
 		}
+		checkAdded(t, template, values, value)
 	})
+}
+
+// checkAdded adds text as an output, and beside the first image: the scalars
+// before and after are the same but for the new ones in a row.
+func checkAdded(t *testing.T, template []byte, images []Value, text string) {
+	t.Helper()
+	text = strings.ToValidUTF8(text, "?")
+	value, err := json.Marshal(map[string]any{"Value": text, "List": []any{text, 1}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	paths := []string{"/Outputs/Added"}
+	if len(images) > 0 {
+		at := images[0].Path
+		paths = append(paths, at[:strings.LastIndexByte(at, '/')]+"/Added", "/Resources/-")
+	}
+	for _, path := range paths {
+		p, err := AddEntries(template, []Entry{{path, value}}, fuzzOptions)
+		if err != nil {
+			knownError(t, err)
+			continue
+		}
+		checkBytes(t, template, p)
+		if len(p.Edits) == 0 {
+			continue
+		}
+		was, is := leaves(t, template), leaves(t, p.Template)
+		head := 0
+		for head < len(was) && was[head] == is[head] {
+			head++
+		}
+		tail := 0
+		for tail < len(was)-head && was[len(was)-1-tail] == is[len(is)-1-tail] {
+			tail++
+		}
+		if head+tail != len(was) || len(is) <= len(was) {
+			t.Fatalf("%s: scalars %q became %q", path, was, is)
+		}
+	}
 }
 
 // checkTree compares the scalars before and after in order, by parsers of

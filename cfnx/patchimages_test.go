@@ -15,7 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-var update = flag.Bool("update", false, "write the golden files of testdata/patch")
+var updatePatch = flag.Bool("update-patch", false, "write the golden files of testdata/patch")
 
 // goldenChange is what the cases of testdata/patch are patched with.
 func goldenChange() Change {
@@ -53,16 +53,16 @@ func TestPatchImagesGolden(t *testing.T) {
 			if len(p.Edits) == 0 {
 				assert.NoFileExists(t, out)
 			} else {
-				golden(t, out, p.Template)
+				patchGolden(t, out, p.Template)
 			}
-			golden(t, strings.TrimSuffix(file[:strings.Index(file, ".in.")], ".")+".golden", log.Bytes())
+			patchGolden(t, strings.TrimSuffix(file[:strings.Index(file, ".in.")], ".")+".golden", log.Bytes())
 		})
 	}
 }
 
-func golden(t *testing.T, file string, got []byte) {
+func patchGolden(t *testing.T, file string, got []byte) {
 	t.Helper()
-	if *update {
+	if *updatePatch {
 		require.NoError(t, os.WriteFile(file, got, 0o644))
 	}
 	want, err := os.ReadFile(file)
