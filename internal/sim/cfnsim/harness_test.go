@@ -25,6 +25,7 @@ type sim struct {
 	world *world.World
 	svc   *Service
 	cloud *fakes
+	gone  string // the id of a deleted stack
 }
 
 var start = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
