@@ -130,6 +130,14 @@ func (s *sim) physical(stack, id string) string {
 	return *out.StackResourceDetail.PhysicalResourceId
 }
 
+// skip continues the rollback without the resources and waits.
+func (s *sim) skip(name string, ids ...string) types.StackStatus {
+	s.t.Helper()
+	_, err := s.ContinueUpdateRollback(s.ctx, &cloudformation.ContinueUpdateRollbackInput{StackName: &name, ResourcesToSkip: ids})
+	require.NoError(s.t, err)
+	return s.rest(name)
+}
+
 // events are "LogicalId STATUS reason", oldest first, from the nth on.
 func (s *sim) events(name string, from int) []string {
 	s.t.Helper()

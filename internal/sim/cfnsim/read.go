@@ -16,6 +16,7 @@ import (
 const (
 	maxDepth = 64      // of maps and lists
 	maxNodes = 200_000 // of values after alias expansion
+	maxText  = 4 << 20 // bytes of text that functions put together
 )
 
 var (
