@@ -17,6 +17,10 @@ type FindOptions struct {
 	// AWS::Region and AWS::Partition, "" where not known. AWS::URLSuffix
 	// follows from Partition (aws, aws-cn, aws-us-gov, aws-eusc).
 	Account, Region, Partition string
+	// Also are JSON pointers of nested stacks' parameters that are images, as
+	// StackParameter.Path has them. They are found as Images too, with the
+	// parameter's name for the container's.
+	Also []string
 	// MaxBytes is the largest template that is read, in bytes; 0 means 4 MiB.
 	// CloudFormation itself takes 1 MB.
 	MaxBytes int
@@ -168,7 +172,7 @@ func (f *imageFinder) image(s *imageSite, e exprNode, path string) Image {
 
 func (f *imageFinder) imageOf(s *imageSite, e exprNode, path string, ps parts) Image {
 	img := Image{Resource: s.resource, Type: s.typ, Container: s.container, Index: s.index, Expr: f.exprOf(e, path, ps)}
-	if s.index < 0 {
+	if s.index < 0 && !isStack(s.typ) {
 		img.Container = s.resource
 	}
 	for _, b := range f.branches(e) {

@@ -51,9 +51,17 @@ func (ps parts) known() bool {
 // places returns the parts' places, each once.
 func (ps parts) places() []Place {
 	var out []Place
+	var seen map[Place]bool
+	if len(ps) > 16 {
+		seen = make(map[Place]bool, len(ps))
+	}
 	for _, p := range ps {
-		if !slices.Contains(out, p.place) {
-			out = append(out, p.place)
+		if seen[p.place] || seen == nil && slices.Contains(out, p.place) {
+			continue
+		}
+		out = append(out, p.place)
+		if seen != nil {
+			seen[p.place] = true
 		}
 	}
 	return out

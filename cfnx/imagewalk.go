@@ -143,6 +143,10 @@ func (f *imageFinder) walkStack(props exprNode, path string, s imageSite) {
 				s.path, s.value, s.dup = p.path, exprAt(p.value), s.dup || p.dup
 				st.params = append(st.params, s)
 				st.names = append(st.names, p.key)
+				if slices.Contains(f.opts.Also, s.path) && !s.value.noValue() {
+					s.container = p.key
+					f.sites = append(f.sites, s)
+				}
 			}
 		}
 	}
