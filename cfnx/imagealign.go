@@ -159,18 +159,18 @@ func validReference(text string) bool {
 }
 
 // skipReason is why parts of these places are not edited.
-func skipReason(places []Place) (reason error, detail string) {
+func skipReason(places []Place) (detail string, reason error) {
 	here := true
 	for _, p := range places {
 		if p.In == PlaceMacro {
-			return ErrMacro, ""
+			return "", ErrMacro
 		}
 		here = here && p.In == PlaceHere
 	}
 	if here {
-		return ErrUnspliceable, "it is put together from several texts"
+		return "it is put together from several texts", ErrUnspliceable
 	}
-	return ErrElsewhere, placeNames(places)
+	return placeNames(places), ErrElsewhere
 }
 
 // placeNames lists places for an error's text: "parameter Tag, mapping Images".

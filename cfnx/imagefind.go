@@ -43,10 +43,10 @@ type Found struct {
 	Macros []string
 }
 
-// Hidden is a part of a resource that would hold images, but is made by a
-// function or a macro.
+// Hidden is a part of a template that would hold images, or resources, but is
+// made by a function or a macro.
 type Hidden struct {
-	Resource, Type string
+	Resource, Type string // "" where it is the template's Resources, or all of it
 	Fn             string // "Fn::Transform", "Ref", …
 	Path           string // JSON pointer of the part
 	Line, Column   int    // 1-based

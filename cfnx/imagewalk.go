@@ -52,6 +52,8 @@ func (f *imageFinder) walk() {
 			f.walkResources(r, e.path, "", e.dup, 0)
 		case "Globals":
 			f.walkGlobals(e)
+		case "Fn::Transform":
+			f.hide(e.value, imageSite{}, e.path, e.key)
 		}
 	}
 	slices.SortStableFunc(f.sites, func(a, b imageSite) int { return f.doc.Start(a.value.Node) - f.doc.Start(b.value.Node) })
@@ -88,28 +90,31 @@ func (f *imageFinder) walkResources(n *tree.Node, path, prefix string, dup bool,
 			}
 			continue
 		}
-		if v.Kind == tree.Mapping {
+		switch {
+		case e.key == "Fn::Transform":
+			f.hide(e.value, imageSite{}, e.path, e.key)
+		case v.Kind == tree.Mapping:
 			f.walkResource(v, e, prefix+e.key, dup || e.dup)
 		}
 	}
 }
 
 func (f *imageFinder) walkResource(v exprNode, e mapEntry, name string, dup bool) {
-	if t := v.Get("Type").Follow(); t != nil && imagePaths(t.Value) == nil && !isStack(t.Value) {
+	if t := v.Get("Type").Follow(); t != nil && imagePaths(t.Value) == nil && !isStack(t.Value) && v.Get("Fn::Transform") == nil {
 		return
 	}
 	typ := ""
-	entries := f.entries(v.Node, e.path, func(k string) bool { return k == "Type" || k == "Properties" })
+	entries := f.entries(v.Node, e.path, func(k string) bool { return k == "Type" || k == "Properties" || k == "Fn::Transform" })
 	for _, p := range entries {
 		if t := p.value.Follow(); p.key == "Type" && t.Kind == tree.Scalar {
 			typ = t.Value
 		}
 	}
 	paths := imagePaths(typ)
-	if paths == nil && !isStack(typ) {
-		return
-	}
 	for _, p := range entries {
+		if p.key == "Fn::Transform" {
+			f.hide(p.value, imageSite{resource: name, typ: typ}, p.path, p.key)
+		}
 		if p.key != "Properties" {
 			continue
 		}

@@ -53,7 +53,8 @@ type Patch struct {
 	Template []byte
 	Edits    []Edit // in the order of the template
 	Skips    []Skip // in the order of the template
-	Hidden   []Hidden
+	// Hidden are the parts that may hold images and could not be looked into.
+	Hidden []Hidden
 }
 
 // PatchImages returns the template with the images changed as change decides,
@@ -179,9 +180,9 @@ func (p *imagePatch) decide(s *imageSite, e exprNode, path string) error {
 		r := img.Ref()
 		want = r.with(suffix)
 		if r.Repository == "" || ps[len(ps)-1].open && r.Tag == "" && r.Digest == "" || !p.valid(want) {
-			err, detail := skipReason(img.Places)
+			detail, err := skipReason(img.Places)
 			if err != ErrMacro {
-				err, detail = ErrUnresolved, "its repository cannot be told"
+				detail, err = "its repository cannot be told", ErrUnresolved
 			}
 			p.skip(img, suffix, img.Places, err, detail)
 			return nil
@@ -221,7 +222,7 @@ func (p *imagePatch) apply(s *imageSite, e exprNode, ps parts, img Image, want s
 	edit, places := ps.align(want)
 	switch {
 	case edit == nil:
-		err, detail := skipReason(places)
+		detail, err := skipReason(places)
 		p.skip(img, want, places, err, detail)
 		return
 	case s.dup:
