@@ -53,6 +53,29 @@ func TestAlign(t *testing.T) {
 	}
 }
 
-func TestEscapeSub(t *testing.T) {
-	assert.Equal(t, "a${!b}${AWS::Region}$c${!", escapeSub("a${b}${AWS::Region}$c${"))
+// TestVariables: a variable that the image has not had is no reference, and
+// one that would have to move is not moved.
+func TestVariables(t *testing.T) {
+	text := []byte("Parameters: {T: {Type: String}}\nResources: {T: {Type: 'AWS::Lambda::Function', Properties: {Code: {ImageUri: !Sub 'x.example/a:${T}'}}}}")
+	patch := func(want string) (*Patch, error) {
+		return PatchImages(text, func(Image) (string, error) { return want, nil })
+	}
+	for _, want := range []string{"x.example/a:${U}", "x.example/${AWS::Nope}", "x.example/${T", "x.example/a b"} {
+		_, err := patch(want)
+		assert.ErrorIs(t, err, ErrBadReference, want)
+	}
+	p, err := patch("x.example/${T}/a:1")
+	require.NoError(t, err)
+	require.Len(t, p.Skips, 1)
+	p, err = patch("x.example/${AWS::Region}:${T}")
+	require.NoError(t, err)
+	require.Len(t, p.Edits, 1)
+	assert.Contains(t, string(p.Template), "!Sub 'x.example/${AWS::Region}:${T}'")
+	p, err = PatchImages([]byte("Resources: {T: {Type: 'AWS::Lambda::Function', Properties: {Code: {ImageUri: a}}}}"), func(Image) (string, error) { return "${AWS::Region}/b", nil })
+	require.NoError(t, err)
+	require.Len(t, p.Skips, 1)
+	assert.ErrorIs(t, p.Skips[0].Err, ErrUnspliceable)
+	p, err = PatchImages(text, nil)
+	require.NoError(t, err)
+	assert.Equal(t, text, p.Template)
 }

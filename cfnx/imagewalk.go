@@ -109,7 +109,7 @@ func (f *imageFinder) walkResource(v exprNode, e mapEntry, name string, dup bool
 		if p.key != "Properties" {
 			continue
 		}
-		s := imageSite{resource: name, typ: typ, index: -1, dup: dup || p.dup}
+		s := imageSite{resource: name, typ: typ, index: -1, loops: slices.Clone(f.loops), dup: dup || p.dup}
 		for _, spec := range paths {
 			f.follow(exprAt(p.value), spec, p.path, s, 0)
 		}

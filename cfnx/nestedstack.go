@@ -58,10 +58,12 @@ func (f *imageFinder) walkStack(props exprNode, path string, s imageSite) {
 func (f *imageFinder) nestedStack(s stackSite) NestedStack {
 	n := NestedStack{Resource: s.resource, Type: s.typ}
 	if s.url != nil {
+		f.loops = s.url.loops
 		x := f.exprOf(s.url.value, s.url.path, f.parts(s.url.value, s.url.path))
 		n.TemplateURL = &x
 	}
 	for i, p := range s.params {
+		f.loops = p.loops
 		n.Parameters = append(n.Parameters, StackParameter{Name: s.names[i], Expr: f.exprOf(p.value, p.path, f.parts(p.value, p.path))})
 	}
 	return n

@@ -6,7 +6,7 @@ import (
 	"github.com/stackrescue/stackrescue/cfnx/internal/tree"
 )
 
-// PatchOptions are the options of [PatchImages], [SetValues] and [AddEntry].
+// PatchOptions are the options of [PatchImages], [SetValues] and [AddEntries].
 // The zero value is the default.
 type PatchOptions struct {
 	FindOptions

@@ -23,10 +23,11 @@ import (
 // and its tree compared with the one before, and so are the bytes outside the
 // Edits. Where they are not the same there is ErrProof and no template.
 //
-// The error is a *TemplateError: ErrNotTemplate, ErrLimit, ErrEncoding, ErrMangled, ErrProof, or
-// ErrBadReference, or it wraps what change returned. On return, Patch is
-// non-nil if and only if the error is nil. Pure; calling it again with the
-// patched template and the same change makes no more Edits.
+// The error is a *TemplateError with ErrNotTemplate, ErrLimit, ErrEncoding,
+// ErrMangled, ErrBadReference or ErrProof, or it wraps what change returned. On
+// return, Patch is non-nil if and only if the error is nil. Pure but for what
+// change does, and safe to repeat: a change that asks for what is there makes
+// no Edit. A nil change asks for nothing.
 func PatchImages(template []byte, change Change, optFns ...func(*PatchOptions)) (*Patch, error) {
 	var o PatchOptions
 	for _, fn := range optFns {
@@ -37,6 +38,9 @@ func PatchImages(template []byte, change Change, optFns ...func(*PatchOptions)) 
 		return nil, err
 	}
 	p := &imagePatch{imageFinder: f, change: change, edited: map[*tree.Node]bool{}, tested: map[string]bool{}}
+	if change == nil {
+		p.change = FirstOf()
+	}
 	f.walk()
 	p.out.Hidden = f.found.Hidden
 	for i := range f.sites {
@@ -108,7 +112,7 @@ func (p *imagePatch) decide(s *imageSite, e exprNode, path string) error {
 	if want = p.resolvePseudo(want); want == img.Text {
 		return nil
 	}
-	if !p.valid(want) {
+	if !p.valid(want) || strayVariable(want, img.Text) {
 		return &TemplateError{Path: img.Path, Line: img.Line, Column: img.Column, Err: ErrBadReference, Detail: fmt.Sprintf("%q", want)}
 	}
 	p.apply(s, e, ps, img, want)
@@ -149,14 +153,11 @@ func (p *imagePatch) apply(s *imageSite, e exprNode, ps parts, img Image, want s
 		p.skip(img, want, nil, ErrShared, "")
 		return
 	}
-	text := edit.text
-	if edit.sub {
-		text = escapeSub(text)
-	} else if strings.Contains(text, "${") {
-		p.skip(img, want, nil, ErrUnspliceable, "a pseudo parameter in a text that is no Fn::Sub")
+	if strings.Contains(edit.text, "${") && !edit.sub || strayVariable(edit.text, "") {
+		p.skip(img, want, nil, ErrUnspliceable, "a variable in a text that cannot have it")
 		return
 	}
-	te, err := p.doc.ReplaceText(edit.scalar, edit.from, edit.to, text)
+	te, err := p.doc.ReplaceText(edit.scalar, edit.from, edit.to, edit.text)
 	if err != nil {
 		var t *TemplateError
 		if errors.As(templateError(img.Path, err), &t) {
