@@ -125,7 +125,7 @@ func (t *task) describe() types.Task {
 		d.StoppedReason = &t.stoppedReason
 	}
 	if d.Overrides == nil {
-		d.Overrides = &types.TaskOverride{ContainerOverrides: []types.ContainerOverride{}, InferenceAcceleratorOverrides: []types.InferenceAcceleratorOverride{}}
+		d.Overrides = &types.TaskOverride{ContainerOverrides: []types.ContainerOverride{}}
 	}
 	for _, c := range t.containers {
 		x := types.Container{

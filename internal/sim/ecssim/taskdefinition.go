@@ -124,7 +124,6 @@ func (s *Service) RegisterTaskDefinition(_ context.Context, in *ecs.RegisterTask
 		EphemeralStorage:        in.EphemeralStorage,
 		ExecutionRoleArn:        in.ExecutionRoleArn,
 		TaskRoleArn:             in.TaskRoleArn,
-		InferenceAccelerators:   in.InferenceAccelerators,
 		IpcMode:                 in.IpcMode,
 		PidMode:                 in.PidMode,
 		NetworkMode:             in.NetworkMode,

@@ -47,6 +47,11 @@ type Switches struct {
 	// DisableRollbackReplacement is whether an update with DisableRollback may
 	// replace resources (aws/aws-cdk#30546).
 	DisableRollbackReplacement DisableRollbackReplacement
+	// NestedSiblings is where the nested stacks that rolled back well stay while
+	// a sibling's rollback failed: waiting for the clean-up that only the root
+	// starts, as the user guide says of nested stacks that are stuck
+	// (reference/cfn.md 1.2, "Nested trouble"), or in UPDATE_ROLLBACK_COMPLETE.
+	NestedSiblings NestedSiblings
 }
 
 // OutputsAfterSkip is a value of [Switches.OutputsAfterSkip].
@@ -130,4 +135,12 @@ type DisableRollbackReplacement int
 const (
 	ReplacementRefused DisableRollbackReplacement = iota
 	ReplacementAllowed
+)
+
+// NestedSiblings is a value of [Switches.NestedSiblings].
+type NestedSiblings int
+
+const (
+	SiblingsWaitForCleanUp NestedSiblings = iota // in UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS
+	SiblingsCleanUp                              // they go on to UPDATE_ROLLBACK_COMPLETE
 )

@@ -1,0 +1,23 @@
+// Package cfnx gets CloudFormation stacks out of UPDATE_ROLLBACK_FAILED and
+// keeps them from getting back in: a snapshot of the whole stack tree, the two
+// causes told apart, a rollback continued with the fewest skips, images patched
+// in templates without touching another byte, lost Outputs put back.
+//
+// # Access
+//
+// Every function takes the SDK clients it needs as narrow interfaces named
+// <Verb>API: the method set is the list of calls. Nothing is read from the
+// environment, printed or logged. Nothing in this package deletes a stack.
+//
+// # Stacks
+//
+// A stack is named by its name or ARN. The verbs that change something work on
+// the root of the tree, found from any nested stack, because CloudFormation
+// wants it so.
+//
+// # Waiting
+//
+// A function that waits does so on the caller's goroutine, polls at Every and
+// reports to Observe, in order. A terminal status is believed only when the
+// stack's own events show that it belongs to the operation that is waited for.
+package cfnx

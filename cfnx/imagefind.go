@@ -1,0 +1,242 @@
+package cfnx
+
+import (
+	"cmp"
+	"strconv"
+	"strings"
+
+	"github.com/stackrescue/stackrescue/cfnx/internal/tree"
+)
+
+// FindOptions are the options of [Find]. The zero value is the default.
+type FindOptions struct {
+	// Parameters are the stack's parameter values by name. A parameter that is
+	// not here has the Default of its declaration, if there is one.
+	Parameters map[string]string
+	// Account, Region and Partition are the values of AWS::AccountId,
+	// AWS::Region and AWS::Partition, "" where not known. AWS::URLSuffix
+	// follows from Partition (aws, aws-cn, aws-us-gov, aws-eusc).
+	Account, Region, Partition string
+	// MaxBytes is the largest template that is read, in bytes; 0 means 4 MiB.
+	// CloudFormation itself takes 1 MB.
+	MaxBytes int
+}
+
+// Limits that have no option: what CloudFormation takes stays far below.
+const (
+	maxTemplateBytes = 4 << 20
+	maxDepth         = 1000    // nested collections
+	maxSteps         = 500_000 // nodes looked at, each again for every alias that leads there
+)
+
+// Found is what Find finds.
+type Found struct {
+	Images []Image // in the order of the template
+	Hidden []Hidden
+	Stacks []NestedStack
+	// Macros are the names under the template's Transform, AWS's own too: what
+	// a macro makes of the template is not seen here.
+	Macros []string
+}
+
+// Hidden is a part of a resource that would hold images, but is made by a
+// function or a macro.
+type Hidden struct {
+	Resource, Type string
+	Fn             string // "Fn::Transform", "Ref", …
+	Path           string // JSON pointer of the part
+	Line, Column   int    // 1-based
+}
+
+// NestedStack is a resource that is a stack with a template of its own.
+type NestedStack struct {
+	Resource, Type string
+	// TemplateURL is where its template is: property TemplateURL, or Location
+	// of AWS::Serverless::Application. nil where it has none that is a value.
+	TemplateURL *Expr
+	Parameters  []StackParameter // in the order of the template
+}
+
+// StackParameter is a value handed to a nested stack.
+type StackParameter struct {
+	Name string
+	Expr
+}
+
+// Find returns every container image expression of a template, YAML or JSON:
+// of every resource type that runs containers, in both branches of every
+// Fn::If, inside Fn::ForEach, and under SAM's Globals. It changes nothing and
+// resolves nothing outside the template.
+//
+// It reads what CloudFormation would refuse, where it can: aliases, merge keys
+// and duplicate keys (every value is found), UTF-16 and Latin-1; of several
+// documents, the first with Resources.
+//
+// The error is a *TemplateError: ErrNotTemplate, or ErrLimit. On return, Found
+// is non-nil if and only if the error is nil. Safe for concurrent use; it
+// keeps nothing of template.
+func Find(template []byte, optFns ...func(*FindOptions)) (*Found, error) {
+	var o FindOptions
+	for _, fn := range optFns {
+		fn(&o)
+	}
+	f, err := newImageFinder(template, o)
+	if err != nil {
+		return nil, err
+	}
+	found, err := f.find()
+	if err != nil {
+		return nil, err
+	}
+	return found, nil
+}
+
+// imageFinder walks one template.
+type imageFinder struct {
+	opts      FindOptions
+	doc       *tree.Doc
+	root      *tree.Node
+	params    map[string]*tree.Node
+	resources map[string]*tree.Node
+	loops     []string // variables of the Fn::ForEach around
+	steps     int
+	sites     []imageSite
+	found     Found
+	stacks    []stackSite
+}
+
+func newImageFinder(template []byte, o FindOptions) (*imageFinder, error) {
+	f := &imageFinder{opts: o, params: map[string]*tree.Node{}, resources: map[string]*tree.Node{}}
+	doc, err := tree.Parse(template, f.limits())
+	if err != nil {
+		return nil, templateError("", err)
+	}
+	f.doc = doc
+	for _, root := range doc.Roots {
+		if f.root == nil || root.Get("Resources") != nil {
+			f.root = root
+		}
+		if root.Get("Resources") != nil {
+			break
+		}
+	}
+	if f.root.Follow() == nil || f.root.Kind != tree.Mapping {
+		return nil, &TemplateError{Err: ErrNotTemplate, Detail: "no mapping at the top"}
+	}
+	if f.root.Get("Resources").Follow() == nil {
+		return nil, &TemplateError{Err: ErrNotTemplate, Detail: "no Resources"}
+	}
+	return f, nil
+}
+
+func (f *imageFinder) limits() tree.Limits {
+	return tree.Limits{Bytes: cmp.Or(f.opts.MaxBytes, maxTemplateBytes), Depth: maxDepth}
+}
+
+// step counts a node looked at and reports whether there may be more.
+func (f *imageFinder) step() bool {
+	f.steps++
+	return f.steps <= maxSteps
+}
+
+// find walks the template and fills in what it found.
+func (f *imageFinder) find() (*Found, error) {
+	f.walk()
+	f.found.Images = make([]Image, len(f.sites))
+	for i := range f.sites {
+		f.found.Images[i] = f.image(&f.sites[i], f.sites[i].value, f.sites[i].path)
+	}
+	for _, s := range f.stacks {
+		f.found.Stacks = append(f.found.Stacks, f.nestedStack(s))
+	}
+	return &f.found, f.overLimit()
+}
+
+// overLimit returns ErrLimit where too many nodes were looked at.
+func (f *imageFinder) overLimit() error {
+	if f.steps <= maxSteps {
+		return nil
+	}
+	return &TemplateError{Err: ErrLimit, Detail: "more than " + strconv.Itoa(maxSteps) + " values, counting each alias"}
+}
+
+// image describes an expression, and the branches of an Fn::If.
+func (f *imageFinder) image(s *imageSite, e exprNode, path string) Image {
+	return f.imageOf(s, e, path, f.parts(e, path))
+}
+
+func (f *imageFinder) imageOf(s *imageSite, e exprNode, path string, ps parts) Image {
+	img := Image{Resource: s.resource, Type: s.typ, Container: s.container, Index: s.index, Expr: f.exprOf(e, path, ps)}
+	if s.index < 0 {
+		img.Container = s.resource
+	}
+	for _, b := range f.branches(e) {
+		img.Branches = append(img.Branches, f.image(s, b.exprNode, path+b.step))
+	}
+	return img
+}
+
+// exprOf describes a value that was taken apart.
+func (f *imageFinder) exprOf(e exprNode, path string, ps parts) Expr {
+	start, end := f.doc.Span(e.Node)
+	x := Expr{Path: path, Kind: f.kind(e), Raw: string(f.doc.Text[start:end]), Value: f.value(e)}
+	x.Start, x.End = f.doc.Offset(start), f.doc.Offset(end)
+	x.Line, x.Column = f.doc.Position(start)
+	if x.Kind != ImageIf {
+		x.Text, x.Places = ps.text(), ps.places()
+	}
+	return x
+}
+
+type branch struct {
+	exprNode
+	step string
+}
+
+// branches returns the values of an Fn::If but for AWS::NoValue, nil for
+// anything else.
+func (f *imageFinder) branches(e exprNode) []branch {
+	fn, arg := e.call()
+	args := arg.args2(fn == "Fn::If", 3)
+	if args == nil || !f.step() {
+		return nil
+	}
+	var out []branch
+	for i := 1; i <= 2; i++ {
+		if !args[i].noValue() {
+			out = append(out, branch{args[i], "/Fn::If/" + strconv.Itoa(i)})
+		}
+	}
+	return out
+}
+
+// args2 returns the arguments where want holds and there are n of them.
+func (e exprNode) args2(want bool, n int) []exprNode {
+	if !want || e.Node == nil || e.Kind != tree.Sequence || len(e.Items) != n {
+		return nil
+	}
+	return e.args()
+}
+
+// macros returns the names under Transform.
+func (f *imageFinder) macros() []string {
+	var out []string
+	add := func(n *tree.Node) {
+		n = n.Follow()
+		if n != nil && n.Kind == tree.Mapping {
+			n = n.Get("Name").Follow()
+		}
+		if n != nil && n.Kind == tree.Scalar && strings.TrimSpace(n.Value) != "" {
+			out = append(out, n.Value)
+		}
+	}
+	t := f.root.Get("Transform").Follow()
+	if t != nil && t.Kind == tree.Sequence {
+		for _, n := range t.Items {
+			add(n)
+		}
+	} else {
+		add(t)
+	}
+	return out
+}

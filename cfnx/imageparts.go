@@ -1,0 +1,214 @@
+package cfnx
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/stackrescue/stackrescue/cfnx/internal/tree"
+)
+
+// part is a run of an expression's text that comes from one place.
+type part struct {
+	text  string // what it comes to where known, else ${Name}
+	open  bool   // text is not known
+	place Place
+	// A literal part, or a variable of a Sub, is written as bytes from to to of
+	// the decoded text of scalar; scalar is nil for everything else.
+	scalar   *tree.Node
+	from, to int
+	fixed    bool // may not be changed alone: an escape, a separator of a Join
+	sub      bool // scalar is the template of a Sub
+}
+
+// here reports whether the part is text that can be replaced in place.
+func (p part) here() bool { return p.place.In == PlaceHere && p.scalar != nil && !p.fixed }
+
+type parts []part
+
+// text returns what the parts come to.
+func (ps parts) text() string {
+	if len(ps) == 1 {
+		return ps[0].text
+	}
+	var b strings.Builder
+	for _, p := range ps {
+		b.WriteString(p.text)
+	}
+	return b.String()
+}
+
+// known reports whether there is a text without open parts.
+func (ps parts) known() bool {
+	for _, p := range ps {
+		if p.open {
+			return false
+		}
+	}
+	return len(ps) > 0
+}
+
+// places returns the parts' places, each once.
+func (ps parts) places() []Place {
+	var out []Place
+	for _, p := range ps {
+		if !slices.Contains(out, p.place) {
+			out = append(out, p.place)
+		}
+	}
+	return out
+}
+
+// parts takes an expression apart. It never fails: what it does not understand
+// is one open part.
+func (f *imageFinder) parts(e exprNode, path string) parts {
+	return f.partsAt(e, path, 0)
+}
+
+func (f *imageFinder) partsAt(e exprNode, path string, depth int) parts {
+	if e.Node == nil || depth > 60 || !f.step() {
+		return open("...", Place{In: PlaceUnknown})
+	}
+	fn, arg := e.call()
+	path += functionStep(fn)
+	switch fn {
+	case "":
+		if v, ok := e.text(); ok {
+			return literalParts(e.Node, v)
+		}
+		return nil
+	case "Ref":
+		if arg.Kind == tree.Scalar {
+			return f.refParts(arg.Value)
+		}
+	case "Fn::Sub":
+		return f.subParts(arg, path, depth)
+	case "Fn::Join":
+		return f.joinParts(arg, path, depth)
+	case "Fn::FindInMap":
+		return f.mappingParts(arg, path, depth)
+	case "Fn::Select":
+		return f.selectParts(arg, path, depth)
+	case "Fn::GetAtt":
+		return f.attributeParts(arg.dotted())
+	case "Fn::ImportValue":
+		name := f.partsAt(arg, path, depth+1).text()
+		return open("Import:"+name, Place{In: PlaceExport, Name: name})
+	case "Fn::If":
+		return open("If", Place{In: PlaceCondition, Path: path})
+	case "Fn::Transform":
+		return open("Transform", Place{In: PlaceMacro, Path: path})
+	}
+	return open(fn, Place{In: PlaceUnknown, Name: fn, Path: path})
+}
+
+func functionStep(fn string) string {
+	if fn == "" {
+		return ""
+	}
+	return "/" + tree.Escape(fn)
+}
+
+func open(name string, place Place) parts {
+	return parts{{text: "${" + name + "}", open: true, place: place}}
+}
+
+// literalParts is a text with dynamic references in it.
+// https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/dynamic-references.html
+func literalParts(n *tree.Node, v string) parts {
+	var out parts
+	for from := 0; ; {
+		i := strings.Index(v[from:], "{{resolve:")
+		end := -1
+		if i >= 0 {
+			end = strings.Index(v[from+i:], "}}")
+		}
+		if end < 0 {
+			if from < len(v) || len(out) == 0 {
+				out = append(out, part{text: v[from:], place: Place{In: PlaceHere}, scalar: n, from: from, to: len(v)})
+			}
+			return out
+		}
+		i += from
+		end += i + 2
+		if i > from {
+			out = append(out, part{text: v[from:i], place: Place{In: PlaceHere}, scalar: n, from: from, to: i})
+		}
+		out = append(out, part{text: v[i:end], open: true, place: dynamicPlace(v[i:end]), scalar: n, from: i, to: end})
+		from = end
+		if from == len(v) {
+			return out
+		}
+	}
+}
+
+// dynamicPlace is where {{resolve:service:name:version}} reads.
+func dynamicPlace(ref string) Place {
+	service, name, _ := strings.Cut(strings.TrimSuffix(strings.TrimPrefix(ref, "{{resolve:"), "}}"), ":")
+	switch service {
+	case "ssm", "ssm-secure":
+		if i := strings.LastIndexByte(name, ':'); i >= 0 && !strings.HasPrefix(name, "arn:") {
+			name = name[:i] // the version
+		}
+		return Place{In: PlaceSSM, Name: name}
+	case "secretsmanager":
+		return Place{In: PlaceSecret, Name: name}
+	}
+	return Place{In: PlaceUnknown, Name: ref}
+}
+
+// dotted returns the argument of a GetAtt as Resource.Attribute.
+func (e exprNode) dotted() string {
+	if e.Kind == tree.Scalar {
+		return e.Value
+	}
+	var names []string
+	for _, a := range e.args() {
+		v, ok := a.text()
+		if !ok {
+			v = "?"
+		}
+		names = append(names, v)
+	}
+	return strings.Join(names, ".")
+}
+
+func (f *imageFinder) attributeParts(name string) parts {
+	res, attr, _ := strings.Cut(name, ".")
+	if strings.HasPrefix(attr, "Outputs.") {
+		return open(name, Place{In: PlaceStack, Name: name})
+	}
+	place := Place{In: PlaceResource, Name: res}
+	if f.resources[res] != nil {
+		place.Path = "/Resources/" + tree.Escape(res)
+	}
+	return open(name, place)
+}
+
+// joinParts: the separator belongs to no item, so it is fixed.
+func (f *imageFinder) joinParts(arg exprNode, path string, depth int) parts {
+	args := arg.args2(true, 2)
+	if args == nil {
+		return open("Join", Place{In: PlaceUnknown, Path: path})
+	}
+	sep, ok := args[0].text()
+	items := args[1].args()
+	if fn, _ := args[1].call(); fn != "" || !ok || items == nil {
+		ps := f.partsAt(args[1], path+"/1", depth+1)
+		if len(ps) == 0 {
+			return open("Join", Place{In: PlaceUnknown, Path: path})
+		}
+		return open("Join", ps[0].place)
+	}
+	var out parts
+	for i, item := range items {
+		if i > 0 && sep != "" {
+			out = append(out, part{text: sep, place: Place{In: PlaceHere}, fixed: true})
+		}
+		if item.noValue() {
+			continue
+		}
+		out = append(out, f.partsAt(item, path+"/1/"+strconv.Itoa(i), depth+1)...)
+	}
+	return out
+}

@@ -1,0 +1,226 @@
+package cfnx
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/stackrescue/stackrescue/cfnx/internal/tree"
+)
+
+// refParts is what a Ref, or a variable of a Sub, comes to.
+func (f *imageFinder) refParts(name string) parts {
+	switch f.refKind(name) {
+	case ImageLoop:
+		return open(name, Place{In: PlaceLoop, Name: name})
+	case ImageParameter:
+		return f.parameterParts(name)
+	case ImagePseudo:
+		p := part{text: "${" + name + "}", open: true, place: Place{In: PlacePseudo, Name: name}}
+		if v := f.pseudo(name); v != "" {
+			p.text, p.open = v, false
+		}
+		return parts{p}
+	case ImageResource:
+		return open(name, Place{In: PlaceResource, Name: name, Path: "/Resources/" + tree.Escape(name)})
+	}
+	return open(name, Place{In: PlaceUnknown, Name: name})
+}
+
+// pseudo returns the value of a pseudo parameter, "" where not known.
+// https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/pseudo-parameter-reference.html
+func (f *imageFinder) pseudo(name string) string {
+	switch name {
+	case "AWS::AccountId":
+		return f.opts.Account
+	case "AWS::Region":
+		return f.opts.Region
+	case "AWS::Partition":
+		return f.opts.Partition
+	case "AWS::URLSuffix":
+		switch f.opts.Partition {
+		case "aws", "aws-us-gov":
+			return "amazonaws.com"
+		case "aws-cn":
+			return "amazonaws.com.cn"
+		case "aws-eusc":
+			return "amazonaws.eu"
+		}
+	}
+	return ""
+}
+
+func (f *imageFinder) parameterParts(name string) parts {
+	decl := f.params[name].Follow()
+	path := "/Parameters/" + tree.Escape(name)
+	value, given := f.opts.Parameters[name]
+	def := decl.Get("Default").Follow()
+	if !given && def != nil && def.Kind == tree.Scalar && !def.Null() {
+		value, given = def.Value, true
+	}
+	place := Place{In: PlaceParameter, Name: name, Path: path}
+	if t := decl.Get("Type").Follow(); t != nil && t.Kind == tree.Scalar {
+		if strings.HasPrefix(t.Value, "AWS::SSM::Parameter::Value") {
+			if given {
+				return open(name, Place{In: PlaceSSM, Name: value, Path: path})
+			}
+			return open(name, place)
+		}
+		if strings.HasPrefix(t.Value, "List<") || t.Value == "CommaDelimitedList" {
+			return open(name, place)
+		}
+	}
+	if !given {
+		return open(name, place)
+	}
+	return parts{{text: value, place: place}}
+}
+
+// subParts takes the template of an Fn::Sub apart.
+func (f *imageFinder) subParts(arg exprNode, path string, depth int) parts {
+	tmpl, vars := arg.subTemplate()
+	if tmpl.Node == nil {
+		return open("Sub", Place{In: PlaceUnknown, Path: path})
+	}
+	var out parts
+	text := tmpl.Value
+	literal := func(from, to int) {
+		if from < to {
+			out = append(out, part{text: text[from:to], place: Place{In: PlaceHere}, scalar: tmpl.Node, from: from, to: to, sub: true})
+		}
+	}
+	done := 0
+	for at := 0; at < len(text); {
+		i, end := nextInSub(text, at)
+		if end == 0 {
+			break
+		}
+		literal(done, i)
+		if text[i] == '$' {
+			out = append(out, f.variableParts(tmpl.Node, i, end, vars, path, depth)...)
+		} else {
+			out = append(out, part{text: text[i:end], open: true, place: dynamicPlace(text[i:end]), scalar: tmpl.Node, from: i, to: end, sub: true})
+		}
+		done, at = end, end
+	}
+	literal(done, len(text))
+	if len(out) == 0 {
+		out = parts{{place: Place{In: PlaceHere}, scalar: tmpl.Node, sub: true}}
+	}
+	return out
+}
+
+// nextInSub returns the bytes of the next ${…} or {{resolve:…}}, whose name may
+// hold variables, at or behind byte at; end is 0 where there is none.
+func nextInSub(text string, at int) (start, end int) {
+	for ; at < len(text); at++ {
+		switch {
+		case strings.HasPrefix(text[at:], "${"):
+			if j := strings.IndexByte(text[at:], '}'); j >= 0 {
+				return at, at + j + 1
+			}
+			return 0, 0
+		case strings.HasPrefix(text[at:], "{{resolve:"):
+			for i := at; i < len(text); i++ {
+				if strings.HasPrefix(text[i:], "${") {
+					if j := strings.IndexByte(text[i:], '}'); j >= 0 {
+						i += j
+					}
+				} else if strings.HasPrefix(text[i:], "}}") {
+					return at, i + 2
+				}
+			}
+			return 0, 0
+		}
+	}
+	return 0, 0
+}
+
+// variableParts is ${Name}, ${Resource.Attribute} or ${!Literal}, written as
+// bytes from to end of a Sub's template.
+func (f *imageFinder) variableParts(tmpl *tree.Node, from, end int, vars *tree.Node, path string, depth int) parts {
+	name := strings.TrimSpace(tmpl.Value[from+2 : end-1])
+	if lit, ok := strings.CutPrefix(name, "!"); ok || name == "" {
+		return parts{{text: "${" + lit + "}", place: Place{In: PlaceHere}, scalar: tmpl, from: from, to: end, fixed: true, sub: true}}
+	}
+	if vars != nil {
+		if v := vars.Get(name); v != nil {
+			ps := f.partsAt(exprAt(v), path+"/1/"+tree.Escape(name), depth+1)
+			if len(ps) == 0 {
+				return open(name, Place{In: PlaceUnknown, Name: name})
+			}
+			return ps
+		}
+	}
+	var ps parts
+	if strings.Contains(name, ".") {
+		ps = f.attributeParts(name)
+	} else {
+		ps = f.refParts(name)
+	}
+	for i := range ps {
+		ps[i].scalar, ps[i].from, ps[i].to, ps[i].sub = tmpl, from, end, true
+	}
+	return ps
+}
+
+// mappingParts looks an Fn::FindInMap up.
+func (f *imageFinder) mappingParts(arg exprNode, path string, depth int) parts {
+	args := arg.args()
+	if len(args) < 3 {
+		return open("FindInMap", Place{In: PlaceUnknown, Path: path})
+	}
+	n, at := f.root.Get("Mappings").Follow(), "/Mappings"
+	name := f.partsAt(args[0], path, depth+1).text()
+	for _, a := range args[:3] {
+		key := f.partsAt(a, path, depth+1)
+		if !key.known() || n.Get(key.text()) == nil {
+			return open("Map:"+name, Place{In: PlaceMapping, Name: name, Path: "/Mappings/" + tree.Escape(name)})
+		}
+		n, at = n.Get(key.text()).Follow(), at+"/"+tree.Escape(key.text())
+	}
+	v, ok := exprAt(n).text()
+	if !ok {
+		return open("Map:"+name, Place{In: PlaceMapping, Name: name, Path: at})
+	}
+	return parts{{text: v, place: Place{In: PlaceMapping, Name: name, Path: at}}}
+}
+
+// selectParts picks an item of a list that is written out, or of a text that
+// is split.
+func (f *imageFinder) selectParts(arg exprNode, path string, depth int) parts {
+	args := arg.args2(true, 2)
+	if args == nil {
+		return open("Select", Place{In: PlaceUnknown, Path: path})
+	}
+	index, err := strconv.Atoi(f.partsAt(args[0], path, depth+1).text())
+	fn, list := args[1].call()
+	if fn == "" {
+		if items := args[1].args(); err == nil && index >= 0 && index < len(items) {
+			return f.partsAt(items[index], path+"/1/"+strconv.Itoa(index), depth+1)
+		}
+		return open("Select", Place{In: PlaceUnknown, Path: path})
+	}
+	from := f.partsAt(args[1], path+"/1", depth+1)
+	if split := list.args2(fn == "Fn::Split", 2); split != nil {
+		sep, ok := split[0].text()
+		from = f.partsAt(split[1], path+"/1/Fn::Split/1", depth+1)
+		if items := strings.Split(from.text(), sep); ok && sep != "" && err == nil && from.known() && index >= 0 && index < len(items) {
+			return parts{{text: items[index], place: from.splitPlace()}}
+		}
+	}
+	if len(from) == 0 {
+		return open("Select", Place{In: PlaceUnknown, Path: path})
+	}
+	return open("Select", from.splitPlace())
+}
+
+// splitPlace is the place to name for a piece of a text that was split: the
+// first of its parts that is not written here.
+func (ps parts) splitPlace() Place {
+	for _, p := range ps {
+		if p.place.In != PlaceHere {
+			return p.place
+		}
+	}
+	return ps[0].place
+}

@@ -1,0 +1,128 @@
+package tree
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Edit replaces the bytes Start to End of a template by Text, after which the
+// node is a string of value Value.
+type Edit struct {
+	Node       *Node
+	Start, End int
+	Text       string
+	Value      string
+	whole      bool // the node's tag goes too
+}
+
+// ReplaceText returns the edit that replaces bytes from to to of the scalar's
+// decoded text. Tag and quoting style stay; a plain scalar is quoted where its
+// new text would end early or be read as something other than a string. The
+// error is an *Error with ErrSplice.
+func (d *Doc) ReplaceText(n *Node, from, to int, text string) (Edit, error) {
+	s, ok := d.source(n)
+	if !ok || from < 0 || to < from || to > len(s.text) {
+		detail := "its bytes do not read as its value"
+		if n.Style == Literal || n.Style == Folded {
+			detail = "a block scalar of several lines"
+		}
+		return Edit{}, d.errorAt(int(n.start), ErrSplice, detail)
+	}
+	value := string(s.text[:from]) + text + string(s.text[to:])
+	e := Edit{Node: n, Start: int(s.at[from]), End: int(s.at[to]), Value: value}
+	if from == to { // insert behind what was written, not before a folded break
+		e.End = e.Start
+	}
+	switch n.Style {
+	case Literal, Folded:
+		if !printable(text) || strings.TrimSpace(value) == "" || value[0] == ' ' || value[0] == '\t' {
+			return Edit{}, d.errorAt(int(n.start), ErrSplice, "text that a block scalar cannot hold")
+		}
+		e.Text, e.Value = text, value+n.Value[len(s.text):]
+		return e, nil
+	case Plain:
+		inside := plainText(text, n.InFlow) && (from > 0 || to < len(s.text)) && (from > 0 || text != "")
+		if !d.JSON && value != "" && (inside || plainText(value, n.InFlow)) && plainValue(value) {
+			e.Text = text
+			return e, nil
+		}
+		if n.Value == "" {
+			return Edit{}, d.errorAt(int(n.start), ErrSplice, "a value that is not written")
+		}
+		e.Start, e.End, e.Text = int(s.at[0]), int(s.at[len(s.text)]), quote(value, d.JSON)
+		return e, nil
+	}
+	if e.Text, ok = escape(text, n.Style); ok {
+		return e, nil
+	}
+	// Single quotes cannot hold it: the whole scalar goes into double quotes.
+	e.Start, e.End = int(s.at[0])-1, int(s.at[len(s.text)])+1
+	double, _ := escape(value, Double)
+	e.Text = `"` + double + `"`
+	return e, nil
+}
+
+// ReplaceValue returns the edit that replaces a whole value, its tag and all
+// it holds, by a string. A scalar without a tag keeps its quoting style. The
+// error is an *Error with ErrSplice.
+func (d *Doc) ReplaceValue(n *Node, value string) (Edit, error) {
+	if n.Kind == Scalar && n.Local() == "" && n.Value != "" {
+		if s, ok := d.source(n); ok {
+			return d.ReplaceText(n, 0, len(s.text), value)
+		}
+	}
+	start, end := d.Span(n)
+	if start >= end {
+		return Edit{}, d.errorAt(start, ErrSplice, "a value that is not written")
+	}
+	if n.Kind != Scalar && n.Style == Block && !d.ownLine(start) {
+		return Edit{}, d.errorAt(start, ErrSplice, "a block that shares its first line")
+	}
+	text := quote(value, d.JSON)
+	if n.Kind == Scalar && n.Style == Plain && plainText(value, n.InFlow) && plainValue(value) {
+		text = value
+	}
+	return Edit{Node: n, Start: start, End: end, Text: text, Value: value, whole: true}, nil
+}
+
+// ownLine reports whether only blanks, or a key and its colon, stand before
+// the byte in its line.
+func (d *Doc) ownLine(start int) bool {
+	i := start
+	for i > 0 && (d.Text[i-1] == ' ' || d.Text[i-1] == '\t') {
+		i--
+	}
+	return i == 0 || d.Text[i-1] == '\n' || d.Text[i-1] == '\r' || d.Text[i-1] == ':'
+}
+
+// Splice returns the text with the edits made, in a new slice, after proving
+// that it is the template with these edits and no other change: see prove.
+// Edits may come in any order but must not overlap. The error is an *Error.
+func (d *Doc) Splice(edits []Edit, limits Limits) ([]byte, error) {
+	if d.Recoded != "" {
+		return nil, &Error{Offset: -1, Err: ErrEncoding, Detail: "it is " + d.Recoded}
+	}
+	edits = slices.Clone(edits)
+	slices.SortFunc(edits, func(a, b Edit) int { return a.Start - b.Start })
+	size, prev := len(d.Text), 0
+	for _, e := range edits {
+		if e.Start < prev || e.End < e.Start || e.End > len(d.Text) {
+			return nil, d.errorAt(e.Start, ErrSplice, fmt.Sprintf("edits overlap at byte %d", e.Start))
+		}
+		size += len(e.Text) - (e.End - e.Start)
+		prev = e.End
+	}
+	out := make([]byte, 0, size)
+	prev = 0
+	for _, e := range edits {
+		out = append(out, d.Text[prev:e.Start]...)
+		out = append(out, e.Text...)
+		prev = e.End
+	}
+	out = append(out, d.Text[prev:]...)
+	if err := d.prove(out, edits, limits); err != nil {
+		return nil, err
+	}
+	return out, nil
+}

@@ -1,0 +1,86 @@
+package cfnx
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
+	"github.com/aws/smithy-go"
+)
+
+var (
+	// ErrStackNotFound means that no stack has the name in this account and
+	// region, or that it was deleted.
+	ErrStackNotFound = errors.New("stack does not exist here")
+	// ErrNotStuck means that the root stack is not in UPDATE_ROLLBACK_FAILED, so
+	// that there is no rollback to continue.
+	ErrNotStuck = errors.New("no rollback to continue")
+	// ErrInProgress means that an operation on a stack of the tree is still
+	// under way.
+	ErrInProgress = errors.New("operation in progress")
+	// ErrChildStuck means that a nested stack is stuck while the root is not:
+	// neither can be continued, only AWS Support or an update of the root that
+	// touches the child helps.
+	ErrChildStuck = errors.New("nested stack stuck under a root that is not")
+	// ErrNoProgress means that a further round would ask for what the last one
+	// asked for.
+	ErrNoProgress = errors.New("another round would change nothing")
+	// ErrRefused means that a change set would do more than was asked for; it
+	// was deleted, nothing was changed.
+	ErrRefused = errors.New("change set refused")
+	// ErrNothingToChange means that what was asked for is already so.
+	ErrNothingToChange = errors.New("nothing to change")
+)
+
+// StackError says where a stack is that did not get where it was to go.
+type StackError struct {
+	// Stack is its name.
+	Stack  string
+	Status types.StackStatus
+	// Reason is what CloudFormation gave for the status.
+	Reason string
+	// Failed are the resources that failed by themselves, in every stack of the
+	// tree, the first first.
+	Failed []Failure
+	// Err is the sentinel or the error of the wait.
+	Err error
+}
+
+// Error names the stack, its status and the failed resources.
+func (e *StackError) Error() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "stack %s: %s", e.Stack, e.Status)
+	if e.Err != nil {
+		fmt.Fprintf(&b, ": %v", e.Err)
+	}
+	if len(e.Failed) == 0 && e.Reason != "" {
+		fmt.Fprintf(&b, ": %s", e.Reason)
+	}
+	for i, f := range e.Failed {
+		if i == 3 {
+			fmt.Fprintf(&b, "; and %d more", len(e.Failed)-i)
+			break
+		}
+		fmt.Fprintf(&b, "; %s", f)
+	}
+	return b.String()
+}
+
+// Unwrap is the sentinel or the error of the wait.
+func (e *StackError) Unwrap() error { return e.Err }
+
+// missing recognises the answers for a stack that is not there. All of them
+// are plain validation errors that differ in their texts only (reference/cfn.md
+// 1.3); both spellings have the two words.
+func missing(err error) bool {
+	e, ok := errors.AsType[smithy.APIError](err)
+	return ok && e.ErrorCode() == "ValidationError" && strings.Contains(e.ErrorMessage(), "does not exist")
+}
+
+func stackErr(stack string, err error) error {
+	if missing(err) {
+		return fmt.Errorf("stack %s: %w (%w)", stack, ErrStackNotFound, err)
+	}
+	return fmt.Errorf("stack %s: %w", stack, err)
+}

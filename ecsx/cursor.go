@@ -1,0 +1,39 @@
+package ecsx
+
+import "time"
+
+// Cursor remembers which tasks were handed over, so that a later call hands
+// over only others. The zero value remembers nothing. It is plain data and
+// survives as JSON; it is not safe for concurrent use.
+type Cursor struct {
+	Version int `json:"version"`
+	// Seen is when each task stopped, by ARN.
+	Seen map[string]time.Time `json:"seen,omitempty"`
+}
+
+// forgetAfter is how long before the newest task others are remembered: far
+// longer than ECS remembers them.
+const forgetAfter = 24 * time.Hour
+
+func (c *Cursor) has(arn string) bool {
+	if c == nil {
+		return false
+	}
+	_, ok := c.Seen[arn]
+	return ok
+}
+
+func (c *Cursor) add(t StoppedTask) {
+	if c == nil {
+		return
+	}
+	if c.Seen == nil {
+		c.Version, c.Seen = 1, map[string]time.Time{}
+	}
+	c.Seen[t.ARN] = t.StoppedAt
+	for arn, at := range c.Seen { // AWS's times against each other, never against a local clock
+		if !t.StoppedAt.IsZero() && !at.IsZero() && t.StoppedAt.Sub(at) > forgetAfter {
+			delete(c.Seen, arn)
+		}
+	}
+}

@@ -1,0 +1,71 @@
+package ecsx
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+)
+
+var (
+	// ErrNotFound means that the service, task definition or task is unknown,
+	// deleted or, for a task, forgotten.
+	ErrNotFound = errors.New("not found")
+	// ErrUnsupportedController means that the service is not deployed by ECS
+	// itself: CodeDeploy or an external controller owns its deployments.
+	ErrUnsupportedController = errors.New("deployment controller is not ECS")
+	// ErrImageNotFound means that no image was found for a container.
+	ErrImageNotFound = errors.New("image not found")
+)
+
+// RolloutError says how a deployment that did not succeed ended, or where it
+// was when ctx ended.
+type RolloutError struct {
+	Service Service
+	// Deployment is the deployment's id that was waited for.
+	Deployment string
+	// Last is what was seen last.
+	Last Rollout
+	// Cause is why its tasks stopped; nil when no failed task was seen.
+	Cause *Cause
+	// Err is the error of the wait itself, nil when the deployment ended.
+	Err error
+}
+
+// Error names the service, the deployment, its outcome and the cause.
+func (e *RolloutError) Error() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "service %s: deployment %s: %s", e.Service, e.Deployment, e.Last.Outcome)
+	if e.Last.Reason != "" {
+		fmt.Fprintf(&b, " (%s)", e.Last.Reason)
+	}
+	if e.Cause != nil {
+		fmt.Fprintf(&b, ": %s", e.Cause.Summary)
+	}
+	if e.Err != nil {
+		fmt.Fprintf(&b, ": %v", e.Err)
+	}
+	return b.String()
+}
+
+// Unwrap is the error of the wait.
+func (e *RolloutError) Unwrap() error { return e.Err }
+
+// TaskError says why a one-off task did not succeed.
+type TaskError struct {
+	// Task is the task as it stopped.
+	Task StoppedTask
+}
+
+// Error names the task and the cause.
+func (e *TaskError) Error() string {
+	return fmt.Sprintf("task %s: %s", afterSlash(e.Task.ARN), e.Task.Cause.Summary)
+}
+
+// StartError lists every reason for which RunTask placed no task, or too few.
+type StartError struct {
+	// Failures are "reason" or "reason: detail", as ECS gave them.
+	Failures []string
+}
+
+// Error lists the failures.
+func (e *StartError) Error() string { return "task not started: " + strings.Join(e.Failures, "; ") }

@@ -1,0 +1,99 @@
+package ecsx
+
+import (
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+)
+
+// LogState is how much of a container's log was had.
+type LogState string
+
+// States of a log.
+const (
+	LogNotRead       LogState = ""               // not asked for
+	LogNeverStarted  LogState = "never-started"  // the container never ran: there is no log
+	LogStreamMissing LogState = "stream-missing" // it ran; group or stream is not there
+	LogEmpty         LogState = "empty"          // the stream has no line
+	LogPartial       LogState = "partial"        // an error cut the reading short
+	LogComplete      LogState = "complete"       // all that CloudWatch Logs had after the settling time
+	LogElsewhere     LogState = "elsewhere"      // another driver than awslogs, or none
+)
+
+// Log is what was read of one container's log.
+type Log struct {
+	State LogState `json:"state"`
+	// Driver is the log driver where it is not awslogs; "" where there is none.
+	Driver string `json:"driver,omitempty"`
+	// Region, Group and Stream are where the log is; "" where it is elsewhere.
+	Region string `json:"region,omitempty"`
+	Group  string `json:"group,omitempty"`
+	Stream string `json:"stream,omitempty"`
+	// Lines are in the order of CloudWatch Logs.
+	Lines []Line `json:"lines,omitempty"`
+	// Dropped is how many older lines were left out for the sake of the limit.
+	Dropped int `json:"dropped,omitempty"`
+	// Err is why the log is partial or missing; nil otherwise.
+	Err error `json:"-"`
+}
+
+// Line is one log event.
+type Line struct {
+	Time    time.Time `json:"time"`
+	Message string    `json:"message"`
+}
+
+var (
+	digits  = regexp.MustCompile(`[0-9a-f]{8,}|\d+`)
+	telling = regexp.MustCompile(`(?i)\b(?:error|fatal|panic|exception|traceback|critical|denied|refused|failed|failure|cannot|can't|could not|unable|no such|not found|missing|duplicate|violat)`)
+)
+
+func itoa(n int) string { return strconv.Itoa(n) }
+
+// excerpt is the line that says most: the last one that tells of an error,
+// else the last one at all.
+func (l Log) excerpt() string {
+	last := ""
+	for i := len(l.Lines) - 1; i >= 0; i-- {
+		m := strings.TrimSpace(l.Lines[i].Message)
+		if m == "" {
+			continue
+		}
+		if last == "" {
+			last = m
+		}
+		if telling.MatchString(m) {
+			return m
+		}
+	}
+	return last
+}
+
+// locate says where the container's log is, from the definition it ran with
+// (reference/ecs.md 1.6): prefix/container/task, or without a prefix the
+// runtime's id.
+func locate(def types.ContainerDefinition, found bool, c StoppedContainer, taskARN, region string) Log {
+	lc := def.LogConfiguration
+	if !found || lc == nil {
+		return Log{State: LogElsewhere}
+	}
+	if lc.LogDriver != types.LogDriverAwslogs {
+		return Log{State: LogElsewhere, Driver: string(lc.LogDriver)}
+	}
+	l := Log{Region: region, Group: lc.Options["awslogs-group"]}
+	if r := lc.Options["awslogs-region"]; r != "" {
+		l.Region = r
+	}
+	if p := lc.Options["awslogs-stream-prefix"]; p != "" {
+		l.Stream = p + "/" + c.Name + "/" + afterSlash(taskARN)
+	} else {
+		l.Stream = c.runtime
+	}
+	if c.ExitCode == nil && c.runtime == "" {
+		l.State = LogNeverStarted
+	}
+	return l
+}

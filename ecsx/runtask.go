@@ -1,0 +1,116 @@
+package ecsx
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ecs"
+	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+
+	"github.com/stackrescue/stackrescue/internal/poll"
+)
+
+// RunTaskAPI is RunTask and what [StoppedTasksAPI] has, of *ecs.Client.
+type RunTaskAPI interface {
+	StoppedTasksAPI
+	RunTask(context.Context, *ecs.RunTaskInput, ...func(*ecs.Options)) (*ecs.RunTaskOutput, error)
+}
+
+// TaskSpec is a one-off task.
+type TaskSpec struct {
+	// Cluster is the cluster's name or ARN; "" is "default".
+	Cluster string `json:"cluster,omitempty"`
+	// TaskDefinition is an ARN, "family:revision" or "family".
+	TaskDefinition string `json:"taskDefinition"`
+	// Network is where it runs; needed on Fargate. A service's can be used.
+	Network *types.NetworkConfiguration `json:"network,omitempty"`
+	// LaunchType defaults to the cluster's strategy.
+	LaunchType types.LaunchType `json:"launchType,omitempty"`
+	// Overrides change commands and environments.
+	Overrides *types.TaskOverride `json:"overrides,omitempty"`
+	// Token makes the start safe to repeat, 1 to 64 characters: the same token
+	// with the same spec finds the task that was started before. "" lets the
+	// SDK make one, which does not outlive the call.
+	Token string `json:"token,omitempty"`
+	// StartedBy is put on the task, at most 128 letters, digits, "-", "_", "/".
+	StartedBy string `json:"startedBy,omitempty"`
+}
+
+// StartTask starts one task of spec and returns its ARN, without waiting. A
+// task that could not be placed is a *[StartError] with every reason.
+//
+// Calls ecs:RunTask. Needs iam:PassRole on the task's roles. Safe to repeat
+// with a token.
+func StartTask(ctx context.Context, api RunTaskAPI, spec TaskSpec) (string, error) {
+	in := &ecs.RunTaskInput{
+		Cluster: aws.String(cmp.Or(spec.Cluster, "default")), TaskDefinition: &spec.TaskDefinition, Count: aws.Int32(1),
+		NetworkConfiguration: spec.Network, LaunchType: spec.LaunchType, Overrides: spec.Overrides,
+	}
+	if spec.Token != "" {
+		in.ClientToken = &spec.Token
+	}
+	if spec.StartedBy != "" {
+		in.StartedBy = &spec.StartedBy
+	}
+	out, err := retried(ctx, func() (*ecs.RunTaskOutput, error) { return api.RunTask(ctx, in) }, 2*time.Second)
+	if err != nil {
+		return "", fmt.Errorf("run task %s: %w", afterSlash(spec.TaskDefinition), err)
+	}
+	if len(out.Tasks) == 0 {
+		e := &StartError{}
+		for _, f := range out.Failures {
+			s := aws.ToString(f.Reason)
+			if d := aws.ToString(f.Detail); d != "" {
+				s += ": " + d
+			}
+			e.Failures = append(e.Failures, s)
+		}
+		return "", e
+	}
+	return aws.ToString(out.Tasks[0].TaskArn), nil
+}
+
+// RunTask starts one task of spec, waits until it has stopped and returns it
+// with all its containers and their whole logs. It returns nil as error only
+// when every essential container ran and exited with 0; otherwise the error is
+// a *[TaskError], and the task is returned too.
+//
+// When ctx ends, the task goes on running; call again with the same Token to
+// wait for it.
+//
+// Calls ecs:RunTask, ecs:DescribeTasks, ecs:DescribeTaskDefinition,
+// logs:FilterLogEvents. Needs iam:PassRole on the task's roles. Safe to repeat
+// with a token.
+func RunTask(ctx context.Context, api RunTaskAPI, logs LogsAPI, spec TaskSpec, optFns ...func(*StoppedOptions)) (*StoppedTask, error) {
+	arn, err := StartTask(ctx, api, spec)
+	if err != nil {
+		return nil, err
+	}
+	return WaitTask(ctx, api, logs, spec.Cluster, arn, optFns...)
+}
+
+// WaitTask waits until the one-off task has stopped; see [RunTask].
+//
+// Calls ecs:DescribeTasks, ecs:DescribeTaskDefinition, logs:FilterLogEvents.
+// Safe to repeat.
+func WaitTask(ctx context.Context, api StoppedTasksAPI, logs LogsAPI, cluster, arn string, optFns ...func(*StoppedOptions)) (*StoppedTask, error) {
+	var task *StoppedTask
+	err := WaitStoppedTaskLogs(ctx, api, logs, Query{Cluster: cluster, Tasks: []string{arn}}, func(t StoppedTask) error {
+		task = &t
+		return nil
+	}, optFns...)
+	switch {
+	case err != nil:
+		return task, err
+	case task == nil:
+		return nil, fmt.Errorf("task %s: %w", afterSlash(arn), poll.Ended(ctx, ErrNotFound))
+	case task.Expired:
+		return task, fmt.Errorf("task %s: %w", afterSlash(arn), ErrNotFound)
+	case task.Cause.Class != ClassSucceeded:
+		return task, &TaskError{Task: *task}
+	}
+	return task, nil
+}

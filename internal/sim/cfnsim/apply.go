@@ -1,0 +1,212 @@
+package cfnsim
+
+import (
+	"errors"
+	"maps"
+	"time"
+
+	"github.com/aws/smithy-go"
+
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
+)
+
+const (
+	creationInitiated = "Resource creation Initiated"
+	needsReplacement  = "Requested update requires the creation of a new physical resource; hence creating one."
+)
+
+// apply brings one resource to the new definition.
+func (s *stack) apply(c *scope, d declaration, done func(error)) {
+	r := s.resource(d)
+	props, err := c.properties(d)
+	if !r.touched {
+		r.past = nil
+		if r.exists() {
+			past := r.incarnation
+			r.past = &past
+		}
+	}
+	if err != nil {
+		r.touched = true
+		s.refuse(r, d, nil, err, done)
+		return
+	}
+	k := s.svc.kind(d.typ)
+	if !r.exists() {
+		s.make(c, r, d, props, types.ResourceStatusCreateInProgress, "", done)
+		return
+	}
+	diff := changed(r.base(), props)
+	if d.typ == r.typ && len(diff) == 0 && d.typ != stackType {
+		r.decl = d
+		done(nil)
+		return
+	}
+	r.touched = true
+	replace := d.typ != r.typ || k.replaces(diff)
+	action := "Update:Modify"
+	if replace {
+		action = "Update:Replace"
+	}
+	if err := s.permits(action, r); err != nil {
+		s.refuse(r, d, props, err, done)
+		return
+	}
+	switch {
+	case replace && s.noRollback && s.svc.world.Switches.DisableRollbackReplacement == 0:
+		// https://github.com/aws/aws-cdk/issues/30546
+		s.refuse(r, d, props, reason("Replacement type updates not supported on stack with disable-rollback."), done)
+	case replace:
+		s.garbage = append(s.garbage, discarded{r, r.incarnation, true})
+		s.make(c, r, d, props, types.ResourceStatusUpdateInProgress, needsReplacement, done)
+	default:
+		s.change(c, r, d, props, done)
+	}
+}
+
+// refuse fails a resource that was not begun.
+func (s *stack) refuse(r *resource, d declaration, props object, err error, done func(error)) {
+	status := types.ResourceStatusUpdateFailed
+	if !r.exists() {
+		status = types.ResourceStatusCreateFailed
+		r.typ = d.typ
+	}
+	r.set(status, message(err), props)
+	done(err)
+}
+
+// make creates a physical resource, the first or a replacement.
+func (s *stack) make(c *scope, r *resource, d declaration, props object, status types.ResourceStatus, reason string, done func(error)) {
+	r.touched = true
+	r.set(status, reason, props)
+	r.typ = d.typ
+	fail := types.ResourceStatusCreateFailed
+	ok := types.ResourceStatusCreateComplete
+	if status == types.ResourceStatusUpdateInProgress {
+		fail, ok = types.ResourceStatusUpdateFailed, types.ResourceStatusUpdateComplete
+	}
+	ended := func(err error) {
+		if err != nil {
+			r.set(fail, message(err), props)
+			done(err)
+			return
+		}
+		r.record, r.decl, r.skipped = props, d, false
+		r.drift, r.drifted, r.vanished = "", nil, false
+		r.set(ok, "", props)
+		done(nil)
+	}
+	started := func(physical string) {
+		r.incarnation = incarnation{typ: d.typ, physical: physical, sent: props, record: r.record, attributes: r.attributes, child: r.child, decl: d}
+		r.reached = true
+		r.set(status, creationInitiated, props)
+	}
+	if d.typ == stackType {
+		s.makeChild(r, props, started, ended)
+		return
+	}
+	k := s.svc.kind(d.typ)
+	s.handle(r, k.created, func(call *call) error {
+		call.tags = s.now.tags
+		return k.make(call)
+	}, c, nil, props, PhaseCreate, func(call *call) {
+		r.attributes = call.attributes
+		started(call.physical)
+	}, ended)
+}
+
+// change updates a resource in place.
+func (s *stack) change(c *scope, r *resource, d declaration, props object, done func(error)) {
+	ended := func(err error) {
+		if err != nil {
+			r.set(types.ResourceStatusUpdateFailed, message(err), props)
+			done(err)
+			return
+		}
+		r.record, r.decl, r.skipped = props, d, false
+		r.drift, r.drifted = "", nil
+		r.set(types.ResourceStatusUpdateComplete, "", props)
+		done(nil)
+	}
+	r.set(types.ResourceStatusUpdateInProgress, "", props)
+	if d.typ == stackType {
+		s.changeChild(r, props, ended)
+		return
+	}
+	k := s.svc.kind(d.typ)
+	old := r.base()
+	s.handle(r, k.changed, k.change, c, old, props, PhaseUpdate, func(*call) {
+		r.sent, r.reached = props, true
+	}, ended)
+}
+
+// handle calls a resource's handler after a moment, then waits until the
+// resource has settled. begun hears that the handler accepted the request.
+func (s *stack) handle(r *resource, takes time.Duration, fn func(*call) error, c *scope, old, props object, phase Phase, begun func(*call), done func(error)) {
+	r.generation++
+	g := r.generation
+	r.token = s.svc.world.UUID()
+	call := &call{ctx: c.ctx, svc: s.svc, st: s, id: r.id, typ: r.typ, old: old, physical: r.physical, attributes: maps.Clone(r.attributes), token: r.token}
+	s.svc.world.After(s.svc.Latency, func() {
+		if r.generation != g {
+			return
+		}
+		if err := call.resolve(c, old, props); err != nil {
+			done(err)
+			return
+		}
+		if err := fn(call); err != nil {
+			done(call.wrap(err))
+			return
+		}
+		begun(call)
+		r.attributes = call.attributes
+		s.wait(r, g, call, s.svc.duration(r.typ, phase, takes), phase, done)
+	})
+}
+
+// wait ends a handler's work: after its duration, or when it says so itself.
+func (s *stack) wait(r *resource, g int, call *call, takes time.Duration, phase Phase, done func(error)) {
+	k := s.svc.kind(r.typ)
+	start := s.svc.world.Now()
+	var poll func()
+	end := func() {
+		if r.generation != g {
+			return
+		}
+		if reason, scripted := s.svc.scripted(s, r.id, phase); scripted {
+			done(errors.New(reason))
+			return
+		}
+		done(nil)
+	}
+	if k.settled == nil || phase == PhaseDelete {
+		s.svc.world.After(takes, end)
+		return
+	}
+	poll = func() {
+		if r.generation != g {
+			return
+		}
+		over, err := k.settled(call)
+		switch {
+		case err != nil:
+			done(call.wrap(err))
+		case over:
+			end()
+		case s.svc.world.Now().Sub(start) >= s.svc.Stabilization:
+			done(call.wrap(handlerError{"NotStabilized", "Exceeded attempts to wait: resource did not stabilize."}))
+		default:
+			s.svc.world.After(s.svc.Poll, poll)
+		}
+	}
+	s.svc.world.After(s.svc.Poll, poll)
+}
+
+// message is an error's text as a status reason.
+func message(err error) string {
+	if e, ok := errors.AsType[smithy.APIError](err); ok {
+		return e.ErrorMessage()
+	}
+	return err.Error()
+}

@@ -1,0 +1,168 @@
+package cfnsim
+
+import (
+	"slices"
+
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
+)
+
+// discarded is a physical resource that the clean-up deletes.
+type discarded struct {
+	r *resource
+	incarnation
+	// old says that it was replaced, not made, by the update.
+	old bool
+}
+
+// cleanUp deletes what the update or its rollback left behind, starts the
+// clean-up of the nested stacks that wait for it, and ends the operation. It
+// cannot fail: what cannot be deleted after three tries is left outside the
+// stack (reference/cfn.md 1.1).
+func (s *stack) cleanUp(done func()) {
+	back := s.status == types.StackStatusUpdateRollbackCompleteCleanupInProgress
+	c, err := s.scope(s.now)
+	if err != nil {
+		s.finishCleanUp(back, false, done)
+		return
+	}
+	list := s.leftovers(c, back)
+	p := &plan{}
+	p.finish = func(failed []string) { s.finishCleanUp(back, len(failed) > 0, done) }
+	for i, g := range list {
+		p.add(&task{id: taskID(g, i), deps: dependents(list, g), start: func(end func(error)) { s.dispose(c, g, 1, back, end) }})
+	}
+	s.each(func(r *resource) {
+		if r.child != nil && r.child.hold && cleaning(r.child.status) {
+			p.add(&task{id: "child " + r.id, start: func(end func(error)) { r.child.cleanUp(func() { end(nil) }) }})
+		}
+	})
+	s.svc.world.After(s.svc.Latency, p.run)
+}
+
+func taskID(g discarded, i int) string { return g.r.id + " " + g.physical + string(rune('a'+i%26)) }
+
+// dependents are the tasks that must delete before g: those of the resources
+// that read it.
+func dependents(list []discarded, g discarded) []string {
+	var ids []string
+	for i, o := range list {
+		if o.r != g.r && slices.Contains(o.decl.deps, g.r.id) {
+			ids = append(ids, taskID(o, i))
+		}
+	}
+	return ids
+}
+
+// leftovers are what a clean-up deletes: after an update what was replaced or
+// left the template, after a rollback what the update had made.
+func (s *stack) leftovers(c *scope, back bool) []discarded {
+	list := slices.Clone(s.garbage)
+	s.each(func(r *resource) {
+		d, declared := c.t.resource(r.id)
+		stays := declared && c.holds(d.condition)
+		made := r.touched && r.past == nil
+		switch {
+		case back && made:
+			list = append(list, discarded{r, r.incarnation, false})
+		case !back && !stays:
+			list = append(list, discarded{r, r.incarnation, true})
+		}
+	})
+	return list
+}
+
+// dispose deletes one leftover.
+func (s *stack) dispose(c *scope, g discarded, try int, back bool, done func(error)) {
+	leaving := g.physical == g.r.physical
+	end := func(err error) {
+		if leaving {
+			s.drop(g.r)
+		}
+		done(err)
+	}
+	policy := g.decl.deletionPolicy
+	if g.old && !leaving {
+		policy = g.decl.updatePolicy
+	}
+	keep := policy == "Retain" || policy == "RetainExceptOnCreate" && !back
+	switch {
+	case g.physical == "":
+		end(nil)
+		return
+	case keep:
+		s.emit(g.r, types.ResourceStatusDeleteSkipped, "", g.physical, nil, "c")
+		end(nil)
+		return
+	}
+	mark := func(status types.ResourceStatus, reason string) {
+		s.emit(g.r, status, reason, g.physical, nil, "c")
+		if leaving {
+			g.r.status, g.r.reason, g.r.at = status, reason, s.svc.world.Now()
+		}
+	}
+	mark(types.ResourceStatusDeleteInProgress, "")
+	ended := func(err error) {
+		switch {
+		case err == nil:
+			mark(types.ResourceStatusDeleteComplete, "")
+			end(nil)
+		case try < 3:
+			mark(types.ResourceStatusDeleteFailed, message(err))
+			s.dispose(c, g, try+1, back, done)
+		default:
+			mark(types.ResourceStatusDeleteFailed, message(err))
+			end(err)
+		}
+	}
+	if g.child != nil {
+		g.child.deleteChild(ended)
+		return
+	}
+	if back && !g.old && g.typ == taskDefinitionType && s.svc.world.Switches.CleanUp != 0 {
+		ended(nil) // the switch: the failed update's revision stays ACTIVE
+		return
+	}
+	s.remove(g, c, ended)
+}
+
+// remove calls the handler that deletes.
+func (s *stack) remove(g discarded, c *scope, done func(error)) {
+	k := s.svc.kind(g.typ)
+	call := &call{ctx: c.ctx, svc: s.svc, st: s, id: g.r.id, typ: g.typ, physical: g.physical, attributes: g.attributes, token: s.svc.world.UUID()}
+	s.svc.world.After(s.svc.Latency, func() {
+		if err := call.resolve(c, nil, g.sent); err != nil {
+			call.new = g.sent
+		}
+		if err := k.remove(call); err != nil {
+			done(call.wrap(err))
+			return
+		}
+		s.svc.world.After(s.svc.duration(g.typ, PhaseDelete, k.removed), func() {
+			if reason, scripted := s.svc.scripted(s, g.r.id, PhaseDelete); scripted {
+				done(handlerError{"GeneralServiceException", reason})
+				return
+			}
+			done(nil)
+		})
+	})
+}
+
+func (s *stack) finishCleanUp(back, failed bool, done func()) {
+	reason := ""
+	if failed {
+		reason = "Update successful. One or more resources could not be deleted."
+	}
+	s.hold = false
+	s.clear()
+	if back {
+		s.ended(false)
+		s.set(types.StackStatusUpdateRollbackComplete, reason)
+	} else {
+		s.stable = s.now
+		s.ended(false)
+		s.set(types.StackStatusUpdateComplete, reason)
+	}
+	if done != nil {
+		done()
+	}
+}

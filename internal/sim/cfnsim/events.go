@@ -1,0 +1,102 @@
+package cfnsim
+
+import (
+	"context"
+	"encoding/base64"
+	"slices"
+
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
+)
+
+// DescribeStackEvents pages through the events, newest first. A token stands
+// for the last event that was given, so that events which come meanwhile move
+// nothing.
+func (s *Service) DescribeStackEvents(_ context.Context, in *cloudformation.DescribeStackEventsInput) (*cloudformation.DescribeStackEventsOutput, error) {
+	name := str(in.StackName)
+	if name == "" {
+		return nil, invalid("1 validation error detected: Value null at 'stackName' failed to satisfy constraint: Member must not be null")
+	}
+	st := s.find(name)
+	if st == nil {
+		return nil, noStackBrackets(name)
+	}
+	to := len(st.events)
+	if in.NextToken != nil {
+		b, err := base64.RawURLEncoding.DecodeString(*in.NextToken)
+		to = slices.IndexFunc(st.events, func(e types.StackEvent) bool { return *e.EventId == string(b) })
+		if err != nil || to < 0 {
+			return nil, invalid("Invalid NextToken")
+		}
+	}
+	from := max(0, to-max(s.EventsPerPage, 1))
+	out := &cloudformation.DescribeStackEventsOutput{StackEvents: slices.Clone(st.events[from:to])}
+	slices.Reverse(out.StackEvents)
+	if from > 0 {
+		out.NextToken = ptr(base64.RawURLEncoding.EncodeToString([]byte(*st.events[from].EventId)))
+	}
+	return out, nil
+}
+
+// DescribeEvents tells the events by operation (reference/cfn.md 1.6). Events
+// of nested stacks are not among those of their parent's operation (uncertain).
+func (s *Service) DescribeEvents(_ context.Context, in *cloudformation.DescribeEventsInput) (*cloudformation.DescribeEventsOutput, error) {
+	var list []*stack
+	switch {
+	case in.StackName != nil:
+		st := s.find(*in.StackName)
+		if st == nil {
+			return nil, noStackBrackets(*in.StackName)
+		}
+		list = append(list, st)
+	case in.OperationId != nil:
+		list = s.stacks
+	default:
+		return nil, invalid("Either StackName, ChangeSetName or OperationId must be specified.")
+	}
+	var all []types.OperationEvent
+	for _, st := range list {
+		for _, e := range slices.Backward(st.events) {
+			if in.OperationId != nil && str(e.OperationId) != *in.OperationId {
+				continue
+			}
+			if in.Filters != nil && isTrue(in.Filters.FailedEvents) && !isFailure(e.ResourceStatus) {
+				continue
+			}
+			all = append(all, st.operationEvent(e))
+		}
+	}
+	page, next, err := cut(all, in.NextToken, s.EventsPerPage)
+	return &cloudformation.DescribeEventsOutput{OperationEvents: page, NextToken: next}, err
+}
+
+func isFailure(s types.ResourceStatus) bool {
+	return len(s) > 7 && s[len(s)-7:] == "_FAILED"
+}
+
+func (s *stack) operationEvent(e types.StackEvent) types.OperationEvent {
+	o := types.OperationEvent{
+		EventId: e.EventId, EventType: types.EventTypeStackEvent, StackId: e.StackId, LogicalResourceId: e.LogicalResourceId,
+		PhysicalResourceId: e.PhysicalResourceId, ResourceProperties: e.ResourceProperties, ResourceStatus: e.ResourceStatus,
+		ResourceStatusReason: e.ResourceStatusReason, ResourceType: e.ResourceType, Timestamp: e.Timestamp,
+		OperationId: e.OperationId, ClientRequestToken: e.ClientRequestToken,
+	}
+	if isFailure(e.ResourceStatus) && str(e.PhysicalResourceId) != s.id {
+		o.EventType = types.EventTypeProvisioningError
+	}
+	i := slices.IndexFunc(s.operations, func(p operation) bool { return e.OperationId != nil && p.id == *e.OperationId })
+	if i < 0 {
+		return o
+	}
+	p := s.operations[i]
+	o.OperationType, o.StartTime, o.EndTime = p.typ, moment(p.start), moment(p.end)
+	switch {
+	case p.end.IsZero():
+		o.OperationStatus = types.BeaconStackOperationStatusInProgress
+	case p.failed:
+		o.OperationStatus = types.BeaconStackOperationStatusFailed
+	default:
+		o.OperationStatus = types.BeaconStackOperationStatusSucceeded
+	}
+	return o
+}

@@ -1,0 +1,51 @@
+package cfnsim
+
+import "time"
+
+const (
+	clusterType        = "AWS::ECS::Cluster"
+	taskDefinitionType = "AWS::ECS::TaskDefinition"
+	serviceType        = "AWS::ECS::Service"
+)
+
+// kinds are the resource types that do something. Which properties need a
+// replacement is in each type's reference
+// (https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-template-resource-type-ref.html).
+func (s *Service) table() map[string]*kind {
+	t := map[string]*kind{
+		stackType:          {removed: time.Second},
+		"AWS::IAM::Role":   inertKind("RoleName", "Path"),
+		"AWS::SNS::Topic":  inertKind("TopicName", "FifoTopic"),
+		"AWS::SQS::Queue":  inertKind("QueueName", "FifoQueue"),
+		"AWS::EC2::VPC":    inertKind("CidrBlock"),
+		"AWS::EC2::Subnet": inertKind("CidrBlock", "VpcId", "AvailabilityZone"),
+
+		"AWS::DynamoDB::Table":    inertKind("TableName"),
+		"AWS::Lambda::Function":   inertKind("FunctionName", "PackageType"),
+		"AWS::EC2::SecurityGroup": inertKind("GroupName", "GroupDescription", "VpcId"),
+
+		"AWS::ElasticLoadBalancingV2::LoadBalancer": inertKind("Name", "Scheme", "Type"),
+		"AWS::ElasticLoadBalancingV2::TargetGroup":  inertKind("Name", "Port", "Protocol", "VpcId", "TargetType"),
+
+		"AWS::RDS::DBInstance":               databaseKind("db", "DBInstanceIdentifier", 6*time.Minute),
+		"AWS::RDS::DBCluster":                databaseKind("cluster", "DBClusterIdentifier", 4*time.Minute),
+		"AWS::ECR::Repository":               repositoryKind(s.deps.ECR),
+		"AWS::Logs::LogGroup":                logGroupKind(s.deps.Logs),
+		"AWS::SecretsManager::Secret":        secretKind(s.deps.Secrets),
+		"AWS::SSM::Parameter":                ssmKind(s.deps.SSM),
+		"AWS::S3::Bucket":                    bucketKind(s.deps.S3),
+		clusterType:                          clusterKind(s.deps.ECS),
+		taskDefinitionType:                   taskDefinitionKind(s.deps.ECS),
+		serviceType:                          serviceKind(s.deps.ECS),
+		"AWS::CloudFormation::WaitCondition": inertKind(),
+	}
+	return t
+}
+
+// base is an inert kind with the durations given; make, change and remove are
+// replaced where there is a service to call.
+func baseKind(created, changed, removed time.Duration, replacing ...string) *kind {
+	k := inertKind(replacing...)
+	k.created, k.changed, k.removed = created, changed, removed
+	return k
+}

@@ -1,0 +1,179 @@
+package cfnsim
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
+
+	"github.com/stackrescue/stackrescue/internal/sim/op"
+	"github.com/stackrescue/stackrescue/internal/sim/world"
+)
+
+// Service is CloudFormation in one region of one account. Its handlers are
+// called inside the clock's Do.
+type Service struct {
+	// Latency is how long a step takes that waits for nothing, such as the
+	// start of a resource's operation. Defaults to 1 s.
+	Latency time.Duration
+	// Poll is how often a handler looks whether an ECS service has settled, and
+	// Stabilization how long it does so: three hours (reference/cfn.md 1.5).
+	Poll, Stabilization time.Duration
+	// EventsPerPage is the length of a page of events. AWS cuts pages at 1 MB
+	// (reference/cfn.md 1.5), which this many events stay below.
+	EventsPerPage int
+
+	world     *world.World
+	deps      Deps
+	kinds     map[string]*kind
+	inert     *kind
+	stacks    []*stack // in the order of creation, deleted ones too
+	script    []scriptedFailure
+	durations map[string]map[Phase]time.Duration
+	drifts    []*detection
+}
+
+// New returns CloudFormation of one region. Its resource types call deps.
+func New(w *world.World, deps Deps) *Service {
+	s := &Service{
+		Latency: time.Second, Poll: 15 * time.Second, Stabilization: 3 * time.Hour, EventsPerPage: 100,
+		world: w, deps: deps, durations: map[string]map[Phase]time.Duration{},
+	}
+	s.kinds, s.inert = s.table(), inertKind()
+	return s
+}
+
+// Phase is a kind of work on a resource.
+type Phase string
+
+const (
+	PhaseCreate   Phase = "create"
+	PhaseUpdate   Phase = "update"
+	PhaseRollback Phase = "rollback" // the update that takes a resource back
+	PhaseDelete   Phase = "delete"
+)
+
+type scriptedFailure struct {
+	stack, id string
+	phase     Phase
+	reason    string
+}
+
+// FailNext makes the next operation of the phase on a resource fail with the
+// reason, once; it may be called several times for several failures. The stack
+// is given by name or id; a resource of a nested stack by that stack's name,
+// by its id, or by the logical id of the nested stack's resource. It must be
+// called inside the clock's Do.
+func (s *Service) FailNext(stackNameOrID, logicalID string, phase Phase, reason string) {
+	s.script = append(s.script, scriptedFailure{stackNameOrID, logicalID, phase, reason})
+}
+
+func (s *Service) scripted(st *stack, id string, phase Phase) (string, bool) {
+	for i, f := range s.script {
+		if f.id == id && f.phase == phase && (f.stack == st.name || f.stack == st.id || f.stack == st.parentResource) {
+			s.script = slices.Delete(s.script, i, i+1)
+			return f.reason, true
+		}
+	}
+	return "", false
+}
+
+// Takes sets how long a resource type's phase takes. It must be called inside
+// the clock's Do.
+func (s *Service) Takes(resourceType string, phase Phase, d time.Duration) {
+	if s.durations[resourceType] == nil {
+		s.durations[resourceType] = map[Phase]time.Duration{}
+	}
+	s.durations[resourceType][phase] = d
+}
+
+func (s *Service) duration(typ string, phase Phase, d time.Duration) time.Duration {
+	if own, ok := s.durations[typ][phase]; ok {
+		return own
+	}
+	return d
+}
+
+// Drift changes a resource outside CloudFormation: drift detection finds the
+// properties changed, or the resource gone when properties is nil. It reports
+// whether there is such a resource, and must be called inside the clock's Do.
+func (s *Service) Drift(stackNameOrID, logicalID string, properties map[string]any) bool {
+	st := s.find(stackNameOrID)
+	if st == nil || st.resources[logicalID] == nil {
+		return false
+	}
+	r := st.resources[logicalID]
+	r.drifted, r.vanished = properties, properties == nil
+	return true
+}
+
+// Register makes all operations known.
+func (s *Service) Register(t *op.Table) {
+	op.On(t, s.CreateStack)
+	op.On(t, s.UpdateStack)
+	op.On(t, s.DeleteStack)
+	op.On(t, s.CancelUpdateStack)
+	op.On(t, s.ContinueUpdateRollback)
+	op.On(t, s.RollbackStack)
+	op.On(t, s.DescribeStacks)
+	op.On(t, s.ListStacks)
+	op.On(t, s.DescribeStackEvents)
+	op.On(t, s.DescribeEvents)
+	op.On(t, s.DescribeStackResource)
+	op.On(t, s.DescribeStackResources)
+	op.On(t, s.ListStackResources)
+	op.On(t, s.CreateChangeSet)
+	op.On(t, s.DescribeChangeSet)
+	op.On(t, s.ExecuteChangeSet)
+	op.On(t, s.DeleteChangeSet)
+	op.On(t, s.ListChangeSets)
+	op.On(t, s.GetTemplate)
+	op.On(t, s.GetTemplateSummary)
+	op.On(t, s.ValidateTemplate)
+	op.On(t, s.ListExports)
+	op.On(t, s.ListImports)
+	op.On(t, s.GetStackPolicy)
+	op.On(t, s.SetStackPolicy)
+	op.On(t, s.UpdateTerminationProtection)
+	op.On(t, s.DetectStackDrift)
+	op.On(t, s.DetectStackResourceDrift)
+	op.On(t, s.DescribeStackDriftDetectionStatus)
+	op.On(t, s.DescribeStackResourceDrifts)
+	op.On(t, s.DescribeAccountLimits)
+}
+
+// find is the stack by id, or the live one by name.
+func (s *Service) find(nameOrID string) *stack {
+	for _, st := range slices.Backward(s.stacks) {
+		if st.id == nameOrID || st.name == nameOrID && st.live() {
+			return st
+		}
+	}
+	return nil
+}
+
+var stackNames = regexp.MustCompile(`^([a-zA-Z][-a-zA-Z0-9]*|arn:[-a-zA-Z0-9:/._+]*)$`)
+
+// checkName refuses what cannot be a stack's name
+// (recordings/cloudformation/api/test_stacks).
+func checkName(name string) error {
+	if !stackNames.MatchString(name) {
+		return invalidf("1 validation error detected: Value '%s' at 'stackName' failed to satisfy constraint: Member must satisfy regular expression pattern: [a-zA-Z][-a-zA-Z0-9]*|arn:[-a-zA-Z0-9:/._+]*", name)
+	}
+	if !strings.HasPrefix(name, "arn:") && len(name) > 128 {
+		return invalidf("1 validation error detected: Value '%s' at 'stackName' failed to satisfy constraint: Member must have length less than or equal to 128", name)
+	}
+	return nil
+}
+
+func (s *Service) newStack(name string, d *definition) *stack {
+	st := &stack{
+		svc: s, name: name, now: d, created: s.world.Now(),
+		id:        s.world.ARN("cloudformation", "stack/"+name+"/"+s.world.UUID()),
+		resources: map[string]*resource{}, tokens: map[string]bool{}, onFailure: types.OnFailureRollback,
+	}
+	s.stacks = append(s.stacks, st)
+	return st
+}
