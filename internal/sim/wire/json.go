@@ -24,8 +24,9 @@ func (h *Handler) json(q *request, target string) {
 	f := describe(err)
 	b := append([]byte(`{"__type":`), appendString(nil, f.code)...)
 	if f.message != nil {
+		// The text is a member like others where the error is modelled.
 		b = append(b, ',')
-		b = append(appendKey(b, "Message", s.capital), appendString(nil, *f.message)...)
+		b = append(appendKey(b, "Message", s.capital && f.fields.IsValid()), appendString(nil, *f.message)...)
 	}
 	if f.fields.IsValid() {
 		for _, m := range planOf(f.fields.Type()) {
