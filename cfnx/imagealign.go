@@ -53,13 +53,15 @@ func (ps parts) align(want string) (edit *partEdit, places []Place) {
 		keep := commonStart(p.text, rest)
 		return &partEdit{p.scalar, p.from + keep, p.to, rest[keep:], p.sub}, nil
 	}
-	if len(mid) == 1 {
-		place := mid[0].place
-		place.Value = placeValue(place, rest)
-		return nil, []Place{place}
-	}
 	if mid.oneSub() {
 		return &partEdit{mid[0].scalar, mid[0].from, mid[len(mid)-1].to, rest, true}, nil
+	}
+	if len(mid) == 1 {
+		place := mid[0].place
+		if place.In != PlaceMapping || !mid[0].open {
+			place.Value = placeValue(place, rest)
+		}
+		return nil, []Place{place}
 	}
 	return nil, mid.elsewhere()
 }
@@ -156,13 +158,19 @@ func validReference(text string) bool {
 	return err == nil
 }
 
-func macroMade(places []Place) bool {
+// skipReason is why parts of these places are not edited.
+func skipReason(places []Place) (reason error, detail string) {
+	here := true
 	for _, p := range places {
 		if p.In == PlaceMacro {
-			return true
+			return ErrMacro, ""
 		}
+		here = here && p.In == PlaceHere
 	}
-	return false
+	if here {
+		return ErrUnspliceable, "it is put together from several texts"
+	}
+	return ErrElsewhere, placeNames(places)
 }
 
 // placeNames lists places for an error's text: "parameter Tag, mapping Images".

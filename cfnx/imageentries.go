@@ -9,18 +9,18 @@ import (
 // entries returns the entries of a mapping whose key is wanted, nil for all,
 // with those of its merge keys (<<) that it does not set itself.
 // CloudFormation refuses merge keys; whoever expands them before gets these.
-func (f *imageFinder) entries(n *tree.Node, path string, wanted func(key string) bool) []entry {
+func (f *imageFinder) entries(n *tree.Node, path string, wanted func(key string) bool) []mapEntry {
 	return f.mergedEntries(n, path, wanted, 0)
 }
 
-func (f *imageFinder) mergedEntries(n *tree.Node, path string, wanted func(string) bool, depth int) []entry {
+func (f *imageFinder) mergedEntries(n *tree.Node, path string, wanted func(string) bool, depth int) []mapEntry {
 	if n == nil || n.Kind != tree.Mapping || depth > 20 {
 		return nil
 	}
-	var out []entry
+	var out []mapEntry
 	var first keyIndex
 	if wanted == nil {
-		out = make([]entry, 0, len(n.Items)/2)
+		out = make([]mapEntry, 0, len(n.Items)/2)
 		first = newKeyIndex(len(n.Items) / 2)
 	}
 	var merges []*tree.Node
@@ -36,7 +36,7 @@ func (f *imageFinder) mergedEntries(n *tree.Node, path string, wanted func(strin
 		if wanted != nil && !wanted(k.Value) {
 			continue
 		}
-		e := entry{key: k.Value, value: v, path: path + "/" + tree.Escape(k.Value)}
+		e := mapEntry{key: k.Value, value: v, path: path + "/" + tree.Escape(k.Value)}
 		if j, ok := first.find(out, k.Value); ok {
 			e.dup, out[j].dup = true, true
 		} else {
@@ -81,7 +81,7 @@ func newKeyIndex(n int) keyIndex {
 	return make(keyIndex, n)
 }
 
-func (x keyIndex) find(entries []entry, key string) (int, bool) {
+func (x keyIndex) find(entries []mapEntry, key string) (int, bool) {
 	if x != nil {
 		i, ok := x[key]
 		return i, ok

@@ -162,6 +162,7 @@ func (f *imageFinder) overLimit() error {
 
 // image describes an expression, and the branches of an Fn::If.
 func (f *imageFinder) image(s *imageSite, e exprNode, path string) Image {
+	f.loops = s.loops
 	return f.imageOf(s, e, path, f.parts(e, path))
 }
 

@@ -117,6 +117,7 @@ func open(name string, place Place) parts {
 // https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/dynamic-references.html
 func literalParts(n *tree.Node, v string) parts {
 	var out parts
+	v = blockText(n, v)
 	for from := 0; ; {
 		i := strings.Index(v[from:], "{{resolve:")
 		end := -1
@@ -142,13 +143,22 @@ func literalParts(n *tree.Node, v string) parts {
 	}
 }
 
+// blockText is a scalar's text without the line break that a block scalar ends
+// in: no reference has one, and it is not in the bytes that are replaced.
+func blockText(n *tree.Node, v string) string {
+	if n.Style == tree.Literal || n.Style == tree.Folded {
+		return strings.TrimRight(v, "\n")
+	}
+	return v
+}
+
 // dynamicPlace is where {{resolve:service:name:version}} reads.
 func dynamicPlace(ref string) Place {
 	service, name, _ := strings.Cut(strings.TrimSuffix(strings.TrimPrefix(ref, "{{resolve:"), "}}"), ":")
 	switch service {
 	case "ssm", "ssm-secure":
-		if i := strings.LastIndexByte(name, ':'); i >= 0 && !strings.HasPrefix(name, "arn:") {
-			name = name[:i] // the version
+		if !strings.HasPrefix(name, "arn:") {
+			name, _ = cutOutside(name, ':', false) // the version
 		}
 		return Place{In: PlaceSSM, Name: name}
 	case "secretsmanager":

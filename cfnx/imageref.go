@@ -23,8 +23,8 @@ func ParseImageRef(text string) ImageRef {
 		r.Registry, text = host, rest
 	}
 	name, tag := cutOutside(text, ':', true)
-	if strings.Contains(tag, "/") {
-		name, tag = text, ""
+	if before, _ := cutOutside(tag, '/', false); before != tag {
+		name, tag = text, "" // the colon of a port
 	}
 	r.Repository, r.Tag = name, tag
 	return r

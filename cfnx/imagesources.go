@@ -82,7 +82,7 @@ func (f *imageFinder) subParts(arg exprNode, path string, depth int) parts {
 		return open("Sub", Place{In: PlaceUnknown, Path: path})
 	}
 	var out parts
-	text := tmpl.Value
+	text := blockText(tmpl.Node, tmpl.Value)
 	literal := func(from, to int) {
 		if from < to {
 			out = append(out, part{text: text[from:to], place: Place{In: PlaceHere}, scalar: tmpl.Node, from: from, to: to, sub: true})

@@ -14,7 +14,8 @@ type imageSite struct {
 	index                    int
 	path                     string
 	value                    exprNode
-	dup                      bool // a key on the way stands twice
+	loops                    []string // variables of the Fn::ForEach around
+	dup                      bool     // a key on the way stands twice
 }
 
 // stackSite is a nested stack where it was found.
@@ -25,8 +26,8 @@ type stackSite struct {
 	names         []string
 }
 
-// entry is one entry of a mapping, merge keys followed.
-type entry struct {
+// mapEntry is one entry of a mapping, merge keys followed.
+type mapEntry struct {
 	key   string
 	value *tree.Node
 	path  string
@@ -57,7 +58,7 @@ func (f *imageFinder) walk() {
 }
 
 // walkGlobals finds SAM's Globals.Function.ImageUri.
-func (f *imageFinder) walkGlobals(e entry) {
+func (f *imageFinder) walkGlobals(e mapEntry) {
 	for _, fe := range f.entries(e.value.Follow(), e.path, nil) {
 		if fe.key == "Function" {
 			s := imageSite{resource: "Globals.Function", typ: "AWS::Serverless::Function", index: -1, dup: e.dup || fe.dup}
@@ -93,7 +94,7 @@ func (f *imageFinder) walkResources(n *tree.Node, path, prefix string, dup bool,
 	}
 }
 
-func (f *imageFinder) walkResource(v exprNode, e entry, name string, dup bool) {
+func (f *imageFinder) walkResource(v exprNode, e mapEntry, name string, dup bool) {
 	if t := v.Get("Type").Follow(); t != nil && imagePaths(t.Value) == nil && !isStack(t.Value) {
 		return
 	}
@@ -168,7 +169,7 @@ func (f *imageFinder) follow(e exprNode, spec []string, path string, s imageSite
 	}
 	if len(spec) == 0 {
 		if !e.noValue() {
-			s.path, s.value = path, e
+			s.path, s.value, s.loops = path, e, slices.Clone(f.loops)
 			f.sites = append(f.sites, s)
 		}
 		return

@@ -50,8 +50,11 @@ func innocent(b []byte, at int) bool {
 	switch {
 	case len(bytes.Trim(before, " \t-")) == 0 && (next == ' ' || next == '\t' || next == '\n' || next == '\r'):
 		return true // YAML's sign of a key
-	case bytes.IndexByte([]byte(`([{\)]}*+|.^$`), prev) >= 0 || bytes.IndexByte([]byte(":)]|*.$\\({[+"), next) >= 0:
+	case bytes.IndexByte([]byte(`([{\)]}*+|.^$`), prev) >= 0,
+		bytes.IndexByte([]byte(":)]|*.$\\([+"), next) >= 0 && bytes.ContainsAny(token, `([{\^*|`):
 		return true // a regular expression or a file pattern
+	case (prev == '"' || prev == '\'') && (next == prev || queryName(b[at+1:])):
+		return true // a text of its own, or a query put behind a URL
 	case (prev == ' ' || prev == '*') && (next == ' ' || next == ')'):
 		return bytes.ContainsAny(before, "*") // a schedule: cron(0 12 * * ? *)
 	case bytes.IndexByte(token, '/') >= 0 && !isSpace(next):
@@ -60,6 +63,15 @@ func innocent(b []byte, at int) bool {
 		return wordByte(prev) && bytes.Count(bytes.TrimLeft(before, " \t"), []byte(" ")) >= 2 && !lowerFollows(b, at+1)
 	}
 	return false
+}
+
+// queryName reports whether b begins as name= does.
+func queryName(b []byte) bool {
+	n := 0
+	for n < len(b) && (wordByte(b[n]) || b[n] == '_' || b[n] == '-') {
+		n++
+	}
+	return n > 0 && n < len(b) && b[n] == '='
 }
 
 func isSpace(c byte) bool { return c == ' ' || c == '\t' || c == '\n' || c == '\r' }

@@ -84,7 +84,7 @@ func PatchImages(template []byte, change Change, optFns ...func(*PatchOptions)) 
 	if err != nil {
 		return nil, err
 	}
-	p := &imagePatch{imageFinder: f, change: change, edited: map[*tree.Node]bool{}}
+	p := &imagePatch{imageFinder: f, change: change, edited: map[*tree.Node]bool{}, tested: map[string]bool{}}
 	f.walk()
 	p.out.Hidden = f.found.Hidden
 	for i := range f.sites {
@@ -99,6 +99,7 @@ func PatchImages(template []byte, change Change, optFns ...func(*PatchOptions)) 
 	if err != nil {
 		return nil, err
 	}
+	sortEdits(p.out.Edits)
 	return &p.out, nil
 }
 
@@ -142,6 +143,7 @@ type imagePatch struct {
 	change Change
 	edits  []tree.Edit
 	edited map[*tree.Node]bool
+	tested map[string]bool // references tested, and whether they are valid
 	out    Patch
 }
 
@@ -156,6 +158,7 @@ func (p *imagePatch) decide(s *imageSite, e exprNode, path string) error {
 		}
 		return nil
 	}
+	p.loops = s.loops
 	ps := p.parts(e, path)
 	img := p.imageOf(s, e, path, ps)
 	want, err := p.change(img)
@@ -172,21 +175,35 @@ func (p *imagePatch) decide(s *imageSite, e exprNode, path string) error {
 		return nil
 	}
 	if want[0] == ':' || want[0] == '@' {
+		suffix := want
 		r := img.Ref()
-		if r.Repository == "" || r.Tag == "" && r.Digest == "" && (len(ps) == 0 || ps[len(ps)-1].open) {
-			p.skip(img, want, img.Places, ErrUnresolved, "its repository is not known")
+		want = r.with(suffix)
+		if r.Repository == "" || ps[len(ps)-1].open && r.Tag == "" && r.Digest == "" || !p.valid(want) {
+			err, detail := skipReason(img.Places)
+			if err != ErrMacro {
+				err, detail = ErrUnresolved, "its repository cannot be told"
+			}
+			p.skip(img, suffix, img.Places, err, detail)
 			return nil
 		}
-		want = r.with(want)
 	}
 	if want = p.resolvePseudo(want); want == img.Text {
 		return nil
 	}
-	if !validReference(want) {
+	if !p.valid(want) {
 		return &TemplateError{Path: img.Path, Line: img.Line, Column: img.Column, Err: ErrBadReference, Detail: fmt.Sprintf("%q", want)}
 	}
 	p.apply(s, e, ps, img, want)
 	return nil
+}
+
+func (p *imagePatch) valid(want string) bool {
+	ok, known := p.tested[want]
+	if !known {
+		ok = validReference(want)
+		p.tested[want] = ok
+	}
+	return ok
 }
 
 // resolvePseudo writes known pseudo parameters out, as Text has them.
@@ -203,11 +220,9 @@ func (p *imagePatch) resolvePseudo(want string) string {
 func (p *imagePatch) apply(s *imageSite, e exprNode, ps parts, img Image, want string) {
 	edit, places := ps.align(want)
 	switch {
-	case edit == nil && macroMade(places):
-		p.skip(img, want, places, ErrMacro, "")
-		return
 	case edit == nil:
-		p.skip(img, want, places, ErrElsewhere, placeNames(places))
+		err, detail := skipReason(places)
+		p.skip(img, want, places, err, detail)
 		return
 	case s.dup:
 		p.skip(img, want, nil, ErrDuplicateKey, "")

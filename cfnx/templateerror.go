@@ -41,6 +41,10 @@ var (
 	ErrNoValue = errors.New("no such value")
 	// ErrBadReference: the reference to be written is not an image reference.
 	ErrBadReference = errors.New("not an image reference")
+	// ErrBadValue: the value to be added is not JSON.
+	ErrBadValue = errors.New("not a value of JSON")
+	// ErrExists: an entry that was to be added is there with another value.
+	ErrExists = errors.New("it is there with another value")
 	// ErrProof: the patched text did not stand the proof; a fault of this
 	// package. Nothing is returned in its place.
 	ErrProof = errors.New("patched template is not the template with its edits")
@@ -95,6 +99,8 @@ func templateError(path string, err error) error {
 		e.Err = ErrShared
 	case tree.ErrTwice:
 		e.Err = ErrDuplicateKey
+	case tree.ErrValue:
+		e.Err = ErrBadValue
 	case tree.ErrSplice:
 		e.Err = ErrUnspliceable
 	default:

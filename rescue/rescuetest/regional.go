@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	"github.com/aws/smithy-go"
 
+	"github.com/stackrescue/stackrescue/internal/sim/cfnsim"
 	"github.com/stackrescue/stackrescue/internal/sim/ecrsim"
 	"github.com/stackrescue/stackrescue/internal/sim/ecssim"
 	"github.com/stackrescue/stackrescue/internal/sim/logssim"
@@ -28,6 +29,7 @@ import (
 type regional struct {
 	world   *world.World
 	table   op.Table
+	cfn     *cfnsim.Service
 	ecr     *ecrsim.Service
 	ecs     *ecssim.Service
 	logs    *logssim.Service
@@ -64,7 +66,17 @@ func (c *Cloud) in(region string) *regional {
 		},
 		Program: func(digest string) ecssim.Program { return c.shared.programs[digest] },
 	})
-	for _, s := range []interface{ Register(*op.Table) }{r.ecr, r.ecs, r.logs, r.secrets, r.ssm, r.s3, r.sts} {
+	r.cfn = cfnsim.New(w, cfnsim.Deps{
+		ECS: r.ecs, ECR: r.ecr, Logs: r.logs, Secrets: r.secrets, SSM: r.ssm, S3: r.s3,
+		OwnedSecret: func(ctx context.Context, owner, name, value string) (string, error) {
+			out, err := r.secrets.CreateSecret(ctx, &secretsmanager.CreateSecretInput{Name: &name, SecretString: &value, ClientRequestToken: aws.String(w.UUID())})
+			if err != nil {
+				return "", err
+			}
+			return aws.ToString(out.ARN), r.secrets.SetOwner(aws.ToString(out.ARN), owner)
+		},
+	})
+	for _, s := range []interface{ Register(*op.Table) }{r.cfn, r.ecr, r.ecs, r.logs, r.secrets, r.ssm, r.s3, r.sts} {
 		s.Register(&r.table)
 	}
 	return r

@@ -12,6 +12,7 @@ var (
 	ErrLimit    = errors.New("beyond a limit")
 	ErrNoNode   = errors.New("no such value")
 	ErrShared   = errors.New("shared by a YAML alias")
+	ErrValue    = errors.New("not a value of JSON")
 	ErrTwice    = errors.New("key given twice")
 	ErrSplice   = errors.New("text that cannot be spliced")
 	ErrProof    = errors.New("patched template is not the template with the edits")

@@ -93,10 +93,21 @@ func (p *proof) differs(was *Node) error {
 }
 
 func (p *proof) json(was, is *Node) error {
+	more := 0
 	if e := p.edits[was]; e != nil {
-		return p.edited(e, is.Kind == Scalar, is.Style == String, is.Value)
+		if e.added == nil {
+			return p.edited(e, is.Kind == Scalar, is.Style == String, is.Value)
+		}
+		p.seen++
+		want := e.nodes()
+		more = len(want)
+		for i := range want {
+			if j := len(was.Items) + i; j >= len(is.Items) || !sameJSON(want[i], is.Items[j]) {
+				return p.doc.errorAt(e.Start, ErrProof, "an added entry reads as something else")
+			}
+		}
 	}
-	if was.Kind != is.Kind || was.Style != is.Style || was.Value != is.Value || len(was.Items) != len(is.Items) {
+	if was.Kind != is.Kind || was.Style != is.Style || was.Value != is.Value || len(was.Items)+more != len(is.Items) {
 		return p.differs(was)
 	}
 	for i := range was.Items {
@@ -108,7 +119,18 @@ func (p *proof) json(was, is *Node) error {
 }
 
 func (p *proof) yaml(was *Node, is *yaml.Node) error {
-	if e := p.edits[was]; e != nil {
+	more := 0
+	e := p.edits[was]
+	if e != nil && e.added != nil {
+		p.seen++
+		want := e.nodes()
+		more = len(want)
+		for i := range want {
+			if j := len(was.Items) + i; j >= len(is.Content) || !sameYAML(want[i], is.Content[j]) {
+				return p.doc.errorAt(e.Start, ErrProof, "an added entry reads as something else")
+			}
+		}
+	} else if e != nil {
 		tag := "!!str"
 		if local := was.Local(); local != "" && !e.whole {
 			tag = local
@@ -134,7 +156,7 @@ func (p *proof) yaml(was *Node, is *yaml.Node) error {
 		if was.Kind == Mapping {
 			want = yaml.MappingNode
 		}
-		if is.Kind != want || len(was.Items) != len(is.Content) || (was.Style == Flow) != (is.Style&yaml.FlowStyle != 0) {
+		if is.Kind != want || len(was.Items)+more != len(is.Content) || (was.Style == Flow) != (is.Style&yaml.FlowStyle != 0) {
 			return p.differs(was)
 		}
 	}

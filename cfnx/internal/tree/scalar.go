@@ -1,6 +1,7 @@
 package tree
 
 import (
+	"bytes"
 	"strconv"
 	"unicode/utf16"
 	"unicode/utf8"
@@ -191,12 +192,12 @@ func (d *Doc) escape(s *source, i int) int {
 		s.add(i, '\t')
 		return 2
 	default:
-		if w := breakAt(d.Text, i+1); w > 0 { // an escaped line break is nothing, with the indentation after it
-			j := i + 1 + w
-			for j < len(d.Text) && (d.Text[j] == ' ' || d.Text[j] == '\t') {
-				j++
-			}
-			return j - i
+		if w := breakAt(d.Text, i+1); w > 0 {
+			// An escaped line break is nothing, with the indentation after
+			// it; empty lines after it are a break each.
+			end, breaks := d.fold(i + 1)
+			s.add(i, bytes.Repeat([]byte{'\n'}, breaks-1)...)
+			return end - i
 		}
 		for k := range len(means) {
 			if plain[k] == c {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
 // Edit replaces the bytes Start to End of a template by Text, after which the
@@ -13,7 +14,8 @@ type Edit struct {
 	Start, End int
 	Text       string
 	Value      string
-	whole      bool // the node's tag goes too
+	whole      bool    // the node's tag goes too
+	added      []added // entries that come to the node, which is no scalar
 }
 
 // ReplaceText returns the edit that replaces bytes from to to of the scalar's
@@ -28,6 +30,9 @@ func (d *Doc) ReplaceText(n *Node, from, to int, text string) (Edit, error) {
 			detail = "a block scalar of several lines"
 		}
 		return Edit{}, d.errorAt(int(n.start), ErrSplice, detail)
+	}
+	if !utf8.ValidString(text) {
+		return Edit{}, d.errorAt(int(n.start), ErrSplice, "the new text is not UTF-8")
 	}
 	value := string(s.text[:from]) + text + string(s.text[to:])
 	e := Edit{Node: n, Start: int(s.at[from]), End: int(s.at[to]), Value: value}
@@ -73,6 +78,9 @@ func (d *Doc) ReplaceValue(n *Node, value string) (Edit, error) {
 		}
 	}
 	start, end := d.Span(n)
+	if !utf8.ValidString(value) {
+		return Edit{}, d.errorAt(start, ErrSplice, "the new text is not UTF-8")
+	}
 	if start >= end {
 		return Edit{}, d.errorAt(start, ErrSplice, "a value that is not written")
 	}

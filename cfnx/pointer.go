@@ -1,0 +1,22 @@
+package cfnx
+
+import (
+	"slices"
+	"strings"
+)
+
+// resourceOf returns the logical ID in a pointer to below Resources, "" for
+// every other.
+func resourceOf(path string) string {
+	rest, ok := strings.CutPrefix(path, "/Resources/")
+	if !ok {
+		return ""
+	}
+	id, _, _ := strings.Cut(rest, "/")
+	return strings.ReplaceAll(strings.ReplaceAll(id, "~1", "/"), "~0", "~")
+}
+
+// sortEdits puts edits into the order of the template.
+func sortEdits(edits []Edit) {
+	slices.SortStableFunc(edits, func(a, b Edit) int { return a.Start - b.Start })
+}
