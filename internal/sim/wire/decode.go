@@ -66,6 +66,8 @@ func (f filler) fill(v reflect.Value, t any, path string) error {
 		return nil
 	case reflect.Map:
 		return f.mapping(v, t, path)
+	case reflect.Interface:
+		return f.interfaceValue(v, t, path)
 	case reflect.String:
 		s, ok := t.(string)
 		if !ok {

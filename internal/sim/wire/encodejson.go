@@ -29,13 +29,7 @@ func appendJSON(b []byte, v reflect.Value, capital bool) []byte {
 		}
 		return appendJSON(b, v.Elem(), capital)
 	case reflect.Interface:
-		name, value, ok := union(v)
-		if !ok {
-			return append(b, "null"...)
-		}
-		b = append(b, '{')
-		b = appendKey(b, name, capital)
-		return append(appendJSON(b, value, capital), '}')
+		return appendInterface(b, v, capital)
 	case reflect.Struct:
 		b = append(b, '{')
 		b = appendMembers(b, v, capital)

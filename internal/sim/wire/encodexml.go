@@ -75,8 +75,8 @@ func (x xmlStyle) content(b []byte, v reflect.Value) []byte {
 			b = x.element(b, m.name, v.Field(m.index))
 		}
 	case reflect.Interface:
-		if name, value, ok := union(v); ok {
-			b = x.element(b, name, value)
+		if value, m, ok := unionMember(v.Elem()); ok {
+			b = x.element(b, m.name, value)
 		}
 	case reflect.Map:
 		for it := v.MapRange(); it.Next(); {

@@ -30,6 +30,13 @@ var services = []service{
 	{pkg: "s3", signing: "s3", namespace: "http://s3.amazonaws.com/doc/2006-03-01/"},
 }
 
+// memberNames are the members that are not written like the rest of their
+// service's.
+var memberNames = map[string]string{
+	"ecr/types.Tag.Key":   "Key",
+	"ecr/types.Tag.Value": "Value",
+}
+
 // noResult are the query operations whose answers hold no result element,
 // because the model gives them no output.
 var noResult = map[string]bool{

@@ -27,7 +27,12 @@ func planOf(t reflect.Type) []member {
 	for i := range t.NumField() {
 		f := t.Field(i)
 		if f.IsExported() && f.Name != "ResultMetadata" && f.Name != "ErrorCodeOverride" {
-			p = append(p, member{index: i, name: f.Name, lower: strings.ToLower(f.Name[:1]) + f.Name[1:], typ: f.Type})
+			m := member{index: i, name: f.Name, lower: strings.ToLower(f.Name[:1]) + f.Name[1:], typ: f.Type}
+			_, shape, _ := strings.Cut(t.PkgPath()+"."+t.Name(), "/service/")
+			if other := memberNames[shape+"."+f.Name]; other != "" {
+				m.name, m.lower = other, other
+			}
+			p = append(p, m)
 		}
 	}
 	plans.Store(t, p)
@@ -52,13 +57,16 @@ func present(v reflect.Value) bool {
 	return true
 }
 
-// union finds the one member of a union's value.
-func union(v reflect.Value) (name string, value reflect.Value, ok bool) {
-	variant := v.Elem()
+// unionMember is the one member of a union's value: the SDK has a struct for
+// each, named <Union>Member<Name>.
+func unionMember(variant reflect.Value) (value reflect.Value, m member, ok bool) {
 	if variant.Kind() != reflect.Pointer || variant.IsNil() || variant.Elem().Kind() != reflect.Struct {
-		return "", v, false
+		return value, m, false
 	}
-	_, name, ok = strings.Cut(variant.Elem().Type().Name(), "Member")
+	_, name, ok := strings.Cut(variant.Elem().Type().Name(), "Member")
 	value = variant.Elem().FieldByName("Value")
-	return name, value, ok && value.IsValid()
+	if !ok || name == "" || !value.IsValid() {
+		return value, m, false
+	}
+	return value, member{name: name, lower: strings.ToLower(name[:1]) + name[1:], typ: value.Type()}, true
 }
