@@ -13,6 +13,9 @@ type dependencies struct {
 	outputs   map[string][]use
 	exported  map[string]string // output -> the expression of its export name, as far as it is a text
 	types     map[string]string
+	// exact outputs are nothing but the one value they read; conditional ones
+	// have a Condition.
+	exact, conditional map[string]bool
 	// order is the outputs' order in the template.
 	order []string
 }
@@ -23,7 +26,7 @@ type use struct{ name, attribute string }
 // readDependencies reads a template; one that cannot be read has none, because
 // a template is no condition for unlocking a stack.
 func readDependencies(template []byte) dependencies {
-	d := dependencies{resources: map[string][]use{}, outputs: map[string][]use{}, exported: map[string]string{}, types: map[string]string{}}
+	d := dependencies{resources: map[string][]use{}, outputs: map[string][]use{}, exported: map[string]string{}, types: map[string]string{}, exact: map[string]bool{}, conditional: map[string]bool{}}
 	doc, err := tree.Parse(template, tree.Limits{Bytes: maxTemplateBytes, Depth: maxDepth})
 	if err != nil || len(doc.Roots) == 0 {
 		return d
@@ -51,7 +54,10 @@ func readDependencies(template []byte) dependencies {
 		d.outputs[key] = nil
 		if v := o.Get("Value"); v != nil {
 			d.outputs[key] = references(exprAt(v), 0)
+			fn, _ := exprAt(v).call()
+			d.exact[key] = fn == "Ref" || fn == "Fn::GetAtt"
 		}
+		d.conditional[key] = o.Get("Condition") != nil
 		if e := o.Get("Export").Follow().Get("Name").Follow(); e != nil && e.Kind == tree.Scalar {
 			d.exported[key] = e.Value
 		}

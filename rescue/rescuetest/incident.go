@@ -66,7 +66,7 @@ type Incident struct {
 func (i *Incident) Do(fn func()) { i.Cloud.clock.Do(fn) }
 
 // history is how long the incident's past is. It ends about when it is built.
-const history = 8*24*time.Hour + 81*time.Minute
+const history = 8*24*time.Hour + 25*time.Minute
 
 // ExpiredRollbackImage builds the incident this project is about. A root stack
 // with nested stacks for network, database and application runs version v1 of a
@@ -86,9 +86,11 @@ func ExpiredRollbackImage(ctx context.Context, optFns ...func(*IncidentOptions))
 		Options: Options{Start: time.Now().Add(-history), Speed: 1, Account: "123456789012", Region: "us-east-1", Latency: time.Millisecond, Switches: Switches{OutputsAfterSkip: OutputsDropped}},
 		Stack:   "prod", Desired: 2, Continues: 1, SkippedDatabase: true,
 	}
+	start := o.Start
 	for _, fn := range optFns {
 		fn(&o)
 	}
+	begun := o.Start.Equal(start)
 	b := &builder{
 		o: o, cloud: New(func(c *Options) { *c = o.Options }),
 		db: &Database{Schema: revisionOld, Revision: revisionOld},
@@ -99,6 +101,9 @@ func ExpiredRollbackImage(ctx context.Context, optFns ...func(*IncidentOptions))
 		if err := step(ctx); err != nil {
 			return nil, fmt.Errorf("expired rollback image: %w", err)
 		}
+	}
+	if gap := time.Since(b.cloud.Now()); begun && gap > 0 {
+		b.cloud.Advance(gap) // the past ends now
 	}
 	b.cloud.ForgetCalls()
 	return &Incident{Cloud: b.cloud, Stack: o.Stack, Cluster: "prod", Service: "backend", Database: b.db, OldTag: "v1", NewTag: "v2", Bucket: bucket}, nil
@@ -236,25 +241,25 @@ func (b *builder) templates(ctx context.Context, tag string, backupDays int) (st
 // rest lets time pass until the root stack rests, in the status that the story
 // wants.
 func (b *builder) rest(ctx context.Context, want cfntypes.StackStatus) error {
-	for range 5000 {
-		b.cloud.Advance(5 * time.Second)
+	look := func() (cfntypes.Stack, error) {
 		out, err := b.cfn.DescribeStacks(ctx, &cloudformation.DescribeStacksInput{StackName: &b.o.Stack})
 		if err != nil {
+			return cfntypes.Stack{}, err
+		}
+		return out.Stacks[0], nil
+	}
+	for range b.o.Switches.StaleReads { // reads that lag behind the call just made
+		if _, err := look(); err != nil {
 			return err
 		}
-		s := out.Stacks[0]
-		switch {
-		case s.StackStatus == want:
-			for range b.o.Switches.StaleReads { // let the lag of reads pass too
-				if _, err := b.cfn.DescribeStacks(ctx, &cloudformation.DescribeStacksInput{StackName: &b.o.Stack}); err != nil {
-					return err
-				}
-			}
-			return nil
-		case !strings.HasSuffix(string(s.StackStatus), "_IN_PROGRESS"):
-			if want == cfntypes.StackStatusUpdateRollbackFailed && s.StackStatus != cfntypes.StackStatusUpdateRollbackComplete {
-				continue // a read that lags
-			}
+	}
+	for range 5000 {
+		b.cloud.Advance(5 * time.Second)
+		s, err := look()
+		if err != nil || s.StackStatus == want {
+			return err
+		}
+		if !strings.HasSuffix(string(s.StackStatus), "_IN_PROGRESS") {
 			return fmt.Errorf("stack is %s (%s), the story wants %s", s.StackStatus, aws.ToString(s.StackStatusReason), want)
 		}
 	}

@@ -67,7 +67,7 @@ func (c *Cloud) in(region string) *regional {
 		Program: func(digest string) ecssim.Program { return c.shared.programs[digest] },
 	})
 	r.cfn = cfnsim.New(w, cfnsim.Deps{
-		ECS: r.ecs, ECR: r.ecr, Logs: r.logs, Secrets: r.secrets, SSM: r.ssm, S3: r.s3,
+		ECS: ecssim.Consistent{Service: r.ecs}, ECR: r.ecr, Logs: r.logs, Secrets: r.secrets, SSM: r.ssm, S3: r.s3,
 		OwnedSecret: func(ctx context.Context, owner, name, value string) (string, error) {
 			out, err := r.secrets.CreateSecret(ctx, &secretsmanager.CreateSecretInput{Name: &name, SecretString: &value, ClientRequestToken: aws.String(w.UUID())})
 			if err != nil {

@@ -236,6 +236,19 @@ func (s *Service) DeleteService(_ context.Context, in *ecs.DeleteServiceInput) (
 // DescribeServices takes up to ten services; unknown ones are failures with
 // reason MISSING, deleted ones are INACTIVE (reference/ecs.md 1.3).
 func (s *Service) DescribeServices(_ context.Context, in *ecs.DescribeServicesInput) (*ecs.DescribeServicesOutput, error) {
+	return s.describeServices(in, (*service).read)
+}
+
+// A Consistent view reads what was written last, as other services of AWS do;
+// [world.Switches.StaleReads] is about customers' calls.
+type Consistent struct{ *Service }
+
+// DescribeServices answers without lag.
+func (s Consistent) DescribeServices(_ context.Context, in *ecs.DescribeServicesInput) (*ecs.DescribeServicesOutput, error) {
+	return s.describeServices(in, (*service).describe)
+}
+
+func (s *Service) describeServices(in *ecs.DescribeServicesInput, read func(*service) types.Service) (*ecs.DescribeServicesOutput, error) {
 	c, err := s.cluster(in.Cluster)
 	if err != nil {
 		return nil, err
@@ -253,7 +266,7 @@ func (s *Service) DescribeServices(_ context.Context, in *ecs.DescribeServicesIn
 			out.Failures = append(out.Failures, missing(s.world.ARN("ecs", "service/"+c.name+"/"+last(ref))))
 			continue
 		}
-		d := v.read()
+		d := read(v)
 		if slices.Contains(in.Include, types.ServiceFieldTags) {
 			d.Tags = slices.Concat([]types.Tag{}, v.tags)
 		}

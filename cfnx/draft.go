@@ -1,0 +1,227 @@
+package cfnx
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/url"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+
+	"github.com/stackrescue/stackrescue/cfnx/internal/tree"
+)
+
+// BucketAPI is GetObject and PutObject of *s3.Client: where the templates of
+// nested stacks are.
+type BucketAPI interface {
+	GetObject(context.Context, *s3.GetObjectInput, ...func(*s3.Options)) (*s3.GetObjectOutput, error)
+	PutObject(context.Context, *s3.PutObjectInput, ...func(*s3.Options)) (*s3.PutObjectOutput, error)
+}
+
+// Draft is an update of a stack tree that is being prepared: changed templates
+// and parameter values, nothing of which AWS knows yet. Make one with
+// [NewDraft], change it with its methods, hand it to [Apply].
+type Draft struct {
+	// Tree is what the draft was made from.
+	Tree *Tree
+	// Parameters are new values for parameters of the root. Others keep theirs.
+	Parameters map[string]string
+
+	originals map[string][]byte // by stack id
+	current   map[string][]byte
+	urls      map[string]string // of nested stacks' templates, by stack id
+}
+
+// NewDraft reads the templates of the tree. That of a nested stack is read
+// from where its parent says it is, because CloudFormation hands templates out
+// with every character beyond U+007F replaced by a question mark; the copy in
+// S3 is used when it is the same but for that, else what CloudFormation has.
+//
+// Calls s3:GetObject, once for each nested stack. Safe to repeat.
+func NewDraft(ctx context.Context, bucket BucketAPI, t *Tree) (*Draft, error) {
+	d := &Draft{Tree: t, Parameters: map[string]string{}, originals: map[string][]byte{}, current: map[string][]byte{}, urls: map[string]string{}}
+	for s := range t.All() {
+		body := s.Template
+		if s.parent != nil {
+			u, err := d.templateURL(s)
+			if err != nil {
+				return nil, err
+			}
+			d.urls[s.ID] = u
+			stored, err := fetch(ctx, bucket, u)
+			switch {
+			case err == nil && bytes.Equal(mangle(stored), s.Template):
+				body = stored
+			case err != nil && ctx.Err() != nil:
+				return nil, fmt.Errorf("stack %s: template %s: %w", s.Name, u, err)
+			}
+			// Otherwise the object is gone or was replaced since: what
+			// CloudFormation recorded is what the stack is.
+		}
+		d.originals[s.ID], d.current[s.ID] = body, body
+	}
+	return d, nil
+}
+
+// Template is the stack's template as the draft has it.
+func (d *Draft) Template(stackID string) []byte { return d.current[stackID] }
+
+// Changed lists the stacks whose templates differ from what they were.
+func (d *Draft) Changed() []*Stack {
+	var out []*Stack
+	for s := range d.Tree.All() {
+		if !bytes.Equal(d.originals[s.ID], d.current[s.ID]) {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+// Empty reports whether nothing would change.
+func (d *Draft) Empty() bool { return len(d.Changed()) == 0 && len(d.Parameters) == 0 }
+
+// Set replaces values in the template of a stack of the tree; see [SetValues].
+func (d *Draft) Set(s *Stack, values ...Value) ([]Edit, error) {
+	p, err := SetValues(d.current[s.ID], values, func(o *PatchOptions) { o.Original = true })
+	if err != nil {
+		return nil, fmt.Errorf("stack %s: %w", s.Name, err)
+	}
+	d.current[s.ID] = p.Template
+	return p.Edits, nil
+}
+
+// SetParameter gives a parameter of a stack of the tree another value: in the
+// root by the update, in a nested stack where its parent hands it down.
+func (d *Draft) SetParameter(s *Stack, name, value string) error {
+	if s.parent == nil {
+		d.Parameters[name] = value
+		return nil
+	}
+	path := "/Resources/" + tree.Escape(s.LogicalID) + "/Properties/Parameters/" + tree.Escape(name)
+	doc, err := tree.Parse(d.current[s.parent.ID], tree.Limits{Bytes: maxTemplateBytes, Depth: maxDepth})
+	if err != nil {
+		return fmt.Errorf("stack %s: %w", s.parent.Name, err)
+	}
+	n, err := doc.At(doc.Roots[0], path)
+	if err != nil {
+		return fmt.Errorf("stack %s: parameter %s of %s: %w", s.parent.Name, name, s.LogicalID, err)
+	}
+	switch fn, arg := exprAt(n).call(); {
+	case fn == "":
+		_, err = d.Set(s.parent, Value{Path: path, Value: value})
+		return err
+	case fn == "Ref" && s.parent.hasParameter(arg.Value):
+		return d.SetParameter(s.parent, arg.Value, value)
+	}
+	return fmt.Errorf("stack %s: parameter %s of %s is an expression: change it at its source", s.parent.Name, name, s.LogicalID)
+}
+
+func (s *Stack) hasParameter(name string) bool {
+	for _, p := range s.Parameters {
+		if p.Key == name {
+			return true
+		}
+	}
+	return false
+}
+
+// templateURL is where the parent says the nested stack's template is.
+func (d *Draft) templateURL(s *Stack) (string, error) {
+	found, err := Find(s.parent.Template, func(o *FindOptions) { o.context(s.parent) })
+	if err != nil {
+		return "", fmt.Errorf("stack %s: %w", s.parent.Name, err)
+	}
+	for _, n := range found.Stacks {
+		if n.Resource == s.LogicalID && n.TemplateURL != nil && !strings.Contains(n.TemplateURL.Text, "${") && n.TemplateURL.Text != "" {
+			return n.TemplateURL.Text, nil
+		}
+	}
+	return "", fmt.Errorf("stack %s: the template URL of %s cannot be read off its template", s.parent.Name, s.LogicalID)
+}
+
+// context gives Find what is known about a stack.
+func (o *FindOptions) context(s *Stack) {
+	o.Parameters = map[string]string{}
+	for _, p := range s.Parameters {
+		if p.Resolved != "" {
+			o.Parameters[p.Key] = p.Resolved
+		} else if p.Value != "****" {
+			o.Parameters[p.Key] = p.Value
+		}
+	}
+	if parts := strings.Split(s.ID, ":"); len(parts) > 4 {
+		o.Partition, o.Region, o.Account = parts[1], parts[3], parts[4]
+	}
+}
+
+// mangle is what GetTemplate makes of a template (reference/cfn.md 1.8).
+func mangle(b []byte) []byte {
+	return []byte(strings.Map(func(r rune) rune {
+		if r > 0x7f {
+			return '?'
+		}
+		return r
+	}, string(b)))
+}
+
+// location is bucket and key in a template's URL, path style or virtual-host
+// style, of any partition.
+func location(u string) (bucket, key string, err error) {
+	p, err := url.Parse(u)
+	if err != nil {
+		return "", "", err
+	}
+	host, path := p.Hostname(), strings.TrimPrefix(p.Path, "/")
+	if strings.HasPrefix(host, "s3.") || strings.HasPrefix(host, "s3-") {
+		bucket, key, _ = strings.Cut(path, "/")
+	} else if i := strings.Index(host, ".s3"); i > 0 {
+		bucket, key = host[:i], path
+	}
+	if bucket == "" || key == "" {
+		return "", "", fmt.Errorf("%s is no object in S3", u)
+	}
+	return bucket, key, nil
+}
+
+func fetch(ctx context.Context, api BucketAPI, u string) ([]byte, error) {
+	bucket, key, err := location(u)
+	if err != nil {
+		return nil, err
+	}
+	if api == nil {
+		return nil, errors.New("no access to S3")
+	}
+	out, err := api.GetObject(ctx, &s3.GetObjectInput{Bucket: &bucket, Key: &key})
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = out.Body.Close() }()
+	return io.ReadAll(io.LimitReader(out.Body, maxTemplateBytes))
+}
+
+// upload puts a template beside the one at beside, under a key made from its
+// content: the same content always has the same key, and no other template is
+// overwritten.
+func upload(ctx context.Context, api BucketAPI, beside string, body []byte) (string, error) {
+	bucket, key, err := location(beside)
+	if err != nil {
+		return "", err
+	}
+	dir, file := "", key
+	if i := strings.LastIndexByte(key, '/'); i >= 0 {
+		dir, file = key[:i+1], key[i+1:]
+	}
+	ext := ""
+	if i := strings.LastIndexByte(file, '.'); i > 0 {
+		ext = file[i:]
+	}
+	next := dir + "stackrescue-" + fingerprint(body) + ext
+	if _, err := api.PutObject(ctx, &s3.PutObjectInput{Bucket: &bucket, Key: &next, Body: bytes.NewReader(body), ContentType: aws.String("text/plain")}); err != nil {
+		return "", fmt.Errorf("upload s3://%s/%s: %w", bucket, next, err)
+	}
+	return strings.Replace(beside, key, next, 1), nil
+}
