@@ -105,6 +105,9 @@ func words(text, prefixes string) bool {
 
 // TagResource implements https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_TagResource.html
 func (s *Service) TagResource(_ context.Context, in *secretsmanager.TagResourceInput) (*secretsmanager.TagResourceOutput, error) {
+	if !nameOrARN(in.SecretId) {
+		return nil, invalidName()
+	}
 	x, err := s.live(in.SecretId)
 	if err != nil {
 		return nil, err
@@ -119,6 +122,9 @@ func (s *Service) TagResource(_ context.Context, in *secretsmanager.TagResourceI
 
 // UntagResource implements https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_UntagResource.html
 func (s *Service) UntagResource(_ context.Context, in *secretsmanager.UntagResourceInput) (*secretsmanager.UntagResourceOutput, error) {
+	if !nameOrARN(in.SecretId) {
+		return nil, invalidName()
+	}
 	x, err := s.live(in.SecretId)
 	if err != nil {
 		return nil, err

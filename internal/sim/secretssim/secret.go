@@ -29,7 +29,7 @@ func (s *Service) CreateSecret(_ context.Context, in *secretsmanager.CreateSecre
 		}
 		return nil, &types.ResourceExistsException{Message: aws.String("The operation failed because the secret " + name + " already exists.")}
 	}
-	x := &secret{name: name, arn: s.w.ARN("secretsmanager", "secret:"+name+"-"+s.w.Name(6)), description: in.Description, kms: in.KmsKeyId,
+	x := &secret{name: name, arn: s.w.ARN("secretsmanager", "secret:"+name+"-"+s.w.Name(6)), description: orAbsent(in.Description), kms: in.KmsKeyId,
 		tags: in.Tags, tagsWereGiven: len(in.Tags) > 0, created: s.w.Now(), changed: s.w.Now()}
 	out := &secretsmanager.CreateSecretOutput{ARN: aws.String(x.arn), Name: aws.String(name)}
 	if in.SecretString != nil || in.SecretBinary != nil {
@@ -123,7 +123,7 @@ func (s *Service) UpdateSecret(_ context.Context, in *secretsmanager.UpdateSecre
 		out.VersionId = aws.String(v.id)
 	}
 	if in.Description != nil {
-		x.description = in.Description
+		x.description = orAbsent(in.Description)
 	}
 	if in.KmsKeyId != nil {
 		x.kms = in.KmsKeyId
@@ -199,6 +199,15 @@ func (s *Service) RestoreSecret(_ context.Context, in *secretsmanager.RestoreSec
 	x.deleted = time.Time{}
 	x.deletion++
 	return &secretsmanager.RestoreSecretOutput{ARN: aws.String(x.arn), Name: aws.String(x.name)}, nil
+}
+
+// orAbsent: an empty description is none
+// (recordings/secretsmanager test_create_secret_version_from_empty_secret).
+func orAbsent(s *string) *string {
+	if aws.ToString(s) == "" {
+		return nil
+	}
+	return s
 }
 
 // nameOrARN: the name rule is the first thing every operation checks
