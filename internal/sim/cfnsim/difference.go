@@ -70,7 +70,7 @@ func (s *stack) differences(d *definition) ([]difference, error) {
 		if err != nil {
 			return nil, err
 		}
-		if f, ok := s.difference(decl, props); ok {
+		if f, ok := s.difference(c.withMetadata(decl), props); ok {
 			found[decl.id] = f
 			out = append(out, f)
 		}

@@ -252,6 +252,19 @@ func (c *scope) properties(d declaration) (object, error) {
 	return m, nil
 }
 
+// withMetadata is the declaration with its metadata computed; where that
+// needs what is not known yet, it stays as it is written.
+func (c *scope) withMetadata(d declaration) declaration {
+	if d.metadata == nil {
+		return d
+	}
+	c.steps, c.made = 0, 0
+	if v, err := c.value(d.metadata, 0); err == nil && !mentionsUnknown(v) {
+		d.metadata = v
+	}
+	return d
+}
+
 func mapOf(m object) object {
 	if m == nil {
 		return object{}
