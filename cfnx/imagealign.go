@@ -92,6 +92,16 @@ func (ps parts) oneSub() bool {
 	return len(ps) > 0
 }
 
+// onlyText reports whether all parts are texts and pseudo parameters.
+func (ps parts) onlyText() bool {
+	for _, p := range ps {
+		if p.place.In != PlaceHere && p.place.In != PlacePseudo {
+			return false
+		}
+	}
+	return len(ps) > 0
+}
+
 // elsewhere returns the places that are not text of the expression, or all
 // where there are only those.
 func (ps parts) elsewhere() []Place {

@@ -18,6 +18,7 @@ func TestAlign(t *testing.T) {
 		"all of a sub":         {"!Sub '${AWS::AccountId}.example/a:1'", "nginx", "!Sub 'nginx'"},
 		"variable of its map":  {"!Sub ['x.example/${R}:1', {R: app}]", "x.example/new:1", "!Sub ['x.example/${R}:1', {R: new}]"},
 		"tag where there none": {"!Join ['/', [x.example, app]]", "x.example/app:2", "!Join ['/', [x.example, app:2]]"},
+		"separator":            {"!Join [':', [x.example/app, '1']]", "x.example/app" + digest, "'x.example/app" + digest + "'"},
 		"digest for tag":       {"x.example/app:v1", "x.example/app" + digest, "x.example/app" + digest},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -35,9 +36,9 @@ func TestAlign(t *testing.T) {
 	}{
 		"two parameters": {"!Sub '${R}/app:${T}'", "y.example/app:2", ErrElsewhere,
 			[]Place{{In: PlaceParameter, Name: "R", Path: "/Parameters/R"}, {In: PlaceParameter, Name: "T", Path: "/Parameters/T"}}},
-		"parameter longer": {"!Sub '${R}/app:${T}'", "x.example/app:10", ErrElsewhere, []Place{{In: PlaceParameter, Name: "T", Path: "/Parameters/T", Value: "10"}}},
-		"separator":        {"!Join [':', [x.example/app, '1']]", "x.example/app" + digest, ErrUnspliceable, []Place{{In: PlaceHere}}},
-		"condition inside": {"!Join [':', [x.example/app, !If [C, '1', '2']]]", "x.example/app:3", ErrElsewhere, nil},
+		"parameter longer":   {"!Sub '${R}/app:${T}'", "x.example/app:10", ErrElsewhere, []Place{{In: PlaceParameter, Name: "T", Path: "/Parameters/T", Value: "10"}}},
+		"variable in a text": {"!Join ['', [x.example/, 'a:1']]", "${AWS::Region}/b:1", ErrUnspliceable, nil},
+		"condition inside":   {"!Join [':', [x.example/app, !If [C, '1', '2']]]", "x.example/app:3", ErrElsewhere, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			text := "Parameters: {R: {Type: String, Default: x.example}, T: {Type: String, Default: 1}}\nResources: {T: {Type: 'AWS::Lambda::Function', Properties: {Code: {ImageUri: " + tc.expr + "}}}}"

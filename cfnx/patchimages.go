@@ -17,7 +17,10 @@ import (
 // change comes from a parameter, a mapping, another stack or a macro, where an
 // alias shares it, a key on its way is given twice or its bytes cannot be
 // spliced, there is a Skip with the reason and the places to change; see
-// [SetValues] for changing a mapping or a parameter's default there.
+// [SetValues] for changing a mapping or a parameter's default there. An
+// expression of nothing but texts and pseudo parameters, of which no single
+// text can be changed to come to what is asked for, is replaced as a whole by
+// that text.
 //
 // Before it returns it proves its work: the patched template is parsed again
 // and its tree compared with the one before, and so are the bytes outside the
@@ -100,7 +103,8 @@ func (p *imagePatch) decide(s *imageSite, e exprNode, path string) error {
 		suffix := want
 		r := img.Ref()
 		want = r.with(suffix)
-		if r.Repository == "" || ps[len(ps)-1].open && r.Tag == "" && r.Digest == "" || !p.valid(want) {
+		if r.Repository == "" || ps[len(ps)-1].open && r.Tag == "" && r.Digest == "" ||
+			!p.valid(want) || ParseImageRef(want).Repository != r.Repository {
 			detail, err := skipReason(img.Places)
 			if err != ErrMacro {
 				detail, err = "its repository cannot be told", ErrUnresolved
@@ -141,23 +145,39 @@ func (p *imagePatch) resolvePseudo(want string) string {
 // apply makes an edit of the image, or a skip where that cannot be.
 func (p *imagePatch) apply(s *imageSite, e exprNode, ps parts, img Image, want string) {
 	edit, places := ps.align(want)
+	whole := edit == nil && ps.onlyText() && !strings.Contains(want, "${")
+	target := e.Node
+	if edit != nil {
+		target = edit.scalar
+	}
 	switch {
-	case edit == nil:
+	case edit == nil && !whole:
 		detail, err := skipReason(places)
 		p.skip(img, want, places, err, detail)
 		return
 	case s.dup:
 		p.skip(img, want, nil, ErrDuplicateKey, "")
 		return
-	case p.doc.Shared(edit.scalar) || strings.Contains(img.Path, "/<</") || p.doc.Shared(e.Node):
+	case p.doc.Shared(target) || p.doc.Shared(e.Node) || strings.Contains(img.Path, "/<<"):
 		p.skip(img, want, nil, ErrShared, "")
 		return
-	}
-	if strings.Contains(edit.text, "${") && !edit.sub || strayVariable(edit.text, "") {
+	case whole && p.doc.Commented(e.Node):
+		p.skip(img, want, nil, ErrUnspliceable, "all of it would have to go, with the comment in it")
+		return
+	case edit != nil && (strings.Contains(edit.text, "${") && !edit.sub || strayVariable(edit.text, "")):
 		p.skip(img, want, nil, ErrUnspliceable, "a variable in a text that cannot have it")
 		return
+	case p.edited[target]:
+		p.skip(img, want, nil, ErrShared, "another image is written in the same text")
+		return
 	}
-	te, err := p.doc.ReplaceText(edit.scalar, edit.from, edit.to, edit.text)
+	var te tree.Edit
+	var err error
+	if whole {
+		te, err = p.doc.ReplaceValue(e.Node, want, false)
+	} else {
+		te, err = p.doc.ReplaceText(edit.scalar, edit.from, edit.to, edit.text)
+	}
 	if err != nil {
 		var t *TemplateError
 		if errors.As(templateError(img.Path, err), &t) {
@@ -165,11 +185,7 @@ func (p *imagePatch) apply(s *imageSite, e exprNode, ps parts, img Image, want s
 		}
 		return
 	}
-	if p.edited[te.Node] {
-		p.skip(img, want, nil, ErrShared, "another image is written in the same text")
-		return
-	}
-	p.edited[te.Node] = true
+	p.edited[target] = true
 	p.edits = append(p.edits, te)
 	p.out.Edits = append(p.out.Edits, p.report(te, Edit{Resource: img.Resource, Container: img.Container, Path: img.Path, From: img.Text, To: want}))
 }

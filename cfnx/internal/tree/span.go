@@ -23,6 +23,13 @@ func (d *Doc) Span(n *Node) (start, end int) {
 	return start, max(start, d.end(n))
 }
 
+// Commented reports whether there is a comment within a collection's bytes, or
+// what looks like one.
+func (d *Doc) Commented(n *Node) bool {
+	start, end := d.Span(n)
+	return !d.JSON && n.Kind != Scalar && bytes.IndexByte(d.Text[start:end], '#') >= 0
+}
+
 // content returns where the node's own text begins, behind tag and anchor.
 func (d *Doc) content(n *Node) int {
 	i := int(n.start)
