@@ -30,7 +30,10 @@ func (r *runner) freeze(ctx context.Context, c clients, s Step, res *StepResult)
 		_, err = c.ecr.PutLifecyclePolicy(ctx, &ecr.PutLifecyclePolicyInput{RegistryId: &f.Image.Account, RepositoryName: &f.Image.Repository, LifecyclePolicyText: &f.New}, inRegion)
 	}
 	if err != nil {
-		return err
+		// The answer may have been lost, and a repetition refused: look again.
+		if now, rerr := lifecyclePolicy(ctx, c.ecr, f.Image); rerr != nil || !samePolicy(now, f.New) {
+			return err
+		}
 	}
 	res.Outcome, res.Text, res.From, res.To = Done, "rules taken out; undo with: "+s.Undo, f.Old, f.New
 	return nil

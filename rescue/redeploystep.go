@@ -38,7 +38,7 @@ func resolver(api ecrx.CheckAPI, to map[string]string) func(context.Context, str
 // that very deployment. One that an earlier run started is adopted.
 func (r *runner) redeploy(ctx context.Context, c clients, s Step, res *StepResult) error {
 	step := s.Redeploy
-	d, err := r.adopt(ctx, c, step)
+	d, err := r.adopt(ctx, c, s)
 	if err != nil {
 		return err
 	}
@@ -65,9 +65,12 @@ func (r *runner) redeploy(ctx context.Context, c clients, s Step, res *StepResul
 	return nil
 }
 
-// adopt finds a deployment of a revision that this tool cloned from the planned
-// one and that has not failed.
-func (r *runner) adopt(ctx context.Context, c clients, step *RedeployStep) (*ecsx.Deployment, error) {
+// adopt finds a deployment that brings the service to where this step wants
+// it: of a revision that this tool cloned from the planned one; or, when the
+// step was done in an earlier run, any that has the same images, such as the
+// savepoint's.
+func (r *runner) adopt(ctx context.Context, c clients, s Step) (*ecsx.Deployment, error) {
+	step := s.Redeploy
 	out, err := c.ecs.DescribeServices(ctx, &ecs.DescribeServicesInput{Cluster: aws.String(step.Service.Cluster), Services: []string{step.Service.Name}})
 	if err != nil || len(out.Services) == 0 {
 		return nil, err
@@ -81,11 +84,27 @@ func (r *runner) adopt(ctx context.Context, c clients, step *RedeployStep) (*ecs
 	if err != nil {
 		return nil, err
 	}
-	tagged := func(key, value string) bool {
-		return slices.ContainsFunc(td.Tags, func(t ecstypes.Tag) bool { return aws.ToString(t.Key) == key && aws.ToString(t.Value) == value })
-	}
-	if !tagged(ecsx.TagOwner, ecsx.OwnerValue) || !tagged(ecsx.TagSource, step.From) {
+	ours := tagged(td.Tags, ecsx.TagOwner, ecsx.OwnerValue) && tagged(td.Tags, ecsx.TagSource, step.From)
+	if !ours && !(r.doneBefore(s) && sameImages(td.TaskDefinition, step.Images)) {
 		return nil, nil
 	}
 	return &ecsx.Deployment{Service: step.Service, ID: aws.ToString(svc.Deployments[i].Id), Record: aws.ToString(svc.CurrentServiceDeployment), TaskDefinition: aws.ToString(svc.Deployments[i].TaskDefinition)}, nil
+}
+
+// doneBefore reports whether an earlier run of the plan ended the step well.
+func (r *runner) doneBefore(s Step) bool {
+	return slices.ContainsFunc(r.o.Done, func(d StepResult) bool { return d.ID == s.ID && d.Outcome != Failed })
+}
+
+func tagged(tags []ecstypes.Tag, key, value string) bool {
+	return slices.ContainsFunc(tags, func(t ecstypes.Tag) bool { return aws.ToString(t.Key) == key && aws.ToString(t.Value) == value })
+}
+
+func sameImages(td *ecstypes.TaskDefinition, images map[string]string) bool {
+	for _, c := range td.ContainerDefinitions {
+		if images[aws.ToString(c.Name)] != aws.ToString(c.Image) {
+			return false
+		}
+	}
+	return len(td.ContainerDefinitions) == len(images)
 }

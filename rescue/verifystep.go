@@ -14,6 +14,7 @@ import (
 
 	"github.com/stackrescue/stackrescue/cfnx"
 	"github.com/stackrescue/stackrescue/ecrx"
+	"github.com/stackrescue/stackrescue/internal/poll"
 )
 
 // Check is one thing that was looked at in the end.
@@ -23,29 +24,40 @@ type Check struct {
 	Detail string `json:"detail,omitempty"`
 }
 
+// verifyLooks is how often everything is looked at before a check that does
+// not hold is believed: reads lag behind writes.
+const verifyLooks = 6
+
 // verify looks at everything again: what users see, the stacks, the outputs,
 // and whether a rollback to here would succeed.
 func (r *runner) verify(ctx context.Context, c clients, res *StepResult, rep *Report) error {
 	o := r.o
 	o.Settle, o.Observe, o.Evidence, o.Ledger = -1, nil, "", r.p.Ledger
-	b, err := capture(ctx, r.cfg, r.p.StackID, o)
-	if err != nil {
-		return err
+	for n := 1; ; n++ {
+		b, err := capture(ctx, r.cfg, r.p.StackID, o)
+		if err != nil {
+			return err
+		}
+		d := Explain(b)
+		rep.Users, rep.Stacks, rep.Outputs, rep.Checks = d.Users, d.Stacks, nil, nil
+		v := verifier{c: c, d: d, b: b, rep: rep}
+		if err := v.all(ctx); err != nil {
+			return err
+		}
+		if rep.ok() || n == verifyLooks {
+			break
+		}
+		if err := poll.Sleep(ctx, r.o.Every); err != nil {
+			return err
+		}
 	}
-	d := Explain(b)
-	rep.Users, rep.Stacks = d.Users, d.Stacks
-	v := verifier{c: c, d: d, b: b, rep: rep}
-	if err := v.all(ctx); err != nil {
-		return err
-	}
-	res.Outcome = Done
 	bad := 0
 	for _, k := range rep.Checks {
 		if !k.OK {
 			bad++
 		}
 	}
-	res.Text = fmt.Sprintf("%d checks, %d do not hold", len(rep.Checks), bad)
+	res.Outcome, res.Text = Done, fmt.Sprintf("%d checks, %d do not hold", len(rep.Checks), bad)
 	return nil
 }
 
