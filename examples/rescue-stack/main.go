@@ -10,7 +10,6 @@ package main
 import (
 	"bufio"
 	"context"
-	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -37,26 +36,6 @@ func main() {
 		fmt.Fprintln(os.Stderr, "rescue-stack:", err)
 	}
 	os.Exit(exitCode(err))
-}
-
-var errUsage = errors.New("usage")
-
-func exitCode(err error) int {
-	for _, c := range []struct {
-		err  error
-		code int
-	}{
-		{errUsage, 2}, {rescue.ErrHealthy, 3}, {rescue.ErrNoStack, 4}, {rescue.ErrNoAccess, 5}, {rescue.ErrBusy, 6},
-		{rescue.ErrNotRescuable, 7}, {rescue.ErrDeclined, 8}, {rescue.ErrPartly, 9},
-	} {
-		if errors.Is(err, c.err) {
-			return c.code
-		}
-	}
-	if err != nil {
-		return 1
-	}
-	return 0
 }
 
 func run(ctx context.Context, args []string, stdin io.Reader, stdout io.Writer) error {
@@ -90,9 +69,10 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout io.Writer) 
 		mode = rescue.PlanOnly
 	}
 	printer := rescue.NewPrinter(stdout, format)
+	answers := bufio.NewReader(stdin)
 	options := func(o *rescue.Options) {
 		o.Evidence, o.Observe = *evidence, printer.Event
-		o.Confirm = func(s rescue.Step) bool { return *yes || ask(stdin, stdout, s) }
+		o.Confirm = func(s rescue.Step) bool { return *yes || ask(answers, stdout, s) }
 	}
 	var cfg aws.Config
 	var err error
@@ -112,23 +92,4 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout io.Writer) 
 	}
 	cfg.APIOptions = append(cfg.APIOptions, awsmiddleware.AddUserAgentKeyValue("stackrescue", "rescue-stack"))
 	return rescue.Stack(ctx, cfg, *stack, choices, mode, printer, options)
-}
-
-// rehearsal is the incident in a simulated account, 120 times as fast.
-func rehearsal(ctx context.Context, c *rescue.Choices) (*rescuetest.Cloud, string, error) {
-	in, err := rescuetest.ExpiredRollbackImage(ctx, func(o *rescuetest.IncidentOptions) { o.Speed = 120 })
-	if err != nil {
-		return nil, "", err
-	}
-	if c.Direction == "" {
-		c.Direction, c.Freeze = rescue.Forward, true
-		c.Migration = &rescue.Migration{Tool: migrate.Alembic(), Verify: [][]string{{"check-schema"}}}
-	}
-	return in.Cloud, in.Stack, nil
-}
-
-func ask(stdin io.Reader, stdout io.Writer, s rescue.Step) bool {
-	fmt.Fprintf(stdout, "%s %s (risk: %s)? type yes: ", s.ID, s.Subject, s.Risk)
-	line, _ := bufio.NewReader(stdin).ReadString('\n')
-	return strings.TrimSpace(line) == "yes"
 }
