@@ -97,7 +97,7 @@ func (f *imageFinder) locate(e Entry) (n *tree.Node, entry tree.Entry, err error
 		}
 		step := strings.ReplaceAll(strings.ReplaceAll(path[i+1:], "~1", "/"), "~0", "~")
 		if step != "-" {
-			switch there, err := f.doc.At(f.root, path); {
+			switch there, _, err := f.doc.At(f.root, path); {
 			case err == nil && f.doc.Holds(there, value, f.limits()):
 				return nil, entry, nil
 			case err == nil:
@@ -107,7 +107,7 @@ func (f *imageFinder) locate(e Entry) (n *tree.Node, entry tree.Entry, err error
 				return nil, entry, err
 			}
 		}
-		n, err = f.doc.At(f.root, path[:i])
+		n, _, err = f.doc.At(f.root, path[:i])
 		switch {
 		case err == nil && n.Local() != "" || err == nil && n.Kind != tree.Mapping && step != "-" || err == nil && n.Kind != tree.Sequence && step == "-":
 			line, col := f.doc.Position(f.doc.Start(n))

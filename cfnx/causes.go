@@ -92,3 +92,10 @@ func failures(events []Event) []Failure {
 	}
 	return fs
 }
+
+// Forward are the events of the latest forward operation, an update or a
+// creation, without those of any rollback; the oldest first.
+func (s *Stack) Forward() []Event {
+	forward, _ := s.windows()
+	return forward
+}

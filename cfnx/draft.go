@@ -106,7 +106,7 @@ func (d *Draft) SetParameter(s *Stack, name, value string) error {
 	if err != nil {
 		return fmt.Errorf("stack %s: %w", s.parent.Name, err)
 	}
-	n, err := doc.At(doc.Roots[0], path)
+	n, _, err := doc.At(doc.Roots[0], path)
 	if err != nil {
 		return fmt.Errorf("stack %s: parameter %s of %s: %w", s.parent.Name, name, s.LogicalID, err)
 	}

@@ -32,7 +32,7 @@ func (d *Draft) setTemplateURL(child *Stack, u string) error {
 	if err != nil {
 		return err
 	}
-	if n, err := doc.At(doc.Roots[0], path); err == nil {
+	if n, _, err := doc.At(doc.Roots[0], path); err == nil {
 		if fn, arg := exprAt(n).call(); fn == "Ref" && child.parent.hasParameter(arg.Value) {
 			return d.SetParameter(child.parent, arg.Value, u)
 		}

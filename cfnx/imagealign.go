@@ -92,6 +92,16 @@ func (ps parts) oneSub() bool {
 	return len(ps) > 0
 }
 
+// onlyText reports whether all parts are texts and pseudo parameters.
+func (ps parts) onlyText() bool {
+	for _, p := range ps {
+		if p.place.In != PlaceHere && p.place.In != PlacePseudo {
+			return false
+		}
+	}
+	return len(ps) > 0
+}
+
 // elsewhere returns the places that are not text of the expression, or all
 // where there are only those.
 func (ps parts) elsewhere() []Place {
@@ -119,21 +129,27 @@ func commonStart(a, b string) int {
 	return n
 }
 
-// escapeSub writes text so that Fn::Sub leaves it as it is, but for the pseudo
-// parameters, which stay variables.
-func escapeSub(text string) string {
-	var b strings.Builder
+// strayVariable reports whether text has a ${…} that is neither a pseudo
+// parameter nor in known.
+func strayVariable(text, known string) bool {
 	for {
 		i := strings.Index(text, "${")
 		if i < 0 {
-			b.WriteString(text)
-			return b.String()
+			return false
 		}
-		b.WriteString(text[:i+2])
-		text = text[i+2:]
-		if !strings.HasPrefix(text, "AWS::") {
-			b.WriteByte('!')
+		j := strings.IndexByte(text[i:], '}')
+		if j < 0 {
+			return true
 		}
+		name := text[i : i+j+1]
+		switch name {
+		case "${AWS::AccountId}", "${AWS::Region}", "${AWS::Partition}", "${AWS::URLSuffix}", "${AWS::StackName}":
+		default:
+			if known == "" || !strings.Contains(known, name) {
+				return true
+			}
+		}
+		text = text[i+j+1:]
 	}
 }
 
@@ -159,18 +175,18 @@ func validReference(text string) bool {
 }
 
 // skipReason is why parts of these places are not edited.
-func skipReason(places []Place) (reason error, detail string) {
+func skipReason(places []Place) (detail string, reason error) {
 	here := true
 	for _, p := range places {
 		if p.In == PlaceMacro {
-			return ErrMacro, ""
+			return "", ErrMacro
 		}
 		here = here && p.In == PlaceHere
 	}
 	if here {
-		return ErrUnspliceable, "it is put together from several texts"
+		return "it is put together from several texts", ErrUnspliceable
 	}
-	return ErrElsewhere, placeNames(places)
+	return placeNames(places), ErrElsewhere
 }
 
 // placeNames lists places for an error's text: "parameter Tag, mapping Images".

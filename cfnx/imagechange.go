@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// Change decides what an image becomes. It is asked once for every image and,
-// for an Fn::If, once for each of its leaves.
+// Change decides what an image becomes. It is asked once for every image, for
+// an Fn::If once for each of its leaves instead.
 //
 // It returns
 //   - "" to leave the image alone,

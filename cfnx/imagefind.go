@@ -3,7 +3,6 @@ package cfnx
 import (
 	"cmp"
 	"strconv"
-	"strings"
 
 	"github.com/stackrescue/stackrescue/cfnx/internal/tree"
 )
@@ -17,6 +16,10 @@ type FindOptions struct {
 	// AWS::Region and AWS::Partition, "" where not known. AWS::URLSuffix
 	// follows from Partition (aws, aws-cn, aws-us-gov, aws-eusc).
 	Account, Region, Partition string
+	// Also are JSON pointers of nested stacks' parameters that are images, as
+	// StackParameter.Path has them. They are found as Images too, with the
+	// parameter's name for the container's.
+	Also []string
 	// MaxBytes is the largest template that is read, in bytes; 0 means 4 MiB.
 	// CloudFormation itself takes 1 MB.
 	MaxBytes int
@@ -39,28 +42,13 @@ type Found struct {
 	Macros []string
 }
 
-// Hidden is a part of a resource that would hold images, but is made by a
-// function or a macro.
+// Hidden is a part of a template that would hold images, or resources, but is
+// made by a function or a macro.
 type Hidden struct {
-	Resource, Type string
+	Resource, Type string // "" where it is the template's Resources, or all of it
 	Fn             string // "Fn::Transform", "Ref", …
 	Path           string // JSON pointer of the part
 	Line, Column   int    // 1-based
-}
-
-// NestedStack is a resource that is a stack with a template of its own.
-type NestedStack struct {
-	Resource, Type string
-	// TemplateURL is where its template is: property TemplateURL, or Location
-	// of AWS::Serverless::Application. nil where it has none that is a value.
-	TemplateURL *Expr
-	Parameters  []StackParameter // in the order of the template
-}
-
-// StackParameter is a value handed to a nested stack.
-type StackParameter struct {
-	Name string
-	Expr
 }
 
 // Find returns every container image expression of a template, YAML or JSON:
@@ -158,86 +146,4 @@ func (f *imageFinder) overLimit() error {
 		return nil
 	}
 	return &TemplateError{Err: ErrLimit, Detail: "more than " + strconv.Itoa(maxSteps) + " values, counting each alias"}
-}
-
-// image describes an expression, and the branches of an Fn::If.
-func (f *imageFinder) image(s *imageSite, e exprNode, path string) Image {
-	f.loops = s.loops
-	return f.imageOf(s, e, path, f.parts(e, path))
-}
-
-func (f *imageFinder) imageOf(s *imageSite, e exprNode, path string, ps parts) Image {
-	img := Image{Resource: s.resource, Type: s.typ, Container: s.container, Index: s.index, Expr: f.exprOf(e, path, ps)}
-	if s.index < 0 {
-		img.Container = s.resource
-	}
-	for _, b := range f.branches(e) {
-		img.Branches = append(img.Branches, f.image(s, b.exprNode, path+b.step))
-	}
-	return img
-}
-
-// exprOf describes a value that was taken apart.
-func (f *imageFinder) exprOf(e exprNode, path string, ps parts) Expr {
-	start, end := f.doc.Span(e.Node)
-	x := Expr{Path: path, Kind: f.kind(e), Raw: string(f.doc.Text[start:end]), Value: f.value(e)}
-	x.Start, x.End = f.doc.Offset(start), f.doc.Offset(end)
-	x.Line, x.Column = f.doc.Position(start)
-	if x.Kind != ImageIf {
-		x.Text, x.Places = ps.text(), ps.places()
-	}
-	return x
-}
-
-type branch struct {
-	exprNode
-	step string
-}
-
-// branches returns the values of an Fn::If but for AWS::NoValue, nil for
-// anything else.
-func (f *imageFinder) branches(e exprNode) []branch {
-	fn, arg := e.call()
-	args := arg.args2(fn == "Fn::If", 3)
-	if args == nil || !f.step() {
-		return nil
-	}
-	var out []branch
-	for i := 1; i <= 2; i++ {
-		if !args[i].noValue() {
-			out = append(out, branch{args[i], "/Fn::If/" + strconv.Itoa(i)})
-		}
-	}
-	return out
-}
-
-// args2 returns the arguments where want holds and there are n of them.
-func (e exprNode) args2(want bool, n int) []exprNode {
-	if !want || e.Node == nil || e.Kind != tree.Sequence || len(e.Items) != n {
-		return nil
-	}
-	return e.args()
-}
-
-// macros returns the names under Transform.
-func (f *imageFinder) macros() []string {
-	var out []string
-	add := func(n *tree.Node) {
-		n = n.Follow()
-		if n != nil && n.Kind == tree.Mapping {
-			n = n.Get("Name").Follow()
-		}
-		if n != nil && n.Kind == tree.Scalar && strings.TrimSpace(n.Value) != "" {
-			out = append(out, n.Value)
-		}
-	}
-	t := f.root.Get("Transform").Follow()
-	if t != nil && t.Kind == tree.Sequence {
-		for _, n := range t.Items {
-			add(n)
-		}
-	} else {
-		add(t)
-	}
-	return out
 }

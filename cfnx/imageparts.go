@@ -51,9 +51,17 @@ func (ps parts) known() bool {
 // places returns the parts' places, each once.
 func (ps parts) places() []Place {
 	var out []Place
+	var seen map[Place]bool
+	if len(ps) > 16 {
+		seen = make(map[Place]bool, len(ps))
+	}
 	for _, p := range ps {
-		if !slices.Contains(out, p.place) {
-			out = append(out, p.place)
+		if seen[p.place] || seen == nil && slices.Contains(out, p.place) {
+			continue
+		}
+		out = append(out, p.place)
+		if seen != nil {
+			seen[p.place] = true
 		}
 	}
 	return out
@@ -113,60 +121,6 @@ func open(name string, place Place) parts {
 	return parts{{text: "${" + name + "}", open: true, place: place}}
 }
 
-// literalParts is a text with dynamic references in it.
-// https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/dynamic-references.html
-func literalParts(n *tree.Node, v string) parts {
-	var out parts
-	v = blockText(n, v)
-	for from := 0; ; {
-		i := strings.Index(v[from:], "{{resolve:")
-		end := -1
-		if i >= 0 {
-			end = strings.Index(v[from+i:], "}}")
-		}
-		if end < 0 {
-			if from < len(v) || len(out) == 0 {
-				out = append(out, part{text: v[from:], place: Place{In: PlaceHere}, scalar: n, from: from, to: len(v)})
-			}
-			return out
-		}
-		i += from
-		end += i + 2
-		if i > from {
-			out = append(out, part{text: v[from:i], place: Place{In: PlaceHere}, scalar: n, from: from, to: i})
-		}
-		out = append(out, part{text: v[i:end], open: true, place: dynamicPlace(v[i:end]), scalar: n, from: i, to: end})
-		from = end
-		if from == len(v) {
-			return out
-		}
-	}
-}
-
-// blockText is a scalar's text without the line break that a block scalar ends
-// in: no reference has one, and it is not in the bytes that are replaced.
-func blockText(n *tree.Node, v string) string {
-	if n.Style == tree.Literal || n.Style == tree.Folded {
-		return strings.TrimRight(v, "\n")
-	}
-	return v
-}
-
-// dynamicPlace is where {{resolve:service:name:version}} reads.
-func dynamicPlace(ref string) Place {
-	service, name, _ := strings.Cut(strings.TrimSuffix(strings.TrimPrefix(ref, "{{resolve:"), "}}"), ":")
-	switch service {
-	case "ssm", "ssm-secure":
-		if !strings.HasPrefix(name, "arn:") {
-			name, _ = cutOutside(name, ':', false) // the version
-		}
-		return Place{In: PlaceSSM, Name: name}
-	case "secretsmanager":
-		return Place{In: PlaceSecret, Name: name}
-	}
-	return Place{In: PlaceUnknown, Name: ref}
-}
-
 // dotted returns the argument of a GetAtt as Resource.Attribute.
 func (e exprNode) dotted() string {
 	if e.Kind == tree.Scalar {
@@ -197,7 +151,7 @@ func (f *imageFinder) attributeParts(name string) parts {
 
 // joinParts: the separator belongs to no item, so it is fixed.
 func (f *imageFinder) joinParts(arg exprNode, path string, depth int) parts {
-	args := arg.args2(true, 2)
+	args := arg.exactly(2)
 	if args == nil {
 		return open("Join", Place{In: PlaceUnknown, Path: path})
 	}

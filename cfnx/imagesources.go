@@ -75,94 +75,6 @@ func (f *imageFinder) parameterParts(name string) parts {
 	return parts{{text: value, place: place}}
 }
 
-// subParts takes the template of an Fn::Sub apart.
-func (f *imageFinder) subParts(arg exprNode, path string, depth int) parts {
-	tmpl, vars := arg.subTemplate()
-	if tmpl.Node == nil {
-		return open("Sub", Place{In: PlaceUnknown, Path: path})
-	}
-	var out parts
-	text := blockText(tmpl.Node, tmpl.Value)
-	literal := func(from, to int) {
-		if from < to {
-			out = append(out, part{text: text[from:to], place: Place{In: PlaceHere}, scalar: tmpl.Node, from: from, to: to, sub: true})
-		}
-	}
-	done := 0
-	for at := 0; at < len(text); {
-		i, end := nextInSub(text, at)
-		if end == 0 {
-			break
-		}
-		literal(done, i)
-		if text[i] == '$' {
-			out = append(out, f.variableParts(tmpl.Node, i, end, vars, path, depth)...)
-		} else {
-			out = append(out, part{text: text[i:end], open: true, place: dynamicPlace(text[i:end]), scalar: tmpl.Node, from: i, to: end, sub: true})
-		}
-		done, at = end, end
-	}
-	literal(done, len(text))
-	if len(out) == 0 {
-		out = parts{{place: Place{In: PlaceHere}, scalar: tmpl.Node, sub: true}}
-	}
-	return out
-}
-
-// nextInSub returns the bytes of the next ${…} or {{resolve:…}}, whose name may
-// hold variables, at or behind byte at; end is 0 where there is none.
-func nextInSub(text string, at int) (start, end int) {
-	for ; at < len(text); at++ {
-		switch {
-		case strings.HasPrefix(text[at:], "${"):
-			if j := strings.IndexByte(text[at:], '}'); j >= 0 {
-				return at, at + j + 1
-			}
-			return 0, 0
-		case strings.HasPrefix(text[at:], "{{resolve:"):
-			for i := at; i < len(text); i++ {
-				if strings.HasPrefix(text[i:], "${") {
-					if j := strings.IndexByte(text[i:], '}'); j >= 0 {
-						i += j
-					}
-				} else if strings.HasPrefix(text[i:], "}}") {
-					return at, i + 2
-				}
-			}
-			return 0, 0
-		}
-	}
-	return 0, 0
-}
-
-// variableParts is ${Name}, ${Resource.Attribute} or ${!Literal}, written as
-// bytes from to end of a Sub's template.
-func (f *imageFinder) variableParts(tmpl *tree.Node, from, end int, vars *tree.Node, path string, depth int) parts {
-	name := strings.TrimSpace(tmpl.Value[from+2 : end-1])
-	if lit, ok := strings.CutPrefix(name, "!"); ok || name == "" {
-		return parts{{text: "${" + lit + "}", place: Place{In: PlaceHere}, scalar: tmpl, from: from, to: end, fixed: true, sub: true}}
-	}
-	if vars != nil {
-		if v := vars.Get(name); v != nil {
-			ps := f.partsAt(exprAt(v), path+"/1/"+tree.Escape(name), depth+1)
-			if len(ps) == 0 {
-				return open(name, Place{In: PlaceUnknown, Name: name})
-			}
-			return ps
-		}
-	}
-	var ps parts
-	if strings.Contains(name, ".") {
-		ps = f.attributeParts(name)
-	} else {
-		ps = f.refParts(name)
-	}
-	for i := range ps {
-		ps[i].scalar, ps[i].from, ps[i].to, ps[i].sub = tmpl, from, end, true
-	}
-	return ps
-}
-
 // mappingParts looks an Fn::FindInMap up.
 func (f *imageFinder) mappingParts(arg exprNode, path string, depth int) parts {
 	args := arg.args()
@@ -188,7 +100,7 @@ func (f *imageFinder) mappingParts(arg exprNode, path string, depth int) parts {
 // selectParts picks an item of a list that is written out, or of a text that
 // is split.
 func (f *imageFinder) selectParts(arg exprNode, path string, depth int) parts {
-	args := arg.args2(true, 2)
+	args := arg.exactly(2)
 	if args == nil {
 		return open("Select", Place{In: PlaceUnknown, Path: path})
 	}
@@ -201,7 +113,7 @@ func (f *imageFinder) selectParts(arg exprNode, path string, depth int) parts {
 		return open("Select", Place{In: PlaceUnknown, Path: path})
 	}
 	from := f.partsAt(args[1], path+"/1", depth+1)
-	if split := list.args2(fn == "Fn::Split", 2); split != nil {
+	if split := list.exactly(2); fn == "Fn::Split" && split != nil {
 		sep, ok := split[0].text()
 		from = f.partsAt(split[1], path+"/1/Fn::Split/1", depth+1)
 		if items := strings.Split(from.text(), sep); ok && sep != "" && err == nil && from.known() && index >= 0 && index < len(items) {

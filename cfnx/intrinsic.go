@@ -13,7 +13,7 @@ type exprNode struct {
 	bare bool
 }
 
-// at makes an expression of a node, through aliases.
+// exprAt makes an expression of a node, through aliases.
 func exprAt(n *tree.Node) exprNode { return exprNode{Node: n.Follow()} }
 
 // call returns the intrinsic function that the expression calls and its
@@ -42,6 +42,14 @@ func (e exprNode) args() []exprNode {
 		out[i] = exprAt(n)
 	}
 	return out
+}
+
+// exactly returns the arguments where there are n of them, nil otherwise.
+func (e exprNode) exactly(n int) []exprNode {
+	if e.Node == nil || e.Kind != tree.Sequence || len(e.Items) != n {
+		return nil
+	}
+	return e.args()
 }
 
 // text returns the text of a plain scalar that is no function call.

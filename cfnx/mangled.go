@@ -56,7 +56,7 @@ func innocent(b []byte, at int) bool {
 	case (prev == '"' || prev == '\'') && (next == prev || queryName(b[at+1:])):
 		return true // a text of its own, or a query put behind a URL
 	case (prev == ' ' || prev == '*') && (next == ' ' || next == ')'):
-		return bytes.ContainsAny(before, "*") // a schedule: cron(0 12 * * ? *)
+		return bytes.ContainsAny(before, "*") || bytes.Contains(before, []byte("cron(")) // a schedule: cron(0 12 * * ? *)
 	case bytes.IndexByte(token, '/') >= 0 && !isSpace(next):
 		return true // a URL and its query
 	case isSpace(next) || next == '"' || next == '\'' || next == '<' || next == '\\' || next == ',' || next == '`':

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -229,4 +230,74 @@ func TestLimits(t *testing.T) {
 	assert.ErrorIs(t, find(bomb), ErrLimit)
 	// An alias to what it stands in.
 	assert.NoError(t, find("Resources: &r {T: {Type: 'AWS::Lambda::Function', Properties: {Code: {ImageUri: &i !Join ['', [*i]]}}}, U: *r}\n"))
+}
+
+// TestPatchImagesAlso: an image that is handed to a nested stack is changed in
+// its tag as any other.
+func TestPatchImagesAlso(t *testing.T) {
+	text := []byte("Resources:\n  App:\n    Type: AWS::CloudFormation::Stack\n    Properties:\n      TemplateURL: x\n      Parameters:\n        Backend: !Sub '${AWS::AccountId}.dkr.ecr.${AWS::Region}.amazonaws.com/backend:v1'\n        Other: host.example/backend:v1\n")
+	p, err := PatchImages(text, ByContainer(map[string]string{"Backend": ":v2"}), func(o *PatchOptions) {
+		o.Also = []string{"/Resources/App/Properties/Parameters/Backend"}
+	})
+	require.NoError(t, err)
+	require.Len(t, p.Edits, 1)
+	assert.Equal(t, strings.Replace(string(text), "/backend:v1'", "/backend:v2'", 1), string(p.Template))
+	found, err := Find(text)
+	require.NoError(t, err)
+	assert.Empty(t, found.Images)
+	require.Len(t, found.Stacks, 1)
+	assert.Equal(t, "x", found.Stacks[0].TemplateURL.Text)
+}
+
+// TestTimeBounded: what is built to be slow is refused, or is not.
+func TestTimeBounded(t *testing.T) {
+	const size = 1 << 20
+	fill := func(s string) string { return strings.Repeat(s, size/len(s)) }
+	image := func(expr string) string {
+		return "Resources: {T: {Type: 'AWS::Lambda::Function', Properties: {Code: {ImageUri: " + expr + "}}}}\n"
+	}
+	var vars strings.Builder
+	for i := 0; vars.Len() < size; i++ {
+		fmt.Fprintf(&vars, "${P%d}", i)
+	}
+	for name, text := range map[string]string{
+		"comments":         "Resources: {}\n" + fill("#\n"),
+		"indented":         "Resources:\n" + fill("  #x\n") + "  A: b\n",
+		"flow":             fill("["),
+		"blocks":           fill("- "),
+		"keys":             fill("? "),
+		"braces":           fill("{a: "),
+		"anchors":          "Resources: [" + fill("&a x, ") + "]",
+		"aliases":          "x: &a [1]\nResources: [" + fill("*a, ") + "]",
+		"blank lines":      "Resources: {}\n" + fill("\n"),
+		"one line":         "Resources: {" + fill("é: 1, ") + "}",
+		"documents":        fill("--- a\n"),
+		"directives":       fill("%TAG ! x\n"),
+		"sub":              image(`!Sub "` + vars.String() + `"`),
+		"sub braces":       image(`!Sub "` + fill("${") + `"`),
+		"sub resolve":      image(`!Sub "` + fill("{{resolve:") + `"`),
+		"literal resolve":  image(`"` + fill("{{resolve:ssm:a}}") + `"`),
+		"join":             image(`!Join ['', [` + fill("!Ref A, ") + `]]`),
+		"quoted":           image(`"` + fill(`\x61`) + `"`),
+		"plain":            "Resources:\n  A: " + fill("a\n   ") + "\n",
+		"same keys":        "Resources: {" + fill("a: {Type: AWS::Lambda::Function}, ") + "}",
+		"question marks":   "Resources: {}\nx: '" + fill("a? b ") + "'\n",
+		"merge keys":       "x: &x {a: 1}\nResources: {T: {Type: AWS::Lambda::Function, " + fill("<<: *x, ") + "}}",
+		"many images":      "Resources: {T: {Type: 'AWS::ECS::TaskDefinition', Properties: {ContainerDefinitions: [" + fill("{Image: 'é:1'}, ") + "]}}}",
+		"recoded images":   "Resources: {T: {Type: 'AWS::ECS::TaskDefinition', Properties: {ContainerDefinitions: [" + fill("{Image: '\xe9:1'}, ") + "]}}}",
+		"images of a node": "i: &i {Image: a}\nResources: {T: {Type: 'AWS::ECS::TaskDefinition', Properties: {ContainerDefinitions: [" + fill("*i, ") + "]}}}",
+		"hidden":           "Resources: {" + fill("A: {Type: 'AWS::ECS::TaskDefinition', Properties: {ContainerDefinitions: !Ref A}}, ") + "}",
+		"json":             `{"Resources": {"T": [` + fill(`"\u0061",`) + `1]}}`,
+		"json nested":      fill("["),
+	} {
+		t.Run(name, func(t *testing.T) {
+			start := time.Now()
+			_, err := PatchImages([]byte(text), func(i Image) (string, error) { return ":v2", nil })
+			took := time.Since(start)
+			t.Logf("%v: %.200v", took, err)
+			if took > 10*time.Second {
+				t.Errorf("%d bytes took %v", len(text), took)
+			}
+		})
+	}
 }

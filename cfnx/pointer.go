@@ -1,9 +1,6 @@
 package cfnx
 
-import (
-	"slices"
-	"strings"
-)
+import "strings"
 
 // resourceOf returns the logical ID in a pointer to below Resources, "" for
 // every other.
@@ -14,9 +11,4 @@ func resourceOf(path string) string {
 	}
 	id, _, _ := strings.Cut(rest, "/")
 	return strings.ReplaceAll(strings.ReplaceAll(id, "~1", "/"), "~0", "~")
-}
-
-// sortEdits puts edits into the order of the template.
-func sortEdits(edits []Edit) {
-	slices.SortStableFunc(edits, func(a, b Edit) int { return a.Start - b.Start })
 }

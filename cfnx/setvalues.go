@@ -11,7 +11,8 @@ type Value struct {
 	// "/Parameters/Tag/Default". It must be there.
 	Path string
 	// Value becomes a string there. What stands there now is replaced as a
-	// whole, a function with its arguments too.
+	// whole, a function with its arguments too; a Path that ends in the name
+	// of a function ("…/TemplateURL/Fn::Sub") is its argument alone.
 	Value string
 }
 
@@ -36,15 +37,15 @@ func SetValues(template []byte, values []Value, optFns ...func(*PatchOptions)) (
 	var out Patch
 	var edits []tree.Edit
 	for _, v := range values {
-		n, err := f.doc.At(f.root, v.Path)
+		n, argument, err := f.doc.At(f.root, v.Path)
 		if err != nil {
 			return nil, templateError(v.Path, err)
 		}
-		was, isText := exprAt(n).text()
-		if isText && was == v.Value && n.Kind == tree.Scalar && (f.doc.JSON && n.Style == tree.String || n.Tag == "!!str") {
+		was, isText := exprNode{n, argument}.text()
+		if isText && was == v.Value && (argument || f.doc.JSON && n.Style == tree.String || n.Tag == "!!str") {
 			continue
 		}
-		e, err := f.doc.ReplaceValue(n, v.Value)
+		e, err := f.doc.ReplaceValue(n, v.Value, argument)
 		if err != nil {
 			return nil, templateError(v.Path, err)
 		}

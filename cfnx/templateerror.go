@@ -13,12 +13,12 @@ var (
 	// ErrNotTemplate: the text is neither JSON nor YAML, or has no Resources.
 	ErrNotTemplate = errors.New("not a CloudFormation template")
 	// ErrEncoding: the text is not UTF-8. Find reads it, nothing patches it.
-	ErrEncoding = errors.New("template is not UTF-8")
+	ErrEncoding = errors.New("not UTF-8")
 	// ErrLimit: too large, nested too deeply, or too much aliasing.
-	ErrLimit = errors.New("template is beyond a limit")
+	ErrLimit = errors.New("beyond a limit")
 	// ErrMangled: characters seem to be lost, as in what GetTemplate returns
 	// of a template that was not all ASCII. See PatchOptions.Original.
-	ErrMangled = errors.New("template has lost its non-ASCII characters")
+	ErrMangled = errors.New("its non-ASCII characters are lost")
 	// ErrDuplicateKey: a key on the way to the value is given twice.
 	ErrDuplicateKey = errors.New("key is given twice")
 	// ErrShared: the value is used in several places through a YAML alias or
@@ -47,7 +47,7 @@ var (
 	ErrExists = errors.New("it is there with another value")
 	// ErrProof: the patched text did not stand the proof; a fault of this
 	// package. Nothing is returned in its place.
-	ErrProof = errors.New("patched template is not the template with its edits")
+	ErrProof = errors.New("patched text is not the template with its edits")
 )
 
 // TemplateError says what is wrong with a template, or why one of its values

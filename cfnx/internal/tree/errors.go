@@ -15,7 +15,7 @@ var (
 	ErrValue    = errors.New("not a value of JSON")
 	ErrTwice    = errors.New("key given twice")
 	ErrSplice   = errors.New("text that cannot be spliced")
-	ErrProof    = errors.New("patched template is not the template with the edits")
+	ErrProof    = errors.New("patched text is not the template with the edits")
 )
 
 // Error is what is wrong and where.

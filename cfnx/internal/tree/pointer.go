@@ -27,34 +27,36 @@ func Escape(key string) string {
 // is spelt as its long form: below !If the pointer goes on with /Fn::If/1. The
 // error is an *Error: ErrNoNode; ErrTwice where a key on the way stands twice;
 // ErrShared where the way leads through an alias or the node is one's target.
-func (d *Doc) At(root *Node, pointer string) (*Node, error) {
-	n := root
+//
+// argument is true where the pointer ends at the long form of the node's tag:
+// what it names is the argument of the function, not the call.
+func (d *Doc) At(root *Node, pointer string) (n *Node, argument bool, err error) {
+	n = root
 	if pointer == "" {
-		return n, nil
+		return n, false, nil
 	}
 	if pointer[0] != '/' {
-		return nil, &Error{Offset: -1, Err: ErrNoNode, Detail: strconv.Quote(pointer) + " is no JSON pointer"}
+		return nil, false, &Error{Offset: -1, Err: ErrNoNode, Detail: strconv.Quote(pointer) + " is no JSON pointer"}
 	}
-	tagged := true // the tag of n still stands for a step
 	for _, step := range strings.Split(pointer[1:], "/") {
 		step = strings.ReplaceAll(strings.ReplaceAll(step, "~1", "/"), "~0", "~")
-		if tag := n.Local(); tag != "" && tagged && Function(tag) == step {
-			tagged = false
+		if tag := n.Local(); tag != "" && !argument && Function(tag) == step {
+			argument = true
 			continue
 		}
 		next, err := d.child(n, step)
 		if err != nil {
-			return nil, err
+			return nil, false, err
 		}
 		if next == nil {
-			return nil, d.errorAt(int(n.start), ErrNoNode, pointer)
+			return nil, false, d.errorAt(int(n.start), ErrNoNode, pointer)
 		}
-		n, tagged = next, true
+		n, argument = next, false
 	}
 	if d.Shared(n) {
-		return nil, d.errorAt(int(n.start), ErrShared, pointer)
+		return nil, false, d.errorAt(int(n.start), ErrShared, pointer)
 	}
-	return n, nil
+	return n, argument, nil
 }
 
 func (d *Doc) child(n *Node, step string) (*Node, error) {

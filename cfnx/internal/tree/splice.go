@@ -69,13 +69,21 @@ func (d *Doc) ReplaceText(n *Node, from, to int, text string) (Edit, error) {
 }
 
 // ReplaceValue returns the edit that replaces a whole value, its tag and all
-// it holds, by a string. A scalar without a tag keeps its quoting style. The
-// error is an *Error with ErrSplice.
-func (d *Doc) ReplaceValue(n *Node, value string) (Edit, error) {
-	if n.Kind == Scalar && n.Local() == "" && n.Value != "" {
-		if s, ok := d.source(n); ok {
+// it holds, by a string. A scalar without a tag keeps its quoting style. With
+// argument the tag stays, and what is replaced has to be a scalar. The error
+// is an *Error with ErrSplice.
+func (d *Doc) ReplaceValue(n *Node, value string, argument bool) (Edit, error) {
+	if argument && n.Kind != Scalar {
+		return Edit{}, d.errorAt(int(n.start), ErrSplice, "an argument that is no text")
+	}
+	if n.Kind == Scalar && (argument || n.Local() == "" && n.Value != "") {
+		// The line break at a block scalar's end would stay.
+		if s, ok := d.source(n); ok && (argument || len(s.text) == len(n.Value)) {
 			return d.ReplaceText(n, 0, len(s.text), value)
 		}
+	}
+	if argument {
+		return Edit{}, d.errorAt(int(n.start), ErrSplice, "an argument that cannot be replaced alone")
 	}
 	start, end := d.Span(n)
 	if !utf8.ValidString(value) {
@@ -84,24 +92,11 @@ func (d *Doc) ReplaceValue(n *Node, value string) (Edit, error) {
 	if start >= end {
 		return Edit{}, d.errorAt(start, ErrSplice, "a value that is not written")
 	}
-	if n.Kind != Scalar && n.Style == Block && !d.ownLine(start) {
-		return Edit{}, d.errorAt(start, ErrSplice, "a block that shares its first line")
-	}
 	text := quote(value, d.JSON)
 	if n.Kind == Scalar && n.Style == Plain && plainText(value, n.InFlow) && plainValue(value) {
 		text = value
 	}
 	return Edit{Node: n, Start: start, End: end, Text: text, Value: value, whole: true}, nil
-}
-
-// ownLine reports whether only blanks, or a key and its colon, stand before
-// the byte in its line.
-func (d *Doc) ownLine(start int) bool {
-	i := start
-	for i > 0 && (d.Text[i-1] == ' ' || d.Text[i-1] == '\t') {
-		i--
-	}
-	return i == 0 || d.Text[i-1] == '\n' || d.Text[i-1] == '\r' || d.Text[i-1] == ':'
 }
 
 // Splice returns the text with the edits made, in a new slice, after proving

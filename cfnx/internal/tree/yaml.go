@@ -51,6 +51,9 @@ func yamlDocuments(text []byte, fn func(*yaml.Node) error) (err error) {
 // yamlError turns "yaml: line 3: text" into an Error.
 func yamlError(err error) *Error {
 	e := &Error{Offset: -1, Err: ErrSyntax, Detail: strings.TrimPrefix(err.Error(), "yaml: ")}
+	if strings.HasPrefix(e.Detail, "exceeded max depth") {
+		e.Err = ErrLimit
+	}
 	if rest, ok := strings.CutPrefix(e.Detail, "line "); ok {
 		if num, text, ok := strings.Cut(rest, ": "); ok {
 			if line, err := strconv.Atoi(num); err == nil {

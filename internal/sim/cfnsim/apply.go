@@ -19,6 +19,7 @@ const (
 func (s *stack) apply(c *scope, d declaration, done func(error)) {
 	r := s.resource(d)
 	props, err := c.properties(d)
+	d = c.withMetadata(d)
 	if !r.touched {
 		r.past = nil
 		if r.exists() {

@@ -31,13 +31,20 @@ func (s *Service) DescribeChangeSet(_ context.Context, in *cloudformation.Descri
 	if cs.parent != nil {
 		out.ParentChangeSetId, out.RootChangeSetId = ptr(cs.parent.id), ptr(cs.root().id)
 	}
-	page, next, err := cut(cs.changes, in.NextToken, 100)
+	values := isTrue(in.IncludePropertyValues)
+	var seen []difference
+	for _, f := range cs.changes {
+		if f.certain() || !values {
+			seen = append(seen, f)
+		}
+	}
+	page, next, err := cut(seen, in.NextToken, 100)
 	if err != nil {
 		return nil, err
 	}
 	out.NextToken, out.Changes = next, []types.Change{}
 	for _, f := range page {
-		out.Changes = append(out.Changes, types.Change{Type: types.ChangeTypeResource, ResourceChange: cs.change(f, isTrue(in.IncludePropertyValues))})
+		out.Changes = append(out.Changes, types.Change{Type: types.ChangeTypeResource, ResourceChange: cs.change(f, values)})
 	}
 	return out, nil
 }
@@ -70,7 +77,12 @@ func (cs *changeSet) change(f difference, values bool) *types.ResourceChange {
 			}
 		}
 		r.Details = cs.details(f, values)
-		if f.automatic {
+		recreates := slices.ContainsFunc(f.dynamic, cs.st.svc.kind(f.typ).recreates)
+		if r.Replacement == types.ReplacementFalse && recreates && !values {
+			r.Replacement = types.ReplacementConditional
+			r.PolicyAction = policyAction(f.decl.updatePolicy, "ReplaceAnd")
+		}
+		if f.automatic || len(f.dynamic) > 0 && len(f.scope) == 0 {
 			r.Scope = []types.ResourceAttribute{types.ResourceAttributeProperties}
 		}
 	}
@@ -117,7 +129,7 @@ func contextOf(props object) *string {
 func (cs *changeSet) details(f difference, values bool) []types.ResourceChangeDetail {
 	out := []types.ResourceChangeDetail{}
 	if f.automatic {
-		return append(out, types.ResourceChangeDetail{
+		out = append(out, types.ResourceChangeDetail{
 			ChangeSource: types.ChangeSourceAutomatic, Evaluation: types.EvaluationTypeDynamic,
 			Target: &types.ResourceTargetDefinition{Attribute: types.ResourceAttributeProperties, RequiresRecreation: types.RequiresRecreationNever},
 		})
@@ -131,14 +143,24 @@ func (cs *changeSet) details(f difference, values bool) []types.ResourceChangeDe
 		if values {
 			cs.showValues(target, f, n)
 		}
-		sources := cs.causes(f, n)
-		if len(sources) == 0 {
-			sources = []types.ResourceChangeDetail{{ChangeSource: types.ChangeSourceDirectModification, Evaluation: types.EvaluationTypeStatic}}
-		}
-		for _, d := range sources {
+		for _, d := range cs.sources(f, n, values) {
 			d.Target = target
 			out = append(out, d)
 		}
+	}
+	for _, n := range f.dynamic {
+		if values {
+			break
+		}
+		target := &types.ResourceTargetDefinition{Attribute: types.ResourceAttributeProperties, Name: ptr(n), RequiresRecreation: types.RequiresRecreationNever}
+		if k.recreates(n) {
+			target.RequiresRecreation = types.RequiresRecreationAlways
+		}
+		visitAttributes(f.decl.properties[n], func(id, attribute string) {
+			if slices.ContainsFunc(cs.changes, func(o difference) bool { return o.id == id }) {
+				out = append(out, types.ResourceChangeDetail{ChangeSource: types.ChangeSourceResourceAttribute, Evaluation: types.EvaluationTypeDynamic, CausingEntity: ptr(id + "." + attribute), Target: target})
+			}
+		})
 	}
 	for _, a := range f.scope {
 		if a != types.ResourceAttributeProperties {
@@ -170,33 +192,42 @@ func (cs *changeSet) showValues(t *types.ResourceTargetDefinition, f difference,
 	}
 }
 
-// causes are where a property's change comes from, when not from its own text:
-// parameters and other resources.
+// sources are the reasons of a property's change. One that comes from a
+// parameter or a replaced resource is told twice, by its cause and as a dynamic
+// modification, in an order that depends on whether values are shown
+// (recordings/cloudformation/test_change_sets).
+func (cs *changeSet) sources(f difference, name string, values bool) []types.ResourceChangeDetail {
+	causes := cs.causes(f, name)
+	if len(causes) == 0 {
+		return []types.ResourceChangeDetail{{ChangeSource: types.ChangeSourceDirectModification, Evaluation: types.EvaluationTypeStatic}}
+	}
+	direct := types.ResourceChangeDetail{ChangeSource: types.ChangeSourceDirectModification, Evaluation: types.EvaluationTypeDynamic}
+	switch {
+	case values:
+		return append([]types.ResourceChangeDetail{direct}, causes...)
+	case causes[0].ChangeSource == types.ChangeSourceParameterReference:
+		return append(causes, direct)
+	}
+	return causes
+}
+
+// causes are the parameters and replaced resources whose value a property
+// reads.
 func (cs *changeSet) causes(f difference, name string) []types.ResourceChangeDetail {
 	var out []types.ResourceChangeDetail
 	now := f.decl.properties[name]
-	if !same(now, f.old.properties[name]) {
-		if mentionsUnknown(f.after[name]) {
-			out = append(out, types.ResourceChangeDetail{ChangeSource: types.ChangeSourceDirectModification, Evaluation: types.EvaluationTypeDynamic})
-		}
-		return out
-	}
 	attributes := map[string]string{}
 	visitAttributes(now, func(id, attribute string) { attributes[id] = attribute })
 	for _, id := range references(now) {
-		d := types.ResourceChangeDetail{CausingEntity: ptr(id), ChangeSource: types.ChangeSourceResourceReference, Evaluation: types.EvaluationTypeStatic}
-		if _, isResource := cs.d.t.resource(id); !isResource {
-			d.ChangeSource = types.ChangeSourceParameterReference
-		} else {
+		d := types.ResourceChangeDetail{CausingEntity: ptr(id), ChangeSource: types.ChangeSourceParameterReference, Evaluation: types.EvaluationTypeStatic}
+		if _, isResource := cs.d.t.resource(id); isResource {
 			i := slices.IndexFunc(cs.changes, func(o difference) bool { return o.id == id })
-			if i < 0 {
+			if i < 0 || cs.changes[i].replaced != types.ReplacementTrue && !mentionsUnknown(f.after[name]) {
 				continue
 			}
+			d.ChangeSource = types.ChangeSourceResourceReference
 			if a, ok := attributes[id]; ok {
 				d.ChangeSource, d.CausingEntity = types.ChangeSourceResourceAttribute, ptr(id+"."+a)
-				d.Evaluation = types.EvaluationTypeDynamic
-			} else if cs.changes[i].replaced != types.ReplacementTrue {
-				continue
 			}
 		}
 		out = append(out, d)

@@ -127,7 +127,9 @@ func (s *Service) changeSetTarget(in *cloudformation.CreateChangeSetInput, st *s
 	if st == nil {
 		return nil
 	}
-	if slices.ContainsFunc(st.changeSets, func(cs *changeSet) bool { return cs.name == set }) {
+	if slices.ContainsFunc(st.changeSets, func(cs *changeSet) bool {
+		return cs.name == set && cs.execution != types.ExecutionStatusExecuteComplete && cs.execution != types.ExecutionStatusExecuteFailed
+	}) {
 		return &types.AlreadyExistsException{Message: ptr("ChangeSet " + set + " already exists")}
 	}
 	return nil

@@ -82,7 +82,7 @@ func (s *stack) dispose(c *scope, g discarded, try int, back bool, done func(err
 	}
 	policy := g.decl.deletionPolicy
 	if g.old && !leaving {
-		policy = g.decl.updatePolicy
+		policy = g.r.decl.updatePolicy // that of the new declaration
 	}
 	keep := policy == "Retain" || policy == "RetainExceptOnCreate" && !back
 	switch {

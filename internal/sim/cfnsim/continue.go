@@ -14,6 +14,9 @@ import (
 
 // ContinueUpdateRollback tries a failed rollback again (reference/cfn.md 1.2).
 // Its answer is empty.
+//
+// Nobody has recorded the texts of its refusals: the code is ValidationError,
+// the words here are the simulator's (reference/cfn.md 1.3 and 6.2).
 func (s *Service) ContinueUpdateRollback(_ context.Context, in *cloudformation.ContinueUpdateRollbackInput) (*cloudformation.ContinueUpdateRollbackOutput, error) {
 	name := str(in.StackName)
 	if err := checkName(name); err != nil {

@@ -109,12 +109,15 @@ func moment(t time.Time) *time.Time {
 	return ptr(t.UTC())
 }
 
-// lastOperations are the most recent operations, newest first.
+// lastOperations are the most recent operation and, where that is an automatic
+// rollback, the one it rolls back, newest first
+// (recordings/cloudformation/test_change_set_mappings; reference/cfn.md 1.6).
 func (s *stack) lastOperations() []types.OperationEntry {
 	var out []types.OperationEntry
 	for _, o := range slices.Backward(s.operations) {
-		if len(out) < 4 {
-			out = append(out, types.OperationEntry{OperationId: ptr(o.id), OperationType: o.typ})
+		out = append(out, types.OperationEntry{OperationId: ptr(o.id), OperationType: o.typ})
+		if o.typ != types.OperationTypeRollback {
+			break
 		}
 	}
 	return out

@@ -25,6 +25,14 @@ type difference struct {
 	// automatic says that a nested stack is updated only because its template
 	// might have changed.
 	automatic bool
+	// dynamic are the properties that read an attribute of a resource that is
+	// updated in place: they might change, too.
+	dynamic []string
+}
+
+// certain reports whether the resource changes for sure.
+func (f difference) certain() bool {
+	return f.action != types.ChangeActionModify || f.automatic || len(f.scope) > 0 || f.typ != f.old.typ
 }
 
 // differences compares a definition with the stack: what is recorded for the
@@ -44,15 +52,15 @@ func (s *stack) differences(d *definition) ([]difference, error) {
 	}
 	c.att = func(id, attribute string) (any, error) {
 		r, f := s.resources[id], found[id]
-		if r == nil || !r.exists() || f.action == types.ChangeActionAdd || f.replaced == types.ReplacementTrue || slices.Contains(f.names, attribute) {
+		if r == nil || !r.exists() || f.action == types.ChangeActionAdd || f.replaced == types.ReplacementTrue {
 			return unknown{id}, nil
 		}
+		// The present value, even where the resource is about to be updated
+		// (recordings/cloudformation/test_change_set_fn_get_attr).
 		v, err := s.attOf(id, attribute)
-		if r.child != nil && f.action != "" && (err != nil || s.svc.world.Switches.NestedChangeSets == world.NestedChangesFalseReplacement) {
-			return unknown{id}, nil
-		}
-		if err != nil {
-			return unknown{id}, nil // the update will say so
+		falsely := r.child != nil && f.action != "" && s.svc.world.Switches.NestedChangeSets == world.NestedChangesFalseReplacement
+		if err != nil || falsely {
+			return unknown{id}, nil // an attribute that is missing fails the update
 		}
 		return v, nil
 	}
@@ -62,19 +70,80 @@ func (s *stack) differences(d *definition) ([]difference, error) {
 		if err != nil {
 			return nil, err
 		}
-		if f, ok := s.difference(decl, props); ok {
+		if f, ok := s.difference(c.withMetadata(decl), props); ok {
 			found[decl.id] = f
 			out = append(out, f)
 		}
 	}
+	out = s.dynamics(c, out)
 	s.each(func(r *resource) {
 		decl, declared := d.t.resource(r.id)
 		if r.exists() && (!declared || !c.holds(decl.condition)) {
-			out = append(out, difference{id: r.id, typ: r.typ, action: types.ChangeActionRemove, physical: r.physical, before: r.record, old: r.decl, child: r.child})
+			out = append(out, difference{id: r.id, typ: r.typ, action: types.ChangeActionRemove, physical: r.physical, before: s.removed(r), old: r.decl, child: r.child})
 		}
 	})
 	slices.SortFunc(out, func(a, b difference) int { return compare(a.id, b.id) })
 	return out, nil
+}
+
+// dynamics adds what might change along with other resources: AWS lists a
+// reader of an attribute of an updated resource, and its readers in turn, when
+// the change set is described without values
+// (recordings/cloudformation/test_change_set_fn_get_attr).
+func (s *stack) dynamics(c *scope, out []difference) []difference {
+	at := map[string]int{}
+	for i, f := range out {
+		at[f.id] = i
+	}
+	for _, decl := range ordered(c.resources()) {
+		r := s.resources[decl.id]
+		if r == nil || !r.exists() {
+			continue
+		}
+		var names []string
+		for _, n := range sorted(decl.properties) {
+			visitAttributes(decl.properties[n], func(id, _ string) {
+				i, ok := at[id]
+				if ok && out[i].action == types.ChangeActionModify && out[i].replaced != types.ReplacementTrue && !slices.Contains(names, n) {
+					names = append(names, n)
+				}
+			})
+		}
+		if len(names) == 0 {
+			continue
+		}
+		i, ok := at[decl.id]
+		if !ok {
+			i = len(out)
+			at[decl.id] = i
+			out = append(out, difference{
+				id: decl.id, typ: decl.typ, decl: decl, old: r.decl, action: types.ChangeActionModify, physical: r.physical,
+				before: r.record, after: r.record, replaced: types.ReplacementFalse, child: r.child,
+			})
+		}
+		for _, n := range names {
+			if !slices.Contains(out[i].names, n) {
+				out[i].dynamic = append(out[i].dynamic, n)
+			}
+		}
+	}
+	return out
+}
+
+// removed are the properties of a resource that leaves, with what it reads of
+// others not told (recordings/cloudformation/test_change_set_values).
+func (s *stack) removed(r *resource) object {
+	c, err := s.scope(s.now)
+	if err != nil {
+		return r.record
+	}
+	hide := func(id string) (any, error) { return unknown{id}, nil }
+	c.ref, c.att = hide, func(id, _ string) (any, error) { return hide(id) }
+	props, err := c.properties(r.decl)
+	if err != nil {
+		return r.record
+	}
+	return props
 }
 
 func compare(a, b string) int {
@@ -153,7 +222,7 @@ func (s *stack) sameAs(d *definition) (bool, error) {
 	}
 	fetched := s.svc.world.Switches.SameTemplateURL == world.SameURLFetchedAgain
 	for _, f := range diff {
-		if !f.automatic || fetched {
+		if f.certain() && (!f.automatic || fetched) {
 			return false, nil
 		}
 	}

@@ -21,6 +21,8 @@ type scope struct {
 	ref   func(id string) (any, error)
 	att   func(id, attribute string) (any, error)
 	steps int
+	// made is how much text functions put together.
+	made int
 }
 
 // absent is the value of AWS::NoValue.
@@ -34,7 +36,7 @@ const knownAfterApply = "{{changeSet:KNOWN_AFTER_APPLY}}"
 
 // step bounds the work of one evaluation.
 func (c *scope) step(depth int) error {
-	if c.steps++; c.steps > maxNodes || depth > maxDepth {
+	if c.steps++; c.steps > maxNodes || c.made > maxText || depth > maxDepth {
 		return errTooDeep
 	}
 	return nil
@@ -238,7 +240,7 @@ func (c *scope) resources() []declaration {
 
 // properties computes a resource's properties.
 func (c *scope) properties(d declaration) (object, error) {
-	c.steps = 0
+	c.steps, c.made = 0, 0
 	v, err := c.value(mapOf(d.properties), 0)
 	if err != nil {
 		return nil, err
@@ -248,6 +250,19 @@ func (c *scope) properties(d declaration) (object, error) {
 		return nil, formatError(fmt.Sprintf("[/Resources/%s/Properties] Properties must be an object.", d.id))
 	}
 	return m, nil
+}
+
+// withMetadata is the declaration with its metadata computed; where that
+// needs what is not known yet, it stays as it is written.
+func (c *scope) withMetadata(d declaration) declaration {
+	if d.metadata == nil {
+		return d
+	}
+	c.steps, c.made = 0, 0
+	if v, err := c.value(d.metadata, 0); err == nil && !mentionsUnknown(v) {
+		d.metadata = v
+	}
+	return d
 }
 
 func mapOf(m object) object {

@@ -39,7 +39,7 @@ type pair struct {
 	value any
 }
 
-type expander struct{ made int }
+type expander struct{ made, text int }
 
 func (e *expander) member(key string, v any, depth int) ([]pair, error) {
 	if e.made++; e.made > maxNodes || depth > maxDepth {
@@ -65,7 +65,11 @@ func (e *expander) member(key string, v any, depth int) ([]pair, error) {
 			if err != nil {
 				return nil, err
 			}
-			made, err := e.member(loopText(k, id, text(item)), value, depth+1)
+			key, err := e.loopText(k, id, text(item))
+			if err != nil {
+				return nil, err
+			}
+			made, err := e.member(key, value, depth+1)
 			if err != nil {
 				return nil, err
 			}
@@ -75,14 +79,21 @@ func (e *expander) member(key string, v any, depth int) ([]pair, error) {
 	return out, nil
 }
 
-func loopText(s, id, item string) string {
+func (e *expander) loopText(s, id, item string) (string, error) {
+	n := strings.Count(s, "{"+id+"}")
+	if e.text += len(s) + n*len(item); e.text > maxText {
+		return "", errTooDeep
+	}
+	if n == 0 {
+		return s, nil
+	}
 	s = strings.ReplaceAll(s, "${"+id+"}", item)
 	return strings.ReplaceAll(s, "&{"+id+"}", strings.Map(func(r rune) rune {
 		if alphanumeric.MatchString(string(r)) {
 			return r
 		}
 		return -1
-	}, item))
+	}, item)), nil
 }
 
 // replace puts an item in the place of the loop's identifier.
@@ -92,7 +103,7 @@ func (e *expander) replace(v any, id, item string, depth int) (any, error) {
 	}
 	switch v := v.(type) {
 	case string:
-		return loopText(v, id, item), nil
+		return e.loopText(v, id, item)
 	case []any:
 		l := make([]any, len(v))
 		for i, x := range v {
@@ -113,7 +124,11 @@ func (e *expander) replace(v any, id, item string, depth int) (any, error) {
 			if err != nil {
 				return nil, err
 			}
-			m[loopText(k, id, item)] = r
+			key, err := e.loopText(k, id, item)
+			if err != nil {
+				return nil, err
+			}
+			m[key] = r
 		}
 		return m, nil
 	}

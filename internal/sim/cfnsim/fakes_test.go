@@ -32,6 +32,7 @@ type fakes struct {
 	active    map[string]*ecstypes.TaskDefinition
 	services  map[string]*ecstypes.Service
 	calls     []string
+	hang      bool // deployments stay in progress
 }
 
 func newFakes(w *world.World) *fakes {
@@ -88,7 +89,7 @@ func (f *fakes) deploy(s *ecstypes.Service, td string) error {
 	s.Deployments = []ecstypes.Deployment{dep}
 	f.w.After(time.Minute, func() {
 		for i := range s.Deployments {
-			if *s.Deployments[i].Id != *dep.Id {
+			if *s.Deployments[i].Id != *dep.Id || f.hang {
 				continue
 			}
 			s.Deployments[i].RolloutState = ecstypes.DeploymentRolloutStateCompleted

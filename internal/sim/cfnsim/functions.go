@@ -125,6 +125,9 @@ func (c *scope) sub(arg any, depth int) (any, error) {
 	var hidden any
 	last := 0
 	for _, m := range variable.FindAllStringSubmatchIndex(body, -1) {
+		if b.Len() > maxText {
+			return nil, errTooDeep
+		}
 		b.WriteString(body[last:m[0]])
 		last = m[1]
 		name := body[m[4]:m[5]]
@@ -150,6 +153,7 @@ func (c *scope) sub(arg any, depth int) (any, error) {
 	if hidden != nil {
 		return hidden, nil
 	}
+	c.made += b.Len()
 	return b.String(), nil
 }
 
@@ -174,12 +178,17 @@ func (c *scope) join(l []any, depth int) (any, error) {
 		return nil, err
 	}
 	s := make([]string, len(parts))
+	size := 0
 	for i, p := range parts {
 		if isUnknown(p) {
 			return p, nil
 		}
 		s[i] = text(p)
+		if size += len(s[i]) + len(text(sep)); size > maxText {
+			return nil, errTooDeep
+		}
 	}
+	c.made += size
 	return strings.Join(s, text(sep)), nil
 }
 

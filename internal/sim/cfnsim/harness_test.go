@@ -25,6 +25,7 @@ type sim struct {
 	world *world.World
 	svc   *Service
 	cloud *fakes
+	gone  string // the id of a deleted stack
 }
 
 var start = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
@@ -127,6 +128,14 @@ func (s *sim) physical(stack, id string) string {
 	out, err := s.DescribeStackResource(s.ctx, &cloudformation.DescribeStackResourceInput{StackName: &stack, LogicalResourceId: &id})
 	require.NoError(s.t, err)
 	return *out.StackResourceDetail.PhysicalResourceId
+}
+
+// skip continues the rollback without the resources and waits.
+func (s *sim) skip(name string, ids ...string) types.StackStatus {
+	s.t.Helper()
+	_, err := s.ContinueUpdateRollback(s.ctx, &cloudformation.ContinueUpdateRollbackInput{StackName: &name, ResourcesToSkip: ids})
+	require.NoError(s.t, err)
+	return s.rest(name)
 }
 
 // events are "LogicalId STATUS reason", oldest first, from the nth on.

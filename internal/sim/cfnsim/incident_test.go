@@ -192,6 +192,41 @@ func TestIncident(t *testing.T) {
 	})
 }
 
+// The way out works under every value of every switch that this package
+// reads, and in pairs. Stale reads have a test of their own.
+func TestIncidentUnderEverySwitch(t *testing.T) {
+	var sets []func(*world.Switches)
+	for i := range 4 {
+		sets = append(sets, func(s *world.Switches) { s.OutputsAfterSkip = world.OutputsAfterSkip(i) })
+	}
+	sets = append(sets,
+		func(s *world.Switches) { s.ForceRollback = world.ForceSkipsFailedOnly },
+		func(s *world.Switches) { s.ForceRollback = world.ForceUnknown },
+		func(s *world.Switches) { s.SkipValidation = world.SkipsRelaxed },
+		func(s *world.Switches) { s.SameTemplateURL = world.SameURLNotFetched },
+		func(s *world.Switches) { s.DesiredCount = world.DesiredCountAlwaysSent },
+		func(s *world.Switches) { s.NoDifferenceAfterSkip = world.DifferenceToLastSent },
+		func(s *world.Switches) { s.NestedChangeSets = world.NestedChangesFalseReplacement },
+		func(s *world.Switches) { s.CleanUp = world.CleanUpKeeps },
+		func(s *world.Switches) { s.DisableRollbackReplacement = world.ReplacementAllowed },
+		func(s *world.Switches) { s.NestedSiblings = world.SiblingsCleanUp },
+	)
+	for i := range sets {
+		for j := range sets[:i+1] {
+			synctest.Test(t, func(t *testing.T) {
+				var sw world.Switches
+				sets[i](&sw)
+				sets[j](&sw)
+				s, app := stuck(t, &sw)
+				require.Equal(t, types.StackStatusUpdateRollbackComplete, s.skip("prod", app+".Service"), "%+v", sw)
+				require.Equal(t, types.StackStatusUpdateRollbackComplete, s.stack(app).StackStatus)
+				s.do(func() { s.cloud.images["app:3"] = true })
+				require.Equal(t, types.StackStatusUpdateComplete, s.update("prod", rootTemplate, "Image", "app:3"), "%+v\n%v", sw, s.events("prod", 0))
+			})
+		}
+	}
+}
+
 func TestContinueWithTheImageBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, app := stuck(t, nil)

@@ -16,7 +16,7 @@ func (s *stack) compute(c *scope) ([]types.Output, error) {
 		if !c.holds(d.condition) {
 			continue
 		}
-		c.steps = 0
+		c.steps, c.made = 0, 0
 		v, err := c.value(d.value, 0)
 		if err != nil {
 			return nil, errors.New(message(err))

@@ -16,6 +16,7 @@ import (
 const (
 	maxDepth = 64      // of maps and lists
 	maxNodes = 200_000 // of values after alias expansion
+	maxText  = 4 << 20 // bytes of text that functions put together
 )
 
 var (
@@ -97,13 +98,14 @@ func readJSON(body string) (*document, error) {
 	return &document{root, r.keys}, nil
 }
 
-// position is where the reader stopped, counted from 1.
+// position is where the reader stopped: the column is the one after what it
+// could not read (recordings/cloudformation/api/test_templates).
 func position(text string, offset int64, err error) (line, column int) {
 	if s, ok := errors.AsType[*json.SyntaxError](err); ok {
 		offset = s.Offset
 	}
 	before := text[:min(int(offset), len(text))]
-	return 1 + strings.Count(before, "\n"), len(before) - strings.LastIndexByte(before, '\n')
+	return 1 + strings.Count(before, "\n"), 1 + len(before) - strings.LastIndexByte(before, 0x0a)
 }
 
 func (r *reader) json(d *json.Decoder, path []string, depth int) (any, error) {

@@ -67,21 +67,24 @@ func (s *stack) readers(r *resource) []string {
 }
 
 func (s *stack) destroy(c *scope, r *resource, retain []string, deleting bool, done func(error)) {
-	policy := r.decl.deletionPolicy
+	policy, props := r.decl.deletionPolicy, r.record
+	if !r.exists() {
+		props = r.sent // its creation failed
+	}
 	if slices.Contains(retain, r.id) || policy == "Retain" || policy == "RetainExceptOnCreate" && deleting {
-		r.set(types.ResourceStatusDeleteSkipped, "", r.record)
+		r.set(types.ResourceStatusDeleteSkipped, "", props)
 		done(nil)
 		return
 	}
 	r.generation++
-	r.set(types.ResourceStatusDeleteInProgress, "", r.record)
+	r.set(types.ResourceStatusDeleteInProgress, "", props)
 	ended := func(err error) {
 		if err != nil {
-			r.set(types.ResourceStatusDeleteFailed, message(err), r.record)
+			r.set(types.ResourceStatusDeleteFailed, message(err), props)
 			done(err)
 			return
 		}
-		r.set(types.ResourceStatusDeleteComplete, "", r.record)
+		r.set(types.ResourceStatusDeleteComplete, "", props)
 		done(nil)
 	}
 	if r.child != nil {

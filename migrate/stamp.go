@@ -1,0 +1,73 @@
+package migrate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+)
+
+// ErrUnproven means that a check did not confirm that the migration was
+// applied; nothing was written.
+var ErrUnproven = errors.New("not proven that the migration was applied")
+
+// StampOptions change [Stamp]. The zero value is the default.
+type StampOptions struct {
+	// Verify are commands that must all exit with 0 before anything is
+	// written: the proof that the schema is what the revision says.
+	Verify [][]string
+	// Unproven allows a stamp without any Verify command.
+	Unproven bool
+}
+
+// Stamped is what a stamp changed.
+type Stamped struct {
+	From string `json:"from"`
+	To   string `json:"to"`
+	// Changed is false when the table held the revision already.
+	Changed bool `json:"changed"`
+}
+
+// Stamp writes the revision that the image brings into the tool's table,
+// without running the migration: for a migration that was applied and not
+// recorded. It returns nil when the table, read again, holds the revision.
+//
+// The proof comes first: without a Verify command, or when one fails, it is
+// [ErrUnproven] and nothing was written. A table that holds the revision
+// already is success with Changed false. Safe to repeat.
+//
+// Runs two commands to inspect, the Verify commands, the stamp, and two more
+// to inspect again.
+func Stamp(ctx context.Context, run Command, tool Tool, optFns ...func(*StampOptions)) (*Stamped, error) {
+	var o StampOptions
+	for _, fn := range optFns {
+		fn(&o)
+	}
+	before, err := Inspect(ctx, run, tool)
+	if err != nil {
+		return nil, err
+	}
+	out := &Stamped{From: before.Revision, To: before.Head}
+	if before.Current() {
+		return out, nil
+	}
+	if len(o.Verify) == 0 && !o.Unproven {
+		return nil, fmt.Errorf("stamp %s: %w: no check was given", before.Head, ErrUnproven)
+	}
+	for _, check := range o.Verify {
+		if _, err := run(ctx, check); err != nil {
+			return nil, fmt.Errorf("stamp %s: %w: %w", before.Head, ErrUnproven, err)
+		}
+	}
+	if _, err := run(ctx, append(append([]string{}, tool.Stamp...), before.Head)); err != nil {
+		return nil, fmt.Errorf("stamp %s: %w", before.Head, err)
+	}
+	after, err := Inspect(ctx, run, tool)
+	if err != nil {
+		return nil, err
+	}
+	if after.Revision != before.Head {
+		return nil, fmt.Errorf("stamp %s: the table holds %q", before.Head, after.Revision)
+	}
+	out.Changed = true
+	return out, nil
+}

@@ -1,0 +1,279 @@
+package rescue
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ecr"
+	ecrtypes "github.com/aws/aws-sdk-go-v2/service/ecr/types"
+	"github.com/aws/aws-sdk-go-v2/service/ecs"
+	ecstypes "github.com/aws/aws-sdk-go-v2/service/ecs/types"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
+
+	"github.com/stackrescue/stackrescue/cfnx"
+	"github.com/stackrescue/stackrescue/ecrx"
+	"github.com/stackrescue/stackrescue/ecsx"
+)
+
+// capturer reads the evidence: first what is forgotten within the hour.
+type capturer struct {
+	c    clients
+	o    Options
+	b    *Bundle
+	tell func(string)
+}
+
+// capture reads everything a diagnosis needs. What cannot be read, but for the
+// stacks themselves, is noted in Problems.
+func (c *capturer) capture(ctx context.Context, stack string) error {
+	tree, err := cfnx.Snapshot(ctx, c.c.cfn, stack)
+	if err != nil {
+		return err
+	}
+	c.b.Tree = tree
+	for s := range tree.All() {
+		for _, r := range s.Resources {
+			if r.Type == "AWS::ECS::Service" && r.PhysicalID != "" {
+				c.b.Services = append(c.b.Services, ServiceFacts{StackID: s.ID, LogicalID: r.LogicalID, Service: ecsx.ParseService(r.PhysicalID)})
+			}
+		}
+	}
+	if err := c.tasks(ctx); err != nil {
+		return err
+	}
+	for i := range c.b.Services {
+		if err := c.service(ctx, &c.b.Services[i]); err != nil {
+			return err
+		}
+	}
+	if err := c.images(ctx); err != nil {
+		return err
+	}
+	return c.outputs(ctx)
+}
+
+// problem notes what could not be read; the end of ctx ends the capture.
+func (c *capturer) problem(ctx context.Context, what string, err error) error {
+	if ctx.Err() != nil {
+		return err
+	}
+	c.b.Problems = append(c.b.Problems, what+": "+redact(err.Error()))
+	return nil
+}
+
+func (c *capturer) tasks(ctx context.Context) error {
+	clusters := map[string]bool{}
+	for _, s := range c.b.Services {
+		clusters[s.Service.Cluster] = true
+	}
+	for _, cluster := range slices.Sorted(maps.Keys(clusters)) {
+		err := ecsx.WaitStoppedTaskLogs(ctx, c.c.ecs, c.c.logs, ecsx.Query{Cluster: cluster}, func(t ecsx.StoppedTask) error {
+			c.b.Tasks = append(c.b.Tasks, redacted(t))
+			return nil
+		}, func(o *ecsx.StoppedOptions) {
+			o.AtLeast, o.Every, o.Settle, o.TailLines = -1, c.o.Every, c.o.Settle, 200
+		})
+		if err != nil {
+			if err := c.problem(ctx, "stopped tasks of cluster "+cluster, err); err != nil {
+				return err
+			}
+		}
+	}
+	c.tell(fmt.Sprintf("evidence: %d stopped tasks with their logs", len(c.b.Tasks)))
+	return nil
+}
+
+func redacted(t ecsx.StoppedTask) ecsx.StoppedTask {
+	t.Reason, t.Cause.Summary, t.Cause.Excerpt = redact(t.Reason), redact(t.Cause.Summary), redact(t.Cause.Excerpt)
+	for i := range t.Containers {
+		x := &t.Containers[i]
+		x.Reason = redact(x.Reason)
+		for j := range x.Log.Lines {
+			x.Log.Lines[j].Message = redact(x.Log.Lines[j].Message)
+		}
+	}
+	return t
+}
+
+func (c *capturer) service(ctx context.Context, f *ServiceFacts) error {
+	out, err := c.c.ecs.DescribeServices(ctx, &ecs.DescribeServicesInput{Cluster: aws.String(f.Service.Cluster), Services: []string{f.Service.Name}})
+	if err != nil {
+		return c.problem(ctx, "service "+f.Service.String(), err)
+	}
+	if len(out.Services) == 0 {
+		f.Status = "MISSING"
+		return nil
+	}
+	s := out.Services[0]
+	f.Status, f.Desired, f.Running, f.Pending = aws.ToString(s.Status), int(s.DesiredCount), int(s.RunningCount), int(s.PendingCount)
+	f.Current, f.Network, f.LaunchType = aws.ToString(s.TaskDefinition), s.NetworkConfiguration, s.LaunchType
+	if s.DeploymentController != nil {
+		f.Controller = string(s.DeploymentController.Type)
+	}
+	if cfg := s.DeploymentConfiguration; cfg != nil && cfg.DeploymentCircuitBreaker != nil {
+		f.Breaker = cfg.DeploymentCircuitBreaker.Enable
+	}
+	for _, d := range s.Deployments {
+		if aws.ToString(d.Status) == "PRIMARY" {
+			f.Primary, f.State, f.Reason = aws.ToString(d.Id), string(d.RolloutState), aws.ToString(d.RolloutStateReason)
+		}
+	}
+	for i, e := range s.Events {
+		if i == 20 {
+			break
+		}
+		f.Events = append(f.Events, aws.ToTime(e.CreatedAt).UTC().Format("15:04:05 ")+redact(aws.ToString(e.Message)))
+	}
+	c.revisions(f)
+	f.Definitions = map[string]Definition{}
+	for _, arn := range []string{f.Current, f.Forward, f.Back} {
+		if _, known := f.Definitions[arn]; known || arn == "" {
+			continue
+		}
+		def, err := c.definition(ctx, arn)
+		if err != nil {
+			if err := c.problem(ctx, "task definition "+arn, err); err != nil {
+				return err
+			}
+			continue
+		}
+		f.Definitions[arn] = def
+	}
+	return nil
+}
+
+// revisions finds, in the stack's record and its events, the revision that the
+// update made and the one that the stack goes back to: of the family that the
+// service runs.
+func (c *capturer) revisions(f *ServiceFacts) {
+	s := c.b.Tree.Stack(f.StackID)
+	mine := func(arn string) bool { return family(arn) != "" && family(arn) == family(f.Current) }
+	for _, r := range s.Resources {
+		if r.Type == "AWS::ECS::TaskDefinition" && mine(r.PhysicalID) {
+			f.Back = r.PhysicalID
+		}
+	}
+	for _, e := range s.Forward() {
+		if e.Type == "AWS::ECS::TaskDefinition" && mine(e.PhysicalID) && strings.HasSuffix(string(e.Status), "_COMPLETE") {
+			f.Forward = e.PhysicalID
+		}
+	}
+}
+
+// family is the family in a task definition's ARN.
+func family(arn string) string {
+	_, rest, ok := strings.Cut(arn, ":task-definition/")
+	if !ok {
+		return ""
+	}
+	name, _, _ := strings.Cut(rest, ":")
+	return name
+}
+
+func (c *capturer) definition(ctx context.Context, arn string) (Definition, error) {
+	out, err := c.c.ecs.DescribeTaskDefinition(ctx, &ecs.DescribeTaskDefinitionInput{TaskDefinition: &arn})
+	if err != nil {
+		return Definition{}, err
+	}
+	def := Definition{ARN: aws.ToString(out.TaskDefinition.TaskDefinitionArn), Active: out.TaskDefinition.Status == ecstypes.TaskDefinitionStatusActive}
+	for _, cd := range out.TaskDefinition.ContainerDefinitions {
+		x := Container{Name: aws.ToString(cd.Name), Image: aws.ToString(cd.Image)}
+		for _, s := range cd.Secrets {
+			if x.Secrets == nil {
+				x.Secrets = map[string]string{}
+			}
+			x.Secrets[aws.ToString(s.Name)] = aws.ToString(s.ValueFrom)
+		}
+		if lc := cd.LogConfiguration; lc != nil && lc.LogDriver == ecstypes.LogDriverAwslogs {
+			x.LogGroup = lc.Options["awslogs-group"]
+		}
+		def.Containers = append(def.Containers, x)
+	}
+	return def, nil
+}
+
+// images says how every image stands that the services refer to, and which
+// lifecycle policy rules over it.
+func (c *capturer) images(ctx context.Context) error {
+	refs := map[string]bool{}
+	for _, s := range c.b.Services {
+		for _, d := range s.Definitions {
+			for _, x := range d.Containers {
+				refs[x.Image] = true
+			}
+		}
+	}
+	statuses, err := ecrx.Check(ctx, c.c.ecr, slices.Sorted(maps.Keys(refs)))
+	if err != nil {
+		return err
+	}
+	c.b.Images, c.b.Policies = map[string]ImageFacts{}, map[string]string{}
+	for _, s := range statuses {
+		f := ImageFacts{State: s.State, Digest: s.Digest, Tags: s.Tags}
+		if s.Err != nil {
+			f.Error = redact(s.Err.Error())
+			if err := c.problem(ctx, "image "+s.Ref, s.Err); err != nil {
+				return err
+			}
+		}
+		c.b.Images[s.Ref] = f
+		if _, known := c.b.Policies[s.Image.Name()]; known || !s.Image.Private() {
+			continue
+		}
+		text, err := lifecyclePolicy(ctx, c.c.ecr, s.Image)
+		if err != nil {
+			if err := c.problem(ctx, "lifecycle policy of "+s.Image.Repository, err); err != nil {
+				return err
+			}
+			continue
+		}
+		c.b.Policies[s.Image.Name()] = text
+	}
+	return nil
+}
+
+// lifecyclePolicy reads a repository's policy, "" when it has none.
+func lifecyclePolicy(ctx context.Context, api *ecr.Client, i ecrx.Image) (string, error) {
+	out, err := api.GetLifecyclePolicy(ctx, &ecr.GetLifecyclePolicyInput{RegistryId: &i.Account, RepositoryName: &i.Repository}, func(o *ecr.Options) { o.Region = i.Region })
+	if _, none := errors.AsType[*ecrtypes.LifecyclePolicyNotFoundException](err); none {
+		return "", nil
+	}
+	if _, none := errors.AsType[*ecrtypes.RepositoryNotFoundException](err); none {
+		return "", nil
+	}
+	if err != nil {
+		return "", err
+	}
+	return aws.ToString(out.LifecyclePolicyText), nil
+}
+
+// outputs records what the stacks have, and what they have lost.
+func (c *capturer) outputs(ctx context.Context) error {
+	ledger, err := cfnx.RecordTree(ctx, c.c.cfn, c.b.Tree)
+	if err != nil {
+		if err := c.problem(ctx, "importers of exports", err); err != nil {
+			return err
+		}
+	}
+	c.b.Ledger = ledger
+	d, err := cfnx.NewDraft(ctx, c.c.s3, c.b.Tree)
+	if err != nil {
+		return c.problem(ctx, "templates", err)
+	}
+	c.b.Lost = d.LostOutputs(c.o.Ledger)
+	return nil
+}
+
+// whoami is the account the credentials belong to.
+func whoami(ctx context.Context, api *sts.Client) (string, error) {
+	out, err := api.GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
+	if err != nil {
+		return "", err
+	}
+	return aws.ToString(out.Account), nil
+}

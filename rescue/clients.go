@@ -1,0 +1,44 @@
+package rescue
+
+import (
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
+	"github.com/aws/aws-sdk-go-v2/service/ecr"
+	"github.com/aws/aws-sdk-go-v2/service/ecs"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
+)
+
+type clients struct {
+	cfn     *cloudformation.Client
+	ecs     *ecs.Client
+	ecr     *ecr.Client
+	logs    *cloudwatchlogs.Client
+	s3      *s3.Client
+	secrets *secretsmanager.Client
+	sts     *sts.Client
+}
+
+func newClients(cfg aws.Config) clients {
+	return clients{
+		cfn: cloudformation.NewFromConfig(cfg), ecs: ecs.NewFromConfig(cfg), ecr: ecr.NewFromConfig(cfg),
+		logs: cloudwatchlogs.NewFromConfig(cfg), s3: s3.NewFromConfig(cfg),
+		secrets: secretsmanager.NewFromConfig(cfg), sts: sts.NewFromConfig(cfg),
+	}
+}
+
+// readActions are the calls of [Diagnose]; none changes anything.
+var readActions = []string{
+	"sts:GetCallerIdentity",
+	"cloudformation:DescribeStacks", "cloudformation:DescribeStackEvents", "cloudformation:ListStackResources", "cloudformation:GetTemplate", "cloudformation:ListImports",
+	"ecs:DescribeServices", "ecs:DescribeTaskDefinition", "ecs:ListTasks", "ecs:DescribeTasks", "ecs:ListServiceDeployments", "ecs:DescribeServiceDeployments", "ecs:DescribeServiceRevisions",
+	"logs:FilterLogEvents", "logs:DescribeLogGroups",
+	"ecr:DescribeImages", "ecr:GetLifecyclePolicy",
+	"s3:GetObject", "s3:HeadObject",
+	"secretsmanager:DescribeSecret",
+}
+
+// ReadActions lists the IAM actions that [Diagnose] uses.
+func ReadActions() []string { return append([]string(nil), readActions...) }

@@ -1,0 +1,75 @@
+package rescue
+
+import (
+	"time"
+
+	"github.com/stackrescue/stackrescue/cfnx"
+)
+
+// Options change [Diagnose] and [Run]. The zero value is the default.
+type Options struct {
+	// Every is the pause between two looks at something that is waited for.
+	// Defaults to 5 s.
+	Every time.Duration
+	// Settle is how long logs are given to arrive. Defaults to 10 s; a negative
+	// value means not to wait.
+	Settle time.Duration
+	// Evidence is a folder that the evidence is written to; "" writes none.
+	Evidence string
+	// Ledger is what the stacks were before anything was touched, where
+	// somebody wrote it down with [cfnx.Record].
+	Ledger *cfnx.Ledger
+	// Now is the time, for what is written. Defaults to time.Now.
+	Now func() time.Time
+	// Observe is told about progress, in order, on the caller's goroutine.
+	Observe func(Event)
+	// Confirm is asked before each step that changes something; an answer of
+	// false ends the run with [ErrDeclined]. nil confirms steps of no higher
+	// risk than RiskReversible, and no others.
+	Confirm func(Step) bool
+	// Done are results of an earlier run of the same plan that did not get to
+	// its end. Steps that succeeded are not repeated, as long as what they
+	// brought about still holds.
+	Done []StepResult
+	// Journal is told each step's result as soon as it is known, to be kept and
+	// given back as Done. An error ends the run.
+	Journal func(StepResult) error
+}
+
+func (o *Options) resolve(optFns []func(*Options)) {
+	for _, fn := range optFns {
+		fn(o)
+	}
+	if o.Every == 0 {
+		o.Every = 5 * time.Second
+	}
+	if o.Settle == 0 {
+		o.Settle = 10 * time.Second
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+}
+
+// Event is one line of progress.
+type Event struct {
+	Version int       `json:"version"`
+	At      time.Time `json:"at"`
+	// Step is the step it belongs to, "" for none.
+	Step string `json:"step,omitempty"`
+	Text string `json:"text"`
+}
+
+// String is the line.
+func (e Event) String() string {
+	if e.Step == "" {
+		return e.Text
+	}
+	return e.Step + ": " + e.Text
+}
+
+func (o *Options) tell(step, text string) {
+	if o.Observe != nil {
+		o.Observe(Event{Version: 1, At: o.Now(), Step: step, Text: redact(text)})
+	}
+}
