@@ -168,6 +168,19 @@ func mangle(b []byte) []byte {
 	}, string(b)))
 }
 
+// TemplateObject is where in S3 the template of a nested stack is, as its
+// parent's template says. It is pure.
+func TemplateObject(s *Stack) (bucket, key string, err error) {
+	if s.parent == nil {
+		return "", "", fmt.Errorf("stack %s: not nested", s.Name)
+	}
+	u, err := (&Draft{}).templateURL(s)
+	if err != nil {
+		return "", "", err
+	}
+	return location(u)
+}
+
 // location is bucket and key in a template's URL, path style or virtual-host
 // style, of any partition.
 func location(u string) (bucket, key string, err error) {
