@@ -36,7 +36,7 @@ const (
 type Found struct {
 	Images []Image // in the order of the template
 	Hidden []Hidden
-	Stacks []NestedStack
+	Nested []NestedTemplate
 	// Macros are the names under the template's Transform, AWS's own too: what
 	// a macro makes of the template is not seen here.
 	Macros []string
@@ -135,7 +135,7 @@ func (f *imageFinder) find() (*Found, error) {
 		f.found.Images[i] = f.image(&f.sites[i], f.sites[i].value, f.sites[i].path)
 	}
 	for _, s := range f.stacks {
-		f.found.Stacks = append(f.found.Stacks, f.nestedStack(s))
+		f.found.Nested = append(f.found.Nested, f.nestedStack(s))
 	}
 	return &f.found, f.overLimit()
 }

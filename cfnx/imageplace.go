@@ -48,6 +48,6 @@ type Place struct {
 	// its declaration, for a mapping that of the entry's value.
 	Path string
 	// Value is what it would have to be for the image asked for. Only the
-	// Places of a Skip have it, and only where it can be told; "" otherwise.
+	// Places of an Unpatched have it, and only where it can be told; "" otherwise.
 	Value string
 }

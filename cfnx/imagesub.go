@@ -10,7 +10,7 @@ import (
 func (f *imageFinder) subParts(arg exprNode, path string, depth int) parts {
 	tmpl, vars := arg.subTemplate()
 	if tmpl.Node == nil {
-		return open("Sub", Place{In: PlaceUnknown, Path: path})
+		return openPart("Sub", Place{In: PlaceUnknown, Path: path})
 	}
 	var out parts
 	text := blockText(tmpl.Node, tmpl.Value)
@@ -77,7 +77,7 @@ func (f *imageFinder) variableParts(tmpl *tree.Node, from, end int, vars *tree.N
 		if v := vars.Get(name); v != nil {
 			ps := f.partsAt(exprAt(v), path+"/1/"+tree.Escape(name), depth+1)
 			if len(ps) == 0 {
-				return open(name, Place{In: PlaceUnknown, Name: name})
+				return openPart(name, Place{In: PlaceUnknown, Name: name})
 			}
 			return ps
 		}
