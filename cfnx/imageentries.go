@@ -42,6 +42,9 @@ func (f *imageFinder) mergedEntries(n *tree.Node, path string, wanted func(strin
 		} else {
 			first.add(k.Value, len(out))
 		}
+		if out == nil {
+			out = make([]mapEntry, 0, 2)
+		}
 		out = append(out, e)
 	}
 	own := len(out)

@@ -86,7 +86,8 @@ type imageFinder struct {
 	root      *tree.Node
 	params    map[string]*tree.Node
 	resources map[string]*tree.Node
-	loops     []string // variables of the Fn::ForEach around
+	paths     map[string][][]string // where a resource type has images
+	loops     []string              // variables of the Fn::ForEach around
 	steps     int
 	sites     []imageSite
 	found     Found
@@ -94,7 +95,7 @@ type imageFinder struct {
 }
 
 func newImageFinder(template []byte, o FindOptions) (*imageFinder, error) {
-	f := &imageFinder{opts: o, params: map[string]*tree.Node{}, resources: map[string]*tree.Node{}}
+	f := &imageFinder{opts: o, params: map[string]*tree.Node{}, resources: map[string]*tree.Node{}, paths: map[string][][]string{}}
 	doc, err := tree.Parse(template, f.limits())
 	if err != nil {
 		return nil, templateError("", err)

@@ -31,7 +31,12 @@ func (ps parts) text() string {
 	if len(ps) == 1 {
 		return ps[0].text
 	}
+	size := 0
+	for _, p := range ps {
+		size += len(p.text)
+	}
 	var b strings.Builder
+	b.Grow(size)
 	for _, p := range ps {
 		b.WriteString(p.text)
 	}
@@ -50,7 +55,10 @@ func (ps parts) known() bool {
 
 // places returns the parts' places, each once.
 func (ps parts) places() []Place {
-	var out []Place
+	if len(ps) == 0 {
+		return nil
+	}
+	out := make([]Place, 0, min(len(ps), 4))
 	var seen map[Place]bool
 	if len(ps) > 16 {
 		seen = make(map[Place]bool, len(ps))

@@ -12,8 +12,8 @@ func (f *imageFinder) subParts(arg exprNode, path string, depth int) parts {
 	if tmpl.Node == nil {
 		return openPart("Sub", Place{In: PlaceUnknown, Path: path})
 	}
-	var out parts
 	text := blockText(tmpl.Node, tmpl.Value)
+	out := make(parts, 0, min(2*strings.Count(text, "${")+1, 16))
 	literal := func(from, to int) {
 		if from < to {
 			out = append(out, part{text: text[from:to], place: Place{In: PlaceHere}, scalar: tmpl.Node, from: from, to: to, sub: true})
