@@ -21,7 +21,8 @@ type FindOptions struct {
 	// parameter's name for the container's.
 	Also []string
 	// MaxBytes is the largest template that is read, in bytes; 0 means 4 MiB.
-	// CloudFormation itself takes 1 MB.
+	// CloudFormation itself takes 1 MB from S3:
+	// https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html
 	MaxBytes int
 }
 
