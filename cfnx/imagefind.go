@@ -10,7 +10,9 @@ import (
 // FindOptions are the options of [Find]. The zero value is the default.
 type FindOptions struct {
 	// Parameters are the stack's parameter values by name. A parameter that is
-	// not here has the Default of its declaration, if there is one.
+	// not here has the Default of its declaration, if there is one. A part of
+	// an image that has the value asked for already is kept, so give the values
+	// the stack is updated with.
 	Parameters map[string]string
 	// Account, Region and Partition are the values of AWS::AccountId,
 	// AWS::Region and AWS::Partition, "" where not known. AWS::URLSuffix
