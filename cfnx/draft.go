@@ -85,7 +85,7 @@ func (d *Draft) Changed() []*Stack {
 func (d *Draft) Empty() bool { return len(d.Changed()) == 0 && len(d.Parameters) == 0 }
 
 // Set replaces values in the template of a stack of the tree; see [SetValues].
-func (d *Draft) Set(s *Stack, values ...Value) ([]Edit, error) {
+func (d *Draft) Set(s *Stack, values ...TemplateValue) ([]Edit, error) {
 	p, err := SetValues(d.current[s.ID], values, func(o *PatchOptions) { o.Original = true })
 	if err != nil {
 		return nil, fmt.Errorf("stack %s: %w", s.Name, err)
@@ -112,7 +112,7 @@ func (d *Draft) SetParameter(s *Stack, name, value string) error {
 	}
 	switch fn, arg := exprAt(n).call(); {
 	case fn == "":
-		_, err = d.Set(s.parent, Value{Path: path, Value: value})
+		_, err = d.Set(s.parent, TemplateValue{Path: path, Value: value})
 		return err
 	case fn == "Ref" && s.parent.hasParameter(arg.Value):
 		return d.SetParameter(s.parent, arg.Value, value)
@@ -135,7 +135,7 @@ func (d *Draft) templateURL(s *Stack) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("stack %s: %w", s.parent.Name, err)
 	}
-	for _, n := range found.Stacks {
+	for _, n := range found.Nested {
 		if n.Resource == s.LogicalID && n.TemplateURL != nil && !strings.Contains(n.TemplateURL.Text, "${") && n.TemplateURL.Text != "" {
 			return n.TemplateURL.Text, nil
 		}

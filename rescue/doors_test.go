@@ -32,7 +32,7 @@ func TestBothDoors(t *testing.T) {
 			require.NoError(t, err)
 			fmt.Fprintf(&b, "%s\n%s\n", d, p)
 			r, err := rescue.Run(t.Context(), cfg, p, func(o *rescue.Options) {
-				o.Confirm = yes
+				confirmed(o)
 				o.Observe = func(e rescue.Event) { fmt.Fprintln(&b, e) }
 			})
 			require.NoError(t, err)

@@ -118,7 +118,7 @@ type RedeployStep struct {
 
 // UnlockStep continues the rollback.
 type UnlockStep struct {
-	Skips []cfnx.ResourceSkip `json:"skips,omitempty"`
+	Skips []cfnx.Skip `json:"skips,omitempty"`
 	Force bool                `json:"force,omitempty"`
 }
 
@@ -325,7 +325,7 @@ func (p *planner) redeploy(s ServiceFacts) {
 }
 
 // unlock continues the rollback, with the skips that the direction needs.
-func (p *planner) unlock(skips []cfnx.ResourceSkip) {
+func (p *planner) unlock(skips []cfnx.Skip) {
 	if p.d.Situation != Stuck {
 		return
 	}
