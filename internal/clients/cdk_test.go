@@ -44,17 +44,19 @@ func findCDK(t *testing.T, version string) string {
 }
 
 // assembly writes a cloud assembly of one stack, so that nothing is synthesised.
-func assembly(t *testing.T) string {
+func assembly(t *testing.T, template string) string {
 	t.Helper()
 	dir := t.TempDir()
 	for name, text := range map[string]string{
 		"manifest.json":      `{"version":"36.0.0","artifacts":{"prod":{"type":"aws:cloudformation:stack","environment":"aws://123456789012/us-east-1","properties":{"templateFile":"prod.template.json","stackName":"prod"},"displayName":"prod"}}}`,
-		"prod.template.json": `{}`,
+		"prod.template.json": template,
 	} {
 		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600))
 	}
 	return dir
 }
+
+var cdkEnvironment = []string{"CI=true", "CDK_DISABLE_CLI_TELEMETRY=true", "NODE_NO_WARNINGS=1"}
 
 // rollbackRuns are the combinations of release, incident and switch.
 func rollbackRuns() []rollbackRun {
@@ -102,8 +104,8 @@ func TestCDKRollback(t *testing.T) {
 	bins := map[string]string{cdkForce: findCDK(t, cdkForce), cdkSkips: findCDK(t, cdkSkips)}
 	runs := rollbackRuns()
 	lines := make([]string, len(runs))
-	app := assembly(t)
-	env := environment(t, "", "CI=true", "CDK_DISABLE_CLI_TELEMETRY=true", "NODE_NO_WARNINGS=1")
+	app := assembly(t, `{}`)
+	env := environment(t, "", cdkEnvironment...)
 	var wg sync.WaitGroup
 	for i, r := range runs {
 		wg.Go(func() {

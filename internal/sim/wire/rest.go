@@ -65,6 +65,13 @@ func (h *Handler) restCall(q *request, bucket, key string) (r route, out any, id
 		return r, nil, q.id, withStatus(http.StatusNotImplemented, "NotImplemented", "A header you provided implies functionality that is not implemented")
 	}
 	in := reflect.New(o.In)
+	body, fits, err := q.payload()
+	switch {
+	case !fits:
+		return r, nil, q.id, op.Error("EntityTooLarge", "Your proposed upload exceeds the maximum allowed size")
+	case err != nil:
+		return r, nil, q.id, op.Error("IncompleteBody", "The request body terminated unexpectedly")
+	}
 	if err := bind(in.Elem(), q.Request); err != nil {
 		return r, nil, q.id, op.Error("InvalidArgument", err.Error())
 	}
@@ -72,13 +79,6 @@ func (h *Handler) restCall(q *request, bucket, key string) (r route, out any, id
 		if f := in.Elem().FieldByName(name); f.IsValid() && v != "" {
 			f.Set(reflect.ValueOf(&v))
 		}
-	}
-	body, fits, err := q.payload()
-	switch {
-	case !fits:
-		return r, nil, q.id, op.Error("EntityTooLarge", "Your proposed upload exceeds the maximum allowed size")
-	case err != nil:
-		return r, nil, q.id, op.Error("IncompleteBody", "The request body terminated unexpectedly")
 	}
 	if put, ok := in.Interface().(*s3.PutObjectInput); ok {
 		put.Body = bytes.NewReader(body)
