@@ -44,7 +44,7 @@ type evaluation struct {
 	first   []int
 	shields []bool
 	ranks   []rank
-	// parents are the indexes that list a digest; unread is when the last index
+	// parents are the indexes, out of the archive, that list a digest; unread is when the last index
 	// with unknown children was pushed, zero where there is none.
 	parents map[string][]int
 	unread  time.Time
@@ -67,6 +67,9 @@ func newEvaluation(p *Policy, images []Stored, now time.Time) *evaluation {
 				break
 			}
 			e.first[i] = r
+		}
+		if x.Status == types.ImageStatusArchived {
+			continue // what it lists can go
 		}
 		for _, c := range x.Children {
 			e.parents[c] = append(e.parents[c], i)
