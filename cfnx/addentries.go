@@ -10,8 +10,8 @@ import (
 	"github.com/stackrescue/stackrescue/cfnx/internal/tree"
 )
 
-// Entry is an entry to be added to a template.
-type Entry struct {
+// TemplateEntry is an entry to be added to a template.
+type TemplateEntry struct {
 	// Path is the JSON pointer of the new entry: "/Outputs/SecretArn", or with
 	// "-" at its end for a new item of a list,
 	// "/Resources/Task/Properties/ContainerDefinitions/0/Secrets/-". What the
@@ -28,10 +28,12 @@ type Entry struct {
 // value makes no Edit; an item of a list is added once more if it is there.
 //
 // It adds all of the entries or none. The error is a *TemplateError with the
-// path: ErrExists, ErrBadValue, ErrNoValue, ErrDuplicateKey, ErrShared, ErrUnspliceable, or
-// one of those of PatchImages. On return, Patch is non-nil if and only if the
-// error is nil; it has no Skips, and its Edits have no From. Pure.
-func AddEntries(template []byte, entries []Entry, optFns ...func(*PatchOptions)) (*Patch, error) {
+// path: ErrExists, ErrBadValue, ErrNoValue, ErrDuplicateKey, ErrShared,
+// ErrUnspliceable, or one of those of PatchImages. On return, Patch is non-nil
+// if and only if the error is nil; it has no Unpatched. There is one Edit for
+// each mapping or list, with the Path of the first entry that went there and no
+// From. Pure.
+func AddEntries(template []byte, entries []TemplateEntry, optFns ...func(*PatchOptions)) (*Patch, error) {
 	var o PatchOptions
 	for _, fn := range optFns {
 		fn(&o)
@@ -88,7 +90,7 @@ func AddEntries(template []byte, entries []Entry, optFns ...func(*PatchOptions))
 
 // locate returns the mapping or list that an entry goes into, and the entry
 // with what has to be added around it; n is nil where the entry is there.
-func (f *imageFinder) locate(e Entry) (n *tree.Node, entry tree.Entry, err error) {
+func (f *imageFinder) locate(e TemplateEntry) (n *tree.Node, entry tree.Entry, err error) {
 	path, value := e.Path, e.Value
 	for {
 		i := strings.LastIndexByte(path, '/')

@@ -47,7 +47,7 @@ type ContinueEvent struct {
 	// Round is counted from 1.
 	Round int
 	// Skips are set when a round has been started.
-	Skips []ResourceSkip
+	Skips []Skip
 	// Event is set for an event of the stack.
 	Event *Event
 }
@@ -76,7 +76,7 @@ type Continued struct {
 	Rounds int `json:"rounds"`
 	// Skipped are all resources that were skipped, in every round. What they
 	// are and what the stack's record says differ from now on.
-	Skipped []ResourceSkip `json:"skipped,omitempty"`
+	Skipped []Skip `json:"skipped,omitempty"`
 	// Forced is true when CloudFormation chose what to skip.
 	Forced bool `json:"forced,omitempty"`
 }
@@ -87,7 +87,7 @@ type Continued struct {
 //
 // skipper chooses from a fresh snapshot before each round: [SkipNone],
 // [SkipMinimal], [SkipTypes], [SkipOnly] or your own. Skipping has a price, told
-// in ResourceSkip.Impact: the resource stays as the failed update left it and
+// in Skip.Impact: the resource stays as the failed update left it and
 // outputs that read it may be lost. When a round fails on further resources,
 // the skipper is asked again, up to Rounds; a round that would ask for the same
 // again is not started ([ErrNoProgress]).
@@ -106,7 +106,7 @@ type Continued struct {
 // cloudformation:ContinueUpdateRollback. Needs whatever rolling the resources
 // back needs. Safe to repeat: a rollback that is under way is not continued
 // twice.
-func ContinueRollbackSkipping(ctx context.Context, api ContinueRollbackAPI, stack string, skipper func(*Tree) []ResourceSkip, optFns ...func(*ContinueOptions)) (*Continued, error) {
+func ContinueRollbackSkipping(ctx context.Context, api ContinueRollbackAPI, stack string, skipper func(*Tree) []Skip, optFns ...func(*ContinueOptions)) (*Continued, error) {
 	c := continuation{api: api, skipper: skipper}
 	for _, fn := range optFns {
 		fn(&c.opts)
@@ -135,7 +135,7 @@ func ContinueRollbackSkipping(ctx context.Context, api ContinueRollbackAPI, stac
 
 type continuation struct {
 	api     ContinueRollbackAPI
-	skipper func(*Tree) []ResourceSkip
+	skipper func(*Tree) []Skip
 	opts    ContinueOptions
 	out     *Continued
 	asked   []string // the last round's names
@@ -170,7 +170,7 @@ func (c *continuation) round(ctx context.Context, t *Tree) error {
 	fail := func(err error) error {
 		return &StackError{Stack: root.Name, Status: c.out.To, Reason: root.Reason, Failed: t.Causes().Rollback, Err: err}
 	}
-	var skips []ResourceSkip
+	var skips []Skip
 	force := c.opts.Force != ""
 	switch {
 	case force && c.opts.Force != root.Name:

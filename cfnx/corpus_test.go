@@ -152,7 +152,7 @@ func TestCorpusPatchLiterals(t *testing.T) {
 		}
 		checkBytes(t, text, p)
 		checkTree(t, text, p)
-		for _, s := range p.Skips {
+		for _, s := range p.Unpatched {
 			skips[s.Err.Err.Error()]++
 			t.Logf("%s: %v", file, s.Err)
 		}
@@ -170,7 +170,7 @@ func TestCorpusPatchLiterals(t *testing.T) {
 				}
 			}
 		}
-		assert.Equal(t, len(p.Skips), left, file)
+		assert.Equal(t, len(p.Unpatched), left, file)
 	}
 	t.Logf("%d literals of %d files patched, skipped: %v", edits, patched, skips)
 	assert.Greater(t, edits, 500)
@@ -191,7 +191,7 @@ func TestCorpusPatchTags(t *testing.T) {
 			}
 			checkBytes(t, text, p)
 			edits += len(p.Edits)
-			for _, s := range p.Skips {
+			for _, s := range p.Unpatched {
 				require.NotErrorIs(t, s.Err, ErrProof, file)
 				skips[s.Err.Err.Error()]++
 			}

@@ -15,11 +15,21 @@ import (
 	"github.com/stackrescue/stackrescue/cfnx/internal/tree"
 )
 
-// BucketAPI is GetObject and PutObject of *s3.Client: where the templates of
-// nested stacks are.
-type BucketAPI interface {
+// FetchAPI is GetObject of *s3.Client: where the templates of nested stacks
+// are read.
+type FetchAPI interface {
 	GetObject(context.Context, *s3.GetObjectInput, ...func(*s3.Options)) (*s3.GetObjectOutput, error)
+}
+
+// UploadAPI is PutObject of *s3.Client: where changed templates are put.
+type UploadAPI interface {
 	PutObject(context.Context, *s3.PutObjectInput, ...func(*s3.Options)) (*s3.PutObjectOutput, error)
+}
+
+// BucketAPI is what [FetchAPI] and [UploadAPI] have, of *s3.Client.
+type BucketAPI interface {
+	FetchAPI
+	UploadAPI
 }
 
 // Draft is an update of a stack tree that is being prepared: changed templates
@@ -42,7 +52,7 @@ type Draft struct {
 // S3 is used when it is the same but for that, else what CloudFormation has.
 //
 // Calls s3:GetObject, once for each nested stack. Safe to repeat.
-func NewDraft(ctx context.Context, bucket BucketAPI, t *Tree) (*Draft, error) {
+func NewDraft(ctx context.Context, bucket FetchAPI, t *Tree) (*Draft, error) {
 	d := &Draft{Tree: t, Parameters: map[string]string{}, originals: map[string][]byte{}, current: map[string][]byte{}, urls: map[string]string{}}
 	for s := range t.All() {
 		body := s.Template
@@ -85,7 +95,7 @@ func (d *Draft) Changed() []*Stack {
 func (d *Draft) Empty() bool { return len(d.Changed()) == 0 && len(d.Parameters) == 0 }
 
 // Set replaces values in the template of a stack of the tree; see [SetValues].
-func (d *Draft) Set(s *Stack, values ...Value) ([]Edit, error) {
+func (d *Draft) Set(s *Stack, values ...TemplateValue) ([]Edit, error) {
 	p, err := SetValues(d.current[s.ID], values, func(o *PatchOptions) { o.Original = true })
 	if err != nil {
 		return nil, fmt.Errorf("stack %s: %w", s.Name, err)
@@ -112,7 +122,7 @@ func (d *Draft) SetParameter(s *Stack, name, value string) error {
 	}
 	switch fn, arg := exprAt(n).call(); {
 	case fn == "":
-		_, err = d.Set(s.parent, Value{Path: path, Value: value})
+		_, err = d.Set(s.parent, TemplateValue{Path: path, Value: value})
 		return err
 	case fn == "Ref" && s.parent.hasParameter(arg.Value):
 		return d.SetParameter(s.parent, arg.Value, value)
@@ -135,7 +145,7 @@ func (d *Draft) templateURL(s *Stack) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("stack %s: %w", s.parent.Name, err)
 	}
-	for _, n := range found.Stacks {
+	for _, n := range found.Nested {
 		if n.Resource == s.LogicalID && n.TemplateURL != nil && !strings.Contains(n.TemplateURL.Text, "${") && n.TemplateURL.Text != "" {
 			return n.TemplateURL.Text, nil
 		}
@@ -168,6 +178,19 @@ func mangle(b []byte) []byte {
 	}, string(b)))
 }
 
+// TemplateObject is where in S3 the template of a nested stack is, as its
+// parent's template says. It is pure.
+func TemplateObject(s *Stack) (bucket, key string, err error) {
+	if s.parent == nil {
+		return "", "", fmt.Errorf("stack %s: not nested", s.Name)
+	}
+	u, err := (&Draft{}).templateURL(s)
+	if err != nil {
+		return "", "", err
+	}
+	return location(u)
+}
+
 // location is bucket and key in a template's URL, path style or virtual-host
 // style, of any partition.
 func location(u string) (bucket, key string, err error) {
@@ -187,7 +210,7 @@ func location(u string) (bucket, key string, err error) {
 	return bucket, key, nil
 }
 
-func fetch(ctx context.Context, api BucketAPI, u string) ([]byte, error) {
+func fetch(ctx context.Context, api FetchAPI, u string) ([]byte, error) {
 	bucket, key, err := location(u)
 	if err != nil {
 		return nil, err
@@ -206,7 +229,7 @@ func fetch(ctx context.Context, api BucketAPI, u string) ([]byte, error) {
 // upload puts a template beside the one at beside, under a key made from its
 // content: the same content always has the same key, and no other template is
 // overwritten.
-func upload(ctx context.Context, api BucketAPI, beside string, body []byte) (string, error) {
+func upload(ctx context.Context, api UploadAPI, beside string, body []byte) (string, error) {
 	bucket, key, err := location(beside)
 	if err != nil {
 		return "", err

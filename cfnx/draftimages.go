@@ -56,7 +56,7 @@ func (d *Draft) PatchImages(ctx context.Context, resolver func(ctx context.Conte
 		for _, e := range p.Edits {
 			out = append(out, ImagePatch{s.Name, e.Resource, e.Container, e.From, e.To, "template"})
 		}
-		for _, skip := range p.Skips {
+		for _, skip := range p.Unpatched {
 			patch, err := next.elsewhere(s, skip)
 			if err != nil {
 				left = append(left, err)
@@ -73,7 +73,7 @@ func (d *Draft) PatchImages(ctx context.Context, resolver func(ctx context.Conte
 }
 
 // elsewhere changes an image that comes from one parameter as a whole.
-func (d *Draft) elsewhere(s *Stack, skip Skip) (ImagePatch, error) {
+func (d *Draft) elsewhere(s *Stack, skip Unpatched) (ImagePatch, error) {
 	i := skip.Image
 	fail := func() (ImagePatch, error) {
 		return ImagePatch{}, fmt.Errorf("stack %s: %s, container %s: image %s: %w", s.Name, i.Resource, i.Container, i.Text, skip.Err)
@@ -166,7 +166,7 @@ func (d *Draft) handedOn(s *Stack, key string) string {
 	if err != nil {
 		return ""
 	}
-	for _, n := range found.Stacks {
+	for _, n := range found.Nested {
 		for _, p := range n.Parameters {
 			if p.Kind != ImageGetAtt || p.Value != want.name+"."+want.attribute {
 				continue
@@ -211,7 +211,7 @@ func (d *Draft) RestoreOutputs(ctx context.Context, lost []LostOutput, source fu
 		if value == "" {
 			continue
 		}
-		if _, err := d.Set(s, Value{Path: "/Outputs/" + tree.Escape(l.Key) + "/Value", Value: value}); err != nil {
+		if _, err := d.Set(s, TemplateValue{Path: "/Outputs/" + tree.Escape(l.Key) + "/Value", Value: value}); err != nil {
 			return nil, err
 		}
 		out = append(out, RestoredOutput{l.Stack, l.Key, value})

@@ -32,7 +32,7 @@ func ExamplePatchImages() {
 	for _, e := range patch.Edits {
 		fmt.Printf("line %d: %q -> %q\n", e.Line, e.Old, e.New)
 	}
-	for _, s := range patch.Skips {
+	for _, s := range patch.Unpatched {
 		fmt.Println(s.Err)
 		for _, p := range s.Places {
 			fmt.Printf("  %s %s has to be %s\n", p.In, p.Name, p.Value)
@@ -59,7 +59,7 @@ func ExampleFind() {
 }
 
 func ExampleSetValues() {
-	patch, err := cfnx.SetValues([]byte(shop), []cfnx.Value{{Path: "/Parameters/Tag/Default", Value: "1.10"}})
+	patch, err := cfnx.SetValues([]byte(shop), []cfnx.TemplateValue{{Path: "/Parameters/Tag/Default", Value: "1.10"}})
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -70,7 +70,7 @@ func ExampleSetValues() {
 }
 
 func ExampleAddEntries() {
-	patch, err := cfnx.AddEntries([]byte(shop), []cfnx.Entry{{
+	patch, err := cfnx.AddEntries([]byte(shop), []cfnx.TemplateEntry{{
 		Path:  "/Outputs/SecretArn",
 		Value: json.RawMessage(`{"Value": {"Ref": "Secret"}}`),
 	}})

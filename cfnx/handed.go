@@ -37,6 +37,6 @@ func (d *Draft) setTemplateURL(child *Stack, u string) error {
 			return d.SetParameter(child.parent, arg.Value, u)
 		}
 	}
-	_, err = d.Set(child.parent, Value{Path: path, Value: u})
+	_, err = d.Set(child.parent, TemplateValue{Path: path, Value: u})
 	return err
 }

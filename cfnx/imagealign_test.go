@@ -18,14 +18,14 @@ func TestAlign(t *testing.T) {
 		"all of a sub":         {"!Sub '${AWS::AccountId}.example/a:1'", "nginx", "!Sub 'nginx'"},
 		"variable of its map":  {"!Sub ['x.example/${R}:1', {R: app}]", "x.example/new:1", "!Sub ['x.example/${R}:1', {R: new}]"},
 		"tag where there none": {"!Join ['/', [x.example, app]]", "x.example/app:2", "!Join ['/', [x.example, app:2]]"},
-		"separator":            {"!Join [':', [x.example/app, '1']]", "x.example/app" + digest, "'x.example/app" + digest + "'"},
-		"digest for tag":       {"x.example/app:v1", "x.example/app" + digest, "x.example/app" + digest},
+		"separator":            {"!Join [':', [x.example/app, '1']]", "x.example/app" + someDigest, "'x.example/app" + someDigest + "'"},
+		"digest for tag":       {"x.example/app:v1", "x.example/app" + someDigest, "x.example/app" + someDigest},
 	} {
 		t.Run(name, func(t *testing.T) {
 			text := "Resources: {T: {Type: 'AWS::Lambda::Function', Properties: {Code: {ImageUri: "
 			p, err := PatchImages([]byte(text+tc.expr+"}}}}"), func(Image) (string, error) { return tc.want, nil })
 			require.NoError(t, err)
-			assert.Empty(t, p.Skips)
+			assert.Empty(t, p.Unpatched)
 			assert.Equal(t, text+tc.now+"}}}}", string(p.Template))
 		})
 	}
@@ -44,10 +44,10 @@ func TestAlign(t *testing.T) {
 			text := "Parameters: {R: {Type: String, Default: x.example}, T: {Type: String, Default: 1}}\nResources: {T: {Type: 'AWS::Lambda::Function', Properties: {Code: {ImageUri: " + tc.expr + "}}}}"
 			p, err := PatchImages([]byte(text), func(Image) (string, error) { return tc.want, nil })
 			require.NoError(t, err)
-			require.Len(t, p.Skips, 1)
-			assert.ErrorIs(t, p.Skips[0].Err, tc.err)
+			require.Len(t, p.Unpatched, 1)
+			assert.ErrorIs(t, p.Unpatched[0].Err, tc.err)
 			if tc.places != nil {
-				assert.Equal(t, tc.places, p.Skips[0].Places)
+				assert.Equal(t, tc.places, p.Unpatched[0].Places)
 			}
 			assert.Equal(t, text, string(p.Template))
 		})
@@ -67,15 +67,15 @@ func TestVariables(t *testing.T) {
 	}
 	p, err := patch("x.example/${T}/a:1")
 	require.NoError(t, err)
-	require.Len(t, p.Skips, 1)
+	require.Len(t, p.Unpatched, 1)
 	p, err = patch("x.example/${AWS::Region}:${T}")
 	require.NoError(t, err)
 	require.Len(t, p.Edits, 1)
 	assert.Contains(t, string(p.Template), "!Sub 'x.example/${AWS::Region}:${T}'")
 	p, err = PatchImages([]byte("Resources: {T: {Type: 'AWS::Lambda::Function', Properties: {Code: {ImageUri: a}}}}"), func(Image) (string, error) { return "${AWS::Region}/b", nil })
 	require.NoError(t, err)
-	require.Len(t, p.Skips, 1)
-	assert.ErrorIs(t, p.Skips[0].Err, ErrUnspliceable)
+	require.Len(t, p.Unpatched, 1)
+	assert.ErrorIs(t, p.Unpatched[0].Err, ErrUnspliceable)
 	p, err = PatchImages(text, nil)
 	require.NoError(t, err)
 	assert.Equal(t, text, p.Template)

@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// Change decides what an image becomes. It is asked once for every image, for
-// an Fn::If once for each of its leaves instead.
+// ImageChange decides what an image becomes. It is asked once for every image,
+// for an Fn::If once for each of its leaves instead.
 //
 // It returns
 //   - "" to leave the image alone,
@@ -17,14 +17,14 @@ import (
 //   - anything else as the whole new reference. It may hold the pseudo
 //     parameters that stand in the image's Text, as ${AWS::Region}.
 //
-// An error that is ErrNoSuchImage or ErrUnresolved makes a Skip of this image;
-// every other error ends PatchImages.
-type Change func(Image) (string, error)
+// An error that is ErrNoSuchImage or ErrUnresolved makes the image one of
+// Patch.Unpatched; every other error ends PatchImages.
+type ImageChange func(Image) (string, error)
 
 // ByContainer changes the images of the containers named in images: to the
 // reference, or with the ":tag" or "@digest", given there. A resource that
 // holds an image outside a list of containers goes by its logical ID.
-func ByContainer(images map[string]string) Change {
+func ByContainer(images map[string]string) ImageChange {
 	return func(i Image) (string, error) {
 		if i.Container == "" {
 			return "", nil
@@ -39,7 +39,7 @@ func ByContainer(images map[string]string) Change {
 // Account, region and partition in the registry may be pseudo parameters:
 // "${AWS::AccountId}.dkr.ecr.${AWS::Region}.amazonaws.com/backend:v1" is of
 // the repository "backend".
-func ByRepository(images map[string]string) Change {
+func ByRepository(images map[string]string) ImageChange {
 	return func(i Image) (string, error) {
 		r := i.Ref()
 		if r.Repository == "" {
@@ -53,12 +53,12 @@ func ByRepository(images map[string]string) Change {
 }
 
 // ByResolver changes every image to what resolve returns for its reference:
-// "" means that there is no image to use (a Skip with ErrNoSuchImage), an
+// "" means that there is no image to use (an Unpatched with ErrNoSuchImage), an
 // error that nothing is known (PatchImages ends with it). An image whose
-// reference is not known without open parts is not asked about: a Skip with
+// reference is not known without open parts is not asked about: an Unpatched with
 // ErrUnresolved, so give FindOptions the account, the region and the stack's
 // parameters.
-func ByResolver(ctx context.Context, resolve func(ctx context.Context, ref string) (string, error)) Change {
+func ByResolver(ctx context.Context, resolve func(ctx context.Context, ref string) (string, error)) ImageChange {
 	return func(i Image) (string, error) {
 		if i.Text == "" || strings.Contains(i.Text, "${") || strings.Contains(i.Text, "{{resolve:") {
 			return "", fmt.Errorf("%w: %s", ErrUnresolved, i.Text)
@@ -74,9 +74,9 @@ func ByResolver(ctx context.Context, resolve func(ctx context.Context, ref strin
 	}
 }
 
-// FirstOf asks one Change after the other and takes the first answer that is
-// not "", an error included. A nil Change has no answer.
-func FirstOf(changes ...Change) Change {
+// FirstOf asks one ImageChange after the other and takes the first answer that
+// is not "", an error included. A nil ImageChange has no answer.
+func FirstOf(changes ...ImageChange) ImageChange {
 	return func(i Image) (string, error) {
 		for _, c := range changes {
 			if c == nil {
@@ -90,7 +90,7 @@ func FirstOf(changes ...Change) Change {
 	}
 }
 
-// isSkip reports whether an error of a Change is about one image only.
+// isSkip reports whether an error of an ImageChange is about one image only.
 func isSkip(err error) bool {
 	return errors.Is(err, ErrNoSuchImage) || errors.Is(err, ErrUnresolved)
 }

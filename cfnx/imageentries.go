@@ -8,7 +8,7 @@ import (
 
 // entries returns the entries of a mapping whose key is wanted, nil for all,
 // with those of its merge keys (<<) that it does not set itself.
-// CloudFormation refuses merge keys; whoever expands them before gets these.
+// CloudFormation refuses merge keys (reference/cfn.md 5.3); whoever expands them before gets these.
 func (f *imageFinder) entries(n *tree.Node, path string, wanted func(key string) bool) []mapEntry {
 	return f.mergedEntries(n, path, wanted, 0)
 }
@@ -41,6 +41,9 @@ func (f *imageFinder) mergedEntries(n *tree.Node, path string, wanted func(strin
 			e.dup, out[j].dup = true, true
 		} else {
 			first.add(k.Value, len(out))
+		}
+		if out == nil {
+			out = make([]mapEntry, 0, 2)
 		}
 		out = append(out, e)
 	}

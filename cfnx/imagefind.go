@@ -10,7 +10,9 @@ import (
 // FindOptions are the options of [Find]. The zero value is the default.
 type FindOptions struct {
 	// Parameters are the stack's parameter values by name. A parameter that is
-	// not here has the Default of its declaration, if there is one.
+	// not here has the Default of its declaration, if there is one. A part of
+	// an image that has the value asked for already is kept, so give the values
+	// the stack is updated with.
 	Parameters map[string]string
 	// Account, Region and Partition are the values of AWS::AccountId,
 	// AWS::Region and AWS::Partition, "" where not known. AWS::URLSuffix
@@ -21,7 +23,8 @@ type FindOptions struct {
 	// parameter's name for the container's.
 	Also []string
 	// MaxBytes is the largest template that is read, in bytes; 0 means 4 MiB.
-	// CloudFormation itself takes 1 MB.
+	// CloudFormation itself takes 1 MB from S3:
+	// https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html
 	MaxBytes int
 }
 
@@ -36,7 +39,7 @@ const (
 type Found struct {
 	Images []Image // in the order of the template
 	Hidden []Hidden
-	Stacks []NestedStack
+	Nested []NestedTemplate
 	// Macros are the names under the template's Transform, AWS's own too: what
 	// a macro makes of the template is not seen here.
 	Macros []string
@@ -86,7 +89,8 @@ type imageFinder struct {
 	root      *tree.Node
 	params    map[string]*tree.Node
 	resources map[string]*tree.Node
-	loops     []string // variables of the Fn::ForEach around
+	paths     map[string][][]string // where a resource type has images
+	loops     []string              // variables of the Fn::ForEach around
 	steps     int
 	sites     []imageSite
 	found     Found
@@ -94,7 +98,7 @@ type imageFinder struct {
 }
 
 func newImageFinder(template []byte, o FindOptions) (*imageFinder, error) {
-	f := &imageFinder{opts: o, params: map[string]*tree.Node{}, resources: map[string]*tree.Node{}}
+	f := &imageFinder{opts: o, params: map[string]*tree.Node{}, resources: map[string]*tree.Node{}, paths: map[string][][]string{}}
 	doc, err := tree.Parse(template, f.limits())
 	if err != nil {
 		return nil, templateError("", err)
@@ -135,7 +139,7 @@ func (f *imageFinder) find() (*Found, error) {
 		f.found.Images[i] = f.image(&f.sites[i], f.sites[i].value, f.sites[i].path)
 	}
 	for _, s := range f.stacks {
-		f.found.Stacks = append(f.found.Stacks, f.nestedStack(s))
+		f.found.Nested = append(f.found.Nested, f.nestedStack(s))
 	}
 	return &f.found, f.overLimit()
 }

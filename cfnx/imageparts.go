@@ -31,7 +31,12 @@ func (ps parts) text() string {
 	if len(ps) == 1 {
 		return ps[0].text
 	}
+	size := 0
+	for _, p := range ps {
+		size += len(p.text)
+	}
 	var b strings.Builder
+	b.Grow(size)
 	for _, p := range ps {
 		b.WriteString(p.text)
 	}
@@ -50,7 +55,10 @@ func (ps parts) known() bool {
 
 // places returns the parts' places, each once.
 func (ps parts) places() []Place {
-	var out []Place
+	if len(ps) == 0 {
+		return nil
+	}
+	out := make([]Place, 0, min(len(ps), 4))
 	var seen map[Place]bool
 	if len(ps) > 16 {
 		seen = make(map[Place]bool, len(ps))
@@ -75,7 +83,7 @@ func (f *imageFinder) parts(e exprNode, path string) parts {
 
 func (f *imageFinder) partsAt(e exprNode, path string, depth int) parts {
 	if e.Node == nil || depth > 60 || !f.step() {
-		return open("...", Place{In: PlaceUnknown})
+		return openPart("...", Place{In: PlaceUnknown})
 	}
 	fn, arg := e.call()
 	path += functionStep(fn)
@@ -101,13 +109,13 @@ func (f *imageFinder) partsAt(e exprNode, path string, depth int) parts {
 		return f.attributeParts(arg.dotted())
 	case "Fn::ImportValue":
 		name := f.partsAt(arg, path, depth+1).text()
-		return open("Import:"+name, Place{In: PlaceExport, Name: name})
+		return openPart("Import:"+name, Place{In: PlaceExport, Name: name})
 	case "Fn::If":
-		return open("If", Place{In: PlaceCondition, Path: path})
+		return openPart("If", Place{In: PlaceCondition, Path: path})
 	case "Fn::Transform":
-		return open("Transform", Place{In: PlaceMacro, Path: path})
+		return openPart("Transform", Place{In: PlaceMacro, Path: path})
 	}
-	return open(fn, Place{In: PlaceUnknown, Name: fn, Path: path})
+	return openPart(fn, Place{In: PlaceUnknown, Name: fn, Path: path})
 }
 
 func functionStep(fn string) string {
@@ -117,7 +125,7 @@ func functionStep(fn string) string {
 	return "/" + tree.Escape(fn)
 }
 
-func open(name string, place Place) parts {
+func openPart(name string, place Place) parts {
 	return parts{{text: "${" + name + "}", open: true, place: place}}
 }
 
@@ -140,29 +148,29 @@ func (e exprNode) dotted() string {
 func (f *imageFinder) attributeParts(name string) parts {
 	res, attr, _ := strings.Cut(name, ".")
 	if strings.HasPrefix(attr, "Outputs.") {
-		return open(name, Place{In: PlaceStack, Name: name})
+		return openPart(name, Place{In: PlaceStack, Name: name})
 	}
 	place := Place{In: PlaceResource, Name: res}
 	if f.resources[res] != nil {
 		place.Path = "/Resources/" + tree.Escape(res)
 	}
-	return open(name, place)
+	return openPart(name, place)
 }
 
 // joinParts: the separator belongs to no item, so it is fixed.
 func (f *imageFinder) joinParts(arg exprNode, path string, depth int) parts {
 	args := arg.exactly(2)
 	if args == nil {
-		return open("Join", Place{In: PlaceUnknown, Path: path})
+		return openPart("Join", Place{In: PlaceUnknown, Path: path})
 	}
 	sep, ok := args[0].text()
 	items := args[1].args()
 	if fn, _ := args[1].call(); fn != "" || !ok || items == nil {
 		ps := f.partsAt(args[1], path+"/1", depth+1)
 		if len(ps) == 0 {
-			return open("Join", Place{In: PlaceUnknown, Path: path})
+			return openPart("Join", Place{In: PlaceUnknown, Path: path})
 		}
-		return open("Join", ps[0].place)
+		return openPart("Join", ps[0].place)
 	}
 	var out parts
 	for i, item := range items {

@@ -13,7 +13,8 @@ const (
 	// PlaceSSM: the Systems Manager parameter Name, read through a template
 	// parameter of an SSM type (Path is then its declaration) or a dynamic
 	// reference. A new value alone is no change to CloudFormation where the
-	// reference pins no version: the template's text is the same.
+	// reference pins no version: the template's text is the same
+	// (reference/cfn.md 5.2).
 	PlaceSSM PlaceKind = "ssm"
 	// PlaceSecret: the Secrets Manager secret Name.
 	PlaceSecret PlaceKind = "secret"
@@ -48,6 +49,6 @@ type Place struct {
 	// its declaration, for a mapping that of the entry's value.
 	Path string
 	// Value is what it would have to be for the image asked for. Only the
-	// Places of a Skip have it, and only where it can be told; "" otherwise.
+	// Places of an Unpatched have it, and only where it can be told; "" otherwise.
 	Value string
 }

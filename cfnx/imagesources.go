@@ -11,7 +11,7 @@ import (
 func (f *imageFinder) refParts(name string) parts {
 	switch f.refKind(name) {
 	case ImageLoop:
-		return open(name, Place{In: PlaceLoop, Name: name})
+		return openPart(name, Place{In: PlaceLoop, Name: name})
 	case ImageParameter:
 		return f.parameterParts(name)
 	case ImagePseudo:
@@ -21,9 +21,9 @@ func (f *imageFinder) refParts(name string) parts {
 		}
 		return parts{p}
 	case ImageResource:
-		return open(name, Place{In: PlaceResource, Name: name, Path: "/Resources/" + tree.Escape(name)})
+		return openPart(name, Place{In: PlaceResource, Name: name, Path: "/Resources/" + tree.Escape(name)})
 	}
-	return open(name, Place{In: PlaceUnknown, Name: name})
+	return openPart(name, Place{In: PlaceUnknown, Name: name})
 }
 
 // pseudo returns the value of a pseudo parameter, "" where not known.
@@ -61,16 +61,16 @@ func (f *imageFinder) parameterParts(name string) parts {
 	if t := decl.Get("Type").Follow(); t != nil && t.Kind == tree.Scalar {
 		if strings.HasPrefix(t.Value, "AWS::SSM::Parameter::Value") {
 			if given {
-				return open(name, Place{In: PlaceSSM, Name: value, Path: path})
+				return openPart(name, Place{In: PlaceSSM, Name: value, Path: path})
 			}
-			return open(name, place)
+			return openPart(name, place)
 		}
 		if strings.HasPrefix(t.Value, "List<") || t.Value == "CommaDelimitedList" {
-			return open(name, place)
+			return openPart(name, place)
 		}
 	}
 	if !given {
-		return open(name, place)
+		return openPart(name, place)
 	}
 	return parts{{text: value, place: place}}
 }
@@ -79,20 +79,20 @@ func (f *imageFinder) parameterParts(name string) parts {
 func (f *imageFinder) mappingParts(arg exprNode, path string, depth int) parts {
 	args := arg.args()
 	if len(args) < 3 {
-		return open("FindInMap", Place{In: PlaceUnknown, Path: path})
+		return openPart("FindInMap", Place{In: PlaceUnknown, Path: path})
 	}
 	n, at := f.root.Get("Mappings").Follow(), "/Mappings"
 	name := f.partsAt(args[0], path, depth+1).text()
 	for _, a := range args[:3] {
 		key := f.partsAt(a, path, depth+1)
 		if !key.known() || n.Get(key.text()) == nil {
-			return open("Map:"+name, Place{In: PlaceMapping, Name: name, Path: "/Mappings/" + tree.Escape(name)})
+			return openPart("Map:"+name, Place{In: PlaceMapping, Name: name, Path: "/Mappings/" + tree.Escape(name)})
 		}
 		n, at = n.Get(key.text()).Follow(), at+"/"+tree.Escape(key.text())
 	}
 	v, ok := exprAt(n).text()
 	if !ok {
-		return open("Map:"+name, Place{In: PlaceMapping, Name: name, Path: at})
+		return openPart("Map:"+name, Place{In: PlaceMapping, Name: name, Path: at})
 	}
 	return parts{{text: v, place: Place{In: PlaceMapping, Name: name, Path: at}}}
 }
@@ -102,7 +102,7 @@ func (f *imageFinder) mappingParts(arg exprNode, path string, depth int) parts {
 func (f *imageFinder) selectParts(arg exprNode, path string, depth int) parts {
 	args := arg.exactly(2)
 	if args == nil {
-		return open("Select", Place{In: PlaceUnknown, Path: path})
+		return openPart("Select", Place{In: PlaceUnknown, Path: path})
 	}
 	index, err := strconv.Atoi(f.partsAt(args[0], path, depth+1).text())
 	fn, list := args[1].call()
@@ -110,7 +110,7 @@ func (f *imageFinder) selectParts(arg exprNode, path string, depth int) parts {
 		if items := args[1].args(); err == nil && index >= 0 && index < len(items) {
 			return f.partsAt(items[index], path+"/1/"+strconv.Itoa(index), depth+1)
 		}
-		return open("Select", Place{In: PlaceUnknown, Path: path})
+		return openPart("Select", Place{In: PlaceUnknown, Path: path})
 	}
 	from := f.partsAt(args[1], path+"/1", depth+1)
 	if split := list.exactly(2); fn == "Fn::Split" && split != nil {
@@ -121,9 +121,9 @@ func (f *imageFinder) selectParts(arg exprNode, path string, depth int) parts {
 		}
 	}
 	if len(from) == 0 {
-		return open("Select", Place{In: PlaceUnknown, Path: path})
+		return openPart("Select", Place{In: PlaceUnknown, Path: path})
 	}
-	return open("Select", from.splitPlace())
+	return openPart("Select", from.splitPlace())
 }
 
 // splitPlace is the place to name for a piece of a text that was split: the

@@ -10,10 +10,10 @@ import (
 func (f *imageFinder) subParts(arg exprNode, path string, depth int) parts {
 	tmpl, vars := arg.subTemplate()
 	if tmpl.Node == nil {
-		return open("Sub", Place{In: PlaceUnknown, Path: path})
+		return openPart("Sub", Place{In: PlaceUnknown, Path: path})
 	}
-	var out parts
 	text := blockText(tmpl.Node, tmpl.Value)
+	out := make(parts, 0, min(2*strings.Count(text, "${")+1, 16))
 	literal := func(from, to int) {
 		if from < to {
 			out = append(out, part{text: text[from:to], place: Place{In: PlaceHere}, scalar: tmpl.Node, from: from, to: to, sub: true})
@@ -77,7 +77,7 @@ func (f *imageFinder) variableParts(tmpl *tree.Node, from, end int, vars *tree.N
 		if v := vars.Get(name); v != nil {
 			ps := f.partsAt(exprAt(v), path+"/1/"+tree.Escape(name), depth+1)
 			if len(ps) == 0 {
-				return open(name, Place{In: PlaceUnknown, Name: name})
+				return openPart(name, Place{In: PlaceUnknown, Name: name})
 			}
 			return ps
 		}

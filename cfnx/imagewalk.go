@@ -90,8 +90,18 @@ func (f *imageFinder) walkResources(n *tree.Node, path, prefix string, dup bool,
 	}
 }
 
+// imagePaths returns the image paths of a type, made once.
+func (f *imageFinder) imagePaths(typ string) [][]string {
+	paths, known := f.paths[typ]
+	if !known {
+		paths = imagePaths(typ)
+		f.paths[typ] = paths
+	}
+	return paths
+}
+
 func (f *imageFinder) walkResource(v exprNode, e mapEntry, name string, dup bool) {
-	if t := v.Get("Type").Follow(); t != nil && imagePaths(t.Value) == nil && !isStack(t.Value) && v.Get("Fn::Transform") == nil {
+	if t := v.Get("Type").Follow(); t != nil && f.imagePaths(t.Value) == nil && !isStack(t.Value) && v.Get("Fn::Transform") == nil {
 		return
 	}
 	typ := ""
@@ -101,7 +111,7 @@ func (f *imageFinder) walkResource(v exprNode, e mapEntry, name string, dup bool
 			typ = t.Value
 		}
 	}
-	paths := imagePaths(typ)
+	paths := f.imagePaths(typ)
 	for _, p := range entries {
 		if p.key == "Fn::Transform" {
 			f.hide(p.value, imageSite{resource: name, typ: typ}, p.path, p.key)

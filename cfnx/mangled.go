@@ -9,7 +9,7 @@ import (
 // where none does: a question mark in a text that is all ASCII, and that is no
 // end of a question, URL query, regular expression, schedule or YAML key.
 // GetTemplate returns "?" for every character beyond U+007F (reference/cfn.md
-// 2); a text with such a character did not come from there.
+// 1.8); a text with such a character did not come from there.
 //
 // It errs on the side of refusing. What it takes for a question is lost on it:
 // a text of three words or more that ends in a lost letter.

@@ -2,8 +2,8 @@ package cfnx
 
 import "slices"
 
-// NestedStack is a resource that is a stack with a template of its own.
-type NestedStack struct {
+// NestedTemplate is a resource that is a stack with a template of its own.
+type NestedTemplate struct {
 	Resource, Type string
 	// TemplateURL is where its template is: property TemplateURL, or Location
 	// of AWS::Serverless::Application. nil where it has none that is a value.
@@ -55,8 +55,8 @@ func (f *imageFinder) walkStack(props exprNode, path string, s imageSite) {
 	f.stacks = append(f.stacks, st)
 }
 
-func (f *imageFinder) nestedStack(s stackSite) NestedStack {
-	n := NestedStack{Resource: s.resource, Type: s.typ}
+func (f *imageFinder) nestedStack(s stackSite) NestedTemplate {
+	n := NestedTemplate{Resource: s.resource, Type: s.typ}
 	if s.url != nil {
 		f.loops = s.url.loops
 		x := f.exprOf(s.url.value, s.url.path, f.parts(s.url.value, s.url.path))

@@ -34,10 +34,10 @@ type Edit struct {
 	Old, New   string
 }
 
-// Skip is an image that was to be changed and was not.
-type Skip struct {
+// Unpatched is an image that was to be changed and was not.
+type Unpatched struct {
 	Image  Image
-	Wanted string // the reference it was to become; "" where the Change gave an error
+	Wanted string // the reference it was to become; "" where the ImageChange gave an error
 	// Places are where the change would have to be made, with the values to
 	// put there as far as they can be told.
 	Places []Place
@@ -48,9 +48,9 @@ type Skip struct {
 type Patch struct {
 	// Template is the patched template. Where there are no Edits it has the
 	// bytes that were given.
-	Template []byte
-	Edits    []Edit // in the order of the template
-	Skips    []Skip // in the order of the template
+	Template  []byte
+	Edits     []Edit      // in the order of the template
+	Unpatched []Unpatched // in the order of the template
 	// Hidden are the parts that may hold images and could not be looked into.
 	Hidden []Hidden
 }

@@ -16,7 +16,7 @@ import (
 // It changes text that stands in the image's own expression. Where the part to
 // change comes from a parameter, a mapping, another stack or a macro, where an
 // alias shares it, a key on its way is given twice or its bytes cannot be
-// spliced, there is a Skip with the reason and the places to change; see
+// spliced, there is an Unpatched with the reason and the places to change; see
 // [SetValues] for changing a mapping or a parameter's default there. An
 // expression of nothing but texts and pseudo parameters, of which no single
 // text can be changed to come to what is asked for, is replaced as a whole by
@@ -31,7 +31,7 @@ import (
 // return, Patch is non-nil if and only if the error is nil. Pure but for what
 // change does, and safe to repeat: a change that asks for what is there makes
 // no Edit. A nil change asks for nothing.
-func PatchImages(template []byte, change Change, optFns ...func(*PatchOptions)) (*Patch, error) {
+func PatchImages(template []byte, change ImageChange, optFns ...func(*PatchOptions)) (*Patch, error) {
 	var o PatchOptions
 	for _, fn := range optFns {
 		fn(&o)
@@ -65,7 +65,7 @@ func PatchImages(template []byte, change Change, optFns ...func(*PatchOptions)) 
 // imagePatch is one run of PatchImages.
 type imagePatch struct {
 	*imageFinder
-	change Change
+	change ImageChange
 	edits  []tree.Edit
 	edited map[*tree.Node]bool
 	tested map[string]bool // references tested, and whether they are valid
@@ -191,6 +191,6 @@ func (p *imagePatch) apply(s *imageSite, e exprNode, ps parts, img Image, want s
 }
 
 func (p *imagePatch) skip(img Image, want string, places []Place, err error, detail string) {
-	p.out.Skips = append(p.out.Skips, Skip{Image: img, Wanted: want, Places: places,
+	p.out.Unpatched = append(p.out.Unpatched, Unpatched{Image: img, Wanted: want, Places: places,
 		Err: &TemplateError{Path: img.Path, Line: img.Line, Column: img.Column, Err: err, Detail: detail}})
 }

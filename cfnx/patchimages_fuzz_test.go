@@ -12,11 +12,11 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-const digest = "@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+const someDigest = "@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 
 // fuzzChange is one of some ways to change every image.
-func fuzzChange(mode byte) Change {
-	wants := []string{":v9.9", digest, "public.ecr.aws/x/y:1", "localhost:5000/z" + digest, "e", "1e3", "0123", "${AWS::AccountId}.dkr.ecr.${AWS::Region}.amazonaws.com/q:1"}
+func fuzzChange(mode byte) ImageChange {
+	wants := []string{":v9.9", someDigest, "public.ecr.aws/x/y:1", "localhost:5000/z" + someDigest, "e", "1e3", "0123", "${AWS::AccountId}.dkr.ecr.${AWS::Region}.amazonaws.com/q:1"}
 	n := 0
 	return func(Image) (string, error) {
 		n++
@@ -115,14 +115,14 @@ func FuzzPatchTree(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		var values []Value
+		var values []TemplateValue
 		for _, i := range found.Images {
 			for _, leaf := range i.Leaves() {
-				values = append(values, Value{leaf.Path, value})
+				values = append(values, TemplateValue{leaf.Path, value})
 			}
 		}
 		for _, v := range values {
-			if p, err = SetValues(template, []Value{v}, fuzzOptions); err != nil {
+			if p, err = SetValues(template, []TemplateValue{v}, fuzzOptions); err != nil {
 				knownError(t, err)
 				continue
 			}
@@ -135,7 +135,7 @@ func FuzzPatchTree(f *testing.F) {
 
 // checkAdded adds text as an output, and beside the first image: the scalars
 // before and after are the same but for the new ones in a row.
-func checkAdded(t *testing.T, template []byte, images []Value, text string) {
+func checkAdded(t *testing.T, template []byte, images []TemplateValue, text string) {
 	t.Helper()
 	text = strings.ToValidUTF8(text, "?")
 	value, err := json.Marshal(map[string]any{"Value": text, "List": []any{text, 1}})
@@ -148,7 +148,7 @@ func checkAdded(t *testing.T, template []byte, images []Value, text string) {
 		paths = append(paths, at[:strings.LastIndexByte(at, '/')]+"/Added", "/Resources/-")
 	}
 	for _, path := range paths {
-		p, err := AddEntries(template, []Entry{{path, value}}, fuzzOptions)
+		p, err := AddEntries(template, []TemplateEntry{{path, value}}, fuzzOptions)
 		if err != nil {
 			knownError(t, err)
 			continue

@@ -19,9 +19,9 @@ import (
 var updatePatch = flag.Bool("update-patch", false, "write the golden files of testdata/patch")
 
 // goldenChange is what the cases of testdata/patch are patched with.
-func goldenChange() Change {
+func goldenChange() ImageChange {
 	return FirstOf(ByContainer(map[string]string{"backend": ":v2", "backend-nginx": "public.ecr.aws/nginx/nginx:1.27"}),
-		ByRepository(map[string]string{"backend": ":1e3", "team/backend": digest}))
+		ByRepository(map[string]string{"backend": ":1e3", "team/backend": someDigest}))
 }
 
 // TestPatchImagesGolden patches every NAME.in.* of testdata/patch, each for
@@ -80,7 +80,7 @@ func describeFound(w *bytes.Buffer, found *Found) {
 	for _, h := range found.Hidden {
 		fmt.Fprintf(w, "hidden %d:%d %s by %s\n", h.Line, h.Column, h.Path, h.Fn)
 	}
-	for _, s := range found.Stacks {
+	for _, s := range found.Nested {
 		fmt.Fprintf(w, "stack %s %s %s\n", s.Resource, s.TemplateURL.Path, s.TemplateURL.Text)
 		for _, p := range s.Parameters {
 			fmt.Fprintf(w, "  %s %s %s\n", p.Name, p.Path, p.Text)
@@ -112,7 +112,7 @@ func describePatch(w *bytes.Buffer, p *Patch) {
 	for _, e := range p.Edits {
 		fmt.Fprintf(w, "edit %d:%d %s %s: %s -> %s: %q -> %q\n", e.Line, e.Column, e.Path, e.Container, e.From, e.To, e.Old, e.New)
 	}
-	for _, s := range p.Skips {
+	for _, s := range p.Unpatched {
 		fmt.Fprintf(w, "skip %v; wanted %s %s\n", s.Err, s.Wanted, placesText(s.Places))
 	}
 }
@@ -164,13 +164,13 @@ func TestPatchImagesElsewhere(t *testing.T) {
 	text := []byte(fmt.Sprintf(oneImage, "${Tag}"))
 	p, err := PatchImages(text, ByRepository(map[string]string{"backend": ":v2"}))
 	require.NoError(t, err)
-	require.Len(t, p.Skips, 1)
-	assert.ErrorIs(t, p.Skips[0].Err, ErrElsewhere)
-	assert.Equal(t, []Place{{In: PlaceParameter, Name: "Tag", Path: "/Parameters/Tag", Value: "v2"}}, p.Skips[0].Places)
+	require.Len(t, p.Unpatched, 1)
+	assert.ErrorIs(t, p.Unpatched[0].Err, ErrElsewhere)
+	assert.Equal(t, []Place{{In: PlaceParameter, Name: "Tag", Path: "/Parameters/Tag", Value: "v2"}}, p.Unpatched[0].Places)
 
 	p, err = PatchImages(text, ByRepository(map[string]string{"backend": ":v2"}), func(o *PatchOptions) { o.Parameters = map[string]string{"Tag": "v2"} })
 	require.NoError(t, err)
-	assert.Empty(t, p.Skips, "it has that tag already")
+	assert.Empty(t, p.Unpatched, "it has that tag already")
 }
 
 func TestPatchImagesChangeErrors(t *testing.T) {
@@ -189,10 +189,10 @@ func TestByResolver(t *testing.T) {
 	text := []byte(fmt.Sprintf(oneImage, "v1"))
 	known := func(o *PatchOptions) { o.Account, o.Region = "111122223333", "eu-west-1" }
 	asked := ""
-	resolver := func(to string, err error) Change {
+	resolver := func(to string, err error) ImageChange {
 		return ByResolver(t.Context(), func(_ context.Context, ref string) (string, error) { asked = ref; return to, err })
 	}
-	p, err := PatchImages(text, resolver("111122223333.dkr.ecr.eu-west-1.amazonaws.com/backend"+digest, nil), known)
+	p, err := PatchImages(text, resolver("111122223333.dkr.ecr.eu-west-1.amazonaws.com/backend"+someDigest, nil), known)
 	require.NoError(t, err)
 	assert.Equal(t, "111122223333.dkr.ecr.eu-west-1.amazonaws.com/backend:v1", asked)
 	require.Len(t, p.Edits, 1)
@@ -200,16 +200,16 @@ func TestByResolver(t *testing.T) {
 
 	p, err = PatchImages(text, resolver("", nil), known)
 	require.NoError(t, err)
-	require.Len(t, p.Skips, 1)
-	assert.ErrorIs(t, p.Skips[0].Err, ErrNoSuchImage)
+	require.Len(t, p.Unpatched, 1)
+	assert.ErrorIs(t, p.Unpatched[0].Err, ErrNoSuchImage)
 
 	_, err = PatchImages(text, resolver("", context.DeadlineExceeded), known)
 	assert.ErrorIs(t, err, context.DeadlineExceeded)
 
 	p, err = PatchImages(text, resolver("x", nil))
 	require.NoError(t, err)
-	require.Len(t, p.Skips, 1, "account and region are not known")
-	assert.ErrorIs(t, p.Skips[0].Err, ErrUnresolved)
+	require.Len(t, p.Unpatched, 1, "account and region are not known")
+	assert.ErrorIs(t, p.Unpatched[0].Err, ErrUnresolved)
 }
 
 func TestLimits(t *testing.T) {
@@ -245,8 +245,8 @@ func TestPatchImagesAlso(t *testing.T) {
 	found, err := Find(text)
 	require.NoError(t, err)
 	assert.Empty(t, found.Images)
-	require.Len(t, found.Stacks, 1)
-	assert.Equal(t, "x", found.Stacks[0].TemplateURL.Text)
+	require.Len(t, found.Nested, 1)
+	assert.Equal(t, "x", found.Nested[0].TemplateURL.Text)
 }
 
 // TestTimeBounded: what is built to be slow is refused, or is not.

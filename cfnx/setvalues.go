@@ -4,8 +4,8 @@ import (
 	"github.com/stackrescue/stackrescue/cfnx/internal/tree"
 )
 
-// Value is a value to be set in a template.
-type Value struct {
+// TemplateValue is a value to be set in a template.
+type TemplateValue struct {
 	// Path is the JSON pointer of what is replaced, as in Expr.Path or
 	// Place.Path: "/Resources/App/Properties/TemplateURL",
 	// "/Parameters/Tag/Default". It must be there.
@@ -24,8 +24,8 @@ type Value struct {
 // It sets all of the values or none. The error is a *TemplateError with the
 // path: ErrNoValue, ErrDuplicateKey, ErrShared, ErrUnspliceable, or one of
 // those of PatchImages. On return, Patch is non-nil if and only if the error
-// is nil; it has no Skips. Pure, and safe to repeat.
-func SetValues(template []byte, values []Value, optFns ...func(*PatchOptions)) (*Patch, error) {
+// is nil; it has no Unpatched. Pure, and safe to repeat.
+func SetValues(template []byte, values []TemplateValue, optFns ...func(*PatchOptions)) (*Patch, error) {
 	var o PatchOptions
 	for _, fn := range optFns {
 		fn(&o)

@@ -43,12 +43,12 @@ func TestSetValues(t *testing.T) {
 		"/Parameters/Image/Default":                         {"a\tb", "1.10", `"a\u0009b"`},
 	} {
 		t.Run(path, func(t *testing.T) {
-			p, err := SetValues([]byte(parent), []Value{{path, tc.value}})
+			p, err := SetValues([]byte(parent), []TemplateValue{{path, tc.value}})
 			require.NoError(t, err)
 			checkBytes(t, []byte(parent), p)
 			require.Len(t, p.Edits, 1)
 			assert.Equal(t, []string{tc.old, tc.now}, []string{p.Edits[0].Old, p.Edits[0].New})
-			again, err := SetValues(p.Template, []Value{{path, tc.value}})
+			again, err := SetValues(p.Template, []TemplateValue{{path, tc.value}})
 			require.NoError(t, err)
 			assert.Empty(t, again.Edits)
 		})
@@ -57,14 +57,14 @@ func TestSetValues(t *testing.T) {
 
 func TestSetValuesBlocks(t *testing.T) {
 	text := "Resources:\n  A: |\n    one\n    two\n\n  B:\n  - - x\n    - y # z\n  - k: v\n    l: w\n  C: >-\n    one\n"
-	p, err := SetValues([]byte(text), []Value{{"/Resources/A", "a"}, {"/Resources/B/0", "b"}, {"/Resources/B/1", "c"}, {"/Resources/C", "d"}})
+	p, err := SetValues([]byte(text), []TemplateValue{{"/Resources/A", "a"}, {"/Resources/B/0", "b"}, {"/Resources/B/1", "c"}, {"/Resources/C", "d"}})
 	require.NoError(t, err)
 	assert.Equal(t, "Resources:\n  A: 'a'\n\n  B:\n  - 'b' # z\n  - 'c'\n  C: >-\n    d\n", string(p.Template))
 }
 
 func TestSetValuesJSON(t *testing.T) {
 	text := []byte(`{"Resources": {"A/B": {"x~y": {"Ref": "Z"}, "n": 5}}}`)
-	p, err := SetValues(text, []Value{{"/Resources/A~1B/n", `say "5"`}, {"/Resources/A~1B/x~0y", "z"}})
+	p, err := SetValues(text, []TemplateValue{{"/Resources/A~1B/n", `say "5"`}, {"/Resources/A~1B/x~0y", "z"}})
 	require.NoError(t, err)
 	assert.Equal(t, `{"Resources": {"A/B": {"x~y": "z", "n": "say \"5\""}}}`, string(p.Template))
 	assert.Equal(t, "A/B", p.Edits[0].Resource)
@@ -89,15 +89,15 @@ func TestSetValuesRefuses(t *testing.T) {
 		"no template":   {"A: 1", "/A", ErrNotTemplate},
 	} {
 		t.Run(name, func(t *testing.T) {
-			p, err := SetValues([]byte(tc.template), []Value{{tc.path, "new"}})
+			p, err := SetValues([]byte(tc.template), []TemplateValue{{tc.path, "new"}})
 			assert.ErrorIs(t, err, tc.want)
 			assert.Nil(t, p)
 			var te *TemplateError
 			assert.ErrorAs(t, err, &te)
 		})
 	}
-	_, err := SetValues([]byte(parent), []Value{{"/Resources/App/Properties/TemplateURL", "a"}, {"/Resources/App/Properties/TemplateURL", "b"}})
+	_, err := SetValues([]byte(parent), []TemplateValue{{"/Resources/App/Properties/TemplateURL", "a"}, {"/Resources/App/Properties/TemplateURL", "b"}})
 	assert.ErrorIs(t, err, ErrUnspliceable, "one value set twice")
-	_, err = SetValues([]byte(parent), []Value{{"/Resources/App/Properties", "a"}, {"/Resources/App/Properties/TemplateURL", "b"}})
+	_, err = SetValues([]byte(parent), []TemplateValue{{"/Resources/App/Properties", "a"}, {"/Resources/App/Properties/TemplateURL", "b"}})
 	assert.ErrorIs(t, err, ErrUnspliceable, "one value inside the other")
 }

@@ -8,8 +8,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 )
 
-// ResourceSkip is a resource that a continued rollback is to leave as it is.
-type ResourceSkip struct {
+// Skip is a resource that a continued rollback is to leave as it is.
+type Skip struct {
 	StackID   string `json:"stackId"`
 	StackName string `json:"stackName"`
 	// Name is how ContinueUpdateRollback wants it: the logical id in the root,
@@ -55,7 +55,7 @@ func (i Impact) String() string {
 type SkipPlan struct {
 	// Skips is the smallest set to ask for now. Further ones may show only
 	// after these.
-	Skips []ResourceSkip `json:"skips,omitempty"`
+	Skips []Skip `json:"skips,omitempty"`
 	// Excluded are failed resources that are left out.
 	Excluded []Exclusion `json:"excluded,omitempty"`
 }
@@ -85,7 +85,7 @@ func (p *SkipPlan) add(t *Tree, s *Stack) {
 	_, backs := s.windows()
 	last := lastWith(backs)
 	deps := readDependencies(s.Template)
-	var failed []ResourceSkip
+	var failed []Skip
 	leave := func(r Resource, why string) {
 		p.Excluded = append(p.Excluded, Exclusion{s.Name, r.LogicalID, why})
 	}
@@ -102,7 +102,7 @@ func (p *SkipPlan) add(t *Tree, s *Stack) {
 		case !inRollback && r.Type != nestedType:
 			leave(r, "did not fail in the latest attempt to roll back")
 		default:
-			skip := ResourceSkip{StackID: s.ID, StackName: s.Name, Name: r.LogicalID, LogicalID: r.LogicalID, PhysicalID: r.PhysicalID, Type: r.Type, Why: e.Reason, Impact: impact(s, deps, r.LogicalID)}
+			skip := Skip{StackID: s.ID, StackName: s.Name, Name: r.LogicalID, LogicalID: r.LogicalID, PhysicalID: r.PhysicalID, Type: r.Type, Why: e.Reason, Impact: impact(s, deps, r.LogicalID)}
 			if s != t.Root {
 				skip.Name = s.Name + "." + r.LogicalID
 			}
@@ -159,29 +159,29 @@ func impact(s *Stack, deps dependencies, logicalID string) Impact {
 }
 
 // SkipNone skips nothing: a plain continue.
-func SkipNone(*Tree) []ResourceSkip { return nil }
+func SkipNone(*Tree) []Skip { return nil }
 
 // SkipMinimal skips what [PlanSkips] chooses.
-func SkipMinimal(t *Tree) []ResourceSkip { return PlanSkips(t).Skips }
+func SkipMinimal(t *Tree) []Skip { return PlanSkips(t).Skips }
 
 // SkipTypes skips what [PlanSkips] chooses, as long as it is of one of the
 // types, such as "AWS::ECS::Service"; resources of other types are left to
 // fail.
-func SkipTypes(resourceTypes ...string) func(*Tree) []ResourceSkip {
-	return func(t *Tree) []ResourceSkip {
-		return slices.DeleteFunc(PlanSkips(t).Skips, func(s ResourceSkip) bool { return !slices.Contains(resourceTypes, s.Type) })
+func SkipTypes(resourceTypes ...string) func(*Tree) []Skip {
+	return func(t *Tree) []Skip {
+		return slices.DeleteFunc(PlanSkips(t).Skips, func(s Skip) bool { return !slices.Contains(resourceTypes, s.Type) })
 	}
 }
 
 // SkipOnly skips what [PlanSkips] chooses among the given names, spelt as in
-// ResourceSkip.Name.
-func SkipOnly(names ...string) func(*Tree) []ResourceSkip {
-	return func(t *Tree) []ResourceSkip {
-		return slices.DeleteFunc(PlanSkips(t).Skips, func(s ResourceSkip) bool { return !slices.Contains(names, s.Name) })
+// Skip.Name.
+func SkipOnly(names ...string) func(*Tree) []Skip {
+	return func(t *Tree) []Skip {
+		return slices.DeleteFunc(PlanSkips(t).Skips, func(s Skip) bool { return !slices.Contains(names, s.Name) })
 	}
 }
 
-func skipNames(skips []ResourceSkip) []string {
+func skipNames(skips []Skip) []string {
 	var names []string // nil when empty: the SDK would send an empty list
 	for _, s := range skips {
 		names = append(names, s.Name)
@@ -191,6 +191,6 @@ func skipNames(skips []ResourceSkip) []string {
 }
 
 // String is "name (type): why; impact".
-func (s ResourceSkip) String() string {
+func (s Skip) String() string {
 	return fmt.Sprintf("%s (%s): %s; %s", s.Name, s.Type, s.Why, s.Impact)
 }

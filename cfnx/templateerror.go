@@ -29,7 +29,7 @@ var (
 	ErrUnspliceable = errors.New("value cannot be changed in place")
 	// ErrMacro: the value is made by a macro or a transform.
 	ErrMacro = errors.New("value is made by a macro")
-	// ErrElsewhere: the value comes from somewhere else; the Skip's Places
+	// ErrElsewhere: the value comes from somewhere else; the Unpatched's Places
 	// say from where.
 	ErrElsewhere = errors.New("value comes from elsewhere")
 	// ErrUnresolved: what the image comes to is not known, so that nothing

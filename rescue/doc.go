@@ -1,9 +1,9 @@
 // Package rescue gets a team out of a deployment that is stuck: it diagnoses,
 // plans, runs the plan and reports.
 //
-//	d, err := rescue.Diagnose(ctx, cfg, "prod")       // reads only
-//	p, err := rescue.Plan(d, rescue.Choices{...})     // pure data
-//	r, err := rescue.Run(ctx, cfg, p)                 // checks, does, verifies
+//	d, err := rescue.Diagnose(ctx, cfg, "prod")        // reads only
+//	p, err := rescue.MakePlan(d, rescue.Choices{...}) // pure data
+//	r, err := rescue.Run(ctx, cfg, p)                  // checks, does, verifies
 //	fmt.Println(r)
 //
 // What decides a plan, in this order: evidence that expires, and a freeze of

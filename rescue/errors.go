@@ -27,6 +27,8 @@ var (
 	// ErrChanged means that the account is no longer as it was when the plan
 	// was made.
 	ErrChanged = errors.New("situation has changed since the plan was made")
+	// ErrPartly means that every step ended well and not every check holds.
+	ErrPartly = errors.New("rescued in part")
 	// ErrDeclined means that the operator did not confirm a step.
 	ErrDeclined = errors.New("not confirmed")
 )

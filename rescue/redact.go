@@ -7,7 +7,7 @@ import "regexp"
 var secretTexts = []*regexp.Regexp{
 	regexp.MustCompile(`\b(?:AKIA|ASIA)[A-Z0-9]{16}\b`),
 	regexp.MustCompile(`(?i)(X-Amz-(?:Signature|Security-Token|Credential)=)[^&\s"']+`),
-	regexp.MustCompile(`(?i)\b((?:password|passwd|pwd|secret|token|api[_-]?key|authorization)["']?\s*[=:]\s*["']?)[^\s"',;&]+`),
+	regexp.MustCompile(`(?i)((?:password|passwd|pwd|secret|token|api[_-]?key|authorization)["']?\s*(?:=|:[\s"'])\s*["']?)(?:bearer\s+|basic\s+)?[^\s"',;&]+`),
 	regexp.MustCompile(`(://[^:/\s]+:)[^@/\s]+(@)`),
 }
 

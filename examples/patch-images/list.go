@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 
@@ -48,7 +49,7 @@ func listImages(files []string, asJSON bool, stdin io.Reader, w io.Writer, opts 
 		line := listed{File: file, Exprs: []expr{}}
 		if err != nil {
 			s := err.Error()
-			line.Error, failed = &s, fmt.Errorf("%s: %w", file, err)
+			line.Error, failed = &s, errors.Join(failed, fmt.Errorf("%s: %w", file, err))
 			found = &cfnx.Found{}
 		}
 		for _, i := range found.Images {

@@ -21,7 +21,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"strings"
 
 	"github.com/stackrescue/stackrescue/cfnx"
 )
@@ -45,20 +44,6 @@ func main() {
 	default:
 		os.Exit(1)
 	}
-}
-
-// pairs is a flag NAME=VALUE that may be given more than once.
-type pairs map[string]string
-
-func (p pairs) String() string { return "" }
-
-func (p pairs) Set(s string) error {
-	name, value, ok := strings.Cut(s, "=")
-	if !ok || name == "" || value == "" {
-		return fmt.Errorf("%q is not NAME=VALUE", s)
-	}
-	p[name] = value
-	return nil
 }
 
 func run(args []string, stdin io.Reader, stdout, stderr io.Writer) error {

@@ -26,13 +26,18 @@ func patchImages(text []byte, images pairs, stderr io.Writer, opts func(*cfnx.Pa
 	for _, e := range patch.Edits {
 		fmt.Fprintf(stderr, "line %d: %s: %s -> %s\n", e.Line, e.Path, e.From, e.To)
 	}
-	failed := len(patch.Skips) > 0
-	for _, s := range patch.Skips {
+	failed := len(patch.Unpatched) > 0
+	for _, s := range patch.Unpatched {
 		fmt.Fprintln(stderr, s.Err)
 		for _, p := range s.Places {
-			if p.Value != "" {
-				fmt.Fprintf(stderr, "  set %s %s to %s\n", p.In, p.Name, p.Value)
+			if p.Value == "" {
+				continue
 			}
+			name := p.Name
+			if p.In == cfnx.PlaceMapping {
+				name = p.Path
+			}
+			fmt.Fprintf(stderr, "  set %s %s to %s\n", p.In, name, p.Value)
 		}
 	}
 	for _, h := range patch.Hidden {

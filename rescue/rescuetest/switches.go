@@ -36,6 +36,9 @@ const (
 	NestedChangesExact            = world.NestedChangesExact
 	NestedChangesFalseReplacement = world.NestedChangesFalseReplacement
 
+	SiblingsWaitForCleanUp = world.SiblingsWaitForCleanUp
+	SiblingsCleanUp        = world.SiblingsCleanUp
+
 	CleanUpDeregisters = world.CleanUpDeregisters
 	CleanUpKeeps       = world.CleanUpKeeps
 

@@ -18,8 +18,10 @@ func escape(text string, style Style) (out string, ok bool) {
 			case r == '"' || r == '\\':
 				b.WriteByte('\\')
 				b.WriteRune(r)
-			case r < ' ' || r == 0x7f || r == 0x85 || r == 0x2028 || r == 0x2029 || r == 0xfeff:
+			case r < ' ' || r >= 0x7f && r <= 0xa0 || r == 0x2028 || r == 0x2029 || r == 0xfeff || r == 0xfffe || r == 0xffff:
 				fmt.Fprintf(&b, `\u%04x`, r)
+			case r > 0xffff && style == Double:
+				fmt.Fprintf(&b, `\U%08x`, r)
 			default:
 				b.WriteRune(r)
 			}
@@ -37,7 +39,11 @@ func quote(text string, json bool) string {
 			return "'" + s + "'"
 		}
 	}
-	s, _ := escape(text, Double)
+	style := Double
+	if json {
+		style = String
+	}
+	s, _ := escape(text, style)
 	return `"` + s + `"`
 }
 
@@ -45,7 +51,7 @@ func quote(text string, json bool) string {
 // line.
 func printable(text string) bool {
 	for _, r := range text {
-		if r < ' ' || r >= 0x7f && r <= 0xa0 || r == 0x2028 || r == 0x2029 || r == 0xfeff || r == 0xfffd || r > 0xffff {
+		if r < ' ' || r >= 0x7f && r <= 0xa0 || r == 0x2028 || r == 0x2029 || r == 0xfeff || r >= 0xfffe {
 			return false
 		}
 	}

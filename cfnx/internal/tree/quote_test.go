@@ -42,6 +42,8 @@ func TestReplaceTextQuotes(t *testing.T) {
 		{"a: 'x'\n", "\t", "a: \"\\u0009\"\n"},
 		{"a: \"x\"\n", `"\`, "a: \"\\\"\\\\\"\n"},
 		{"a: \"x\"\n", "é\u2028", "a: \"é\\u2028\"\n"},
+		{"a: 'x'\n", "\u0080😀\ufffe", "a: \"\\u0080\\U0001f600\\ufffe\"\n"},
+		{`{"a": "x"}`, "\u0080😀\uffff", `{"a": "\u0080😀\uffff"}`},
 		{"a: &n !t x\n", "1", "a: &n !t '1'\n"},
 		{"a: >-\n  x\nb: c\n", "y #z", "a: >-\n  y #z\nb: c\n"},
 		{"a: x\n  y\nb: c\n", "z", "a: z\nb: c\n"},

@@ -30,6 +30,7 @@ type Container struct {
 	healthy  bool
 	health   types.HealthStatus
 	failures int
+	checking bool // a health check is due
 	onStop   func()
 }
 
@@ -90,6 +91,10 @@ func (c *Container) After(d time.Duration, fn func()) {
 // balancer's, find from now on. A container starts out unhealthy.
 func (c *Container) SetHealthy(healthy bool) {
 	c.healthy = healthy
+	if !c.checking && c.def.HealthCheck != nil && c.Running() {
+		c.checking = true
+		c.After(c.healthInterval(), c.checkHealth)
+	}
 	if c.task.service != nil {
 		c.task.service.reconcileSoon()
 	}
@@ -122,6 +127,7 @@ func (c *Container) start() {
 		}
 	}
 	if c.def.HealthCheck != nil {
+		c.checking = true
 		c.After(c.healthInterval(), c.checkHealth)
 	}
 	run(c)
@@ -179,7 +185,11 @@ func (c *Container) checkHealth() {
 		c.task.version++
 		c.task.healthChanged(c)
 	}
-	c.After(c.healthInterval(), c.checkHealth)
+	// Nothing changes while a healthy container stays healthy: the next check
+	// that matters is the one after SetHealthy.
+	if c.checking = !c.healthy || c.health != types.HealthStatusHealthy; c.checking {
+		c.After(c.healthInterval(), c.checkHealth)
+	}
 }
 
 // prepare fills in what the container runs with. It fails as the task would

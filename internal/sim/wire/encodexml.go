@@ -1,12 +1,11 @@
 package wire
 
 import (
-	"bytes"
 	"encoding/base64"
-	"encoding/xml"
 	"reflect"
 	"strconv"
 	"time"
+	"unicode/utf8"
 )
 
 // An xmlStyle is how a protocol writes lists and times.
@@ -96,11 +95,28 @@ func (x xmlStyle) content(b []byte, v reflect.Value) []byte {
 	return b
 }
 
+// escape appends text as AWS does: quotes stay, and what XML cannot hold
+// becomes the replacement character.
 func escape(b []byte, s string) []byte {
-	w := bytes.NewBuffer(b)
-	// A bytes.Buffer never fails.
-	_ = xml.EscapeText(w, []byte(s))
-	return w.Bytes()
+	for i, r := range s {
+		switch {
+		case r == '&':
+			b = append(b, "&amp;"...)
+		case r == '<':
+			b = append(b, "&lt;"...)
+		case r == '>':
+			b = append(b, "&gt;"...)
+		case r == '\r': // a parser would make it a line feed
+			b = append(b, "&#xD;"...)
+		case r < ' ' && r != '\t' && r != '\n', r == 0xFFFE, r == 0xFFFF:
+			b = utf8.AppendRune(b, utf8.RuneError)
+		case r < utf8.RuneSelf:
+			b = append(b, s[i])
+		default:
+			b = utf8.AppendRune(b, r)
+		}
+	}
+	return b
 }
 
 // text appends an element that holds a string.

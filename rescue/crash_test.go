@@ -1,0 +1,116 @@
+package rescue_test
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/stackrescue/stackrescue/rescue"
+	"github.com/stackrescue/stackrescue/rescue/rescuetest"
+)
+
+// mutations are the actions of the incident's rescue that change something,
+// with how often each is carried out.
+var mutations = map[string]int{
+	"ecr:DeleteLifecyclePolicy": 2, "ecs:RunTask": 6, "ecs:RegisterTaskDefinition": 1, "ecs:UpdateService": 1,
+	"cloudformation:ContinueUpdateRollback": 1, "s3:PutObject": 2, "cloudformation:CreateChangeSet": 1, "cloudformation:ExecuteChangeSet": 1,
+}
+
+// done counts what was carried out, of what must not be carried out twice.
+func done(cloud *rescuetest.Cloud) map[string]int {
+	n := map[string]int{}
+	for _, c := range cloud.Calls() {
+		if c.Done && c.Mutates() {
+			n[c.Action]++
+		}
+	}
+	return n
+}
+
+// once are the mutations whose repetition would be seen.
+var once = []string{"ecs:RegisterTaskDefinition", "ecs:UpdateService", "cloudformation:ContinueUpdateRollback", "cloudformation:ExecuteChangeSet"}
+
+// TestCrashAnywhereAndRunAgain ends the caller before and after each call that
+// changes something, runs the same plan again, and wants the same end with no
+// mutation repeated.
+func TestCrashAnywhereAndRunAgain(t *testing.T) {
+	t.Parallel()
+	for action, times := range mutations {
+		for n := 1; n <= times; n++ {
+			for when, kind := range map[string]rescuetest.FaultKind{"before": rescuetest.CrashBefore, "after": rescuetest.CrashAfter} {
+				t.Run(fmt.Sprintf("%s %s %d", when, action, n), func(t *testing.T) {
+					t.Parallel()
+					synctest.Test(t, func(t *testing.T) {
+						in, err := rescuetest.ExpiredRollbackImage(t.Context())
+						require.NoError(t, err)
+						p := plan(t, in, forward())
+						in.Cloud.ForgetCalls()
+						in.Cloud.Inject(rescuetest.Fault{Action: action, Nth: n, Kind: kind})
+						var journal []rescue.StepResult
+						keep := func(o *rescue.Options) {
+							confirmed(o)
+							o.Journal = func(r rescue.StepResult) error {
+								journal = append(journal, r)
+								return nil
+							}
+						}
+						_, err = rescue.Run(t.Context(), in.Cloud.Config(), p, keep)
+						require.ErrorIs(t, err, rescuetest.ErrCrashed)
+						time.Sleep(time.Minute)
+						in.Cloud.Restart()
+						r, err := rescue.Run(t.Context(), in.Cloud.Config(), p, keep, func(o *rescue.Options) { o.Done = append([]rescue.StepResult{}, journal...) })
+						require.NoError(t, err, r)
+						require.Equal(t, rescue.Rescued, r.Result)
+						got := done(in.Cloud)
+						for _, a := range once {
+							require.Equal(t, 1, got[a], a)
+						}
+						served(t, in)
+					})
+				})
+			}
+		}
+	}
+}
+
+// TestFaultsAtEveryAction lets each kind of call go wrong once.
+func TestFaultsAtEveryAction(t *testing.T) {
+	t.Parallel()
+	actions := append(rescue.ReadActions(), "ecs:RunTask", "ecs:RegisterTaskDefinition", "ecs:UpdateService", "cloudformation:ContinueUpdateRollback", "s3:PutObject", "cloudformation:CreateChangeSet", "cloudformation:DescribeChangeSet", "cloudformation:ExecuteChangeSet", "ecr:DeleteLifecyclePolicy")
+	for _, action := range actions {
+		for name, kind := range map[string]rescuetest.FaultKind{"throttle": rescuetest.Throttle, "500": rescuetest.ServerError, "lost": rescuetest.LostResponse} {
+			t.Run(action+" "+name, func(t *testing.T) {
+				t.Parallel()
+				synctest.Test(t, func(t *testing.T) {
+					in, err := rescuetest.ExpiredRollbackImage(t.Context())
+					require.NoError(t, err)
+					in.Cloud.Inject(rescuetest.Fault{Action: action, Nth: 1, Kind: kind}, rescuetest.Fault{Action: action, Nth: 3, Kind: kind})
+					r, err := rescue.Run(t.Context(), in.Cloud.Config(), plan(t, in, forward()), confirmed)
+					require.NoError(t, err, r)
+					got := done(in.Cloud)
+					for _, a := range once {
+						require.Equal(t, 1, got[a], a)
+					}
+				})
+			})
+		}
+	}
+}
+
+func TestJournalThatFailsEndsTheRun(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		in, err := rescuetest.ExpiredRollbackImage(t.Context())
+		require.NoError(t, err)
+		full := errors.New("disk full")
+		_, err = rescue.Run(t.Context(), in.Cloud.Config(), plan(t, in, forward()), confirmed, func(o *rescue.Options) {
+			o.Journal = func(rescue.StepResult) error { return full }
+		})
+		require.ErrorIs(t, err, full)
+		require.Equal(t, 1, done(in.Cloud)["ecr:DeleteLifecyclePolicy"])
+	})
+}

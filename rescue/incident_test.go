@@ -1,0 +1,196 @@
+package rescue_test
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/cryptotest"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/stackrescue/stackrescue/migrate"
+	"github.com/stackrescue/stackrescue/rescue"
+	"github.com/stackrescue/stackrescue/rescue/rescuetest"
+)
+
+var update = flag.Bool("update", false, "write golden files anew")
+
+// golden compares text with a file in testdata.
+func golden(t *testing.T, name, got string) {
+	t.Helper()
+	file := filepath.Join("testdata", name)
+	if *update {
+		require.NoError(t, os.WriteFile(file, []byte(got), 0o644))
+	}
+	want, err := os.ReadFile(file)
+	require.NoError(t, err)
+	require.Equal(t, string(want), got)
+}
+
+// forward is what the operator of the incident decides.
+func forward() rescue.Choices {
+	return rescue.Choices{
+		Direction: rescue.Forward, Freeze: true,
+		Migration: &rescue.Migration{Tool: migrate.Alembic(), Verify: [][]string{{"check-schema"}}},
+	}
+}
+
+func confirmed(o *rescue.Options) { o.Confirm = func(rescue.Step) bool { return true } }
+
+func plan(t *testing.T, in *rescuetest.Incident, c rescue.Choices) *rescue.Plan {
+	t.Helper()
+	d, err := rescue.Diagnose(t.Context(), in.Cloud.Config(), in.Stack)
+	require.NoError(t, err)
+	p, err := rescue.MakePlan(d, c)
+	require.NoError(t, err)
+	return p
+}
+
+// TestIncidentTimeline is the whole rescue with every line of its progress at
+// its time, and what it cost in calls.
+func TestIncidentTimeline(t *testing.T) {
+	cryptotest.SetGlobalRandom(t, 1)
+	synctest.Test(t, func(t *testing.T) {
+		in, err := rescuetest.ExpiredRollbackImage(t.Context())
+		require.NoError(t, err)
+		start := in.Cloud.Now()
+		var log strings.Builder
+		options := func(o *rescue.Options) {
+			confirmed(o)
+			o.Now = in.Cloud.Now
+			o.Observe = func(e rescue.Event) {
+				fmt.Fprintf(&log, "%8s %s\n", e.At.Sub(start).Round(time.Second), e)
+			}
+		}
+		d, err := rescue.Diagnose(t.Context(), in.Cloud.Config(), in.Stack, options)
+		require.NoError(t, err)
+		fmt.Fprintf(&log, "\n%s\n", d)
+		p, err := rescue.MakePlan(d, forward())
+		require.NoError(t, err)
+		fmt.Fprintf(&log, "%s\n", p)
+		r, err := rescue.Run(t.Context(), in.Cloud.Config(), p, options)
+		require.NoError(t, err)
+		fmt.Fprintf(&log, "\n%s\nCALLS OF ALL, RETRIES TOO\n%s", r, rescuetest.CallCounts(in.Cloud.Calls()))
+		golden(t, "incident.golden", log.String())
+		served(t, in)
+	})
+}
+
+// served proves the end state with nothing but what the cloud says.
+func served(t *testing.T, in *rescuetest.Incident) {
+	t.Helper()
+	d, err := rescue.Diagnose(t.Context(), in.Cloud.Config(), in.Stack)
+	require.NoError(t, err)
+	require.Equal(t, rescue.Healthy, d.Situation, d.String())
+	in.Do(func() { require.Equal(t, in.Database.Schema, in.Database.Revision) })
+}
+
+func TestPlanAloneChangesNothing(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		in, err := rescuetest.ExpiredRollbackImage(t.Context())
+		require.NoError(t, err)
+		var out strings.Builder
+		require.NoError(t, rescue.Stack(t.Context(), in.Cloud.Config(), in.Stack, forward(), rescue.PlanOnly, rescue.NewPrinter(&out, rescue.Text)))
+		require.Contains(t, out.String(), "service prod/backend does NOT serve")
+		require.Contains(t, out.String(), "6-savepoint")
+		calls := in.Cloud.Calls()
+		require.NotEmpty(t, calls)
+		for _, c := range calls {
+			require.False(t, c.Mutates(), c.Action)
+			require.Contains(t, rescue.ReadActions(), c.Action)
+		}
+	})
+}
+
+func TestNothingRisksAnythingWithoutConfirmation(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		in, err := rescuetest.ExpiredRollbackImage(t.Context())
+		require.NoError(t, err)
+		p := plan(t, in, forward())
+		in.Cloud.ForgetCalls()
+		r, err := rescue.Run(t.Context(), in.Cloud.Config(), p)
+		require.ErrorIs(t, err, rescue.ErrDeclined)
+		require.Equal(t, rescue.NotRescued, r.Result)
+		for _, c := range in.Cloud.Calls() {
+			require.True(t, !c.Mutates() || c.Action == "ecr:DeleteLifecyclePolicy", c.Action)
+		}
+	})
+}
+
+func TestRunRefusesAChangedSituation(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		in, err := rescuetest.ExpiredRollbackImage(t.Context())
+		require.NoError(t, err)
+		p := plan(t, in, forward())
+		_, err = rescue.Run(t.Context(), in.Cloud.Config(), p, confirmed)
+		require.NoError(t, err)
+		_, err = rescue.Run(t.Context(), in.Cloud.Config(), p, confirmed)
+		require.ErrorIs(t, err, rescue.ErrChanged)
+	})
+}
+
+func TestOldCodeIsNotDeployedWhenItsImagesAreGone(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		in, err := rescuetest.ExpiredRollbackImage(t.Context())
+		require.NoError(t, err)
+		d, err := rescue.Diagnose(t.Context(), in.Cloud.Config(), in.Stack)
+		require.NoError(t, err)
+		_, err = rescue.MakePlan(d, rescue.Choices{Direction: rescue.Back})
+		require.ErrorIs(t, err, rescue.ErrDirection)
+		require.ErrorContains(t, err, "restore the same images first")
+		_, err = rescue.MakePlan(d, rescue.Choices{})
+		require.ErrorIs(t, err, rescue.ErrDirection)
+	})
+}
+
+func TestHoldUnlocksAndDeploysNothing(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		in, err := rescuetest.ExpiredRollbackImage(t.Context())
+		require.NoError(t, err)
+		p := plan(t, in, rescue.Choices{Direction: rescue.Hold})
+		require.NotEmpty(t, p.Warnings)
+		in.Cloud.ForgetCalls()
+		r, err := rescue.Run(t.Context(), in.Cloud.Config(), p, confirmed)
+		require.ErrorIs(t, err, rescue.ErrPartly)
+		require.Equal(t, rescue.Partly, r.Result)
+		for _, c := range in.Cloud.Calls() {
+			require.True(t, !c.Mutates() || c.Action == "cloudformation:ContinueUpdateRollback", c.Action)
+		}
+	})
+}
+
+func TestBundleExplainsOffline(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		in, err := rescuetest.ExpiredRollbackImage(t.Context())
+		require.NoError(t, err)
+		d, err := rescue.Diagnose(t.Context(), in.Cloud.Config(), in.Stack, func(o *rescue.Options) { o.Evidence = dir })
+		require.NoError(t, err)
+		b, err := rescue.OpenBundle(dir)
+		require.NoError(t, err)
+		again := rescue.Explain(b)
+		require.Equal(t, d.String(), again.String())
+		p, err := rescue.MakePlan(d, forward())
+		require.NoError(t, err)
+		q, err := rescue.MakePlan(again, forward())
+		require.NoError(t, err)
+		require.Equal(t, p.String(), q.String())
+		require.Equal(t, p.Fingerprint, q.Fingerprint)
+	})
+	raw, err := os.ReadFile(filepath.Join(dir, "bundle.json"))
+	require.NoError(t, err)
+	require.Contains(t, string(raw), "DuplicateTable")
+	_, err = rescue.ReadBundle([]byte(`{"version":2}`))
+	require.ErrorContains(t, err, "version 2")
+}

@@ -1,0 +1,110 @@
+package rescue
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ecs"
+	ecstypes "github.com/aws/aws-sdk-go-v2/service/ecs/types"
+
+	"github.com/stackrescue/stackrescue/ecrx"
+	"github.com/stackrescue/stackrescue/ecsx"
+)
+
+// resolver hands references on that can be pulled, refuses missing ones, and
+// stops where that cannot be told.
+func resolver(api ecrx.CheckAPI, to map[string]string) func(context.Context, string) (string, error) {
+	return func(ctx context.Context, ref string) (string, error) {
+		if t := to[ref]; t != "" {
+			ref = t
+		}
+		out, err := ecrx.Check(ctx, api, []string{ref})
+		if err != nil {
+			return "", err
+		}
+		switch s := out[0]; {
+		case s.State.Usable(), s.State == ecrx.External:
+			return ref, nil
+		case s.State == ecrx.Unknown:
+			return "", s.Err
+		}
+		return "", nil
+	}
+}
+
+// redeploy starts the service on a clone of the planned revision and watches
+// that very deployment. One that an earlier run started is adopted.
+func (r *runner) redeploy(ctx context.Context, c clients, s Step, res *StepResult) error {
+	step := s.Redeploy
+	d, err := r.adopt(ctx, c, s)
+	if err != nil {
+		return err
+	}
+	if d == nil {
+		d, err = ecsx.ForceDeployLatest(ctx, c.ecs, step.Service, resolver(c.ecr, nil), func(o *ecsx.ForceDeployOptions) {
+			o.From, o.Every = step.From, r.o.Every
+			o.Observe = func(e ecsx.DeployEvent) { r.o.tell(s.ID, e.Text) }
+		})
+		if err != nil {
+			return err
+		}
+	} else {
+		r.o.tell(s.ID, "deployment "+d.ID+" is this plan's: waiting for it")
+	}
+	rollout, err := ecsx.WaitRollout(ctx, c.ecs, *d, func(o *ecsx.RolloutOptions) {
+		o.Every = r.o.Every
+		o.Observe = func(x ecsx.Rollout) { r.o.tell(s.ID, x.String()) }
+	})
+	if err != nil {
+		return err
+	}
+	res.Outcome, res.From, res.To = Done, short(d.PreviousTaskDefinition), short(d.TaskDefinition)
+	res.Text = fmt.Sprintf("%d of %d tasks run %s", rollout.Running, rollout.Desired, short(d.TaskDefinition))
+	return nil
+}
+
+// adopt finds a deployment that brings the service to where this step wants
+// it: of a revision that this tool cloned from the planned one; or, when the
+// step was done in an earlier run, any that has the same images, such as the
+// savepoint's.
+func (r *runner) adopt(ctx context.Context, c clients, s Step) (*ecsx.Deployment, error) {
+	step := s.Redeploy
+	out, err := c.ecs.DescribeServices(ctx, &ecs.DescribeServicesInput{Cluster: aws.String(step.Service.Cluster), Services: []string{step.Service.Name}})
+	if err != nil || len(out.Services) == 0 {
+		return nil, err
+	}
+	svc := out.Services[0]
+	i := slices.IndexFunc(svc.Deployments, func(d ecstypes.Deployment) bool { return aws.ToString(d.Status) == "PRIMARY" })
+	if i < 0 || svc.Deployments[i].RolloutState == ecstypes.DeploymentRolloutStateFailed {
+		return nil, nil
+	}
+	td, err := c.ecs.DescribeTaskDefinition(ctx, &ecs.DescribeTaskDefinitionInput{TaskDefinition: svc.Deployments[i].TaskDefinition, Include: []ecstypes.TaskDefinitionField{ecstypes.TaskDefinitionFieldTags}})
+	if err != nil {
+		return nil, err
+	}
+	ours := tagged(td.Tags, ecsx.TagOwner, ecsx.OwnerValue) && tagged(td.Tags, ecsx.TagSource, step.From)
+	if !ours && !(r.doneBefore(s) && sameImages(td.TaskDefinition, step.Images)) {
+		return nil, nil
+	}
+	return &ecsx.Deployment{Service: step.Service, ID: aws.ToString(svc.Deployments[i].Id), Record: aws.ToString(svc.CurrentServiceDeployment), TaskDefinition: aws.ToString(svc.Deployments[i].TaskDefinition)}, nil
+}
+
+// doneBefore reports whether an earlier run of the plan ended the step well.
+func (r *runner) doneBefore(s Step) bool {
+	return slices.ContainsFunc(r.o.Done, func(d StepResult) bool { return d.ID == s.ID && d.Outcome != Failed })
+}
+
+func tagged(tags []ecstypes.Tag, key, value string) bool {
+	return slices.ContainsFunc(tags, func(t ecstypes.Tag) bool { return aws.ToString(t.Key) == key && aws.ToString(t.Value) == value })
+}
+
+func sameImages(td *ecstypes.TaskDefinition, images map[string]string) bool {
+	for _, c := range td.ContainerDefinitions {
+		if images[aws.ToString(c.Name)] != aws.ToString(c.Image) {
+			return false
+		}
+	}
+	return len(td.ContainerDefinitions) == len(images)
+}

@@ -1,0 +1,166 @@
+package rescue
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// Report is what a run came to.
+type Report struct {
+	Version   int       `json:"version"`
+	Result    Result    `json:"result"`
+	Account   string    `json:"account"`
+	Region    string    `json:"region"`
+	Stack     string    `json:"stack"`
+	Direction Direction `json:"direction"`
+	// Error is why the run ended early; "" when it did not.
+	Error  string       `json:"error,omitempty"`
+	Users  []Users      `json:"users,omitempty"`
+	Stacks []StackLine  `json:"stacks"`
+	Causes Causes       `json:"causes"`
+	Steps  []StepResult `json:"steps"`
+	// Outputs are all outputs of all stacks at the end.
+	Outputs []Restored `json:"outputs"`
+	// Checks are what was looked at in the end.
+	Checks []Check `json:"checks,omitempty"`
+	// Calls is how often each IAM action was used, the SDK's retries not
+	// counted.
+	Calls map[string]int `json:"calls"`
+}
+
+// Result is how a run ended.
+type Result string
+
+// Results.
+const (
+	Rescued    Result = "rescued"     // every step and every check holds
+	Partly     Result = "partly"      // every step ended well, not every check holds
+	NotRescued Result = "not-rescued" // a step failed
+)
+
+func (r *Report) ok() bool {
+	return !slices.ContainsFunc(r.Checks, func(c Check) bool { return !c.OK })
+}
+
+// String is the report as text.
+func (r *Report) String() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "RESULT  %s: stack %s (%s, %s), direction %s\n", r.Result, r.Stack, r.Account, r.Region, r.Direction)
+	if r.Error != "" {
+		fmt.Fprintf(&b, "        %s\n", r.Error)
+	}
+	section(&b, "USERS", len(r.Users), func(i int) string { return r.Users[i].String() })
+	b.WriteString(r.Causes.String())
+	section(&b, "STEPS", len(r.Steps), func(i int) string {
+		s := r.Steps[i]
+		return fmt.Sprintf("%-13s %-6s %s: %s", s.ID, s.Outcome, s.Subject, s.Text)
+	})
+	section(&b, "STACKS", len(r.Stacks), func(i int) string {
+		s := r.Stacks[i]
+		return strings.Repeat("  ", s.Depth) + s.Name + "  " + string(s.Status)
+	})
+	restored := r.restored()
+	section(&b, "RESTORED OUTPUTS", len(restored), func(i int) string {
+		return restored[i].Stack + "." + restored[i].Key + " = " + restored[i].Value
+	})
+	section(&b, "A ROLLBACK FROM HERE WOULD SUCCEED", len(r.Checks), func(i int) string {
+		c := r.Checks[i]
+		mark := "[x] "
+		if !c.OK {
+			mark = "[ ] "
+		}
+		if c.Detail != "" {
+			return mark + c.What + " (" + c.Detail + ")"
+		}
+		return mark + c.What
+	})
+	n := 0
+	for _, v := range r.Calls {
+		n += v
+	}
+	fmt.Fprintf(&b, "CALLS   %d", n)
+	for _, k := range slices.Sorted(maps.Keys(r.Calls)) {
+		fmt.Fprintf(&b, "\n  %4d  %s", r.Calls[k], k)
+	}
+	b.WriteByte('\n')
+	return b.String()
+}
+
+func (r *Report) restored() []Restored {
+	var out []Restored
+	for _, s := range r.Steps {
+		out = append(out, s.Outputs...)
+	}
+	return out
+}
+
+// String is the three answers as text.
+func (c Causes) String() string {
+	var b strings.Builder
+	for _, part := range []struct {
+		title  string
+		causes []Cause
+	}{{"WHY THE UPDATE FAILED", c.Update}, {"WHY ECS COULD NOT GO BACK", c.Service}, {"WHY CLOUDFORMATION COULD NOT GO BACK", c.Rollback}} {
+		section(&b, part.title, len(part.causes), func(i int) string {
+			s := part.causes[i].String()
+			if n := part.causes[i].Next; n != "" {
+				s += "\n    next: " + n
+			}
+			return s
+		})
+	}
+	return b.String()
+}
+
+func section(b *strings.Builder, title string, n int, line func(int) string) {
+	if n == 0 {
+		return
+	}
+	b.WriteString(title + "\n")
+	for i := range n {
+		b.WriteString("  " + line(i) + "\n")
+	}
+}
+
+// String is the diagnosis as text; its first lines say whether users are
+// served.
+func (d *Diagnosis) String() string {
+	var b strings.Builder
+	section(&b, "USERS", len(d.Users), func(i int) string { return d.Users[i].String() })
+	fmt.Fprintf(&b, "STACK   %s (%s, %s): %s\n", d.Stack, d.Account, d.Region, d.Situation)
+	if d.Advice != "" {
+		fmt.Fprintf(&b, "        %s\n", d.Advice)
+	}
+	section(&b, "STACKS", len(d.Stacks), func(i int) string {
+		return strings.Repeat("  ", d.Stacks[i].Depth) + d.Stacks[i].Name + "  " + string(d.Stacks[i].Status)
+	})
+	b.WriteString(d.Causes.String())
+	section(&b, "LOST OUTPUTS", len(d.Lost), func(i int) string { return d.Lost[i].Stack + "." + d.Lost[i].Key })
+	section(&b, "THREATS", len(d.Threats), func(i int) string {
+		return "repository " + d.Threats[i].Repository + ": " + d.Threats[i].Rule + " will take " + d.Threats[i].Image
+	})
+	if !d.Expires.IsZero() {
+		fmt.Fprintf(&b, "EVIDENCE  ECS may forget the first stopped task from %s on\n", d.Expires.UTC().Format("2006-01-02 15:04:05 MST"))
+	}
+	section(&b, "ASSUMED", len(d.Assumed), func(i int) string { return d.Assumed[i] })
+	section(&b, "UNKNOWN", len(d.Unknown), func(i int) string { return d.Unknown[i] })
+	return b.String()
+}
+
+// String is the plan as text.
+func (p *Plan) String() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "PLAN    stack %s (%s, %s), direction %s\n", p.Stack, p.Account, p.Region, p.Direction)
+	for _, s := range p.Steps {
+		fmt.Fprintf(&b, "  %s  %s\n      why     %s\n      risk    %s, at most %s\n", s.ID, s.Subject, s.Why, s.Risk, s.Takes)
+		for _, l := range []struct{ k, v string }{{"before", s.Before}, {"after", s.After}, {"like", s.Command}, {"undo", s.Undo}} {
+			if l.v != "" {
+				fmt.Fprintf(&b, "      %-7s %s\n", l.k, l.v)
+			}
+		}
+	}
+	section(&b, "WARNINGS", len(p.Warnings), func(i int) string { return p.Warnings[i] })
+	return b.String()
+}

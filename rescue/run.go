@@ -1,0 +1,162 @@
+package rescue
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+)
+
+// StepResult is what became of a step.
+type StepResult struct {
+	Version int    `json:"version"`
+	ID      string `json:"id"`
+	Kind    Kind   `json:"kind"`
+	Subject string `json:"subject"`
+	// Outcome is "done", "held" for a step that found its end already reached,
+	// or "failed".
+	Outcome StepOutcome `json:"outcome"`
+	// Text says what was done, or why it failed.
+	Text  string        `json:"text"`
+	Began time.Time     `json:"began"`
+	Took  time.Duration `json:"took"`
+	// Outputs are restored ones, From and To what else was changed.
+	Outputs []Restored `json:"outputs,omitempty"`
+	From    string     `json:"from,omitempty"`
+	To      string     `json:"to,omitempty"`
+}
+
+// StepOutcome is how a step ended.
+type StepOutcome string
+
+// Outcomes of a step.
+const (
+	Done   StepOutcome = "done"
+	Held   StepOutcome = "held"
+	Failed StepOutcome = "failed"
+)
+
+// Restored is an output that was put back.
+type Restored struct {
+	Stack string `json:"stack"`
+	Key   string `json:"key"`
+	Value string `json:"value"`
+}
+
+// Run carries the plan out, step by step, and returns the report. It returns
+// nil as error when every step ended well and every check of the last one
+// holds.
+//
+// Before the first step the situation is read again: one that differs from the
+// plan's is [ErrChanged], unless Options.Done says that this plan was begun
+// before. Each step first looks whether what it is to bring about holds
+// already, and then does nothing; so a run that crashed anywhere can be run
+// again with the same plan, and ends in the same place. A step that fails ends
+// the run, with the report so far.
+//
+// Each step's calls are limited to its Step.Actions. Steps of a higher risk
+// than RiskReversible need Options.Confirm.
+//
+// When ctx ends, the steps that began go on inside AWS; run again to wait for
+// them.
+func Run(ctx context.Context, cfg aws.Config, p *Plan, optFns ...func(*Options)) (*Report, error) {
+	var o Options
+	o.resolve(optFns)
+	counted := &calls{}
+	r := &runner{cfg: counted.count(cfg), p: p, o: o}
+	rep := &Report{Version: 1, Stack: p.Stack, Account: p.Account, Region: p.Region, Direction: p.Direction, Causes: p.Causes}
+	err := r.run(ctx, rep)
+	rep.Calls = counted.snapshot()
+	switch {
+	case err == nil && rep.ok():
+		rep.Result = Rescued
+	case err == nil:
+		rep.Result = Partly
+		err = &Error{Stack: p.Stack, Err: ErrPartly, Next: "see the checks that do not hold"}
+	default:
+		rep.Result = NotRescued
+		rep.Error = redact(err.Error())
+	}
+	return rep, err
+}
+
+type runner struct {
+	cfg aws.Config
+	p   *Plan
+	o   Options
+}
+
+func (r *runner) run(ctx context.Context, rep *Report) error {
+	if err := r.unchanged(ctx); err != nil {
+		return err
+	}
+	for _, s := range r.p.Steps {
+		if s.Risk != RiskNone && !r.confirmed(s) {
+			return fmt.Errorf("step %s: %w", s.ID, ErrDeclined)
+		}
+		res := StepResult{Version: 1, ID: s.ID, Kind: s.Kind, Subject: s.Subject, Began: r.o.Now().UTC()}
+		err := r.step(ctx, s, &res, rep)
+		res.Took = r.o.Now().UTC().Sub(res.Began)
+		if err != nil {
+			res.Outcome, res.Text = Failed, redact(err.Error())
+		} else {
+			res.Text = redact(res.Text)
+		}
+		rep.Steps = append(rep.Steps, res)
+		r.o.tell(s.ID, string(res.Outcome)+": "+res.Text)
+		if r.o.Journal != nil {
+			if jerr := r.o.Journal(res); jerr != nil {
+				return errors.Join(err, fmt.Errorf("journal: %w", jerr))
+			}
+		}
+		if err != nil {
+			return fmt.Errorf("step %s: %w", s.ID, err)
+		}
+	}
+	return nil
+}
+
+func (r *runner) confirmed(s Step) bool {
+	if r.o.Confirm != nil {
+		return r.o.Confirm(s)
+	}
+	return s.Risk == RiskReversible
+}
+
+// unchanged compares the situation with that of the plan.
+func (r *runner) unchanged(ctx context.Context) error {
+	if len(r.o.Done) > 0 {
+		return nil // the plan itself has changed it
+	}
+	o := r.o
+	o.Settle, o.Observe = -1, nil
+	b, err := capture(ctx, r.cfg, r.p.StackID, o)
+	if err != nil {
+		return err
+	}
+	if now := fingerprint(Explain(b)); now != r.p.Fingerprint {
+		return &Error{Stack: r.p.Stack, Err: ErrChanged, Next: "diagnose and plan again"}
+	}
+	return nil
+}
+
+func (r *runner) step(ctx context.Context, s Step, res *StepResult, rep *Report) error {
+	c := newClients(only(r.cfg, s.Actions...))
+	switch {
+	case s.Kind == KindFreeze && s.Freeze != nil:
+		return r.freeze(ctx, c, s, res)
+	case s.Kind == KindStamp && s.Stamp != nil:
+		return r.stamp(ctx, c, s, res)
+	case s.Kind == KindRedeploy && s.Redeploy != nil:
+		return r.redeploy(ctx, c, s, res)
+	case s.Kind == KindUnlock && s.Unlock != nil:
+		return r.unlock(ctx, c, s, res)
+	case s.Kind == KindSavepoint && s.Savepoint != nil:
+		return r.savepoint(ctx, c, s, res)
+	case s.Kind == KindVerify:
+		return r.verify(ctx, c, res, rep)
+	}
+	return fmt.Errorf("unknown step %q", s.Kind)
+}

@@ -1,0 +1,83 @@
+package rescue
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+
+	"github.com/stackrescue/stackrescue/cfnx"
+)
+
+// savepoint brings the stack to where a rollback can return: images that exist
+// and every output, in one change set. Outputs that are lost only because of
+// a skip, and come back when their resource is updated, are looked at again
+// afterwards.
+func (r *runner) savepoint(ctx context.Context, c clients, s Step, res *StepResult) error {
+	if _, err := r.settled(ctx, c, s.ID); err != nil {
+		return err
+	}
+	changed := false
+	for range 2 { // the second round is for outputs that did not come back
+		t, err := cfnx.Snapshot(ctx, c.cfn, r.p.StackID)
+		if err != nil {
+			return err
+		}
+		d, err := cfnx.NewDraft(ctx, c.s3, t)
+		if err != nil {
+			return err
+		}
+		images, err := d.PatchImages(ctx, resolver(c.ecr, s.Savepoint.Images))
+		if err != nil {
+			return err
+		}
+		outputs, err := d.RestoreOutputs(ctx, d.LostOutputs(r.p.Ledger), r.source(c))
+		if err != nil {
+			return err
+		}
+		for _, i := range images {
+			r.o.tell(s.ID, fmt.Sprintf("image of %s in %s.%s: %s -> %s", i.Container, i.Stack, i.Resource, i.From, i.To))
+		}
+		for _, o := range outputs {
+			r.o.tell(s.ID, fmt.Sprintf("output %s of %s: %s", o.Key, o.Stack, o.Value))
+			res.Outputs = append(res.Outputs, Restored(o))
+		}
+		out, err := cfnx.Apply(ctx, c.cfn, c.s3, d, func(o *cfnx.ApplyOptions) {
+			o.Every = r.o.Every
+			o.Observe = func(e cfnx.ApplyEvent) { r.o.tell(s.ID, e.String()) }
+		})
+		if errors.Is(err, cfnx.ErrNothingToChange) {
+			break
+		}
+		if err != nil {
+			return err
+		}
+		changed = true
+		res.From, res.To = string(t.Root.Status), string(out.Status)
+		res.Text = fmt.Sprintf("stack %s is %s: %d images, %d outputs", out.Stack, out.Status, len(images), len(outputs))
+	}
+	res.Outcome = Done
+	if !changed {
+		res.Outcome, res.Text = Held, "images and outputs are as they should be"
+	}
+	return nil
+}
+
+// source finds the value of a lost output: what somebody still knows, proved
+// where it can be, else what the resource itself is.
+func (r *runner) source(c clients) func(context.Context, cfnx.LostOutput) (string, error) {
+	return func(ctx context.Context, l cfnx.LostOutput) (string, error) {
+		value := l.Known
+		if value == "" && l.Attribute == "" {
+			value = l.Resource.PhysicalID // what Ref gives for most types; the ledger has it otherwise
+		}
+		if strings.Contains(value, ":secretsmanager:") {
+			if _, err := c.secrets.DescribeSecret(ctx, &secretsmanager.DescribeSecretInput{SecretId: &value}); err != nil {
+				return "", fmt.Errorf("secret %s: %w", value, err)
+			}
+		}
+		return value, nil
+	}
+}

@@ -1,0 +1,95 @@
+package rescue_test
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/stackrescue/stackrescue/rescue"
+	"github.com/stackrescue/stackrescue/rescue/rescuetest"
+)
+
+// setting is one value of one switch.
+type setting struct {
+	name  string // of the switch
+	value string
+	set   func(*rescuetest.Switches)
+}
+
+// settings are all values of all switches but the zero ones, which the other
+// settings are combined with. The incident's own default drops outputs.
+var settings = []setting{
+	{"OutputsAfterSkip", "kept", func(s *rescuetest.Switches) { s.OutputsAfterSkip = rescuetest.OutputsKept }},
+	{"OutputsAfterSkip", "stale", func(s *rescuetest.Switches) { s.OutputsAfterSkip = rescuetest.OutputsStale }},
+	{"OutputsAfterSkip", "child's dropped", func(s *rescuetest.Switches) { s.OutputsAfterSkip = rescuetest.ChildOutputsDropped }},
+	{"RollbackDigest", "recorded", func(s *rescuetest.Switches) { s.RollbackDigest = rescuetest.DigestRecorded }},
+	{"ForceRollback", "failed only", func(s *rescuetest.Switches) { s.ForceRollback = rescuetest.ForceSkipsFailedOnly }},
+	{"ForceRollback", "unknown", func(s *rescuetest.Switches) { s.ForceRollback = rescuetest.ForceUnknown }},
+	{"SkipValidation", "relaxed", func(s *rescuetest.Switches) { s.SkipValidation = rescuetest.SkipsRelaxed }},
+	{"LogDelay", "32s", func(s *rescuetest.Switches) { s.LogDelay = 32 * time.Second }},
+	{"StaleReads", "3", func(s *rescuetest.Switches) { s.StaleReads = 3 }},
+	{"StoppedTaskRetention", "3h", func(s *rescuetest.Switches) { s.StoppedTaskRetention = 3 * time.Hour }},
+	{"SameTemplateURL", "not fetched", func(s *rescuetest.Switches) { s.SameTemplateURL = rescuetest.SameURLNotFetched }},
+	{"DesiredCount", "always sent", func(s *rescuetest.Switches) { s.DesiredCount = rescuetest.DesiredCountAlwaysSent }},
+	{"NoDifferenceAfterSkip", "to last sent", func(s *rescuetest.Switches) { s.NoDifferenceAfterSkip = rescuetest.DifferenceToLastSent }},
+	{"NestedChangeSets", "false replacement", func(s *rescuetest.Switches) { s.NestedChangeSets = rescuetest.NestedChangesFalseReplacement }},
+	{"NestedSiblings", "clean up", func(s *rescuetest.Switches) { s.NestedSiblings = rescuetest.SiblingsCleanUp }},
+	{"CleanUp", "keeps", func(s *rescuetest.Switches) { s.CleanUp = rescuetest.CleanUpKeeps }},
+	{"DisableRollbackReplacement", "allowed", func(s *rescuetest.Switches) { s.DisableRollbackReplacement = rescuetest.ReplacementAllowed }},
+}
+
+// rescued is the whole rescue under some switches.
+func rescued(t *testing.T, sets ...setting) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		in, err := rescuetest.ExpiredRollbackImage(t.Context(), func(o *rescuetest.IncidentOptions) {
+			for _, s := range sets {
+				s.set(&o.Switches)
+			}
+		})
+		require.NoError(t, err)
+		d, err := rescue.Diagnose(t.Context(), in.Cloud.Config(), in.Stack)
+		require.NoError(t, err)
+		require.Equal(t, rescue.Stuck, d.Situation)
+		require.Contains(t, d.Causes.Update[0].Text, `relation "plans" already exists`)
+		require.Contains(t, d.Causes.Service[0].Text, "expire 7 days after push")
+		require.NotEmpty(t, d.Causes.Rollback)
+		p, err := rescue.MakePlan(d, forward())
+		require.NoError(t, err)
+		r, err := rescue.Run(t.Context(), in.Cloud.Config(), p, confirmed)
+		require.NoError(t, err, r)
+		require.Equal(t, rescue.Rescued, r.Result)
+		served(t, in)
+		require.Less(t, r.Calls["cloudformation:ContinueUpdateRollback"], 3)
+	})
+}
+
+func TestIncidentUnderEverySwitch(t *testing.T) {
+	t.Parallel()
+	for _, s := range settings {
+		t.Run(s.name+" "+s.value, func(t *testing.T) {
+			t.Parallel()
+			rescued(t, s)
+		})
+	}
+}
+
+func TestIncidentUnderPairsOfSwitches(t *testing.T) {
+	t.Parallel()
+	if testing.Short() {
+		t.Skip("-short: switches are tested one at a time")
+	}
+	for i, a := range settings {
+		for _, b := range settings[i+1:] {
+			if a.name == b.name {
+				continue
+			}
+			t.Run(a.name+" "+a.value+" and "+b.name+" "+b.value, func(t *testing.T) {
+				t.Parallel()
+				rescued(t, a, b)
+			})
+		}
+	}
+}

@@ -1,0 +1,180 @@
+package rescue
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+
+	"github.com/stackrescue/stackrescue/cfnx"
+	"github.com/stackrescue/stackrescue/ecrx"
+	"github.com/stackrescue/stackrescue/internal/poll"
+)
+
+// Check is one thing that was looked at in the end.
+type Check struct {
+	What   string `json:"what"`
+	OK     bool   `json:"ok"`
+	Detail string `json:"detail,omitempty"`
+}
+
+// verifyLooks is how often everything is looked at before a check that does
+// not hold is believed: reads lag behind writes.
+const verifyLooks = 6
+
+// verify looks at everything again: what users see, the stacks, the outputs,
+// and whether a rollback to here would succeed.
+func (r *runner) verify(ctx context.Context, c clients, res *StepResult, rep *Report) error {
+	o := r.o
+	o.Settle, o.Observe, o.Evidence, o.Ledger = -1, nil, "", r.p.Ledger
+	for n := 1; ; n++ {
+		b, err := capture(ctx, r.cfg, r.p.StackID, o)
+		if err != nil {
+			return err
+		}
+		d := Explain(b)
+		rep.Users, rep.Stacks, rep.Outputs, rep.Checks = d.Users, d.Stacks, nil, nil
+		v := verifier{c: c, d: d, b: b, rep: rep}
+		if err := v.all(ctx); err != nil {
+			return err
+		}
+		if rep.ok() || n == verifyLooks {
+			break
+		}
+		if err := poll.Sleep(ctx, r.o.Every); err != nil {
+			return err
+		}
+	}
+	bad := 0
+	for _, k := range rep.Checks {
+		if !k.OK {
+			bad++
+		}
+	}
+	res.Outcome, res.Text = Done, fmt.Sprintf("%d checks, %d do not hold", len(rep.Checks), bad)
+	return nil
+}
+
+type verifier struct {
+	c   clients
+	d   *Diagnosis
+	b   *Bundle
+	rep *Report
+}
+
+func (v *verifier) check(ok bool, what, detail string) {
+	v.rep.Checks = append(v.rep.Checks, Check{what, ok, redact(detail)})
+}
+
+func (v *verifier) all(ctx context.Context) error {
+	for _, u := range v.d.Users {
+		v.check(u.Served, "users of "+u.Service.String()+" are served", fmt.Sprintf("%d of %d tasks run", u.Running, u.Desired))
+	}
+	for s := range v.b.Tree.All() {
+		v.check(strings.HasSuffix(string(s.Status), "_COMPLETE"), "stack "+s.Name+" rests", string(s.Status))
+		for _, o := range s.Outputs {
+			v.rep.Outputs = append(v.rep.Outputs, Restored{s.Name, o.Key, o.Value})
+		}
+	}
+	var lost []string
+	for _, l := range v.b.Lost {
+		lost = append(lost, l.Stack+"."+l.Key)
+	}
+	v.check(len(lost) == 0, "every declared output is there", strings.Join(lost, ", "))
+	if err := v.revisions(ctx); err != nil {
+		return err
+	}
+	return v.templates(ctx)
+}
+
+// revisions checks what a rollback of each service would need.
+func (v *verifier) revisions(ctx context.Context) error {
+	for _, f := range v.b.Services {
+		v.check(f.Back == f.Current, "service "+f.Service.String()+" runs the stack's own revision", "service "+short(f.Current)+", stack "+short(f.Back))
+		def := f.Definitions[f.Back]
+		v.check(def.Active, "revision "+short(f.Back)+" is ACTIVE", "")
+		secrets, groups := map[string]bool{}, map[string]bool{}
+		for _, x := range def.Containers {
+			i := v.b.Images[x.Image]
+			v.check(i.State.Usable() || i.State == ecrx.External, "image "+x.Image+" is there", strings.TrimSpace(string(i.State)+" "+i.Digest))
+			for _, arn := range x.Secrets {
+				secrets[arn] = true
+			}
+			if x.LogGroup != "" {
+				groups[x.LogGroup] = true
+			}
+		}
+		for _, from := range slices.Sorted(maps.Keys(secrets)) {
+			parts := strings.Split(from, ":")
+			if len(parts) < 7 || parts[2] != "secretsmanager" {
+				continue // a parameter: the running tasks have read it
+			}
+			arn := strings.Join(parts[:7], ":")
+			_, err := v.c.secrets.DescribeSecret(ctx, &secretsmanager.DescribeSecretInput{SecretId: &arn})
+			if ctx.Err() != nil {
+				return err
+			}
+			v.check(err == nil, "secret "+arn+" is there", text(err))
+		}
+		for _, g := range slices.Sorted(maps.Keys(groups)) {
+			out, err := v.c.logs.DescribeLogGroups(ctx, &cloudwatchlogs.DescribeLogGroupsInput{LogGroupNamePrefix: &g})
+			if ctx.Err() != nil {
+				return err
+			}
+			found := false
+			if err == nil {
+				for _, x := range out.LogGroups {
+					found = found || aws.ToString(x.LogGroupName) == g
+				}
+			}
+			v.check(found, "log group "+g+" is there", text(err))
+		}
+	}
+	var threats []string
+	for _, t := range v.d.Threats {
+		threats = append(threats, t.Repository+" "+t.Rule)
+	}
+	v.check(len(threats) == 0, "no lifecycle rule will take these images away", strings.Join(threats, "; "))
+	return nil
+}
+
+// templates checks that the templates of nested stacks are where their parents
+// say: a rollback reads them again.
+func (v *verifier) templates(ctx context.Context) error {
+	for s := range v.b.Tree.All() {
+		if s.Parent() == nil {
+			continue
+		}
+		bucket, key, err := cfnx.TemplateObject(s)
+		if err != nil {
+			v.check(false, "template of "+s.Name+" is there", text(err))
+			continue
+		}
+		_, err = v.c.s3.HeadObject(ctx, &s3.HeadObjectInput{Bucket: &bucket, Key: &key})
+		if ctx.Err() != nil {
+			return err
+		}
+		v.check(err == nil, "template of "+s.Name+" is there", "s3://"+bucket+"/"+key+suffix(err))
+	}
+	return nil
+}
+
+func text(err error) string {
+	if err == nil {
+		return ""
+	}
+	return err.Error()
+}
+
+func suffix(err error) string {
+	if err == nil {
+		return ""
+	}
+	return ": " + err.Error()
+}
