@@ -83,7 +83,7 @@ type Applied struct {
 // cloudformation:ExecuteChangeSet or cloudformation:DeleteChangeSet. Needs
 // whatever updating the resources needs. A call that is repeated after a lost
 // answer finds the change set again.
-func Apply(ctx context.Context, api ApplyAPI, bucket BucketAPI, d *Draft, optFns ...func(*ApplyOptions)) (*Applied, error) {
+func Apply(ctx context.Context, api ApplyAPI, bucket UploadAPI, d *Draft, optFns ...func(*ApplyOptions)) (*Applied, error) {
 	c := creator{api: api, bucket: bucket, d: d}
 	for _, fn := range optFns {
 		fn(&c.opts)
@@ -253,7 +253,7 @@ func RestoreOutputs(ctx context.Context, api ApplyAPI, bucket BucketAPI, stack s
 	return out, err
 }
 
-func draftOf(ctx context.Context, api SnapshotAPI, bucket BucketAPI, stack string) (*Draft, error) {
+func draftOf(ctx context.Context, api SnapshotAPI, bucket FetchAPI, stack string) (*Draft, error) {
 	t, err := Snapshot(ctx, api, stack)
 	if err != nil {
 		return nil, err

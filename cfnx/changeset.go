@@ -72,7 +72,7 @@ const inlineBytes = 51_200
 // creator makes the change set of a draft.
 type creator struct {
 	api    ApplyAPI
-	bucket BucketAPI
+	bucket UploadAPI
 	d      *Draft
 	opts   ApplyOptions
 }

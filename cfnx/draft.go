@@ -15,11 +15,21 @@ import (
 	"github.com/stackrescue/stackrescue/cfnx/internal/tree"
 )
 
-// BucketAPI is GetObject and PutObject of *s3.Client: where the templates of
-// nested stacks are.
-type BucketAPI interface {
+// FetchAPI is GetObject of *s3.Client: where the templates of nested stacks
+// are read.
+type FetchAPI interface {
 	GetObject(context.Context, *s3.GetObjectInput, ...func(*s3.Options)) (*s3.GetObjectOutput, error)
+}
+
+// UploadAPI is PutObject of *s3.Client: where changed templates are put.
+type UploadAPI interface {
 	PutObject(context.Context, *s3.PutObjectInput, ...func(*s3.Options)) (*s3.PutObjectOutput, error)
+}
+
+// BucketAPI is what [FetchAPI] and [UploadAPI] have, of *s3.Client.
+type BucketAPI interface {
+	FetchAPI
+	UploadAPI
 }
 
 // Draft is an update of a stack tree that is being prepared: changed templates
@@ -42,7 +52,7 @@ type Draft struct {
 // S3 is used when it is the same but for that, else what CloudFormation has.
 //
 // Calls s3:GetObject, once for each nested stack. Safe to repeat.
-func NewDraft(ctx context.Context, bucket BucketAPI, t *Tree) (*Draft, error) {
+func NewDraft(ctx context.Context, bucket FetchAPI, t *Tree) (*Draft, error) {
 	d := &Draft{Tree: t, Parameters: map[string]string{}, originals: map[string][]byte{}, current: map[string][]byte{}, urls: map[string]string{}}
 	for s := range t.All() {
 		body := s.Template
@@ -200,7 +210,7 @@ func location(u string) (bucket, key string, err error) {
 	return bucket, key, nil
 }
 
-func fetch(ctx context.Context, api BucketAPI, u string) ([]byte, error) {
+func fetch(ctx context.Context, api FetchAPI, u string) ([]byte, error) {
 	bucket, key, err := location(u)
 	if err != nil {
 		return nil, err
@@ -219,7 +229,7 @@ func fetch(ctx context.Context, api BucketAPI, u string) ([]byte, error) {
 // upload puts a template beside the one at beside, under a key made from its
 // content: the same content always has the same key, and no other template is
 // overwritten.
-func upload(ctx context.Context, api BucketAPI, beside string, body []byte) (string, error) {
+func upload(ctx context.Context, api UploadAPI, beside string, body []byte) (string, error) {
 	bucket, key, err := location(beside)
 	if err != nil {
 		return "", err

@@ -1,48 +1,19 @@
 package ecrx
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
+	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
 	"github.com/aws/aws-sdk-go-v2/service/ecr/types"
 
 	"github.com/stackrescue/stackrescue/internal/poll"
 )
-
-// State is how an image stands in its registry.
-type State string
-
-// States of an image.
-const (
-	OK                State = "ok"
-	TagMoved          State = "tag-moved"          // the tag names another digest than the one asked for
-	Archived          State = "archived"           // in the archive class: not pullable until restored
-	Activating        State = "activating"         // being restored from the archive
-	MissingRepository State = "missing-repository" // the repository is not there
-	Missing           State = "missing"            // the repository is, the image is not
-	External          State = "external"           // in a registry that ECR does not know
-	Unknown           State = "unknown"            // could not be read
-)
-
-// Usable reports whether a task can pull the image now. An external image may
-// or may not be pullable.
-func (s State) Usable() bool { return s == OK || s == TagMoved }
-
-// Status is how one image stands.
-type Status struct {
-	// Ref is as it was asked for, Image taken apart.
-	Ref   string `json:"ref"`
-	Image Image  `json:"image"`
-	State State  `json:"state"`
-	// Digest is what the reference stands for now; "" where there is nothing.
-	Digest string   `json:"digest,omitempty"`
-	Tags   []string `json:"tags,omitempty"`
-	// Err is why the state is unknown; nil otherwise.
-	Err error `json:"-"`
-}
 
 // CheckAPI is DescribeImages of *ecr.Client. Clients for other regions are
 // made by per-call options.
@@ -50,63 +21,203 @@ type CheckAPI interface {
 	ecr.DescribeImagesAPIClient
 }
 
+// GetPolicyAPI is GetLifecyclePolicy of *ecr.Client.
+type GetPolicyAPI interface {
+	GetLifecyclePolicy(context.Context, *ecr.GetLifecyclePolicyInput, ...func(*ecr.Options)) (*ecr.GetLifecyclePolicyOutput, error)
+}
+
+// CheckOptions change [Check]. The zero value is the default.
+type CheckOptions struct {
+	// Policies, where set, is asked for the policy of each repository, so that
+	// Status.Headroom is known. It costs one more call for each repository, and
+	// repositories are read to the end.
+	Policies GetPolicyAPI
+	// PullThrough, where set, is asked for the pull-through cache rules of each
+	// registry in which something is missing, so that Status.Upstream is known.
+	PullThrough PullThroughAPI
+	// Read are repositories whose images were read before, such as by [Audit]:
+	// they are not read again. Account and Region must be set.
+	Read map[Repository][]Stored
+	// Children is what indexes list, by digest, where that is known. An index
+	// that is not in it is taken to be complete.
+	Children map[string][]string
+	// Parallel is how many calls are under way at once. Defaults to 16.
+	Parallel int
+	// Now is the moment for which Headroom is told. Defaults to time.Now.
+	Now func() time.Time
+	// Observe is told about each repository that was read.
+	Observe func(CheckEvent)
+}
+
+// CheckEvent is one repository that [Check] has read.
+type CheckEvent struct {
+	Repository Repository
+	// Read of Of repositories are done.
+	Read, Of int
+	// Err is why it could not be read.
+	Err error
+}
+
+// String is one line.
+func (e CheckEvent) String() string {
+	s := fmt.Sprintf("repository %s: %d of %d", e.Repository, e.Read, e.Of)
+	if e.Err != nil {
+		s += ": " + e.Err.Error()
+	}
+	return s
+}
+
 // Check says how each image stands. It returns one Status per reference, in
-// order, and nil as error unless ctx ended: what cannot be read is [Unknown],
-// with the reason in its Status.
+// order, and nil as error unless ctx ended: what cannot be read, for want of
+// permission or because of throttling, is [Unknown], with the reason in its
+// Status.
 //
-// Calls ecr:DescribeImages. Safe to repeat.
-func Check(ctx context.Context, api CheckAPI, refs []string) ([]Status, error) {
-	out := make([]Status, 0, len(refs))
-	for _, ref := range refs {
-		s := Status{Ref: ref}
+// It needs one call for each repository of up to 1,000 images, whatever the
+// number of references. No call counts as a pull, and none makes a pull-through
+// cache import an image.
+//
+// Calls ecr:DescribeImages; with Policies ecr:GetLifecyclePolicy, with
+// PullThrough ecr:DescribePullThroughCacheRules. Safe to repeat.
+func Check(ctx context.Context, api CheckAPI, refs []string, optFns ...func(*CheckOptions)) ([]Status, error) {
+	c := checker{api: api}
+	for _, fn := range optFns {
+		fn(&c.opts)
+	}
+	c.opts.Parallel = cmp.Or(c.opts.Parallel, parallelCalls)
+	if c.opts.Now == nil {
+		c.opts.Now = time.Now
+	}
+	out := make([]Status, len(refs))
+	groups := map[Repository]*group{}
+	for i, ref := range refs {
+		s := &out[i]
+		s.Ref = ref
 		var err error
 		if s.Image, err = Parse(ref); err != nil {
-			s.State, s.Err = Unknown, err
+			s.unknown(err)
 		} else if !s.Image.Private() {
 			s.State = External
 		} else {
-			s.read(ctx, api)
+			repo := s.Image.Repo()
+			if groups[repo] == nil {
+				groups[repo] = &group{repo: repo}
+			}
+			groups[repo].statuses = append(groups[repo].statuses, s)
 		}
-		if ctx.Err() != nil {
-			return nil, poll.Ended(ctx, s.Err)
+	}
+	sorted := make([]*group, 0, len(groups))
+	for _, g := range groups {
+		sorted = append(sorted, g)
+	}
+	slices.SortFunc(sorted, func(a, b *group) int { return a.repo.compare(b.repo) })
+	read := 0
+	parallel(c.opts.Parallel, len(sorted), func(i int) { c.read(ctx, sorted[i]) }, func(i int) {
+		read++
+		if c.opts.Observe != nil {
+			c.opts.Observe(CheckEvent{Repository: sorted[i].repo, Read: read, Of: len(sorted), Err: sorted[i].err})
 		}
-		out = append(out, s)
+	})
+	if ctx.Err() != nil {
+		return nil, poll.Ended(ctx, nil)
+	}
+	for _, g := range sorted {
+		c.judge(g)
+	}
+	if err := c.upstreams(ctx, sorted); err != nil {
+		return nil, err
 	}
 	return out, nil
 }
 
-func (s *Status) read(ctx context.Context, api CheckAPI) {
-	i := s.Image
-	id := types.ImageIdentifier{}
-	if i.Digest != "" {
-		id.ImageDigest = &i.Digest
-	} else {
-		id.ImageTag = &i.Tag
+type checker struct {
+	api  CheckAPI
+	opts CheckOptions
+}
+
+// group is the references of one repository.
+type group struct {
+	repo     Repository
+	statuses []*Status
+	images   *inventory
+	policy   *Policy
+	err      error // why the images are not known
+	noPolicy error // why the policy is not
+}
+
+func (s *Status) unknown(err error) {
+	s.State, s.Err, s.Reason = Unknown, err, err.Error()
+}
+
+// judge fills in the statuses of a group that was read.
+func (c *checker) judge(g *group) {
+	var verdicts map[string]Verdict
+	if c.opts.Policies != nil && g.err == nil && g.noPolicy == nil && g.images.complete {
+		verdicts = map[string]Verdict{}
+		for _, v := range Evaluate(g.policy, g.images.all(c.opts.Children), c.opts.Now()) {
+			verdicts[v.Image.Digest] = v
+		}
 	}
-	// Without the filter archived images count as missing (reference/ecr.md 1.4).
-	out, err := api.DescribeImages(ctx, &ecr.DescribeImagesInput{
-		RegistryId: &i.Account, RepositoryName: &i.Repository, ImageIds: []types.ImageIdentifier{id},
-		Filter: &types.DescribeImagesFilter{ImageStatus: types.ImageStatusFilterAny},
-	}, func(o *ecr.Options) { o.Region = i.Region })
-	switch {
-	case isA[*types.RepositoryNotFoundException](err):
-		s.State = MissingRepository
-	case isA[*types.ImageNotFoundException](err):
-		s.State = Missing
-	case err != nil:
-		s.State, s.Err = Unknown, fmt.Errorf("image %s: %w", s.Ref, err)
-	case len(out.ImageDetails) == 0:
-		s.State = Missing
-	default:
-		d := out.ImageDetails[0]
-		s.Digest, s.Tags = aws.ToString(d.ImageDigest), d.ImageTags
-		switch d.ImageStatus {
-		case types.ImageStatusArchived:
-			s.State = Archived
-		case types.ImageStatusActivating:
-			s.State = Activating
+	for _, s := range g.statuses {
+		switch {
+		case isA[*types.RepositoryNotFoundException](g.err):
+			s.State = MissingRepository
+		case g.err != nil:
+			s.unknown(fmt.Errorf("image %s: %w", s.Ref, g.err))
 		default:
-			s.State = OK
+			s.find(g.images, c.opts.Children)
+			if v, ok := verdicts[s.Digest]; ok {
+				s.Headroom = new(v.Headroom())
+			} else if g.noPolicy != nil && s.Reason == "" {
+				s.Reason = "headroom is not known: " + g.noPolicy.Error()
+			}
+		}
+	}
+}
+
+func (s *Status) find(images *inventory, children map[string][]string) {
+	digest := s.Image.Digest
+	named := ""
+	if s.Image.Tag != "" {
+		named = images.tags[s.Image.Tag]
+	}
+	if digest == "" {
+		digest = named
+	}
+	x, ok := images.byDigest[digest]
+	if !ok {
+		s.State = Missing
+		if named != "" && named != digest {
+			s.TagDigest, s.Reason = named, "the tag names "+named+" now"
+		}
+		return
+	}
+	s.Digest, s.Tags, s.PushedAt = x.Digest, x.Tags, x.PushedAt
+	switch x.Status {
+	case types.ImageStatusArchived:
+		s.State = Archived
+		return
+	case types.ImageStatusActivating:
+		s.State = Activating
+		return
+	}
+	list := children[digest]
+	if x.Children != nil {
+		list = x.Children
+	}
+	for _, d := range list {
+		if child, ok := images.byDigest[d]; !ok || child.Status == types.ImageStatusArchived || child.Status == types.ImageStatusActivating {
+			s.State, s.Reason = Incomplete, "it lists "+d+", which is missing"
+			if ok {
+				s.Reason = "it lists " + d + ", which is " + strings.ToLower(string(child.Status))
+			}
+			return
+		}
+	}
+	s.State = OK
+	if s.Image.Tag != "" && s.Image.Digest != "" && named != digest {
+		s.State, s.TagDigest, s.Reason = TagMoved, named, "the tag names "+named+" now"
+		if named == "" {
+			s.Reason = "the tag is gone"
 		}
 	}
 }

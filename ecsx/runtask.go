@@ -3,6 +3,7 @@ package ecsx
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -13,10 +14,29 @@ import (
 	"github.com/stackrescue/stackrescue/internal/poll"
 )
 
-// RunTaskAPI is RunTask and what [StoppedTasksAPI] has, of *ecs.Client.
-type RunTaskAPI interface {
-	StoppedTasksAPI
+// StartTaskAPI is RunTask of *ecs.Client.
+type StartTaskAPI interface {
 	RunTask(context.Context, *ecs.RunTaskInput, ...func(*ecs.Options)) (*ecs.RunTaskOutput, error)
+}
+
+// WaitTaskAPI is DescribeTasks and DescribeTaskDefinition of *ecs.Client.
+type WaitTaskAPI interface {
+	ecs.DescribeTasksAPIClient
+	DescribeTaskDefinition(context.Context, *ecs.DescribeTaskDefinitionInput, ...func(*ecs.Options)) (*ecs.DescribeTaskDefinitionOutput, error)
+}
+
+// RunTaskAPI is what [StartTaskAPI] and [WaitTaskAPI] have, of *ecs.Client.
+type RunTaskAPI interface {
+	StartTaskAPI
+	WaitTaskAPI
+}
+
+// named makes a [StoppedTasksAPI] for queries that name their tasks, which are
+// never listed.
+type named struct{ WaitTaskAPI }
+
+func (named) ListTasks(context.Context, *ecs.ListTasksInput, ...func(*ecs.Options)) (*ecs.ListTasksOutput, error) {
+	return nil, errors.New("tasks that are named are not listed")
 }
 
 // TaskSpec is a one-off task.
@@ -44,7 +64,7 @@ type TaskSpec struct {
 //
 // Calls ecs:RunTask. Needs iam:PassRole on the task's roles. Safe to repeat
 // with a token.
-func StartTask(ctx context.Context, api RunTaskAPI, spec TaskSpec) (string, error) {
+func StartTask(ctx context.Context, api StartTaskAPI, spec TaskSpec) (string, error) {
 	in := &ecs.RunTaskInput{
 		Cluster: aws.String(cmp.Or(spec.Cluster, "default")), TaskDefinition: &spec.TaskDefinition, Count: aws.Int32(1),
 		NetworkConfiguration: spec.Network, LaunchType: spec.LaunchType, Overrides: spec.Overrides,
@@ -96,9 +116,9 @@ func RunTask(ctx context.Context, api RunTaskAPI, logs LogsAPI, spec TaskSpec, o
 //
 // Calls ecs:DescribeTasks, ecs:DescribeTaskDefinition, logs:FilterLogEvents.
 // Safe to repeat.
-func WaitTask(ctx context.Context, api StoppedTasksAPI, logs LogsAPI, cluster, arn string, optFns ...func(*StoppedOptions)) (*StoppedTask, error) {
+func WaitTask(ctx context.Context, api WaitTaskAPI, logs LogsAPI, cluster, arn string, optFns ...func(*StoppedOptions)) (*StoppedTask, error) {
 	var task *StoppedTask
-	err := WaitStoppedTaskLogs(ctx, api, logs, Query{Cluster: cluster, Tasks: []string{arn}}, func(t StoppedTask) error {
+	err := WaitStoppedTaskLogs(ctx, named{api}, logs, Query{Cluster: cluster, Tasks: []string{arn}}, func(t StoppedTask) error {
 		task = &t
 		return nil
 	}, optFns...)

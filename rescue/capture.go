@@ -20,6 +20,9 @@ import (
 	"github.com/stackrescue/stackrescue/ecsx"
 )
 
+// serviceType is the resource type of an ECS service.
+const serviceType = "AWS::ECS::Service"
+
 // capturer reads the evidence: first what is forgotten within the hour.
 type capturer struct {
 	c    clients
@@ -38,7 +41,7 @@ func (c *capturer) capture(ctx context.Context, stack string) error {
 	c.b.Tree = tree
 	for s := range tree.All() {
 		for _, r := range s.Resources {
-			if r.Type == "AWS::ECS::Service" && r.PhysicalID != "" {
+			if r.Type == serviceType && r.PhysicalID != "" {
 				c.b.Services = append(c.b.Services, ServiceFacts{StackID: s.ID, LogicalID: r.LogicalID, Service: ecsx.ParseService(r.PhysicalID)})
 			}
 		}

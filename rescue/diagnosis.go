@@ -193,7 +193,7 @@ func (d *Diagnosis) causes() {
 // service is only that its circuit breaker tripped: the tasks know more.
 func (d *Diagnosis) why(f cfnx.Failure, forward bool) Cause {
 	out := Cause{Subject: f.StackName + "." + f.LogicalID, Text: f.Reason}
-	if f.Type != "AWS::ECS::Service" {
+	if f.Type != serviceType {
 		return out
 	}
 	s := d.service(f)

@@ -119,7 +119,7 @@ type RedeployStep struct {
 // UnlockStep continues the rollback.
 type UnlockStep struct {
 	Skips []cfnx.Skip `json:"skips,omitempty"`
-	Force bool                `json:"force,omitempty"`
+	Force bool        `json:"force,omitempty"`
 }
 
 // SavepointStep brings the stack to where the next rollback can return.
@@ -367,7 +367,7 @@ func (p *planner) savepoint() {
 	}
 	p.add(Step{
 		Kind: KindSavepoint, Subject: "stack " + p.d.Stack, Why: "the next rollback would return to images that are gone, and lost outputs break the next update",
-		Risk: RiskService, Actions: []string{"cloudformation:DescribeStacks", "cloudformation:DescribeStackEvents", "cloudformation:ListStackResources", "cloudformation:GetTemplate", "cloudformation:CreateChangeSet", "cloudformation:DescribeChangeSet", "cloudformation:ExecuteChangeSet", "cloudformation:DeleteChangeSet", "s3:GetObject", "s3:PutObject", "ecr:DescribeImages", "secretsmanager:DescribeSecret"},
+		Risk: RiskService, Actions: []string{"cloudformation:DescribeStacks", "cloudformation:DescribeStackEvents", "cloudformation:ListStackResources", "cloudformation:GetTemplate", "cloudformation:CreateChangeSet", "cloudformation:DescribeChangeSet", "cloudformation:ExecuteChangeSet", "cloudformation:DeleteChangeSet", "s3:GetObject", "s3:PutObject", "ecs:DescribeServices", "ecr:DescribeImages", "secretsmanager:DescribeSecret"},
 		Command: "aws cloudformation create-change-set --include-nested-stacks …, then execute-change-set",
 		Before:  "stack " + p.d.Stack + " is UPDATE_ROLLBACK_COMPLETE", After: "stack " + p.d.Stack + " is UPDATE_COMPLETE with images that exist and all its outputs",
 		Undo: "the update rolls itself back when it fails", Takes: time.Hour,

@@ -50,7 +50,7 @@ func (s *Service) UpdateImageStorageClass(_ context.Context, in *ecr.UpdateImage
 		if i.status != types.ImageStatusActive {
 			return nil, unsupported("it is not active")
 		}
-		if parents := r.parents(i.digest); len(parents) > 0 {
+		if parents := r.holders(i.digest); len(parents) > 0 {
 			return nil, unsupported("it is referenced by manifest list: " + listed(parents))
 		}
 		i.status, i.archived = types.ImageStatusArchived, s.w.Now()

@@ -85,7 +85,7 @@ func (s selection) matches(tags []string) bool {
 // marks reports whether the rule's count reaches the image, which is the nth
 // newest of those matched.
 func (s selection) marks(i *image, n int, now time.Time) bool {
-	limit := now.Add(-time.Duration(s.CountNumber) * 24 * time.Hour)
+	limit := now.UTC().AddDate(0, 0, -s.CountNumber)
 	switch s.CountType {
 	case countMoreThan:
 		return n >= s.CountNumber

@@ -69,6 +69,14 @@ func (r *repository) parents(digest string) []string {
 	return found
 }
 
+// holders are the parents that keep digest from being expired or archived: "it
+// cannot be expired or archived without the manifest list being deleted or
+// archived first"
+// (https://docs.aws.amazon.com/AmazonECR/latest/userguide/LifecyclePolicies.html).
+func (r *repository) holders(digest string) []string {
+	return slices.DeleteFunc(r.parents(digest), func(p string) bool { return r.images[p].status == types.ImageStatusArchived })
+}
+
 // remove deletes an image with its tags. What refers to it goes within a day:
 // https://docs.aws.amazon.com/AmazonECR/latest/userguide/LifecyclePolicies.html
 func (s *Service) remove(r *repository, i *image) {

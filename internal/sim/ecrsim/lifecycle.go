@@ -85,7 +85,7 @@ func (s *Service) execute(r *repository) {
 	e := PolicyExecution{At: now, Repository: r.name, Policy: text}
 	for _, v := range evaluate(r.policy, r.sortedImages(), r.tagsOf, now) {
 		i := v.image
-		if parents := r.parents(i.digest); len(parents) > 0 {
+		if parents := r.holders(i.digest); len(parents) > 0 {
 			e.Failures = append(e.Failures, ActionFailure{Digest: i.digest, Rule: v.rule.Priority,
 				Code: string(types.ImageFailureCodeImageReferencedByManifestList), Reason: "Requested image referenced by manifest list: " + listed(parents)})
 			continue

@@ -19,7 +19,7 @@ func TestPolicyTexts(t *testing.T) {
 	tests := map[string]struct{ text, want string }{
 		"not json":         {strings.Repeat("x", 100), "Could not map policyString into LifecyclePolicy."},
 		"not an object":    {`["` + strings.Repeat("x", 100) + `"]`, "Could not map policyString into LifecyclePolicy."},
-		"no rules":         {`{"other":"` + strings.Repeat("x", 100) + `"}`, `object instance has properties which are not allowed by the schema: (["other"])`},
+		"no rules":         {`{"other":"` + strings.Repeat("x", 100) + `"}`, `object has missing required properties (["rules"])`},
 		"rule not object":  {`{"rules":["` + strings.Repeat("x", 100) + `"]}`, `instance type (string) does not match any allowed primitive type (allowed: ["object"])`},
 		"no selection":     {`{"rules":[{"rulePriority":1,` + description + `"action":{"type":"expire"}}]}`, `object has missing required properties (["selection"])`},
 		"priority 0":       {`{"rules":[{"rulePriority":0,` + description + `"selection":{},"action":{"type":"expire"}}]}`, "numeric instance is lower than the required minimum (minimum: 1, found: 0)"},

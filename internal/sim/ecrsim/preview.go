@@ -51,7 +51,7 @@ func (s *Service) StartLifecyclePolicyPreview(_ context.Context, in *ecr.StartLi
 	s.w.After(previewTime, func() {
 		p.status = types.LifecyclePolicyPreviewStatusComplete
 		for _, v := range evaluate(tried, r.sortedImages(), r.tagsOf, s.w.Now()) {
-			if len(r.parents(v.image.digest)) == 0 {
+			if len(r.holders(v.image.digest)) == 0 {
 				p.results = append(p.results, result(r, v))
 			}
 		}

@@ -129,10 +129,10 @@ func members(m map[string]any, required, optional []string) string {
 	}
 	slices.Sort(extra)
 	switch {
-	case len(extra) > 0:
-		return "object instance has properties which are not allowed by the schema: (" + quoted(extra) + ")"
 	case len(missing) > 0:
 		return "object has missing required properties (" + quoted(missing) + ")"
+	case len(extra) > 0:
+		return "object instance has properties which are not allowed by the schema: (" + quoted(extra) + ")"
 	}
 	return ""
 }

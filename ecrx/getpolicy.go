@@ -1,0 +1,36 @@
+package ecrx
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ecr"
+	"github.com/aws/aws-sdk-go-v2/service/ecr/types"
+)
+
+// ErrNoPolicy means that a repository has no lifecycle policy.
+var ErrNoPolicy = errors.New("no lifecycle policy")
+
+type getPolicyAPI interface {
+	GetLifecyclePolicy(context.Context, *ecr.GetLifecyclePolicyInput, ...func(*ecr.Options)) (*ecr.GetLifecyclePolicyOutput, error)
+}
+
+// readPolicy is the repository's policy and its text; nil and "" where it has
+// none.
+func readPolicy(ctx context.Context, api getPolicyAPI, repo Repository) (*Policy, string, error) {
+	out, err := api.GetLifecyclePolicy(ctx, &ecr.GetLifecyclePolicyInput{RegistryId: repo.registry(), RepositoryName: &repo.Name}, repo.there)
+	switch {
+	case isA[*types.LifecyclePolicyNotFoundException](err):
+		return nil, "", nil
+	case err != nil:
+		return nil, "", fmt.Errorf("repository %s: %w", repo, err)
+	}
+	text := aws.ToString(out.LifecyclePolicyText)
+	p, err := ParsePolicy(text)
+	if err != nil {
+		return nil, text, fmt.Errorf("repository %s: %w", repo, err)
+	}
+	return p, text, nil
+}

@@ -1,0 +1,60 @@
+package ecrx
+
+import (
+	"context"
+	"errors"
+)
+
+// ResolverOptions change [Resolver]. The zero value is the default.
+type ResolverOptions struct {
+	// Digest makes the answer name the image by digest instead of by tag.
+	Digest bool
+	// Latest, where set, has the newest image of the same repository that has a
+	// tag for which it is true stand in for an image that is not there. nil
+	// means that nothing stands in.
+	Latest func(tag string) bool
+	// External answers for images that are in no private registry of ECR. nil
+	// lets them stand as they are.
+	External func(ctx context.Context, ref string) (string, error)
+}
+
+// Resolver returns a function that says which image stands for a reference: the
+// same one where it is there, "" where there is none, an error where that is
+// not known. It fits the resolver parameters of ecsx and cfnx.
+//
+// Each of its calls calls ecr:DescribeImages, once unless Latest has to look.
+// Safe to repeat.
+func Resolver(api CheckAPI, optFns ...func(*ResolverOptions)) func(ctx context.Context, ref string) (string, error) {
+	var opts ResolverOptions
+	for _, fn := range optFns {
+		fn(&opts)
+	}
+	return func(ctx context.Context, ref string) (string, error) {
+		img, err := Parse(ref)
+		if err != nil {
+			return "", err
+		}
+		if !img.Private() {
+			if opts.External != nil {
+				return opts.External(ctx, ref)
+			}
+			return ref, nil
+		}
+		found, err := Resolve(ctx, api, img)
+		if errors.Is(err, ErrNotFound) && opts.Latest != nil {
+			img.Tag, img.Digest = "", ""
+			if found, err = Latest(ctx, api, img, opts.Latest); err == nil {
+				ref = found.Name() + ":" + found.Tag
+			}
+		}
+		switch {
+		case errors.Is(err, ErrNotFound):
+			return "", nil
+		case err != nil:
+			return "", err
+		case opts.Digest:
+			return found.Name() + "@" + found.Digest, nil
+		}
+		return ref, nil
+	}
+}

@@ -1,0 +1,253 @@
+package ecrx
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ecr"
+	"github.com/aws/aws-sdk-go-v2/service/ecr/types"
+	"golang.org/x/time/rate"
+
+	"github.com/stackrescue/stackrescue/internal/poll"
+)
+
+// RestoreAPI is DescribeImages, BatchGetImage and PutImage of *ecr.Client.
+type RestoreAPI interface {
+	ecr.DescribeImagesAPIClient
+	BatchGetImageAPI
+	PutImage(context.Context, *ecr.PutImageInput, ...func(*ecr.Options)) (*ecr.PutImageOutput, error)
+}
+
+// PutLimit is how often ECR accepts PutImage per second, for a whole account
+// and region (https://docs.aws.amazon.com/AmazonECR/latest/userguide/service-quotas.html).
+const PutLimit = 10
+
+// maxTags is how many tags an image may have (ibid.).
+const maxTags = 1000
+
+// TagOptions change [RestoreTag], [Pin] and [Reconcile]. The zero value is the
+// default.
+type TagOptions struct {
+	// From is another image with the same content, by digest, whose manifest is
+	// used where the repository itself has lost the image. Its layers must be in
+	// the repository. Defaults to none.
+	From Image
+	// Move lets [RestoreTag] take the tag away from another digest, after that
+	// one was pinned. It does not help where tags are immutable.
+	Move bool
+	// Prefix is that of pins. Defaults to [PinPrefix].
+	Prefix string
+	// DryRun only says what would be done.
+	DryRun bool
+	// Puts limits PutImage. Defaults to a bucket of [PutLimit] per second for
+	// this call.
+	Puts *rate.Limiter
+	// Every is the pause between two tries of a call that failed for a passing
+	// reason. Defaults to 2 s.
+	Every time.Duration
+	// Observe is told about each change, after it was made.
+	Observe func(TagEvent)
+}
+
+func tagOptions(optFns []func(*TagOptions)) TagOptions {
+	var o TagOptions
+	for _, fn := range optFns {
+		fn(&o)
+	}
+	o.Prefix = cmp.Or(o.Prefix, PinPrefix)
+	o.Every = cmp.Or(o.Every, 2*time.Second)
+	if o.Puts == nil {
+		o.Puts = rate.NewLimiter(PutLimit, 1)
+	}
+	return o
+}
+
+// TagEvent is one change of a tag.
+type TagEvent struct {
+	Repository Repository
+	Tag        string
+	// From and To are the digests that the tag named before and names now; ""
+	// where it was or is not there.
+	From, To string
+}
+
+// String is one line.
+func (e TagEvent) String() string {
+	return fmt.Sprintf("repository %s: tag %s: %s -> %s", e.Repository, e.Tag, cmp.Or(e.From, "nothing"), cmp.Or(e.To, "nothing"))
+}
+
+var (
+	// ErrTagTaken means that a tag names another digest.
+	ErrTagTaken = errors.New("tag names another image")
+	// ErrTagLimit means that an image has as many tags as it can have.
+	ErrTagLimit = errors.New("image has 1,000 tags")
+)
+
+// Restored is what [RestoreTag] or [Pin] did, or would do.
+type Restored struct {
+	// Image has the tag and its digest.
+	Image Image `json:"image"`
+	// Changed is false where the tag named the digest already.
+	Changed bool `json:"changed"`
+	// Previous is the digest that the tag was taken from, and Pinned the tag
+	// that keeps that one; "" where there was none.
+	Previous string `json:"previous,omitempty"`
+	Pinned   string `json:"pinned,omitempty"`
+	DryRun   bool   `json:"dryRun,omitempty"`
+}
+
+// RestoreTag makes the tag of img name the digest of img, byte for byte the
+// same image. It never takes the tag from another digest unless Move says so:
+// then it fails with [ErrTagTaken]. An image that is missing or archived is a
+// *[StatusError].
+//
+// The tag does not make the image younger: a lifecycle policy that expired it
+// does so again within 24 hours. See [Freeze].
+//
+// Calls ecr:DescribeImages, ecr:BatchGetImage, ecr:PutImage. Safe to repeat: a
+// tag that is right already is left alone.
+func RestoreTag(ctx context.Context, api RestoreAPI, img Image, optFns ...func(*TagOptions)) (*Restored, error) {
+	t := tagger{api: api, repo: img.Repo(), opts: tagOptions(optFns)}
+	switch {
+	case t.repo.Name == "":
+		return nil, &StatusError{Status{Ref: img.String(), Image: img, State: External, Err: fmt.Errorf("%s is no private registry of ECR", img.Registry)}}
+	case img.Tag == "" || img.Digest == "":
+		return nil, fmt.Errorf("image %s: needs tag and digest", img)
+	}
+	return t.restore(ctx, img)
+}
+
+// tagger puts tags of one repository.
+type tagger struct {
+	api  RestoreAPI
+	repo Repository
+	opts TagOptions
+}
+
+func (t *tagger) look(ctx context.Context, tag, digest string) (*Stored, error) {
+	return ride(ctx, t.opts.Every, func() (*Stored, error) { return lookup(ctx, t.api, t.repo, tag, digest) })
+}
+
+func (t *tagger) restore(ctx context.Context, img Image) (*Restored, error) {
+	out := &Restored{Image: img, DryRun: t.opts.DryRun}
+	now, err := t.look(ctx, img.Tag, "")
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("image %s: %w", img, err)
+	case now != nil && now.Digest == img.Digest:
+		return out, nil
+	case now != nil && !t.opts.Move:
+		return nil, fmt.Errorf("image %s: %w: %s", img, ErrTagTaken, now.Digest)
+	case now != nil:
+		out.Previous = now.Digest
+	}
+	m, err := t.manifest(ctx, img)
+	if err != nil {
+		return nil, err
+	}
+	out.Changed = true
+	if out.Previous != "" {
+		loser := img
+		loser.Digest = out.Previous
+		pin, err := t.pin(ctx, loser)
+		if err != nil {
+			return nil, fmt.Errorf("image %s: pin %s first: %w", img, out.Previous, err)
+		}
+		out.Pinned = pin.Image.Tag
+	}
+	if t.opts.DryRun {
+		return out, nil
+	}
+	if err := t.put(ctx, m, img.Tag, out.Previous); err != nil {
+		return nil, fmt.Errorf("image %s: %w", img, err)
+	}
+	return out, nil
+}
+
+// manifest is that of an image that can be pulled.
+func (t *tagger) manifest(ctx context.Context, img Image) (Manifest, error) {
+	repo, from := t.repo, img
+	x, err := t.look(ctx, "", img.Digest)
+	if err == nil && x == nil && t.opts.From.Private() {
+		repo, from = t.opts.From.Repo(), t.opts.From
+		from.Digest = img.Digest
+		x, err = ride(ctx, t.opts.Every, func() (*Stored, error) { return lookup(ctx, t.api, repo, "", img.Digest) })
+	}
+	s := Status{Ref: from.String(), Image: from}
+	switch {
+	case err != nil:
+		return Manifest{}, fmt.Errorf("image %s: %w", img, err)
+	case x == nil:
+		s.State = Missing
+		return Manifest{}, &StatusError{s}
+	case len(x.Tags) >= maxTags:
+		return Manifest{}, fmt.Errorf("image %s: %w", img, ErrTagLimit)
+	}
+	n := newInventory()
+	n.add(*x)
+	s.Image.Tag = ""
+	if s.find(n, nil); !s.State.Usable() {
+		return Manifest{}, &StatusError{s}
+	}
+	found, err := ride(ctx, t.opts.Every, func() (map[string]Manifest, error) {
+		return Manifests(ctx, t.api, repo, []string{img.Digest})
+	})
+	if err != nil {
+		return Manifest{}, err
+	}
+	m, ok := found[img.Digest]
+	if !ok {
+		s.State = Missing
+		return Manifest{}, &StatusError{s}
+	}
+	m.MediaType = cmp.Or(m.MediaType, x.MediaType)
+	return m, nil
+}
+
+// put gives the manifest the tag. What the tag names is looked at before every
+// try, so that a lost answer, or somebody else's push, is not run over.
+func (t *tagger) put(ctx context.Context, m Manifest, tag, previous string) error {
+	for n := 1; ; n++ {
+		now, err := t.look(ctx, tag, "")
+		switch {
+		case err != nil:
+			return err
+		case now != nil && now.Digest == m.Digest:
+			t.observe(tag, previous, m.Digest)
+			return nil
+		case now != nil && now.Digest != previous:
+			return fmt.Errorf("tag %s: %w: %s", tag, ErrTagTaken, now.Digest)
+		}
+		if err := t.opts.Puts.Wait(ctx); err != nil {
+			return fmt.Errorf("tag %s: %w", tag, err)
+		}
+		in := &ecr.PutImageInput{RegistryId: t.repo.registry(), RepositoryName: &t.repo.Name, ImageTag: &tag, ImageManifest: &m.Text, ImageDigest: &m.Digest}
+		if m.MediaType != "" {
+			in.ImageManifestMediaType = aws.String(m.MediaType)
+		}
+		_, err = t.api.PutImage(ctx, in, once, t.repo.there)
+		exists := isA[*types.ImageAlreadyExistsException](err) || isA[*types.ImageTagAlreadyExistsException](err)
+		switch {
+		case err == nil:
+			t.observe(tag, previous, m.Digest)
+			return nil
+		case n == tries || !exists && !poll.Transient(err):
+			return fmt.Errorf("tag %s: %w", tag, err)
+		case exists && now != nil: // the tag is there, at another digest, and immutable
+			return fmt.Errorf("tag %s: %w: %w", tag, ErrTagTaken, err)
+		}
+		if err := poll.Sleep(ctx, t.opts.Every); err != nil {
+			return err
+		}
+	}
+}
+
+func (t *tagger) observe(tag, from, to string) {
+	if t.opts.Observe != nil {
+		t.opts.Observe(TagEvent{Repository: t.repo, Tag: tag, From: from, To: to})
+	}
+}

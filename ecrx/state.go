@@ -1,0 +1,149 @@
+package ecrx
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+// State is how an image stands in its registry.
+type State string
+
+// States of an image.
+const (
+	OK                State = "ok"
+	TagMoved          State = "tag-moved"          // the tag names another digest than the one asked for, or none; the digest is there
+	Archived          State = "archived"           // in the archive class: not pullable until restored
+	Activating        State = "activating"         // being restored from the archive
+	MissingRepository State = "missing-repository" // the repository is not there
+	Missing           State = "missing"            // the repository is, the image is not
+	Incomplete        State = "blocked"            // an index is there, an image that it lists is not, or is archived
+	External          State = "external"           // in a registry that ECR does not know
+	Unknown           State = "unknown"            // could not be read
+)
+
+// Usable reports whether a task can pull the image now. An external image may
+// or may not be pullable.
+func (s State) Usable() bool { return s == OK || s == TagMoved }
+
+// Gone reports whether the image is known not to be pullable; neither is true
+// of external and unknown ones.
+func (s State) Gone() bool { return !s.Usable() && s != External && s != Unknown }
+
+// Status is how one image stands.
+type Status struct {
+	// Ref is as it was asked for, Image taken apart.
+	Ref   string `json:"ref"`
+	Image Image  `json:"image"`
+	State State  `json:"state"`
+	// Digest is what a task that uses the reference would pull; "" where there
+	// is nothing.
+	Digest string   `json:"digest,omitempty"`
+	Tags   []string `json:"tags,omitempty"`
+	// TagDigest is what the reference's tag names now, where that is not
+	// Digest.
+	TagDigest string    `json:"tagDigest,omitempty"`
+	PushedAt  time.Time `json:"pushedAt,omitzero"`
+	// Headroom is how long the image is safe from the lifecycle policy; nil
+	// where that was not asked for or is not known.
+	Headroom *Headroom `json:"headroom,omitempty"`
+	// Upstream is the registry from which a pull-through cache would fetch a
+	// missing image again.
+	Upstream string `json:"upstream,omitempty"`
+	// Reason says more about the state, as text.
+	Reason string `json:"reason,omitempty"`
+	// Err is why the state is unknown; nil otherwise.
+	Err error `json:"-"`
+}
+
+// String is one line.
+func (s Status) String() string {
+	out := fmt.Sprintf("image %s: %s", s.Ref, s.State)
+	if s.Reason != "" {
+		out += ": " + s.Reason
+	}
+	if s.Headroom != nil {
+		out += " (" + s.Headroom.String() + ")"
+	}
+	return out
+}
+
+// ErrNotFound means that an image or its repository is not there, or that it
+// cannot be pulled because it is archived.
+var ErrNotFound = errors.New("image not found")
+
+// StatusError is an image that cannot be used. It matches [ErrNotFound] where
+// that is known for certain; otherwise it wraps why it is not known.
+type StatusError struct{ Status Status }
+
+// Error names the image, its state and the next step.
+func (e *StatusError) Error() string {
+	s := e.Status.String()
+	switch e.Status.State {
+	case Archived:
+		s += "; unarchive it"
+	case Activating:
+		s += "; wait until it is active"
+	}
+	return s
+}
+
+// Unwrap is [ErrNotFound] or the reason.
+func (e *StatusError) Unwrap() error {
+	if e.Status.State.Gone() {
+		return ErrNotFound
+	}
+	return e.Status.Err
+}
+
+// Headroom is how long an image is safe from a lifecycle policy: what its
+// [Verdict] says, for reports.
+type Headroom struct {
+	// Now is what happens to it the next time the policy runs, within 24 hours.
+	Now Action `json:"now"`
+	// May is true where another reading of the documentation has it deleted or
+	// archived now.
+	May bool `json:"may,omitempty"`
+	// Rule is the rule that decides, 0 for none: then it is safe for good.
+	Rule int `json:"rule,omitempty"`
+	// Does is what that rule does when it acts, from At on or with the last of
+	// PushesLeft pushes.
+	Does       Action    `json:"does"`
+	At         time.Time `json:"at,omitzero"`
+	PushesLeft int       `json:"pushesLeft,omitempty"`
+}
+
+// Headroom is the part of the verdict that says how long.
+func (v Verdict) Headroom() Headroom {
+	h := Headroom{Now: v.Action, May: v.MayGo(), Rule: v.MatchedBy, Does: v.Does, At: v.At, PushesLeft: v.PushesLeft}
+	if h.At.Year() > 9999 {
+		h.At = time.Time{} // JSON has no such year, and nobody waits for it
+	}
+	return h
+}
+
+// String is such as "rule 1 expires it in 3 pushes".
+func (h Headroom) String() string {
+	word := map[Action]string{Expire: "expires", Transition: "archives"}[h.Does]
+	switch {
+	case h.Rule == 0 && h.Now == Keep && h.May:
+		return "may go with another image"
+	case h.Rule == 0 && h.Now == Keep:
+		return "no rule takes it"
+	case h.Rule == 0:
+		return "goes with another image"
+	case h.Now == Blocked:
+		return fmt.Sprintf("rule %d would take it, an index holds it", h.Rule)
+	case h.Now != Keep:
+		return fmt.Sprintf("rule %d %s it within 24 hours", h.Rule, word)
+	case h.May:
+		return fmt.Sprintf("rule %d may take it within 24 hours", h.Rule)
+	case h.PushesLeft == 1:
+		return fmt.Sprintf("rule %d %s it with the next push", h.Rule, word)
+	case h.PushesLeft > 0:
+		return fmt.Sprintf("rule %d %s it in %d pushes", h.Rule, word, h.PushesLeft)
+	case !h.At.IsZero():
+		return fmt.Sprintf("rule %d %s it after %s", h.Rule, word, h.At.UTC().Format(time.RFC3339))
+	}
+	return fmt.Sprintf("rule %d keeps it", h.Rule)
+}

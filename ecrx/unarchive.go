@@ -1,0 +1,191 @@
+package ecrx
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/ecr"
+	"github.com/aws/aws-sdk-go-v2/service/ecr/types"
+
+	"github.com/stackrescue/stackrescue/internal/poll"
+)
+
+// UnarchiveAPI is DescribeImages, UpdateImageStorageClass and BatchGetImage of
+// *ecr.Client; the last only for indexes, to learn what they list.
+type UnarchiveAPI interface {
+	ecr.DescribeImagesAPIClient
+	BatchGetImageAPI
+	UpdateImageStorageClass(context.Context, *ecr.UpdateImageStorageClassInput, ...func(*ecr.Options)) (*ecr.UpdateImageStorageClassOutput, error)
+}
+
+// UnarchiveOptions change [Unarchive]. The zero value is the default.
+type UnarchiveOptions struct {
+	// Every is the pause between two looks. Defaults to 15 s.
+	Every time.Duration
+	// Observe is told every change.
+	Observe func(UnarchiveEvent)
+}
+
+// UnarchiveEvent is how far a restore from the archive is.
+type UnarchiveEvent struct {
+	Repository Repository
+	// Active are available, of all that are wanted so far; children of an index
+	// join once it can be read.
+	Active, Of int
+	// Asked are the digests whose restore was just asked for.
+	Asked []string
+	// Err is a passing failure that is ridden out.
+	Err error
+}
+
+// String is one line.
+func (e UnarchiveEvent) String() string {
+	s := fmt.Sprintf("repository %s: %d of %d active", e.Repository, e.Active, e.Of)
+	if n := len(e.Asked); n > 0 {
+		s += fmt.Sprintf(", restore of %d asked for", n)
+	}
+	if e.Err != nil {
+		s += ": still trying: " + e.Err.Error()
+	}
+	return s
+}
+
+// Unarchive restores images of one repository from the archive storage class,
+// and with an index what it lists, and waits until all are active: "typically
+// up to 20 minutes"
+// (https://docs.aws.amazon.com/AmazonECR/latest/userguide/archive-image.html).
+// It returns the digests that it had to restore; those that were active already
+// are left alone. A digest that is not there is a *[StatusError].
+//
+// Calls ecr:DescribeImages, ecr:UpdateImageStorageClass once for each archived
+// image, ecr:BatchGetImage for indexes. Safe to repeat: it goes on where it
+// stopped.
+func Unarchive(ctx context.Context, api UnarchiveAPI, repo Repository, digests []string, optFns ...func(*UnarchiveOptions)) ([]string, error) {
+	u := unarchiver{api: api, repo: repo, wanted: slices.Compact(slices.Sorted(slices.Values(digests))), asked: map[string]bool{}, opened: map[string]bool{}, no: map[string]bool{}}
+	for _, fn := range optFns {
+		fn(&u.opts)
+	}
+	u.opts.Every = cmp.Or(u.opts.Every, 15*time.Second)
+	last := UnarchiveEvent{Active: -1}
+	observe := func(e UnarchiveEvent) {
+		e.Repository = repo
+		if u.opts.Observe != nil {
+			u.opts.Observe(e)
+		}
+	}
+	for e, err := range poll.Every(ctx, u.opts.Every, u.look, func(o *poll.Options) {
+		o.Retried = func(err error) { observe(UnarchiveEvent{Active: max(last.Active, 0), Of: len(u.wanted), Err: err}) }
+	}) {
+		if err != nil {
+			return u.restored(), fmt.Errorf("repository %s: unarchive: %w", repo, err)
+		}
+		if e.Active != last.Active || e.Of != last.Of || len(e.Asked) > 0 {
+			observe(e)
+		}
+		if last = e; e.Active == e.Of {
+			break
+		}
+	}
+	return u.restored(), nil
+}
+
+type unarchiver struct {
+	api    UnarchiveAPI
+	repo   Repository
+	opts   UnarchiveOptions
+	wanted []string        // grows by what indexes list
+	asked  map[string]bool // seen on its way
+	opened map[string]bool // indexes whose list is known
+	no     map[string]bool // refused once
+}
+
+func (u *unarchiver) restored() []string {
+	var out []string
+	for _, d := range u.wanted {
+		if u.asked[d] {
+			out = append(out, d)
+		}
+	}
+	return out
+}
+
+// look is one round: see how everything stands, ask for what is archived.
+func (u *unarchiver) look(ctx context.Context) (UnarchiveEvent, error) {
+	var e UnarchiveEvent
+	stored, err := u.describe(ctx)
+	if err != nil {
+		return e, err
+	}
+	for _, d := range u.wanted {
+		x := stored[d]
+		switch {
+		case x == nil:
+			return e, &StatusError{Status{Ref: u.repo.Name + "@" + d, State: Missing, Image: Image{Account: u.repo.Account, Region: u.repo.Region, Repository: u.repo.Name, Digest: d}}}
+		case x.Status == types.ImageStatusArchived:
+			changed, err := u.ask(ctx, d)
+			if err != nil {
+				return e, err
+			}
+			if changed && !u.asked[d] {
+				e.Asked = append(e.Asked, d)
+			}
+			u.asked[d] = true
+		case x.Status == types.ImageStatusActivating:
+			u.asked[d] = true
+		default:
+			if x.Index() && !u.opened[d] {
+				found, err := Manifests(ctx, u.api, u.repo, []string{d})
+				if err != nil {
+					return e, err
+				}
+				for _, c := range found[d].Children() {
+					if !slices.Contains(u.wanted, c) {
+						u.wanted = append(u.wanted, c)
+					}
+				}
+				u.opened[d] = true
+			}
+			e.Active++
+		}
+	}
+	e.Of = len(u.wanted)
+	return e, nil
+}
+
+// describe is every wanted image; nil for one that is not there.
+func (u *unarchiver) describe(ctx context.Context) (map[string]*Stored, error) {
+	out := map[string]*Stored{}
+	for chunk := range slices.Chunk(u.wanted, maxIDs) {
+		var ids []types.ImageIdentifier
+		for _, d := range chunk {
+			ids = append(ids, types.ImageIdentifier{ImageDigest: &d})
+		}
+		found, err := byIDs(ctx, u.api, u.repo, ids)
+		if isA[*types.ImageNotFoundException](err) || isA[*types.InvalidParameterException](err) {
+			found, err = Images(ctx, u.api, u.repo)
+		}
+		if err != nil {
+			return nil, err
+		}
+		for _, x := range found {
+			out[x.Digest] = &x
+		}
+	}
+	return out, nil
+}
+
+// ask asks for the restore of one image. A refusal may mean that it is on its
+// way already: the next round shows; a second one is final.
+func (u *unarchiver) ask(ctx context.Context, digest string) (bool, error) {
+	_, err := u.api.UpdateImageStorageClass(ctx, &ecr.UpdateImageStorageClassInput{
+		RegistryId: u.repo.registry(), RepositoryName: &u.repo.Name, ImageId: &types.ImageIdentifier{ImageDigest: &digest}, TargetStorageClass: types.TargetStorageClassStandard,
+	}, u.repo.there)
+	if isA[*types.ImageStorageClassUpdateNotSupportedException](err) && !u.no[digest] {
+		u.no[digest] = true
+		return false, nil
+	}
+	return err == nil, err
+}

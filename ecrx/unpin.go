@@ -1,0 +1,106 @@
+package ecrx
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ecr"
+	"github.com/aws/aws-sdk-go-v2/service/ecr/types"
+
+	"github.com/stackrescue/stackrescue/internal/poll"
+)
+
+// UnpinAPI is DescribeImages and BatchDeleteImage of *ecr.Client.
+type UnpinAPI interface {
+	ecr.DescribeImagesAPIClient
+	BatchDeleteImage(context.Context, *ecr.BatchDeleteImageInput, ...func(*ecr.Options)) (*ecr.BatchDeleteImageOutput, error)
+}
+
+// ErrLastTag means that a tag was left because it is the image's last: ECR
+// deletes an image with its last tag.
+var ErrLastTag = errors.New("last tag of the image")
+
+// Unpin takes the pins of img's digest away and returns the tags that went. It
+// never takes an image's last tag, because the image would go with it: that is
+// [ErrLastTag]. An image that is not there, or not pinned, is nothing to do.
+//
+// Calls ecr:DescribeImages, ecr:BatchDeleteImage by tag only. Safe to repeat.
+func Unpin(ctx context.Context, api UnpinAPI, img Image, optFns ...func(*TagOptions)) ([]string, error) {
+	u := untagger{api: api, repo: img.Repo(), opts: tagOptions(optFns)}
+	if img.Digest == "" || u.repo.Name == "" {
+		return nil, fmt.Errorf("image %s: only an image in ECR, by digest, can be unpinned", img)
+	}
+	x, err := u.look(ctx, img.Digest)
+	if err != nil || x == nil {
+		return nil, err
+	}
+	var gone []string
+	for _, tag := range x.pins(u.opts.Prefix) {
+		done, err := u.remove(ctx, img.Digest, tag)
+		if done {
+			gone = append(gone, tag)
+		}
+		if err != nil {
+			return gone, fmt.Errorf("image %s: %w", img, err)
+		}
+	}
+	return gone, nil
+}
+
+type untagger struct {
+	api  UnpinAPI
+	repo Repository
+	opts TagOptions
+}
+
+func (u *untagger) look(ctx context.Context, digest string) (*Stored, error) {
+	return ride(ctx, u.opts.Every, func() (*Stored, error) { return lookup(ctx, u.api, u.repo, "", digest) })
+}
+
+// remove takes a tag from the digest, and reports whether it is gone because of
+// that. The image is looked at before every try: an answer may get lost, and a
+// tag that was not the last may have become it.
+func (u *untagger) remove(ctx context.Context, digest, tag string) (bool, error) {
+	for n := 1; ; n++ {
+		x, err := u.look(ctx, digest)
+		switch {
+		case err != nil:
+			return false, err
+		case x == nil || !slices.Contains(x.Tags, tag):
+			if n > 1 {
+				u.observe(tag, digest)
+			}
+			return n > 1, nil
+		case len(x.Tags) < 2:
+			return false, fmt.Errorf("tag %s: %w", tag, ErrLastTag)
+		case u.opts.DryRun:
+			return true, nil
+		}
+		out, err := u.api.BatchDeleteImage(ctx, &ecr.BatchDeleteImageInput{RegistryId: u.repo.registry(), RepositoryName: &u.repo.Name,
+			ImageIds: []types.ImageIdentifier{{ImageTag: &tag}}}, once, u.repo.there)
+		if err == nil {
+			for _, f := range out.Failures {
+				if f.FailureCode != types.ImageFailureCodeImageNotFound {
+					return false, fmt.Errorf("tag %s: %s: %s", tag, f.FailureCode, aws.ToString(f.FailureReason))
+				}
+			}
+			u.observe(tag, digest)
+			return true, nil
+		}
+		if n == tries || !poll.Transient(err) {
+			return false, fmt.Errorf("tag %s: %w", tag, err)
+		}
+		if err := poll.Sleep(ctx, u.opts.Every); err != nil {
+			return false, err
+		}
+	}
+}
+
+func (u *untagger) observe(tag, from string) {
+	if u.opts.Observe != nil {
+		u.opts.Observe(TagEvent{Repository: u.repo, Tag: tag, From: from})
+	}
+}
