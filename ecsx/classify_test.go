@@ -1,6 +1,10 @@
 package ecsx_test
 
 import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
@@ -47,4 +51,43 @@ func TestClassifyExitOfAServiceContainerWithZero(t *testing.T) {
 	c := ecsx.Classify(ecsx.StoppedTask{Group: "service:web", StopCode: types.TaskStopCodeEssentialContainerExited, Reason: "Essential container in task exited", Containers: []ecsx.StoppedContainer{{Name: "app", Essential: true, ExitCode: &zero}}})
 	require.Equal(t, ecsx.ClassApplication, c.Class)
 	require.True(t, c.Class.Failure())
+}
+
+// TestClassifyTextsFromTheField holds the classes against texts that were seen
+// in public, each classified by hand.
+func TestClassifyTextsFromTheField(t *testing.T) {
+	t.Parallel()
+	dir := os.Getenv("STACKRESCUE_CORPUS")
+	if dir == "" {
+		dir = filepath.Join("..", "..", "shared", "corpus")
+	}
+	b, err := os.ReadFile(filepath.Join(dir, "events", "stopped_reasons.tsv"))
+	if err != nil {
+		if os.Getenv("STACKRESCUE_NO_SKIP") == "1" {
+			t.Fatal(err)
+		}
+		t.Skip("the corpus is not here, set STACKRESCUE_CORPUS: ", err)
+	}
+	want := map[string][]ecsx.Class{
+		"health":         {ecsx.ClassHealthCheck},
+		"oom":            {ecsx.ClassOutOfMemory},
+		"pull:denied":    {ecsx.ClassImageDenied},
+		"pull:disk":      {ecsx.ClassImagePull},
+		"pull:network":   {ecsx.ClassImagePull, ecsx.ClassInitialization},
+		"pull:not-found": {ecsx.ClassImageMissing, ecsx.ClassImageDenied, ecsx.ClassSecretMissing}, // a registry that denies may mean either
+		"pull:platform":  {ecsx.ClassImagePlatform},
+		"scheduler":      {ecsx.ClassReplaced},
+		"spot":           {ecsx.ClassInterrupted, ecsx.ClassCapacity},
+	}
+	seen := 0
+	for line := range strings.Lines(string(b)) {
+		f := strings.Split(line, "\t")
+		if classes := want[f[0]]; classes != nil {
+			seen++
+			if got := ecsx.Classify(ecsx.StoppedTask{Group: "service:web", Reason: f[2]}).Class; !slices.Contains(classes, got) {
+				t.Errorf("%s: %s: %s", f[0], got, f[2])
+			}
+		}
+	}
+	require.Greater(t, seen, 30)
 }
