@@ -291,7 +291,10 @@ func (s *Service) ListServices(_ context.Context, in *ecs.ListServicesInput) (*e
 	if in.MaxResults != nil {
 		limit = int(*in.MaxResults)
 	}
-	items, next := page(arns, in.NextToken, limit)
+	items, next, err := paged(arns, in.NextToken, limit)
+	if err != nil {
+		return nil, err
+	}
 	return &ecs.ListServicesOutput{ServiceArns: items, NextToken: next}, nil
 }
 
