@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -93,11 +92,9 @@ type Step struct {
 
 // FreezeStep takes rules out of a lifecycle policy.
 type FreezeStep struct {
-	Image ecrx.Image `json:"image"` // only registry and repository count
-	Old   string     `json:"old"`
-	// New is "" when no rule is left: the policy is deleted then.
-	New     string   `json:"new,omitempty"`
-	Removed []string `json:"removed"`
+	// Frozen is what was found and what is to be, Needed the images it is for.
+	Frozen *ecrx.Frozen `json:"frozen"`
+	Needed []ecrx.Image `json:"needed"`
 }
 
 // StampStep records a migration that was applied.
@@ -243,51 +240,38 @@ func (p *planner) back() error {
 }
 
 func (p *planner) freeze() {
-	byRepository := map[string][]Threat{}
-	for _, t := range p.d.Threats {
-		if i, err := ecrx.Parse(t.Image); err == nil {
-			byRepository[i.Name()] = append(byRepository[i.Name()], t)
+	for _, name := range slices.Sorted(maps.Keys(p.b.Freezes)) {
+		f := p.b.Freezes[name]
+		if !f.Changes() {
+			continue
 		}
-	}
-	for _, name := range slices.Sorted(maps.Keys(byRepository)) {
-		threats := byRepository[name]
 		if !p.c.Freeze {
-			p.p.Warnings = append(p.p.Warnings, fmt.Sprintf("%s will take %s away: allow a freeze", threats[0].Rule, threats[0].Image))
+			p.p.Warnings = append(p.p.Warnings, f.String()+": allow a freeze")
 			continue
 		}
-		old := p.b.Policies[name]
-		parsed, err := parsePolicy(old)
-		if err != nil {
-			p.p.Warnings = append(p.p.Warnings, err.Error())
-			continue
+		step := &FreezeStep{Frozen: f}
+		var rules []string
+		for _, r := range f.Removed {
+			rules = append(rules, ruleText(r.Rule))
 		}
-		var needed [][]string
-		for _, t := range threats {
-			needed = append(needed, p.b.Images[t.Image].Tags)
-		}
-		rest, removed := parsed.without(needed)
-		i, _ := ecrx.Parse(threats[0].Image)
-		f := &FreezeStep{Image: i, Old: old}
-		if len(rest.Rules) > 0 {
-			text, err := json.Marshal(rest)
-			if err != nil {
-				p.p.Warnings = append(p.p.Warnings, err.Error())
-				continue
+		for ref := range p.b.Images {
+			if i, err := ecrx.Parse(ref); err == nil && i.Name() == name && p.b.Images[ref].State.Usable() {
+				step.Needed = append(step.Needed, i)
 			}
-			f.New = string(text)
 		}
-		for _, r := range removed {
-			f.Removed = append(f.Removed, r.String())
+		slices.SortFunc(step.Needed, func(a, b ecrx.Image) int { return cmp.Compare(a.String(), b.String()) })
+		put := func(text string) string {
+			return fmt.Sprintf("aws ecr put-lifecycle-policy --repository-name %s --lifecycle-policy-text '%s'", f.Repository.Name, text)
 		}
-		command := fmt.Sprintf("aws ecr put-lifecycle-policy --repository-name %s --lifecycle-policy-text '%s'", i.Repository, f.New)
+		command := put(f.New)
 		if f.New == "" {
-			command = "aws ecr delete-lifecycle-policy --repository-name " + i.Repository
+			command = "aws ecr delete-lifecycle-policy --repository-name " + f.Repository.Name
 		}
 		p.add(Step{
-			Kind: KindFreeze, Subject: "repository " + i.Repository, Why: "would expire images that are needed: " + strings.Join(f.Removed, ", "),
-			Risk: RiskReversible, Actions: []string{"ecr:GetLifecyclePolicy", "ecr:PutLifecyclePolicy", "ecr:DeleteLifecyclePolicy"}, Command: command,
+			Kind: KindFreeze, Subject: "repository " + f.Repository.Name, Why: "would take images away that are needed: " + strings.Join(slices.Compact(rules), ", "),
+			Risk: RiskReversible, Actions: []string{"ecr:DescribeImages", "ecr:GetLifecyclePolicy", "ecr:PutLifecyclePolicy", "ecr:DeleteLifecyclePolicy"}, Command: command,
 			Before: "the policy is as it was when the plan was made", After: "the policy no longer has these rules",
-			Undo: fmt.Sprintf("aws ecr put-lifecycle-policy --repository-name %s --lifecycle-policy-text '%s'", i.Repository, old), Takes: time.Minute, Freeze: f,
+			Undo: put(f.Old), Takes: time.Minute, Freeze: step,
 		})
 	}
 }
