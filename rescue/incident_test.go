@@ -152,6 +152,38 @@ func TestOldCodeIsNotDeployedWhenItsImagesAreGone(t *testing.T) {
 	})
 }
 
+// The old code returns with the very images it had, once they are there again
+// and the schema fits.
+func TestBackWithTheImagesRestored(t *testing.T) {
+	t.Parallel()
+	for name, digest := range map[string]setting{"resolved again": {set: func(*rescuetest.Switches) {}}, "recorded": {set: func(s *rescuetest.Switches) { s.RollbackDigest = rescuetest.DigestRecorded }}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				in, err := rescuetest.ExpiredRollbackImage(t.Context(), func(o *rescuetest.IncidentOptions) {
+					o.Switches.OutputsAfterSkip = rescuetest.OutputsKept
+					digest.set(&o.Switches)
+				})
+				require.NoError(t, err)
+				for repository, content := range map[string]string{"backend": "backend v1", "backend-nginx": "nginx v1"} {
+					_, err := in.Cloud.PushImage(repository, content, nil, "v1")
+					require.NoError(t, err)
+				}
+				in.Do(func() { in.Database.Schema = in.Database.Revision })
+				p := plan(t, in, rescue.Choices{Direction: rescue.Back, Freeze: true})
+				require.NotEmpty(t, p.Warnings)
+				r, err := rescue.Run(t.Context(), in.Cloud.Config(), p, confirmed)
+				require.NoError(t, err, r)
+				require.Equal(t, "UPDATE_ROLLBACK_COMPLETE", string(r.Stacks[0].Status))
+				for _, s := range r.Steps {
+					require.NotContains(t, s.Text, "skipped")
+				}
+				served(t, in)
+			})
+		})
+	}
+}
+
 func TestHoldUnlocksAndDeploysNothing(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

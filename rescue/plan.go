@@ -71,7 +71,8 @@ type Step struct {
 	Subject string `json:"subject"`
 	Why     string `json:"why"`
 	Risk    Risk   `json:"risk"`
-	// Actions are the IAM actions it may use, and no others.
+	// Actions are the operations it may use and no others, as IAM names them,
+	// with iam:PassRole where that is needed for them.
 	Actions []string `json:"actions"`
 	// Command is about what one would type instead.
 	Command string `json:"command,omitempty"`
@@ -206,7 +207,7 @@ func (p *planner) forward() error {
 	}
 	p.freeze()
 	for _, s := range p.b.Services {
-		p.redeploy(s)
+		p.redeploy(s, p.target(s), p.c.Migration)
 	}
 	p.unlock(cfnx.PlanSkips(p.b.Tree).Skips)
 	p.savepoint()
@@ -235,6 +236,9 @@ func (p *planner) back() error {
 	}
 	p.p.Warnings = append(p.p.Warnings, "the old code returns: make sure that it fits the schema")
 	p.freeze()
+	for _, s := range p.b.Services {
+		p.redeploy(s, s.Back, nil)
+	}
 	p.unlock(nil)
 	return nil
 }
@@ -276,14 +280,15 @@ func (p *planner) freeze() {
 	}
 }
 
-func (p *planner) redeploy(s ServiceFacts) {
-	target := p.target(s)
+// redeploy gets a service running on a revision, after the migration that it
+// waits for was recorded.
+func (p *planner) redeploy(s ServiceFacts, target string, m *Migration) {
 	def := s.Definitions[target]
 	served := s.Running >= s.Desired && s.State != "FAILED"
 	if served && s.Current == target {
 		return
 	}
-	if m := p.c.Migration; m != nil && len(def.Containers) > 0 {
+	if m != nil && len(def.Containers) > 0 {
 		container := cmp.Or(m.Container, def.Containers[0].Name)
 		p.add(Step{
 			Kind: KindStamp, Subject: m.Tool.Name + " in container " + container, Why: "replicas wait for a migration that was applied and not recorded",
