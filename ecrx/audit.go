@@ -216,7 +216,7 @@ func (a *auditor) report(ctx context.Context, needs []Need) (*AuditReport, error
 	out := &AuditReport{Version: AuditVersion, At: now.UTC(), Until: now.Add(a.opts.Window + 24*time.Hour).UTC(), read: map[Repository][]Stored{}}
 	policies := map[Repository]*Policy{}
 	out.Repositories = make([]AuditedRepository, len(a.repos))
-	parallel(a.opts.Parallel, len(a.repos), func(i int) { out.Repositories[i] = a.audited(a.repos[i], now, out.Until) }, func(int) {})
+	parallel(a.opts.Parallel, len(a.repos), func(i int) { out.Repositories[i] = a.audited(a.repos[i], now) }, func(int) {})
 	for _, r := range a.repos {
 		if r.error == nil {
 			out.read[r.repo] = r.images
@@ -241,7 +241,7 @@ func (a *auditor) report(ctx context.Context, needs []Need) (*AuditReport, error
 	return out, nil
 }
 
-func (a *auditor) audited(r *audited, now, until time.Time) AuditedRepository {
+func (a *auditor) audited(r *audited, now time.Time) AuditedRepository {
 	out := AuditedRepository{Repository: r.repo, Policy: r.text, Images: len(r.images), Needed: len(a.needs[r.repo]), Err: errors.Join(r.error, r.policyErr)}
 	if out.Err != nil {
 		out.Error = out.Err.Error()
@@ -269,6 +269,6 @@ func (a *auditor) audited(r *audited, now, until time.Time) AuditedRepository {
 			out.Uncertain++
 		}
 	}
-	out.Findings = Lint(r.policy, r.images, a.needs[r.repo], until)
+	out.Findings = Lint(r.policy, r.images, a.needs[r.repo], now)
 	return out
 }

@@ -39,8 +39,7 @@ type AuditedRepository struct {
 	Expires   int `json:"expires,omitempty"`
 	Archives  int `json:"archives,omitempty"`
 	Uncertain int `json:"uncertain,omitempty"`
-	// Needed is how many needs are here; Findings are told for the end of the
-	// window.
+	// Needed is how many needs are here.
 	Needed   int       `json:"needed,omitempty"`
 	Findings []Finding `json:"findings,omitempty"`
 	// Error is why something is not known; Err the same.
@@ -72,7 +71,7 @@ func (r *AuditReport) Unknown() []NeedStatus {
 func (r *AuditReport) Losing() []NeedStatus {
 	return r.which(func(s NeedStatus) bool {
 		h := s.Headroom
-		return s.State.Usable() && h != nil && (h.May || !h.At.IsZero() && h.At.Before(r.Until))
+		return s.State.Usable() && h != nil && (h.May || !h.Held && !h.At.IsZero() && h.At.Before(r.Until))
 	})
 }
 

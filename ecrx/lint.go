@@ -170,7 +170,7 @@ func (l *linter) need(v Verdict, needs []Need) []Finding {
 	switch i := slices.IndexFunc(l.policy.Rules, func(r Rule) bool { return r.Priority == v.MatchedBy }); {
 	case v.MayGo():
 		out = append(out, find(LintLoses, "%s", v.Headroom()))
-	case i < 0 || v.Action != Keep:
+	case i < 0 || v.Action != Keep || v.HeldBy != "":
 	case l.policy.Rules[i].Selection.CountType != CountMoreThan:
 		out = append(out, find(LintAge, "%s, newer images or not; count instead", v.Headroom()))
 	case v.PushesLeft > 0 && v.PushesLeft <= LintMargin:

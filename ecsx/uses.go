@@ -35,6 +35,9 @@ type TaskDefinitionAPI interface {
 
 // UsesOptions change [Uses]. The zero value is the default.
 type UsesOptions struct {
+	// Services are the names of the services to look at, with their tasks.
+	// Defaults to everything in the cluster.
+	Services []string
 	// Revisions is how many of the newest ACTIVE revisions count as needed in
 	// each family that the cluster uses. Defaults to 3; a negative value means
 	// none.
@@ -104,7 +107,19 @@ func (u *uses) define(arn *string) {
 }
 
 func (u *uses) tasks(ctx context.Context) error {
-	for p := ecs.NewListTasksPaginator(u.api, &ecs.ListTasksInput{Cluster: &u.cluster}); p.HasMorePages() && !u.stopped; {
+	if len(u.opts.Services) == 0 {
+		return u.tasksOf(ctx, nil)
+	}
+	for _, name := range u.opts.Services {
+		if err := u.tasksOf(ctx, &name); err != nil {
+			return fmt.Errorf("service %s: %w", name, err)
+		}
+	}
+	return nil
+}
+
+func (u *uses) tasksOf(ctx context.Context, service *string) error {
+	for p := ecs.NewListTasksPaginator(u.api, &ecs.ListTasksInput{Cluster: &u.cluster, ServiceName: service}); p.HasMorePages() && !u.stopped; {
 		page, err := p.NextPage(ctx)
 		if err != nil || len(page.TaskArns) == 0 {
 			return err
@@ -124,20 +139,33 @@ func (u *uses) tasks(ctx context.Context) error {
 }
 
 func (u *uses) services(ctx context.Context) error {
+	if len(u.opts.Services) > 0 {
+		return u.describe(ctx, u.opts.Services)
+	}
 	for p := ecs.NewListServicesPaginator(u.api, &ecs.ListServicesInput{Cluster: &u.cluster, MaxResults: aws.Int32(100)}); p.HasMorePages() && !u.stopped; {
 		page, err := p.NextPage(ctx)
 		if err != nil {
 			return err
 		}
-		for chunk := range slices.Chunk(page.ServiceArns, 10) {
-			out, err := u.api.DescribeServices(ctx, &ecs.DescribeServicesInput{Cluster: &u.cluster, Services: chunk})
-			if err != nil {
-				return err
-			}
-			for _, s := range out.Services {
-				if err := u.service(ctx, s); err != nil {
-					return fmt.Errorf("service %s: %w", aws.ToString(s.ServiceName), err)
-				}
+		if err := u.describe(ctx, page.ServiceArns); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (u *uses) describe(ctx context.Context, services []string) error {
+	for chunk := range slices.Chunk(services, 10) {
+		out, err := u.api.DescribeServices(ctx, &ecs.DescribeServicesInput{Cluster: &u.cluster, Services: chunk})
+		if err != nil {
+			return err
+		}
+		for _, f := range out.Failures {
+			return fmt.Errorf("service %s: %w: %s", afterSlash(aws.ToString(f.Arn)), ErrNotFound, aws.ToString(f.Reason))
+		}
+		for _, s := range out.Services {
+			if err := u.service(ctx, s); err != nil {
+				return fmt.Errorf("service %s: %w", aws.ToString(s.ServiceName), err)
 			}
 		}
 	}
