@@ -47,6 +47,8 @@ type CheckOptions struct {
 	Now func() time.Time
 	// Observe is told about each repository that was read.
 	Observe func(CheckEvent)
+
+	known map[Repository]*Policy // policies of repositories in Read
 }
 
 // CheckEvent is one repository that [Check] has read.
@@ -73,11 +75,12 @@ func (e CheckEvent) String() string {
 // Status.
 //
 // It needs one call for each repository of up to 1,000 images, whatever the
-// number of references. No call counts as a pull, and none makes a pull-through
-// cache import an image.
+// number of references. With Policies there is one ecr:GetLifecyclePolicy more
+// for each, with PullThrough one ecr:DescribePullThroughCacheRules for each
+// registry. No call counts as a pull, and none makes a pull-through cache
+// import an image.
 //
-// Calls ecr:DescribeImages; with Policies ecr:GetLifecyclePolicy, with
-// PullThrough ecr:DescribePullThroughCacheRules. Safe to repeat.
+// Calls ecr:DescribeImages. Safe to repeat.
 func Check(ctx context.Context, api CheckAPI, refs []string, optFns ...func(*CheckOptions)) ([]Status, error) {
 	c := checker{api: api}
 	for _, fn := range optFns {
@@ -140,6 +143,7 @@ type group struct {
 	statuses []*Status
 	images   *inventory
 	policy   *Policy
+	ruled    bool  // the policy was asked for
 	err      error // why the images are not known
 	noPolicy error // why the policy is not
 }
@@ -151,7 +155,7 @@ func (s *Status) unknown(err error) {
 // judge fills in the statuses of a group that was read.
 func (c *checker) judge(g *group) {
 	var verdicts map[string]Verdict
-	if c.opts.Policies != nil && g.err == nil && g.noPolicy == nil && g.images.complete {
+	if g.ruled && g.err == nil && g.noPolicy == nil && g.images.complete {
 		verdicts = map[string]Verdict{}
 		for _, v := range Evaluate(g.policy, g.images.all(c.opts.Children), c.opts.Now()) {
 			verdicts[v.Image.Digest] = v

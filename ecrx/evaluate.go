@@ -1,7 +1,6 @@
 package ecrx
 
 import (
-	"fmt"
 	"slices"
 	"time"
 
@@ -97,6 +96,12 @@ func (e *evaluation) maybeChild(i int) bool {
 func (e *evaluation) verdict(i int) Verdict {
 	x := e.images[i]
 	v := Verdict{Image: x, Action: Keep, Does: Keep, Possible: []Action{}}
+	if p := e.parents[x.Digest]; len(p) > 0 {
+		v.HeldBy = e.images[p[0]].Digest
+		for _, i := range p {
+			v.HeldBy = min(v.HeldBy, e.images[i].Digest)
+		}
+	}
 	if e.first[i] < 0 {
 		v.Reason = "no rule matches it"
 		v.possible(Keep, "")
@@ -110,12 +115,12 @@ func (e *evaluation) verdict(i int) Verdict {
 		v.ShieldedBy = r.Priority
 	}
 	activating := x.Status == types.ImageStatusActivating
-	blocked := len(e.parents[x.Digest]) > 0
+	blocked := v.HeldBy != ""
 	if likely && !activating {
 		v.Action, v.Rule, v.ShieldedBy = v.Does, r.Priority, 0
 		if blocked {
 			v.Action = Blocked
-			v.Reason += fmt.Sprintf("; index %s lists it", e.images[e.parents[x.Digest][0]].Digest)
+			v.Reason += "; index " + v.HeldBy + " lists it"
 		}
 	}
 	v.possible(v.Action, "")

@@ -172,8 +172,8 @@ func Freeze(ctx context.Context, api FreezeAPI, repo Repository, needed []Image,
 // that is neither the one before nor the one after the freeze is left alone:
 // [ErrPolicyChanged].
 //
-// Calls ecr:GetLifecyclePolicy, and with Apply ecr:PutLifecyclePolicy. Safe to
-// repeat.
+// Calls ecr:GetLifecyclePolicy, and with Apply ecr:PutLifecyclePolicy, or
+// ecr:DeleteLifecyclePolicy where there was none. Safe to repeat.
 func Thaw(ctx context.Context, api ThawAPI, f *Frozen, optFns ...func(*FreezeOptions)) (string, error) {
 	opts := freezeOptions(optFns)
 	before, errBefore := parseOrNil(f.Old)

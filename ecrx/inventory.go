@@ -69,7 +69,8 @@ func (n *inventory) missing(statuses []*Status) []types.ImageIdentifier {
 // 1,000 images, then what is not among them by its id or, where something is
 // wanted that does not exist, to the end.
 func (c *checker) read(ctx context.Context, g *group) {
-	if c.opts.Policies != nil {
+	if g.policy, g.ruled = c.opts.known[g.repo]; !g.ruled && c.opts.Policies != nil {
+		g.ruled = true
 		g.policy, _, g.noPolicy = readPolicy(ctx, c.opts.Policies, g.repo)
 	}
 	g.images = newInventory()

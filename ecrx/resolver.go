@@ -22,7 +22,7 @@ type ResolverOptions struct {
 // same one where it is there, "" where there is none, an error where that is
 // not known. It fits the resolver parameters of ecsx and cfnx.
 //
-// Each of its calls calls ecr:DescribeImages, once unless Latest has to look.
+// Calls ecr:DescribeImages, for each reference once unless Latest has to look.
 // Safe to repeat.
 func Resolver(api CheckAPI, optFns ...func(*ResolverOptions)) func(ctx context.Context, ref string) (string, error) {
 	var opts ResolverOptions

@@ -111,11 +111,14 @@ type Headroom struct {
 	Does       Action    `json:"does"`
 	At         time.Time `json:"at,omitzero"`
 	PushesLeft int       `json:"pushesLeft,omitempty"`
+	// Held is true where an index lists the image: the rule cannot take it
+	// before the index goes.
+	Held bool `json:"held,omitempty"`
 }
 
 // Headroom is the part of the verdict that says how long.
 func (v Verdict) Headroom() Headroom {
-	h := Headroom{Now: v.Action, May: v.MayGo(), Rule: v.MatchedBy, Does: v.Does, At: v.At, PushesLeft: v.PushesLeft}
+	h := Headroom{Now: v.Action, May: v.MayGo(), Rule: v.MatchedBy, Does: v.Does, At: v.At, PushesLeft: v.PushesLeft, Held: v.HeldBy != ""}
 	if h.At.Year() > 9999 {
 		h.At = time.Time{} // JSON has no such year, and nobody waits for it
 	}
@@ -132,7 +135,7 @@ func (h Headroom) String() string {
 		return "no rule takes it"
 	case h.Rule == 0:
 		return "goes with another image"
-	case h.Now == Blocked:
+	case h.Now == Blocked || h.Held && !h.May:
 		return fmt.Sprintf("rule %d would take it, an index holds it", h.Rule)
 	case h.Now != Keep:
 		return fmt.Sprintf("rule %d %s it within 24 hours", h.Rule, word)

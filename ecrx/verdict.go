@@ -33,6 +33,9 @@ type Verdict struct {
 	ShieldedBy int
 	// Reason says why, as text.
 	Reason string
+	// HeldBy is the digest of an index that lists the image, and without whose
+	// going no rule can take it; "" where there is none.
+	HeldBy string
 	// At is the moment from which MatchedBy acts, in the past where it does
 	// already; zero where that does not depend on time.
 	At time.Time

@@ -1,0 +1,120 @@
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"io"
+	"iter"
+	"os"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
+	"github.com/aws/aws-sdk-go-v2/service/ecs"
+
+	"github.com/stackrescue/stackrescue/cfnx"
+	"github.com/stackrescue/stackrescue/ecrx"
+	"github.com/stackrescue/stackrescue/ecsx"
+)
+
+// needs are the flags that say what must exist.
+type needs struct{ clusters, services, stacks, refs, functions texts }
+
+// texts is a flag that may be given more than once.
+type texts []string
+
+func (t *texts) String() string     { return "" }
+func (t *texts) Set(s string) error { *t = append(*t, s); return nil }
+
+func (n *needs) flags(fs *flag.FlagSet) {
+	fs.Var(&n.clusters, "cluster", "ECS cluster whose images are needed; may be repeated")
+	fs.Var(&n.services, "service", "ECS service CLUSTER/NAME; may be repeated")
+	fs.Var(&n.stacks, "stack", "stack whose task definitions are needed; may be repeated")
+	fs.Var(&n.refs, "refs", "file of references, one per line, - for standard input; may be repeated")
+	fs.Var(&n.functions, "lambda", "file with the output of aws lambda get-function; may be repeated")
+}
+
+// collect is everything that is needed. args are references, or - for standard
+// input.
+func (c *command) collect(cfg aws.Config, args []string) ([]ecrx.Need, error) {
+	n := c.needs
+	var sources []iter.Seq2[ecrx.Use, error]
+	api := ecs.NewFromConfig(cfg)
+	for _, cluster := range n.clusters {
+		sources = append(sources, ecsx.Uses(c.ctx, api, cluster))
+	}
+	for _, name := range n.services {
+		s := ecsx.ParseService(name)
+		sources = append(sources, ecsx.Uses(c.ctx, api, s.Cluster, func(o *ecsx.UsesOptions) { o.Services = []string{s.Name} }))
+	}
+	for _, stack := range n.stacks {
+		sources = append(sources, cfnx.Uses(c.ctx, cloudformation.NewFromConfig(cfg), stack, ecsx.TaskDefinitionImages(api)))
+	}
+	for _, arg := range args {
+		if arg == "-" {
+			n.refs = append(n.refs, "-")
+			continue
+		}
+		sources = append(sources, ecrx.Refs("the command line", arg))
+	}
+	for _, file := range n.refs {
+		text, err := c.read(file)
+		if err != nil {
+			return nil, err
+		}
+		sources = append(sources, ecrx.Refs(file, lines(text)...))
+	}
+	for _, file := range n.functions {
+		text, err := c.read(file)
+		if err != nil {
+			return nil, err
+		}
+		sources = append(sources, functions(file, text))
+	}
+	return ecrx.InUse(c.ctx, sources...)
+}
+
+func (c *command) read(file string) (string, error) {
+	if file == "-" {
+		b, err := io.ReadAll(c.stdin)
+		return string(b), err
+	}
+	b, err := os.ReadFile(file)
+	return string(b), err
+}
+
+// lines are those that are not empty and no comments.
+func lines(text string) (out []string) {
+	for s := bufio.NewScanner(strings.NewReader(text)); s.Scan(); {
+		if l := strings.TrimSpace(s.Text()); l != "" && !strings.HasPrefix(l, "#") {
+			out = append(out, l)
+		}
+	}
+	return out
+}
+
+// functions are the images of Lambda functions: the one that was set, and the
+// digest that Lambda made of it, which is what runs.
+func functions(file, text string) iter.Seq2[ecrx.Use, error] {
+	return func(yield func(ecrx.Use, error) bool) {
+		for d := json.NewDecoder(strings.NewReader(text)); ; {
+			var f struct {
+				Configuration struct{ FunctionArn string }
+				Code          struct{ ImageUri, ResolvedImageUri string }
+			}
+			if err := d.Decode(&f); err == io.EOF {
+				return
+			} else if err != nil {
+				yield(ecrx.Use{}, fmt.Errorf("%s: %w", file, err))
+				return
+			}
+			for _, ref := range []string{f.Code.ImageUri, f.Code.ResolvedImageUri} {
+				if ref != "" && !yield(ecrx.Use{Ref: ref, By: "function " + f.Configuration.FunctionArn}, nil) {
+					return
+				}
+			}
+		}
+	}
+}
