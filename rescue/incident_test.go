@@ -77,6 +77,7 @@ func TestIncidentTimeline(t *testing.T) {
 		require.NoError(t, err)
 		fmt.Fprintf(&log, "\n%s\nCALLS OF ALL, RETRIES TOO\n%s", r, rescuetest.CallCounts(in.Cloud.Calls()))
 		golden(t, "incident.golden", log.String())
+		golden(t, "incident.md.golden", r.Markdown())
 		served(t, in)
 	})
 }
