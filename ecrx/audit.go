@@ -162,8 +162,10 @@ func (a *auditor) read(ctx context.Context) {
 	}, func(i int) {
 		done++
 		r := a.repos[i%n]
-		e := AuditEvent{Repository: r.repo, What: "images", Done: done, Of: 2 * n, Err: r.error}
-		if i >= n {
+		e := AuditEvent{Repository: r.repo, Done: done, Of: 2 * n}
+		if i < n { // the other half may be on its way
+			e.What, e.Err = "images", r.error
+		} else {
 			e.What, e.Err = "policy", r.policyErr
 		}
 		a.observe(e)

@@ -39,7 +39,8 @@ type FreezeOptions struct {
 	// Plan, where set, is the answer of an earlier call that was shown to
 	// somebody: when the repository's policy is no longer the one it saw, or the
 	// new one would not be the one it announced, nothing is changed and the
-	// error is [ErrPolicyChanged].
+	// error is [ErrPolicyChanged]. When it was carried out already, by a run
+	// that was cut off, it is the answer, as applied.
 	Plan *Frozen
 	// Pushes is how many pushes within the time are expected: a rule that
 	// counts, and would take a needed image with that many more, is taken out
@@ -124,8 +125,8 @@ var ErrPolicyChanged = errors.New("lifecycle policy has changed in between")
 //
 // Calls ecr:GetLifecyclePolicy, ecr:DescribeImages; with Apply
 // ecr:PutLifecyclePolicy or ecr:DeleteLifecyclePolicy. Safe to repeat: rules
-// that are gone are nothing to do, and Old is then what was left: keep the
-// first answer.
+// that are gone are nothing to do. Old is then what was left of them: keep the
+// first answer, or give it as Plan.
 func Freeze(ctx context.Context, api FreezeAPI, repo Repository, needed []Image, within time.Duration, optFns ...func(*FreezeOptions)) (*Frozen, error) {
 	opts := freezeOptions(optFns)
 	policy, text, err := ridePolicy(ctx, api, repo, opts.Every)
@@ -135,6 +136,11 @@ func Freeze(ctx context.Context, api FreezeAPI, repo Repository, needed []Image,
 	now := opts.Now()
 	out := &Frozen{Version: FrozenVersion, Repository: repo, At: now.UTC(), Until: now.Add(within).UTC(), Old: text, New: text}
 	if policy == nil {
+		if opts.Plan != nil {
+			if done, err := opts.Plan.agrees(nil, nil, false); done != nil || err != nil {
+				return done, err
+			}
+		}
 		return out, nil
 	}
 	images, err := ride(ctx, opts.Every, func() ([]Stored, error) { return Images(ctx, api, repo) })
@@ -147,14 +153,9 @@ func Freeze(ctx context.Context, api FreezeAPI, repo Repository, needed []Image,
 	} else if out.Changes() {
 		out.New = rest.String()
 	}
-	if p := opts.Plan; p != nil {
-		before, errBefore := parseOrNil(p.Old)
-		after, errAfter := parseOrNil(p.New)
-		if err := errors.Join(errBefore, errAfter); err != nil {
-			return nil, fmt.Errorf("repository %s: plan: %w", repo, err)
-		}
-		if !policy.Equal(after) && !(policy.Equal(before) && rest.Equal(after)) {
-			return nil, fmt.Errorf("repository %s: %w", repo, ErrPolicyChanged)
+	if opts.Plan != nil {
+		if done, err := opts.Plan.agrees(policy, rest, out.Changes()); done != nil || err != nil {
+			return done, err
 		}
 	}
 	if !opts.Apply || !out.Changes() {
@@ -165,6 +166,25 @@ func Freeze(ctx context.Context, api FreezeAPI, repo Repository, needed []Image,
 	}
 	out.Applied = true
 	return out, nil
+}
+
+// agrees holds the plan f against the policy that is in force and what would
+// become of it now: an error where they differ, f as done where it was carried
+// out already.
+func (f *Frozen) agrees(now, rest *Policy, changes bool) (*Frozen, error) {
+	before, errBefore := parseOrNil(f.Old)
+	after, errAfter := parseOrNil(f.New)
+	switch err := errors.Join(errBefore, errAfter); {
+	case err != nil:
+		return nil, fmt.Errorf("repository %s: plan: %w", f.Repository, err)
+	case now.Equal(before) && rest.Equal(after):
+		return nil, nil
+	case now.Equal(after) && !changes:
+		done := *f
+		done.Applied = true
+		return &done, nil
+	}
+	return nil, fmt.Errorf("repository %s: %w", f.Repository, ErrPolicyChanged)
 }
 
 // Thaw puts the policy back that [Freeze] found. It changes nothing unless

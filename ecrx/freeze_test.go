@@ -37,12 +37,12 @@ func TestFreeze(t *testing.T) {
 
 				f.cloud.Inject(fault)
 				done, err := run(withPlan)
-				if fault.Kind == rescuetest.Deny && err != nil {
-					f.cloud.ClearFaults()
+				if final(fault) && err != nil {
+					f.heal()
 					done, err = run(withPlan)
 				}
 				require.NoError(t, err)
-				f.cloud.ClearFaults()
+				f.heal()
 				require.True(t, done.Applied)
 				require.Equal(t, before, done.Old)
 				require.Equal(t, f.policyText(), done.New)
@@ -53,6 +53,11 @@ func TestFreeze(t *testing.T) {
 
 				again, err := run(withPlan)
 				require.NoError(t, err)
+				require.Equal(t, before, again.Old)
+				require.Equal(t, done.New, again.New)
+				require.True(t, again.Applied)
+				again, err = run(apply)
+				require.NoError(t, err)
 				require.False(t, again.Changes())
 
 				// Kept as JSON, put back later.
@@ -62,12 +67,12 @@ func TestFreeze(t *testing.T) {
 				require.NoError(t, json.Unmarshal(b, &kept))
 				f.cloud.Inject(fault)
 				_, err = ecrx.Thaw(t.Context(), f.api, &kept, apply)
-				if fault.Kind == rescuetest.Deny && err != nil {
-					f.cloud.ClearFaults()
+				if final(fault) && err != nil {
+					f.heal()
 					_, err = ecrx.Thaw(t.Context(), f.api, &kept, apply)
 				}
 				require.NoError(t, err)
-				f.cloud.ClearFaults()
+				f.heal()
 				require.Equal(t, before, f.policyText())
 				_, err = ecrx.Thaw(t.Context(), f.api, &kept, apply)
 				require.NoError(t, err)

@@ -23,8 +23,8 @@ func TestPinUnpin(t *testing.T) {
 				f.cloud.Inject(fault)
 				again := func(do func() error) {
 					err := do()
-					if fault.Kind == rescuetest.Deny && err != nil {
-						f.cloud.ClearFaults()
+					if final(fault) && err != nil {
+						f.heal()
 						err = do()
 					}
 					require.NoError(t, err)
@@ -32,19 +32,24 @@ func TestPinUnpin(t *testing.T) {
 				for _, img := range []ecrx.Image{one, bare} {
 					again(func() error { _, err := ecrx.Pin(t.Context(), f.api, img); return err })
 				}
-				require.Equal(t, one.Digest, f.tags()["pin-"+one.Digest[7:19]])
-				require.Equal(t, bare.Digest, f.tags()["pin-"+bare.Digest[7:19]])
+				f.heal()
+				f.cloud.Inject(fault)
 				pinned, err := ecrx.Pin(t.Context(), f.api, one)
-				for fault.Kind == rescuetest.Deny && err != nil {
-					f.cloud.ClearFaults()
+				if final(fault) && err != nil {
+					f.heal()
 					pinned, err = ecrx.Pin(t.Context(), f.api, one)
 				}
+				f.heal()
 				require.NoError(t, err)
 				require.False(t, pinned.Changed)
+				require.Equal(t, one.Digest, f.tags()["pin-"+one.Digest[7:19]])
+				require.Equal(t, bare.Digest, f.tags()["pin-"+bare.Digest[7:19]])
 
+				f.cloud.Inject(fault)
 				again(func() error { _, err := ecrx.Unpin(t.Context(), f.api, one); return err })
+				f.heal()
 				require.Equal(t, []string{"pin-" + bare.Digest[7:19], "v1"}, slices.Sorted(maps.Keys(f.tags())))
-				f.cloud.ClearFaults()
+				f.heal()
 				_, err = ecrx.Unpin(t.Context(), f.api, bare)
 				require.ErrorIs(t, err, ecrx.ErrLastTag)
 				require.True(t, f.exists(bare))
@@ -89,11 +94,12 @@ func TestReconcile(t *testing.T) {
 					return ecrx.Reconcile(t.Context(), f.api, f.app, []string{two.Digest, "sha256:" + one.Digest[8:] + "0"}, fns...)
 				}
 				got, err := run()
-				if fault.Kind == rescuetest.Deny && err != nil {
-					f.cloud.ClearFaults()
+				if final(fault) && err != nil {
+					f.heal()
 					got, err = run()
 				}
 				require.NoError(t, err)
+				f.heal()
 				require.True(t, got.Covered)
 				require.Equal(t, 3, got.Room)
 				require.Len(t, got.Missing, 1)
@@ -103,7 +109,7 @@ func TestReconcile(t *testing.T) {
 					return slices.Index([]string{"pin-" + bare.Digest[7:19], "pin-" + two.Digest[7:19], "v1", "v2"}, a) - slices.Index([]string{"pin-" + bare.Digest[7:19], "pin-" + two.Digest[7:19], "v1", "v2"}, b)
 				}))
 				require.True(t, f.exists(one) && f.exists(two) && f.exists(bare))
-				f.cloud.ClearFaults()
+				f.heal()
 				f.cloud.ForgetCalls()
 				got, err = run()
 				require.NoError(t, err)

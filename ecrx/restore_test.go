@@ -21,13 +21,24 @@ func storageClass(img ecrx.Image, to types.TargetStorageClass) *ecr.UpdateImageS
 func faults(actions ...string) map[string]rescuetest.Fault {
 	out := map[string]rescuetest.Fault{"none": {Action: "ecr:Nothing", Kind: rescuetest.Throttle}}
 	for _, a := range actions {
-		for name, kind := range map[string]rescuetest.FaultKind{"throttle": rescuetest.Throttle, "500": rescuetest.ServerError, "lost": rescuetest.LostResponse, "denied": rescuetest.Deny} {
+		for name, kind := range map[string]rescuetest.FaultKind{"throttle": rescuetest.Throttle, "500": rescuetest.ServerError, "lost": rescuetest.LostResponse, "denied": rescuetest.Deny,
+			"crash before": rescuetest.CrashBefore, "crash after": rescuetest.CrashAfter} {
 			for nth := range 3 {
 				out[fmt.Sprintf("%s %s %d", a, name, nth)] = rescuetest.Fault{Action: a, Kind: kind, Nth: nth + 1}
 			}
 		}
 	}
 	return out
+}
+
+// final reports whether the fault ends a call for good: then it is made again.
+func final(f rescuetest.Fault) bool {
+	return f.Kind == rescuetest.Deny || f.Kind == rescuetest.CrashBefore || f.Kind == rescuetest.CrashAfter
+}
+
+func (f *fixture) heal() {
+	f.cloud.ClearFaults()
+	f.cloud.Restart()
 }
 
 var mutabilities = []types.ImageTagMutability{types.ImageTagMutabilityMutable, types.ImageTagMutabilityImmutable}
@@ -44,11 +55,12 @@ func TestRestoreTag(t *testing.T) {
 					f.push("new", "v2")
 					f.cloud.Inject(fault)
 					got, err := ecrx.RestoreTag(t.Context(), f.api, f.tag(old, "v1"))
-					if fault.Kind == rescuetest.Deny {
-						f.cloud.ClearFaults()
+					if final(fault) {
+						f.heal()
 						got, err = ecrx.RestoreTag(t.Context(), f.api, f.tag(old, "v1"))
 					}
 					require.NoError(t, err)
+					f.heal()
 					require.Equal(t, f.tag(old, "v1"), got.Image)
 					tags := f.tags()
 					require.Equal(t, old.Digest, tags["v1"])
@@ -155,9 +167,9 @@ func TestUnarchive(t *testing.T) {
 					})
 				}
 				got, err := run()
-				if fault.Kind == rescuetest.Deny && err != nil {
+				if final(fault) && err != nil {
 					first := got
-					f.cloud.ClearFaults()
+					f.heal()
 					got, err = run()
 					got = append(first, got...)
 				}
@@ -165,6 +177,7 @@ func TestUnarchive(t *testing.T) {
 				for _, x := range []ecrx.Image{index, a, b} {
 					require.Contains(t, got, x.Digest)
 				}
+				f.heal()
 				require.NotContains(t, got, active.Digest)
 				require.NotEmpty(t, events)
 				statuses, err := ecrx.Check(t.Context(), f.api, []string{index.String(), a.String(), b.String()})
