@@ -4,7 +4,6 @@ import (
 	"context"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stackrescue/stackrescue/internal/sim/clock"
 	"github.com/stackrescue/stackrescue/internal/sim/world"
@@ -28,7 +27,6 @@ func FuzzTemplate(f *testing.F) {
 		if len(body) > maxBody {
 			return
 		}
-		began := time.Now()
 		d, err := svc.definition(context.Background(), body, "", nil, nil)
 		if err != nil {
 			if message(err) == "" {
@@ -47,8 +45,5 @@ func FuzzTemplate(f *testing.F) {
 			_ = d.t.processed()
 		}
 		svc.stacks = nil
-		if took := time.Since(began); took > 5*time.Second {
-			t.Errorf("took %v", took)
-		}
 	})
 }
