@@ -41,6 +41,10 @@ type CheckOptions struct {
 	// Children is what indexes list, by digest, where that is known. An index
 	// that is not in it is taken to be complete.
 	Children map[string][]string
+	// Client is the client for a repository, where accounts need credentials of
+	// their own; it is called from several goroutines. Defaults to the one that
+	// was given, for all of them.
+	Client func(Repository) CheckAPI
 	// Parallel is how many calls are under way at once. Defaults to 16.
 	Parallel int
 	// Now is the moment for which Headroom is told. Defaults to time.Now.

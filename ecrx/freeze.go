@@ -89,6 +89,10 @@ type RemovedRule struct {
 // Changes reports whether there is anything to take out.
 func (f *Frozen) Changes() bool { return len(f.Removed) > 0 }
 
+// Over reports whether the time that the policy was frozen for has passed, so
+// that [Thaw] is due.
+func (f *Frozen) Over(now time.Time) bool { return f.Applied && !now.Before(f.Until) }
+
 // String is one line for each rule.
 func (f *Frozen) String() string {
 	if !f.Changes() {
