@@ -225,8 +225,23 @@ func (d *Draft) changes(s *Stack, logicalID string) bool {
 	if logicalID == "" {
 		return false
 	}
-	asked := d.asked(s)
-	return asked[logicalID] || readDependencies(d.current[s.ID]).dependsOn(logicalID, asked)
+	touched := d.touched(s)
+	return touched[logicalID] || readDependencies(d.current[s.ID]).dependsOn(logicalID, touched)
+}
+
+// touched are the resources whose text the draft has changed, and those that
+// read a parameter whose value it changes.
+func (d *Draft) touched(s *Stack) map[string]bool {
+	out := d.asked(s)
+	g := newGuard(d, nil, nil)
+	for id, uses := range g.deps[s.ID].resources {
+		for _, u := range uses {
+			if s.hasParameter(u.name) && g.parameter(s.ID, u.name, 0) {
+				out[id] = true
+			}
+		}
+	}
+	return out
 }
 
 // asked are the resources of a stack whose text the draft has changed.

@@ -34,6 +34,9 @@ type Bundle struct {
 	// Policies are lifecycle policies, by "registry/repository"; "" for a
 	// repository without one.
 	Policies map[string]string `json:"policies,omitempty"`
+	// Freezes are, by the same names, the policies less the rules that would
+	// take away an image that the way forward needs.
+	Freezes map[string]*ecrx.Frozen `json:"freezes,omitempty"`
 	// Lost are outputs that templates declare and stacks do not have.
 	Lost []cfnx.LostOutput `json:"lost,omitempty"`
 	// Problems are what could not be read, and why.

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
@@ -19,6 +20,9 @@ import (
 	"github.com/stackrescue/stackrescue/ecrx"
 	"github.com/stackrescue/stackrescue/ecsx"
 )
+
+// serviceType is the resource type of an ECS service.
+const serviceType = "AWS::ECS::Service"
 
 // capturer reads the evidence: first what is forgotten within the hour.
 type capturer struct {
@@ -38,7 +42,7 @@ func (c *capturer) capture(ctx context.Context, stack string) error {
 	c.b.Tree = tree
 	for s := range tree.All() {
 		for _, r := range s.Resources {
-			if r.Type == "AWS::ECS::Service" && r.PhysicalID != "" {
+			if r.Type == serviceType && r.PhysicalID != "" {
 				c.b.Services = append(c.b.Services, ServiceFacts{StackID: s.ID, LogicalID: r.LogicalID, Service: ecsx.ParseService(r.PhysicalID)})
 			}
 		}
@@ -234,7 +238,44 @@ func (c *capturer) images(ctx context.Context) error {
 		}
 		c.b.Policies[s.Image.Name()] = text
 	}
+	return c.freezes(ctx)
+}
+
+// freezeTime is for how long the images of the way forward must stay: long
+// enough for a team to put its lifecycle policy right.
+const freezeTime = 14 * 24 * time.Hour
+
+// freezes asks which lifecycle rules would take images away that the revisions
+// in use or on the way need.
+func (c *capturer) freezes(ctx context.Context) error {
+	needed := map[string][]ecrx.Image{}
+	for _, s := range c.b.Services {
+		for _, rev := range []string{s.Forward, s.Current} {
+			for _, x := range s.Definitions[rev].Containers {
+				i, err := ecrx.Parse(x.Image)
+				if err == nil && i.Private() && c.b.Images[x.Image].State.Usable() && !slices.Contains(needed[i.Name()], i) {
+					needed[i.Name()] = append(needed[i.Name()], i)
+				}
+			}
+		}
+	}
+	c.b.Freezes = map[string]*ecrx.Frozen{}
+	for _, name := range slices.Sorted(maps.Keys(needed)) {
+		i := needed[name][0]
+		f, err := ecrx.Freeze(ctx, c.c.ecr, repositoryOf(i), needed[name], freezeTime, func(o *ecrx.FreezeOptions) { o.Now, o.Every = c.o.Now, c.o.Every })
+		if err != nil {
+			if err := c.problem(ctx, "lifecycle policy of "+i.Repository, err); err != nil {
+				return err
+			}
+			continue
+		}
+		c.b.Freezes[name] = f
+	}
 	return nil
+}
+
+func repositoryOf(i ecrx.Image) ecrx.Repository {
+	return ecrx.Repository{Account: i.Account, Region: i.Region, Name: i.Repository}
 }
 
 // lifecyclePolicy reads a repository's policy, "" when it has none.

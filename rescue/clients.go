@@ -40,5 +40,6 @@ var readActions = []string{
 	"secretsmanager:DescribeSecret",
 }
 
-// ReadActions lists the IAM actions that [Diagnose] uses.
+// ReadActions lists the operations that [Diagnose] uses, as IAM names them;
+// s3:HeadObject needs s3:GetObject, the others the action of the same name.
 func ReadActions() []string { return append([]string(nil), readActions...) }

@@ -3,6 +3,7 @@ package rescue
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -108,6 +109,7 @@ type Threat struct {
 	Repository string `json:"repository"`
 	Rule       string `json:"rule"`
 	Image      string `json:"image"`
+	Why        string `json:"why,omitempty"`
 }
 
 // Explain diagnoses a bundle. It calls nothing: a bundle that was written
@@ -193,7 +195,7 @@ func (d *Diagnosis) causes() {
 // service is only that its circuit breaker tripped: the tasks know more.
 func (d *Diagnosis) why(f cfnx.Failure, forward bool) Cause {
 	out := Cause{Subject: f.StackName + "." + f.LogicalID, Text: f.Reason}
-	if f.Type != "AWS::ECS::Service" {
+	if f.Type != serviceType {
 		return out
 	}
 	s := d.service(f)
@@ -271,27 +273,27 @@ func (d *Diagnosis) missing(f ServiceFacts, revision string) string {
 }
 
 // expired says which rule of the repository's lifecycle policy takes an image
-// like this one away.
+// like this one away, once it is old enough.
 func (d *Diagnosis) expired(ref string) string {
 	i, err := ecrx.Parse(ref)
 	if err != nil {
 		return ""
 	}
-	p, err := parsePolicy(cmp.Or(d.bundle.Policies[i.Name()], "{}"))
+	p, err := ecrx.ParsePolicy(d.bundle.Policies[i.Name()])
 	if err != nil {
-		return ""
+		return "" // none, or one that ECR would not take
 	}
-	var tags []string
-	if i.Tag != "" {
-		tags = []string{i.Tag}
-	} else if t := d.tagOf(i); t != "" {
-		tags = []string{t}
+	old := ecrx.Stored{Digest: cmp.Or(i.Digest, "unknown"), PushedAt: d.At.AddDate(-100, 0, 0)}
+	if tag := cmp.Or(i.Tag, d.tagOf(i)); tag != "" {
+		old.Tags = []string{tag}
 	}
-	r, ok := p.first(tags)
-	if !ok || r.Action.Type != "expire" {
-		return ""
+	v := ecrx.Evaluate(p, []ecrx.Stored{old}, d.At)[0]
+	for _, r := range p.Rules {
+		if r.Priority == v.MatchedBy && v.Does == ecrx.Expire {
+			return "the lifecycle policy of " + i.Repository + " expires such images: " + ruleText(r)
+		}
 	}
-	return "the lifecycle policy of " + i.Repository + " expires such images: " + r.String()
+	return ""
 }
 
 // tagOf is the tag under which some revision names a repository whose image is
@@ -309,28 +311,20 @@ func (d *Diagnosis) tagOf(i ecrx.Image) string {
 
 // threats are rules that will take images of the new revision away in time.
 func (d *Diagnosis) threats() {
-	for _, s := range d.bundle.Services {
-		for _, rev := range []string{s.Forward, s.Current} {
-			for _, c := range s.Definitions[rev].Containers {
-				i, err := ecrx.Parse(c.Image)
-				f := d.bundle.Images[c.Image]
-				if err != nil || !f.State.Usable() {
-					continue
-				}
-				p, err := parsePolicy(cmp.Or(d.bundle.Policies[i.Name()], "{}"))
-				if err != nil {
-					continue
-				}
-				t := Threat{Repository: i.Repository, Image: c.Image}
-				if r, ok := p.first(f.Tags); ok && r.Action.Type == "expire" {
-					t.Rule = r.String()
-					if !slices.Contains(d.Threats, t) {
-						d.Threats = append(d.Threats, t)
-					}
-				}
-			}
+	for _, name := range slices.Sorted(maps.Keys(d.bundle.Freezes)) {
+		f := d.bundle.Freezes[name]
+		for _, r := range f.Removed {
+			d.Threats = append(d.Threats, Threat{Repository: f.Repository.Name, Rule: ruleText(r.Rule), Image: r.Image, Why: r.Reason})
 		}
 	}
+}
+
+// ruleText is a rule with what its author called it.
+func ruleText(r ecrx.Rule) string {
+	if r.Description == nil || *r.Description == "" {
+		return r.String()
+	}
+	return fmt.Sprintf("%s %q", r, *r.Description)
 }
 
 // short is "family:revision" of a task definition's ARN.

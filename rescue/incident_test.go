@@ -77,6 +77,7 @@ func TestIncidentTimeline(t *testing.T) {
 		require.NoError(t, err)
 		fmt.Fprintf(&log, "\n%s\nCALLS OF ALL, RETRIES TOO\n%s", r, rescuetest.CallCounts(in.Cloud.Calls()))
 		golden(t, "incident.golden", log.String())
+		golden(t, "incident.md.golden", r.Markdown())
 		served(t, in)
 	})
 }
@@ -150,6 +151,38 @@ func TestOldCodeIsNotDeployedWhenItsImagesAreGone(t *testing.T) {
 		_, err = rescue.MakePlan(d, rescue.Choices{})
 		require.ErrorIs(t, err, rescue.ErrDirection)
 	})
+}
+
+// The old code returns with the very images it had, once they are there again
+// and the schema fits.
+func TestBackWithTheImagesRestored(t *testing.T) {
+	t.Parallel()
+	for name, digest := range map[string]setting{"resolved again": {set: func(*rescuetest.Switches) {}}, "recorded": {set: func(s *rescuetest.Switches) { s.RollbackDigest = rescuetest.DigestRecorded }}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				in, err := rescuetest.ExpiredRollbackImage(t.Context(), func(o *rescuetest.IncidentOptions) {
+					o.Switches.OutputsAfterSkip = rescuetest.OutputsKept
+					digest.set(&o.Switches)
+				})
+				require.NoError(t, err)
+				for repository, content := range map[string]string{"backend": "backend v1", "backend-nginx": "nginx v1"} {
+					_, err := in.Cloud.PushImage(repository, content, nil, "v1")
+					require.NoError(t, err)
+				}
+				in.Do(func() { in.Database.Schema = in.Database.Revision })
+				p := plan(t, in, rescue.Choices{Direction: rescue.Back, Freeze: true})
+				require.NotEmpty(t, p.Warnings)
+				r, err := rescue.Run(t.Context(), in.Cloud.Config(), p, confirmed)
+				require.NoError(t, err, r)
+				require.Equal(t, "UPDATE_ROLLBACK_COMPLETE", string(r.Stacks[0].Status))
+				for _, s := range r.Steps {
+					require.NotContains(t, s.Text, "skipped")
+				}
+				served(t, in)
+			})
+		})
+	}
 }
 
 func TestHoldUnlocksAndDeploysNothing(t *testing.T) {

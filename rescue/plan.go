@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -72,7 +71,8 @@ type Step struct {
 	Subject string `json:"subject"`
 	Why     string `json:"why"`
 	Risk    Risk   `json:"risk"`
-	// Actions are the IAM actions it may use, and no others.
+	// Actions are the operations it may use and no others, as IAM names them,
+	// with iam:PassRole where that is needed for them.
 	Actions []string `json:"actions"`
 	// Command is about what one would type instead.
 	Command string `json:"command,omitempty"`
@@ -93,11 +93,9 @@ type Step struct {
 
 // FreezeStep takes rules out of a lifecycle policy.
 type FreezeStep struct {
-	Image ecrx.Image `json:"image"` // only registry and repository count
-	Old   string     `json:"old"`
-	// New is "" when no rule is left: the policy is deleted then.
-	New     string   `json:"new,omitempty"`
-	Removed []string `json:"removed"`
+	// Frozen is what was found and what is to be, Needed the images it is for.
+	Frozen *ecrx.Frozen `json:"frozen"`
+	Needed []ecrx.Image `json:"needed"`
 }
 
 // StampStep records a migration that was applied.
@@ -119,7 +117,7 @@ type RedeployStep struct {
 // UnlockStep continues the rollback.
 type UnlockStep struct {
 	Skips []cfnx.Skip `json:"skips,omitempty"`
-	Force bool                `json:"force,omitempty"`
+	Force bool        `json:"force,omitempty"`
 }
 
 // SavepointStep brings the stack to where the next rollback can return.
@@ -209,7 +207,7 @@ func (p *planner) forward() error {
 	}
 	p.freeze()
 	for _, s := range p.b.Services {
-		p.redeploy(s)
+		p.redeploy(s, p.target(s), p.c.Migration)
 	}
 	p.unlock(cfnx.PlanSkips(p.b.Tree).Skips)
 	p.savepoint()
@@ -238,68 +236,59 @@ func (p *planner) back() error {
 	}
 	p.p.Warnings = append(p.p.Warnings, "the old code returns: make sure that it fits the schema")
 	p.freeze()
+	for _, s := range p.b.Services {
+		p.redeploy(s, s.Back, nil)
+	}
 	p.unlock(nil)
 	return nil
 }
 
 func (p *planner) freeze() {
-	byRepository := map[string][]Threat{}
-	for _, t := range p.d.Threats {
-		if i, err := ecrx.Parse(t.Image); err == nil {
-			byRepository[i.Name()] = append(byRepository[i.Name()], t)
+	for _, name := range slices.Sorted(maps.Keys(p.b.Freezes)) {
+		f := p.b.Freezes[name]
+		if !f.Changes() {
+			continue
 		}
-	}
-	for _, name := range slices.Sorted(maps.Keys(byRepository)) {
-		threats := byRepository[name]
 		if !p.c.Freeze {
-			p.p.Warnings = append(p.p.Warnings, fmt.Sprintf("%s will take %s away: allow a freeze", threats[0].Rule, threats[0].Image))
+			p.p.Warnings = append(p.p.Warnings, f.String()+": allow a freeze")
 			continue
 		}
-		old := p.b.Policies[name]
-		parsed, err := parsePolicy(old)
-		if err != nil {
-			p.p.Warnings = append(p.p.Warnings, err.Error())
-			continue
+		step := &FreezeStep{Frozen: f}
+		var rules []string
+		for _, r := range f.Removed {
+			rules = append(rules, ruleText(r.Rule))
 		}
-		var needed [][]string
-		for _, t := range threats {
-			needed = append(needed, p.b.Images[t.Image].Tags)
-		}
-		rest, removed := parsed.without(needed)
-		i, _ := ecrx.Parse(threats[0].Image)
-		f := &FreezeStep{Image: i, Old: old}
-		if len(rest.Rules) > 0 {
-			text, err := json.Marshal(rest)
-			if err != nil {
-				p.p.Warnings = append(p.p.Warnings, err.Error())
-				continue
+		for ref := range p.b.Images {
+			if i, err := ecrx.Parse(ref); err == nil && i.Name() == name && p.b.Images[ref].State.Usable() {
+				step.Needed = append(step.Needed, i)
 			}
-			f.New = string(text)
 		}
-		for _, r := range removed {
-			f.Removed = append(f.Removed, r.String())
+		slices.SortFunc(step.Needed, func(a, b ecrx.Image) int { return cmp.Compare(a.String(), b.String()) })
+		put := func(text string) string {
+			return fmt.Sprintf("aws ecr put-lifecycle-policy --repository-name %s --lifecycle-policy-text '%s'", f.Repository.Name, text)
 		}
-		command := fmt.Sprintf("aws ecr put-lifecycle-policy --repository-name %s --lifecycle-policy-text '%s'", i.Repository, f.New)
+		command := put(f.New)
 		if f.New == "" {
-			command = "aws ecr delete-lifecycle-policy --repository-name " + i.Repository
+			command = "aws ecr delete-lifecycle-policy --repository-name " + f.Repository.Name
 		}
 		p.add(Step{
-			Kind: KindFreeze, Subject: "repository " + i.Repository, Why: "would expire images that are needed: " + strings.Join(f.Removed, ", "),
-			Risk: RiskReversible, Actions: []string{"ecr:GetLifecyclePolicy", "ecr:PutLifecyclePolicy", "ecr:DeleteLifecyclePolicy"}, Command: command,
+			Kind: KindFreeze, Subject: "repository " + f.Repository.Name, Why: "would take images away that are needed: " + strings.Join(slices.Compact(rules), ", "),
+			Risk: RiskReversible, Actions: []string{"ecr:DescribeImages", "ecr:GetLifecyclePolicy", "ecr:PutLifecyclePolicy", "ecr:DeleteLifecyclePolicy"}, Command: command,
 			Before: "the policy is as it was when the plan was made", After: "the policy no longer has these rules",
-			Undo: fmt.Sprintf("aws ecr put-lifecycle-policy --repository-name %s --lifecycle-policy-text '%s'", i.Repository, old), Takes: time.Minute, Freeze: f,
+			Undo: put(f.Old), Takes: time.Minute, Freeze: step,
 		})
 	}
 }
 
-func (p *planner) redeploy(s ServiceFacts) {
-	target := p.target(s)
+// redeploy gets a service running on a revision, after the migration that it
+// waits for was recorded.
+func (p *planner) redeploy(s ServiceFacts, target string, m *Migration) {
 	def := s.Definitions[target]
 	served := s.Running >= s.Desired && s.State != "FAILED"
 	if served && s.Current == target {
 		return
 	}
-	if m := p.c.Migration; m != nil && len(def.Containers) > 0 {
+	if m != nil && len(def.Containers) > 0 {
 		container := cmp.Or(m.Container, def.Containers[0].Name)
 		p.add(Step{
 			Kind: KindStamp, Subject: m.Tool.Name + " in container " + container, Why: "replicas wait for a migration that was applied and not recorded",
@@ -367,7 +356,7 @@ func (p *planner) savepoint() {
 	}
 	p.add(Step{
 		Kind: KindSavepoint, Subject: "stack " + p.d.Stack, Why: "the next rollback would return to images that are gone, and lost outputs break the next update",
-		Risk: RiskService, Actions: []string{"cloudformation:DescribeStacks", "cloudformation:DescribeStackEvents", "cloudformation:ListStackResources", "cloudformation:GetTemplate", "cloudformation:CreateChangeSet", "cloudformation:DescribeChangeSet", "cloudformation:ExecuteChangeSet", "cloudformation:DeleteChangeSet", "s3:GetObject", "s3:PutObject", "ecr:DescribeImages", "secretsmanager:DescribeSecret"},
+		Risk: RiskService, Actions: []string{"cloudformation:DescribeStacks", "cloudformation:DescribeStackEvents", "cloudformation:ListStackResources", "cloudformation:GetTemplate", "cloudformation:CreateChangeSet", "cloudformation:DescribeChangeSet", "cloudformation:ExecuteChangeSet", "cloudformation:DeleteChangeSet", "s3:GetObject", "s3:PutObject", "ecs:DescribeServices", "ecr:DescribeImages", "secretsmanager:DescribeSecret"},
 		Command: "aws cloudformation create-change-set --include-nested-stacks …, then execute-change-set",
 		Before:  "stack " + p.d.Stack + " is UPDATE_ROLLBACK_COMPLETE", After: "stack " + p.d.Stack + " is UPDATE_COMPLETE with images that exist and all its outputs",
 		Undo: "the update rolls itself back when it fails", Takes: time.Hour,

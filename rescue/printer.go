@@ -2,13 +2,19 @@ package rescue
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"os"
 )
 
 // Printer writes what happens, as text or as one JSON object per line. It is
 // for one goroutine.
 type Printer struct {
+	// Summary is a file to which the report is appended as Markdown; "" writes
+	// none.
+	Summary string
+
 	w    io.Writer
 	json bool
 	err  error
@@ -68,7 +74,15 @@ func (p *Printer) Report(r *Report) error {
 	} else {
 		p.printf("\n%s", r)
 	}
-	return p.err
+	if p.Summary == "" {
+		return p.err
+	}
+	f, err := os.OpenFile(p.Summary, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
+	if err != nil {
+		return errors.Join(p.err, err)
+	}
+	_, err = f.WriteString(r.Markdown())
+	return errors.Join(p.err, err, f.Close())
 }
 
 func (p *Printer) object(v any) {

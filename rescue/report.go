@@ -139,7 +139,7 @@ func (d *Diagnosis) String() string {
 	b.WriteString(d.Causes.String())
 	section(&b, "LOST OUTPUTS", len(d.Lost), func(i int) string { return d.Lost[i].Stack + "." + d.Lost[i].Key })
 	section(&b, "THREATS", len(d.Threats), func(i int) string {
-		return "repository " + d.Threats[i].Repository + ": " + d.Threats[i].Rule + " will take " + d.Threats[i].Image
+		return "repository " + d.Threats[i].Repository + ": " + d.Threats[i].Rule + " will take image " + d.Threats[i].Image
 	})
 	if !d.Expires.IsZero() {
 		fmt.Fprintf(&b, "EVIDENCE  ECS may forget the first stopped task from %s on\n", d.Expires.UTC().Format("2006-01-02 15:04:05 MST"))

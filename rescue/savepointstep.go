@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
 	"github.com/stackrescue/stackrescue/cfnx"
+	"github.com/stackrescue/stackrescue/ecsx"
 )
 
 // savepoint brings the stack to where a rollback can return: images that exist
@@ -27,6 +29,9 @@ func (r *runner) savepoint(ctx context.Context, c clients, s Step, res *StepResu
 		}
 		d, err := cfnx.NewDraft(ctx, c.s3, t)
 		if err != nil {
+			return err
+		}
+		if err := r.carry(ctx, c, s.ID, d); err != nil {
 			return err
 		}
 		images, err := d.PatchImages(ctx, resolver(c.ecr, s.Savepoint.Images))
@@ -61,6 +66,34 @@ func (r *runner) savepoint(ctx context.Context, c clients, s Step, res *StepResu
 	res.Outcome = Done
 	if !changed {
 		res.Outcome, res.Text = Held, "images and outputs are as they should be"
+	}
+	return nil
+}
+
+// carry keeps the number of tasks that a service was scaled to.
+func (r *runner) carry(ctx context.Context, c clients, step string, d *cfnx.Draft) error {
+	for st := range d.Tree.All() {
+		for _, res := range st.Resources {
+			if res.Type != serviceType || res.PhysicalID == "" {
+				continue
+			}
+			svc := ecsx.ParseService(res.PhysicalID)
+			out, err := c.ecs.DescribeServices(ctx, &ecs.DescribeServicesInput{Cluster: &svc.Cluster, Services: []string{svc.Name}})
+			if err != nil {
+				return err
+			}
+			if len(out.Services) == 0 {
+				continue
+			}
+			live := fmt.Sprint(out.Services[0].DesiredCount)
+			changed, err := d.Carry(st, res.LogicalID, "DesiredCount", live)
+			if err != nil {
+				return err
+			}
+			if changed {
+				r.o.tell(step, fmt.Sprintf("service %s stays scaled to %s tasks", svc, live))
+			}
+		}
 	}
 	return nil
 }

@@ -93,3 +93,28 @@ func TestIncidentUnderPairsOfSwitches(t *testing.T) {
 		}
 	}
 }
+
+// A service that was scaled keeps its tasks, whatever an update sends.
+func TestScaledServiceStaysScaled(t *testing.T) {
+	t.Parallel()
+	for name, sent := range map[string]setting{"sent when changed": {set: func(*rescuetest.Switches) {}}, "always sent": {set: func(s *rescuetest.Switches) { s.DesiredCount = rescuetest.DesiredCountAlwaysSent }}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				in, err := rescuetest.ExpiredRollbackImage(t.Context(), func(o *rescuetest.IncidentOptions) {
+					o.ScaledTo = 5
+					sent.set(&o.Switches)
+				})
+				require.NoError(t, err)
+				before, err := rescue.Diagnose(t.Context(), in.Cloud.Config(), in.Stack)
+				require.NoError(t, err)
+				p, err := rescue.MakePlan(before, forward())
+				require.NoError(t, err)
+				r, err := rescue.Run(t.Context(), in.Cloud.Config(), p, confirmed)
+				require.NoError(t, err, r)
+				require.Equal(t, before.Users[0].Desired, r.Users[0].Desired)
+				require.Equal(t, r.Users[0].Desired, r.Users[0].Running)
+			})
+		})
+	}
+}

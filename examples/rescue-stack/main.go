@@ -50,6 +50,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout io.Writer) 
 	tool := f.String("migration", "", "stamp this tool's table before redeploying: alembic")
 	verify := f.String("verify", "", "command in the new image that exits with 0 when the migration was applied")
 	evidence := f.String("evidence", "", "write the evidence to this folder")
+	summary := f.String("markdown", "", "write the report as Markdown to this file, such as a CI job's summary")
 	asJSON := f.Bool("json", false, "print one JSON object per event and, last, the report")
 	if err := f.Parse(args); err != nil || f.NArg() > 0 || (*stack == "") == !*demo || *tool != "" && *tool != "alembic" {
 		return fmt.Errorf("%w: rescue-stack -demo | -stack NAME -direction forward|hold|back (see -help)", errUsage)
@@ -69,6 +70,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout io.Writer) 
 		mode = rescue.PlanOnly
 	}
 	printer := rescue.NewPrinter(stdout, format)
+	printer.Summary = *summary
 	answers := bufio.NewReader(stdin)
 	options := func(o *rescue.Options) {
 		o.Evidence, o.Observe = *evidence, printer.Event

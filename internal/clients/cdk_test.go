@@ -44,17 +44,19 @@ func findCDK(t *testing.T, version string) string {
 }
 
 // assembly writes a cloud assembly of one stack, so that nothing is synthesised.
-func assembly(t *testing.T) string {
+func assembly(t *testing.T, template string) string {
 	t.Helper()
 	dir := t.TempDir()
 	for name, text := range map[string]string{
 		"manifest.json":      `{"version":"36.0.0","artifacts":{"prod":{"type":"aws:cloudformation:stack","environment":"aws://123456789012/us-east-1","properties":{"templateFile":"prod.template.json","stackName":"prod"},"displayName":"prod"}}}`,
-		"prod.template.json": `{}`,
+		"prod.template.json": template,
 	} {
 		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600))
 	}
 	return dir
 }
+
+var cdkEnvironment = []string{"CI=true", "CDK_DISABLE_CLI_TELEMETRY=true", "NODE_NO_WARNINGS=1"}
 
 // rollbackRuns are the combinations of release, incident and switch.
 func rollbackRuns() []rollbackRun {
@@ -95,15 +97,16 @@ func (r rollbackRun) String() string {
 }
 
 // TestCDKRollback runs "cdk rollback prod --force" of both releases. What is
-// pinned is how the stacks end and which Outputs are lost, not the exit code:
-// the CLI also exits 0 where it saw no error.
+// pinned is how the stacks end and which Outputs are lost, not the exit code nor
+// the number of continues: the CLI also exits 0, and gives up, where it saw no
+// error event in time (reference/cfn.md 7). The log has both.
 func TestCDKRollback(t *testing.T) {
 	t.Parallel()
 	bins := map[string]string{cdkForce: findCDK(t, cdkForce), cdkSkips: findCDK(t, cdkSkips)}
 	runs := rollbackRuns()
 	lines := make([]string, len(runs))
-	app := assembly(t)
-	env := environment(t, "", "CI=true", "CDK_DISABLE_CLI_TELEMETRY=true", "NODE_NO_WARNINGS=1")
+	app := assembly(t, `{}`)
+	env := environment(t, "", cdkEnvironment...)
 	var wg sync.WaitGroup
 	for i, r := range runs {
 		wg.Go(func() {
@@ -161,18 +164,12 @@ func (r rollbackRun) rollback(ctx context.Context, bin, app string, env []string
 		return "", string(out), err
 	}
 	log = fmt.Sprintf("%s%.1f s, exit code %d\n%s", out, time.Since(begin).Seconds(), cmd.ProcessState.ExitCode(), rescuetest.CallCounts(cloud.Calls()))
-	continues := 0
-	for _, c := range cloud.Calls() {
-		if c.Action == "cloudformation:ContinueUpdateRollback" {
-			continues++
-		}
-	}
 	cloud.Advance(time.Hour) // what is still in progress ends
 	after, err := outputs(ctx, cloud)
 	if err != nil {
 		return "", log, err
 	}
-	return fmt.Sprintf("%s, %d continues: %s", before.status, continues, after.since(before)), log, nil
+	return fmt.Sprintf("%s: %s", before.status, after.since(before)), log, nil
 }
 
 // state is the statuses and Outputs of a tree of stacks.

@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	cfntypes "github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
+	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"github.com/stackrescue/stackrescue/internal/sim/cfnsim"
@@ -34,6 +35,9 @@ type IncidentOptions struct {
 	// MinimumHealthyPercent is the service's. Defaults to 0: a deployment stops
 	// the old tasks first, so that its failure leaves nothing running.
 	MinimumHealthyPercent int
+	// ScaledTo is the number of tasks that somebody, or an autoscaler, has set
+	// since the first deployment; 0 means that nobody has.
+	ScaledTo int
 	// Continues is how often somebody has continued the rollback in vain.
 	// Defaults to 1.
 	Continues int
@@ -150,7 +154,13 @@ func (b *builder) firstDeploy(ctx context.Context) error {
 	return b.rest(ctx, cfntypes.StackStatusCreateComplete)
 }
 
-func (b *builder) eightDays(context.Context) error {
+func (b *builder) eightDays(ctx context.Context) error {
+	if b.o.ScaledTo > 0 {
+		_, err := ecs.NewFromConfig(b.cfg).UpdateService(ctx, &ecs.UpdateServiceInput{Cluster: aws.String("prod"), Service: aws.String("backend"), DesiredCount: aws.Int32(int32(b.o.ScaledTo))})
+		if err != nil {
+			return err
+		}
+	}
 	b.cloud.Advance(8 * 24 * time.Hour)
 	return nil
 }

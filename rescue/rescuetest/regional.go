@@ -115,7 +115,7 @@ func (c *Cloud) secret(valueFrom string) (string, error) {
 		return "", fmt.Errorf("invalid parameters: %s", valueFrom)
 	}
 	if parts[2] == "ssm" {
-		return c.parameter(ctx, parts[3], strings.TrimPrefix(parts[5], "parameter"))
+		return c.parameter(ctx, parts[3], valueFrom)
 	}
 	if len(parts) < 7 {
 		return "", fmt.Errorf("invalid parameters: %s", valueFrom)

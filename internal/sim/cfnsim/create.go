@@ -7,8 +7,6 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
-
-	"github.com/stackrescue/stackrescue/internal/sim/op"
 )
 
 // CreateStack starts the creation of a stack. A stack in REVIEW_IN_PROGRESS,
@@ -182,4 +180,4 @@ func (s *Service) UpdateTerminationProtection(_ context.Context, in *cloudformat
 	return &cloudformation.UpdateTerminationProtectionOutput{StackId: ptr(st.id)}, nil
 }
 
-var errToken = op.Error("TokenAlreadyExistsException", "A client request token already exists.")
+var errToken = &types.TokenAlreadyExistsException{Message: ptr("A client request token already exists.")}

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"net/http"
 
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
+
 	"github.com/stackrescue/stackrescue/internal/sim/op"
 )
 
@@ -24,7 +26,7 @@ func cannotUpdate(s *stack) error {
 }
 
 func noChangeSet(name string) error {
-	return op.WithStatus(http.StatusNotFound, op.Error("ChangeSetNotFound", fmt.Sprintf("ChangeSet [%s] does not exist", name)))
+	return op.WithStatus(http.StatusNotFound, &types.ChangeSetNotFoundException{Message: ptr(fmt.Sprintf("ChangeSet [%s] does not exist", name))})
 }
 
 // reason is an error whose text is a status reason of AWS.

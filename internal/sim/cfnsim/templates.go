@@ -26,8 +26,13 @@ func (s *Service) GetTemplate(_ context.Context, in *cloudformation.GetTemplateI
 		d = cs.d
 	case in.StackName != nil:
 		st := s.find(*in.StackName)
-		if st == nil || st.now == nil || st.now.t == nil {
+		if st == nil {
 			return nil, noStackWithID(*in.StackName)
+		}
+		if st.now == nil || st.now.t == nil {
+			// In REVIEW_IN_PROGRESS there is no text yet, which is no error:
+			// cdklabs/awscdk-v1-stack-finder#273, envato/stack_master#233; the CDK CLI counts on it.
+			return &cloudformation.GetTemplateOutput{StagesAvailable: []types.TemplateStage{types.TemplateStageOriginal, types.TemplateStageProcessed}, TemplateBody: ptr("")}, nil
 		}
 		d = st.now
 	default:

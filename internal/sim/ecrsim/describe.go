@@ -65,7 +65,7 @@ func (s *Service) detail(r *repository, i *image, tags []string) types.ImageDeta
 		ImageDigest:            aws.String(i.digest),
 		ImageManifestMediaType: aws.String(i.mediaType),
 		ImagePushedAt:          aws.Time(i.pushed),
-		ImageSizeInBytes:       aws.Int64(i.size),
+		ImageSizeInBytes:       aws.Int64(r.sizeOf(i)),
 		ImageStatus:            i.status,
 		ImageTags:              tags,
 		LastActivatedAt:        timeOrNil(i.activated),
@@ -75,6 +75,19 @@ func (s *Service) detail(r *repository, i *image, tags []string) types.ImageDeta
 		RepositoryName:         aws.String(r.name),
 		SubjectManifestDigest:  orNil(i.subject),
 	}
+}
+
+// sizeOf: "If the image is a manifest list, this will be the max size of all
+// manifests in the list."
+// (https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_ImageDetail.html)
+func (r *repository) sizeOf(i *image) int64 {
+	size := i.size
+	for _, c := range i.children {
+		if child, ok := r.images[c]; ok {
+			size = max(size, child.size)
+		}
+	}
+	return size
 }
 
 // ListImages implements https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_ListImages.html:

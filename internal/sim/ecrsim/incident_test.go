@@ -132,8 +132,11 @@ func pushed(t *testing.T, c *ecr.Client, tag string) time.Time {
 func TestIndexHoldsItsChildren(t *testing.T) {
 	simtest.Bubble(t, func(t *testing.T) {
 		sim, s, c := start(t)
-		a, b := push(t, sim, s, ecrsim.Content{Name: "amd64"}), push(t, sim, s, ecrsim.Content{Name: "arm64"})
+		a, b := push(t, sim, s, ecrsim.Content{Name: "amd64", Bytes: 100}), push(t, sim, s, ecrsim.Content{Name: "arm64", Bytes: 200})
 		index := push(t, sim, s, ecrsim.Content{Children: []string{a, b}}, "v1")
+		shown, err := c.DescribeImages(t.Context(), &ecr.DescribeImagesInput{RepositoryName: aws.String("backend"), ImageIds: []types.ImageIdentifier{{ImageTag: aws.String("v1")}}})
+		require.NoError(t, err)
+		require.EqualValues(t, 200, *shown.ImageDetails[0].ImageSizeInBytes)
 		note := push(t, sim, s, ecrsim.Content{Name: "sbom", Subject: index})
 		refs, err := c.ListImageReferrers(t.Context(), &ecr.ListImageReferrersInput{RepositoryName: aws.String("backend"), SubjectId: &types.SubjectIdentifier{ImageDigest: aws.String(index)}})
 		require.NoError(t, err)

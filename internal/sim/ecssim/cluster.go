@@ -102,7 +102,10 @@ func (s *Service) ListClusters(_ context.Context, in *ecs.ListClustersInput) (*e
 	if in.MaxResults != nil {
 		limit = int(*in.MaxResults)
 	}
-	items, next := page(arns, in.NextToken, limit)
+	items, next, err := paged(arns, in.NextToken, limit)
+	if err != nil {
+		return nil, err
+	}
 	return &ecs.ListClustersOutput{ClusterArns: items, NextToken: next}, nil
 }
 

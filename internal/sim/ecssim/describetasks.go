@@ -47,7 +47,10 @@ func (s *Service) ListTasks(_ context.Context, in *ecs.ListTasksInput) (*ecs.Lis
 			return nil, invalid("maxResults must be between 1 and 100.")
 		}
 	}
-	items, next := page(arns, in.NextToken, limit)
+	items, next, err := paged(arns, in.NextToken, limit)
+	if err != nil {
+		return nil, err
+	}
 	return &ecs.ListTasksOutput{TaskArns: items, NextToken: next}, nil
 }
 

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/stackrescue/stackrescue/internal/sim/op"
+	"github.com/stackrescue/stackrescue/internal/sim/page"
 	"github.com/stackrescue/stackrescue/internal/sim/world"
 )
 
@@ -86,22 +87,11 @@ func (s *Service) Register(t *op.Table) {
 // last is the part of an ARN, or of a plain name, after the last slash.
 func last(s string) string { return s[strings.LastIndexByte(s, '/')+1:] }
 
-// page cuts one page out of all, given a token that holds an index.
-func page[T any](all []T, token *string, limit int) (items []T, next *string) {
-	start := 0
-	if token != nil {
-		for _, c := range *token {
-			if c < '0' || c > '9' || start > len(all) {
-				start = len(all)
-				break
-			}
-			start = start*10 + int(c-'0')
-		}
+// paged cuts one page out of all.
+func paged[T any](all []T, token *string, limit int) (items []T, next *string, err error) {
+	items, next, ok := page.Of(all, token, limit)
+	if !ok {
+		return nil, nil, invalid("Invalid nextToken.")
 	}
-	start = min(start, len(all))
-	end := min(start+limit, len(all))
-	if end < len(all) {
-		next = new(itoa(end))
-	}
-	return all[start:end], next
+	return items, next, nil
 }

@@ -136,7 +136,10 @@ func (s *Service) ListServiceDeployments(_ context.Context, in *ecs.ListServiceD
 	if in.MaxResults != nil {
 		limit = int(*in.MaxResults)
 	}
-	items, next := page(briefs, in.NextToken, limit)
+	items, next, err := paged(briefs, in.NextToken, limit)
+	if err != nil {
+		return nil, err
+	}
 	return &ecs.ListServiceDeploymentsOutput{ServiceDeployments: items, NextToken: next}, nil
 }
 

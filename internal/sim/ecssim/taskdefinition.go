@@ -208,7 +208,10 @@ func (s *Service) ListTaskDefinitions(_ context.Context, in *ecs.ListTaskDefinit
 	if in.MaxResults != nil {
 		limit = int(*in.MaxResults)
 	}
-	items, next := page(arns, in.NextToken, limit)
+	items, next, err := paged(arns, in.NextToken, limit)
+	if err != nil {
+		return nil, err
+	}
 	return &ecs.ListTaskDefinitionsOutput{TaskDefinitionArns: items, NextToken: next}, nil
 }
 
@@ -230,6 +233,9 @@ func (s *Service) ListTaskDefinitionFamilies(_ context.Context, in *ecs.ListTask
 	if in.MaxResults != nil {
 		limit = int(*in.MaxResults)
 	}
-	items, next := page(names, in.NextToken, limit)
+	items, next, err := paged(names, in.NextToken, limit)
+	if err != nil {
+		return nil, err
+	}
 	return &ecs.ListTaskDefinitionFamiliesOutput{Families: items, NextToken: next}, nil
 }

@@ -11,7 +11,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs/types"
 
-	"github.com/stackrescue/stackrescue/internal/sim/op"
 	"github.com/stackrescue/stackrescue/internal/sim/page"
 )
 
@@ -58,7 +57,7 @@ func (s *Service) DeleteLogGroup(_ context.Context, in *cloudwatchlogs.DeleteLog
 		return nil, err
 	}
 	if g.protected {
-		return nil, op.Error("ValidationException", "Log group cannot be deleted because deletion protection is enabled.")
+		return nil, &types.ValidationException{Message: aws.String("Log group cannot be deleted because deletion protection is enabled.")}
 	}
 	delete(s.groups, g.name)
 	return &cloudwatchlogs.DeleteLogGroupOutput{}, nil

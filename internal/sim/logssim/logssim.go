@@ -59,7 +59,7 @@ func (s *Service) Register(t *op.Table) {
 func (s *Service) group(name, identifier *string) (*group, error) {
 	switch {
 	case name != nil && identifier != nil:
-		return nil, op.Error("ValidationException", "LogGroup name and LogGroup ARN are mutually exclusive parameters.")
+		return nil, &types.ValidationException{Message: aws.String("LogGroup name and LogGroup ARN are mutually exclusive parameters.")}
 	case identifier != nil:
 		name = aws.String(groupOf(*identifier))
 	}

@@ -37,6 +37,10 @@ func (s *Service) PutObject(_ context.Context, in *s3.PutObjectInput) (*s3.PutOb
 	if want := aws.ToString(in.ContentMD5); want != "" && want != base64.StdEncoding.EncodeToString(sum[:]) {
 		return nil, op.Error("BadDigest", "The Content-MD5 you specified did not match what we received.")
 	}
+	sums, err := verify(in, body)
+	if err != nil {
+		return nil, err
+	}
 	key := aws.ToString(in.Key)
 	if len(key) > 1024 {
 		return nil, op.Error("KeyTooLongError", "Your key is too long")
@@ -53,12 +57,13 @@ func (s *Service) PutObject(_ context.Context, in *s3.PutObjectInput) (*s3.PutOb
 		return nil, precondition()
 	}
 	o := &object{key: key, body: body, etag: `"` + hex.EncodeToString(sum[:]) + `"`, contentType: "binary/octet-stream", encoding: in.ContentEncoding,
-		cache: in.CacheControl, metadata: maps.Clone(in.Metadata), modified: s.w.Now()}
+		cache: in.CacheControl, metadata: maps.Clone(in.Metadata), modified: s.w.Now(), sums: sums}
 	if in.ContentType != nil {
 		o.contentType = *in.ContentType
 	}
 	b.objects[key] = o
-	return &s3.PutObjectOutput{ETag: aws.String(o.etag), ServerSideEncryption: types.ServerSideEncryptionAes256}, nil
+	return &s3.PutObjectOutput{ETag: aws.String(o.etag), ServerSideEncryption: types.ServerSideEncryptionAes256, ChecksumType: types.ChecksumTypeFullObject,
+		ChecksumCRC32: sums.crc32, ChecksumCRC32C: sums.crc32c, ChecksumCRC64NVME: sums.crc64nvme, ChecksumSHA1: sums.sha1, ChecksumSHA256: sums.sha256}, nil
 }
 
 func sameTag(a, b string) bool { return strings.Trim(a, `"`) == strings.Trim(b, `"`) }
@@ -76,6 +81,10 @@ func (s *Service) GetObject(_ context.Context, in *s3.GetObjectInput) (*s3.GetOb
 	out := &s3.GetObjectOutput{AcceptRanges: aws.String("bytes"), CacheControl: o.cache, ContentEncoding: o.encoding, ContentType: aws.String(o.contentType),
 		ETag: aws.String(o.etag), LastModified: aws.Time(o.modified), Metadata: maps.Clone(o.metadata), ServerSideEncryption: types.ServerSideEncryptionAes256}
 	body := o.body
+	if in.ChecksumMode == types.ChecksumModeEnabled && in.Range == nil { // a sum of the whole says nothing of a part
+		out.ChecksumType = types.ChecksumTypeFullObject
+		out.ChecksumCRC32, out.ChecksumCRC32C, out.ChecksumCRC64NVME, out.ChecksumSHA1, out.ChecksumSHA256 = o.sums.crc32, o.sums.crc32c, o.sums.crc64nvme, o.sums.sha1, o.sums.sha256
+	}
 	if in.Range != nil {
 		from, to, ok := span(*in.Range, len(body))
 		if !ok {
@@ -137,9 +146,14 @@ func (s *Service) HeadObject(_ context.Context, in *s3.HeadObjectInput) (*s3.Hea
 	if err := o.conditions(in.IfMatch, in.IfNoneMatch); err != nil {
 		return nil, err
 	}
-	return &s3.HeadObjectOutput{AcceptRanges: aws.String("bytes"), CacheControl: o.cache, ContentEncoding: o.encoding, ContentLength: aws.Int64(int64(len(o.body))),
+	out := &s3.HeadObjectOutput{AcceptRanges: aws.String("bytes"), CacheControl: o.cache, ContentEncoding: o.encoding, ContentLength: aws.Int64(int64(len(o.body))),
 		ContentType: aws.String(o.contentType), ETag: aws.String(o.etag), LastModified: aws.Time(o.modified), Metadata: maps.Clone(o.metadata),
-		ServerSideEncryption: types.ServerSideEncryptionAes256}, nil
+		ServerSideEncryption: types.ServerSideEncryptionAes256}
+	if in.ChecksumMode == types.ChecksumModeEnabled {
+		out.ChecksumType = types.ChecksumTypeFullObject
+		out.ChecksumCRC32, out.ChecksumCRC32C, out.ChecksumCRC64NVME, out.ChecksumSHA1, out.ChecksumSHA256 = o.sums.crc32, o.sums.crc32c, o.sums.crc64nvme, o.sums.sha1, o.sums.sha256
+	}
+	return out, nil
 }
 
 // CopyObject implements https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html

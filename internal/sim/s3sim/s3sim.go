@@ -37,6 +37,7 @@ type object struct {
 	cache       *string
 	metadata    map[string]string
 	modified    time.Time
+	sums        checksums
 }
 
 // New returns a service without buckets.

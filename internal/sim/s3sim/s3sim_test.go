@@ -97,3 +97,24 @@ func TestListing(t *testing.T) {
 		require.Equal(t, []string{"a/", "b0/", "b1/", "b2/", "b3/", "b4/", "b5/", "b6/"}, prefixes)
 	})
 }
+
+func TestChecksums(t *testing.T) {
+	simtest.Bubble(t, func(t *testing.T) {
+		c, ctx := start(t), t.Context()
+		put := func(in s3.PutObjectInput) (*s3.PutObjectOutput, error) {
+			in.Bucket, in.Key, in.Body = aws.String("templates"), aws.String("k"), strings.NewReader("123456789")
+			return c.PutObject(ctx, &in)
+		}
+		_, err := put(s3.PutObjectInput{ChecksumCRC32: aws.String("AAAAAA==")})
+		require.ErrorContains(t, err, "BadDigest")
+		own, err := put(s3.PutObjectInput{})
+		require.NoError(t, err)
+		require.Equal(t, "rosUhgp5mIg=", *own.ChecksumCRC64NVME, "the check value of CRC-64/NVME")
+		_, err = put(s3.PutObjectInput{ChecksumCRC32: aws.String("y/Q5Jg==")})
+		require.NoError(t, err)
+		got, err := c.GetObject(ctx, &s3.GetObjectInput{Bucket: aws.String("templates"), Key: aws.String("k"), ChecksumMode: types.ChecksumModeEnabled})
+		require.NoError(t, err)
+		require.Equal(t, "y/Q5Jg==", *got.ChecksumCRC32)
+		require.Nil(t, got.ChecksumCRC64NVME)
+	})
+}

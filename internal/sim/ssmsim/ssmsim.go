@@ -91,7 +91,7 @@ func (s *Service) find(name *string) (p *parameter, v version, selector *string,
 // notFound has no text: that is how the service answers.
 func notFound() error { return &types.ParameterNotFound{} }
 
-func invalid(text string) error { return op.Error("ValidationException", text) }
+func invalid(text string) error { return &types.ValidationException{Message: aws.String(text)} }
 
 // shown is a parameter as it is read. What a SecureString holds is shown only
 // with decryption.

@@ -27,30 +27,46 @@ func (q *request) payload() (body []byte, fits bool, err error) {
 	if rest != "" {
 		q.Header.Set("Content-Encoding", rest)
 	}
-	body, err = unchunk(body)
+	body, trailers, err := unchunk(body)
+	for name, value := range trailers {
+		q.Header.Set(name, value)
+	}
 	return body, true, err
 }
 
-func unchunk(framed []byte) ([]byte, error) {
+func unchunk(framed []byte) (body []byte, trailers map[string]string, err error) {
 	r := bufio.NewReader(bytes.NewReader(framed))
-	var body []byte
 	for {
 		line, err := r.ReadString('\n')
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		size, _, _ := strings.Cut(strings.TrimSpace(line), ";")
 		n, err := strconv.ParseUint(size, 16, 31)
 		if err != nil || n > uint64(len(framed)) {
-			return nil, fmt.Errorf("chunk of size %q", size)
+			return nil, nil, fmt.Errorf("chunk of size %q", size)
 		}
 		if n == 0 {
-			return body, nil // trailers follow
+			rest, err := io.ReadAll(r)
+			return body, readTrailers(string(rest)), err
 		}
 		chunk := make([]byte, n+2)
 		if _, err := io.ReadFull(r, chunk); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		body = append(body, chunk[:n]...)
 	}
+}
+
+// readTrailers reads the checksum after the chunks; nothing else is of
+// interest there.
+func readTrailers(s string) map[string]string {
+	found := map[string]string{}
+	for line := range strings.Lines(s) {
+		name, value, ok := strings.Cut(strings.TrimSpace(line), ":")
+		if ok && strings.HasPrefix(strings.ToLower(name), "x-amz-checksum-") {
+			found[name] = strings.TrimSpace(value)
+		}
+	}
+	return found
 }

@@ -65,6 +65,13 @@ func (h *Handler) restCall(q *request, bucket, key string) (r route, out any, id
 		return r, nil, q.id, withStatus(http.StatusNotImplemented, "NotImplemented", "A header you provided implies functionality that is not implemented")
 	}
 	in := reflect.New(o.In)
+	body, fits, err := q.payload()
+	switch {
+	case !fits:
+		return r, nil, q.id, op.Error("EntityTooLarge", "Your proposed upload exceeds the maximum allowed size")
+	case err != nil:
+		return r, nil, q.id, op.Error("IncompleteBody", "The request body terminated unexpectedly")
+	}
 	if err := bind(in.Elem(), q.Request); err != nil {
 		return r, nil, q.id, op.Error("InvalidArgument", err.Error())
 	}
@@ -72,13 +79,6 @@ func (h *Handler) restCall(q *request, bucket, key string) (r route, out any, id
 		if f := in.Elem().FieldByName(name); f.IsValid() && v != "" {
 			f.Set(reflect.ValueOf(&v))
 		}
-	}
-	body, fits, err := q.payload()
-	switch {
-	case !fits:
-		return r, nil, q.id, op.Error("EntityTooLarge", "Your proposed upload exceeds the maximum allowed size")
-	case err != nil:
-		return r, nil, q.id, op.Error("IncompleteBody", "The request body terminated unexpectedly")
 	}
 	if put, ok := in.Interface().(*s3.PutObjectInput); ok {
 		put.Body = bytes.NewReader(body)
@@ -94,83 +94,6 @@ func (h *Handler) restCall(q *request, bucket, key string) (r route, out any, id
 	}
 	out, id, err = h.invoke(q, byName("s3"), o, in)
 	return r, out, id, err
-}
-
-func find(q *http.Request, bucket, key string) (route, bool) {
-	level := 0
-	if bucket != "" {
-		level++
-		if key != "" {
-			level++
-		}
-	}
-	sub := ""
-	for _, s := range subresources {
-		if q.URL.Query().Has(s) {
-			sub = s
-		}
-	}
-	for _, r := range routes {
-		if r.method == q.Method && r.level == level && r.query == sub && (r.header == "" || q.Header.Get(r.header) != "") {
-			return r, true
-		}
-	}
-	return route{}, false
-}
-
-// bind sets an input's scalar members from the query and the headers, whose
-// names follow from the members': MaxKeys is max-keys, IfNoneMatch
-// If-None-Match, CopySource x-amz-copy-source.
-func bind(in reflect.Value, r *http.Request) error {
-	query := r.URL.Query()
-	for _, m := range planOf(in.Type()) {
-		if m.name == "Bucket" || m.name == "Key" || m.name == "Body" {
-			continue
-		}
-		if m.typ == reflect.TypeFor[map[string]string]() {
-			meta := map[string]string{}
-			for k, v := range r.Header {
-				if name, ok := strings.CutPrefix(strings.ToLower(k), "x-amz-meta-"); ok && m.name == "Metadata" {
-					meta[name] = v[0]
-				}
-			}
-			if len(meta) > 0 {
-				in.Field(m.index).Set(reflect.ValueOf(meta))
-			}
-			continue
-		}
-		name := kebab(m.name)
-		value, ok := "", false
-		for _, candidate := range []string{name, m.lower} {
-			if !ok && query.Has(candidate) {
-				value, ok = query.Get(candidate), true
-			}
-		}
-		for _, candidate := range []string{"x-amz-" + name, name} {
-			if v := r.Header.Get(candidate); !ok && v != "" {
-				value, ok = v, true
-			}
-		}
-		if !ok {
-			continue
-		}
-		if err := (filler{text: true}).fill(in.Field(m.index), value, m.name); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// kebab is "max-keys" for "MaxKeys", "etag" for "ETag".
-func kebab(name string) string {
-	var b strings.Builder
-	for i, c := range name {
-		if upper := c >= 'A' && c <= 'Z'; upper && i > 1 && (name[i-1] < 'A' || name[i-1] > 'Z') {
-			b.WriteByte('-')
-		}
-		b.WriteRune(c)
-	}
-	return strings.ToLower(b.String())
 }
 
 // restAnswer sends an output: its body, an XML document or nothing, and its
