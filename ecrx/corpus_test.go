@@ -101,17 +101,10 @@ func roundTrip(t testing.TB, text string, p *ecrx.Policy) {
 	require.NoError(t, err)
 	require.Equal(t, p, again)
 	require.True(t, p.Equal(again))
-	var want, got struct {
-		Rules []struct {
-			RulePriority           int
-			Description            any
-			Selection, Action      map[string]any
-			TagPrefix, TagPattern_ any
-		}
-	}
+	var want, got map[string]any // of members that stand twice the last one counts
 	require.NoError(t, json.Unmarshal([]byte(text), &want))
 	require.NoError(t, json.Unmarshal([]byte(p.String()), &got))
-	require.ElementsMatch(t, want.Rules, got.Rules)
+	require.ElementsMatch(t, want["rules"], got["rules"])
 }
 
 // TestMotoReasons holds our texts against those that moto took over from AWS.

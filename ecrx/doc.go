@@ -1,12 +1,28 @@
 // Package ecrx answers whether the images that a rollback needs are there, and
-// will be: image references, their state in ECR, and the lifecycle policies
-// that decide how long that lasts.
+// will be, and puts them back: image references, their state in ECR, the
+// lifecycle policies that decide how long that lasts, tags and pins.
 //
 // # Access
 //
 // Every function takes the SDK clients it needs as narrow interfaces named
-// <Verb>API: the method set is the list of calls. No call counts as a pull, and
-// none makes a pull-through cache import an image.
+// <Verb>API: the method set is the list of calls. Looking ([Check], [Audit],
+// [Resolve], [Explain]) never counts as a pull and never makes a pull-through
+// cache import an image; only what needs a manifest ([Manifests], [RestoreTag],
+// [Pin], [Unarchive] of an index) fetches it. Who needs an image, and who
+// deleted it, other services know: they come as functions.
+//
+// # Policies
+//
+// [ParsePolicy] and [Evaluate] are pure and do what ECR does, for any moment and
+// any images. Where AWS's documentation leaves a point open, a [Verdict] has
+// every action that is possible, and the verbs that protect something go by the
+// worst.
+//
+// # Changes
+//
+// No tag is moved and no last tag removed unless that is asked for by name. A
+// change is looked at again before every try, so that a lost answer or somebody
+// else's change is not run over; all verbs may be repeated.
 //
 // # Unknown
 //

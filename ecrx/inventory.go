@@ -79,9 +79,13 @@ func (c *checker) read(ctx context.Context, g *group) {
 		g.images.complete = true
 		return
 	}
+	api := c.api
+	if c.opts.Client != nil {
+		api = c.opts.Client(g.repo)
+	}
 	var next *string
 	for {
-		page, err := listPage(ctx, c.api, g.repo, next)
+		page, err := listPage(ctx, api, g.repo, next)
 		if err != nil {
 			g.err = err
 			return
@@ -103,12 +107,12 @@ func (c *checker) read(ctx context.Context, g *group) {
 		// One id that does not exist fails the whole call, without saying which
 		// (reference/ecr.md 1.5): then the list decides.
 		if len(ids) <= maxIDs {
-			found, err := byIDs(ctx, c.api, g.repo, ids)
+			found, err := byIDs(ctx, api, g.repo, ids)
 			if err == nil {
 				g.images.add(found...)
 				return
 			}
-			if !isA[*types.ImageNotFoundException](err) && !isA[*types.InvalidParameterException](err) {
+			if !isA[*types.ImageNotFoundException](err) && !noIDs(err) {
 				g.err = err
 				return
 			}
@@ -117,6 +121,12 @@ func (c *checker) read(ctx context.Context, g *group) {
 			}
 		}
 	}
+}
+
+// noIDs reports whether ECR does not take a filter beside ids, which is not
+// settled (reference/ecr.md 1.4).
+func noIDs(err error) bool {
+	return isA[*types.InvalidParameterException](err) || isA[*types.ValidationException](err)
 }
 
 const maxIDs = 100 // of one DescribeImages

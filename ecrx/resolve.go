@@ -57,8 +57,7 @@ func lookup(ctx context.Context, api ecr.DescribeImagesAPIClient, repo Repositor
 	switch {
 	case isA[*types.ImageNotFoundException](err):
 		return nil, nil
-	case isA[*types.InvalidParameterException](err):
-		// Whether a filter may stand beside ids is not settled (reference/ecr.md 1.4).
+	case noIDs(err):
 		return search(ctx, api, repo, tag, digest)
 	case err != nil:
 		return nil, fmt.Errorf("repository %s: %w", repo, err)

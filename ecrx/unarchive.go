@@ -164,7 +164,7 @@ func (u *unarchiver) describe(ctx context.Context) (map[string]*Stored, error) {
 			ids = append(ids, types.ImageIdentifier{ImageDigest: &d})
 		}
 		found, err := byIDs(ctx, u.api, u.repo, ids)
-		if isA[*types.ImageNotFoundException](err) || isA[*types.InvalidParameterException](err) {
+		if isA[*types.ImageNotFoundException](err) || noIDs(err) {
 			found, err = Images(ctx, u.api, u.repo)
 		}
 		if err != nil {

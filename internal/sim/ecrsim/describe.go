@@ -25,6 +25,7 @@ func (s *Service) DescribeImages(_ context.Context, in *ecr.DescribeImagesInput)
 		status = orDefault(in.Filter.ImageStatus, status)
 	}
 	out := &ecr.DescribeImagesOutput{ImageDetails: []types.ImageDetail{}}
+	tags := r.allTags()
 	if len(in.ImageIds) > 0 {
 		if in.NextToken != nil || in.MaxResults != nil {
 			return nil, invalid("imageIds", "cannot be used with nextToken or maxResults")
@@ -37,13 +38,13 @@ func (s *Service) DescribeImages(_ context.Context, in *ecr.DescribeImagesInput)
 			if failure != nil || !shown(i, status) {
 				return nil, s.noImage(id, r.name)
 			}
-			out.ImageDetails = append(out.ImageDetails, s.detail(r, i))
+			out.ImageDetails = append(out.ImageDetails, s.detail(r, i, tags[i.digest]))
 		}
 		return out, nil
 	}
 	var all []*image
 	for _, i := range r.sortedImages() {
-		if shown(i, status) && tagStatus(tag, len(r.tagsOf(i.digest)) > 0) {
+		if shown(i, status) && tagStatus(tag, len(tags[i.digest]) > 0) {
 			all = append(all, i)
 		}
 	}
@@ -52,13 +53,13 @@ func (s *Service) DescribeImages(_ context.Context, in *ecr.DescribeImagesInput)
 		return nil, invalidToken()
 	}
 	for _, i := range part {
-		out.ImageDetails = append(out.ImageDetails, s.detail(r, i))
+		out.ImageDetails = append(out.ImageDetails, s.detail(r, i, tags[i.digest]))
 	}
 	out.NextToken = next
 	return out, nil
 }
 
-func (s *Service) detail(r *repository, i *image) types.ImageDetail {
+func (s *Service) detail(r *repository, i *image, tags []string) types.ImageDetail {
 	return types.ImageDetail{
 		ArtifactMediaType:      orNil(i.artifactType),
 		ImageDigest:            aws.String(i.digest),
@@ -66,7 +67,7 @@ func (s *Service) detail(r *repository, i *image) types.ImageDetail {
 		ImagePushedAt:          aws.Time(i.pushed),
 		ImageSizeInBytes:       aws.Int64(r.sizeOf(i)),
 		ImageStatus:            i.status,
-		ImageTags:              r.tagsOf(i.digest),
+		ImageTags:              tags,
 		LastActivatedAt:        timeOrNil(i.activated),
 		LastArchivedAt:         timeOrNil(i.archived),
 		LastRecordedPullTime:   timeOrNil(i.pulled),

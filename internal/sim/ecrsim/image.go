@@ -48,6 +48,15 @@ func (r *repository) tagsOf(digest string) []string {
 	return tags
 }
 
+// allTags is tagsOf for every digest that has some.
+func (r *repository) allTags() map[string][]string {
+	all := make(map[string][]string, len(r.images))
+	for _, t := range sortedKeys(r.tags) {
+		all[r.tags[t]] = append(all[r.tags[t]], t)
+	}
+	return all
+}
+
 // sortedImages is by digest: the order of AWS's answers says nothing about age.
 func (r *repository) sortedImages() []*image {
 	digests := slices.Sorted(maps.Keys(r.images))

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
 // A policy is a lifecycle policy as
@@ -64,14 +65,14 @@ func (p *policy) text() (string, error) {
 
 // parsePolicy validates text as PutLifecyclePolicy does.
 func parsePolicy(text string) (*policy, error) {
-	if n := len(text); n < 100 || n > 30720 {
+	if n := utf8.RuneCountInString(text); n < 100 || n > 30720 {
 		return nil, invalid("LifecyclePolicyText", "must have length between 100 and 30720")
 	}
 	var tree any
 	d := json.NewDecoder(strings.NewReader(text))
 	d.UseNumber()
 	root, isObject := map[string]any(nil), false
-	if err := d.Decode(&tree); err == nil {
+	if err := d.Decode(&tree); err == nil && utf8.ValidString(text) {
 		root, isObject = tree.(map[string]any)
 	}
 	if !isObject {

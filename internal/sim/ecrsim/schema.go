@@ -3,6 +3,7 @@ package ecrsim
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 )
@@ -161,6 +162,9 @@ func number(x any) string {
 	i, err := n.Int64()
 	if err != nil {
 		return wrongType(false, x, "integer")
+	}
+	if i > math.MaxInt32 {
+		return "Could not map policyString into LifecyclePolicy."
 	}
 	if i < 1 {
 		return fmt.Sprintf("numeric instance is lower than the required minimum (minimum: 1, found: %d)", i)

@@ -1,0 +1,75 @@
+package ecrx
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ecr"
+
+	"github.com/stackrescue/stackrescue/internal/poll"
+)
+
+// Thaw puts the policy back that [Freeze] found. It changes nothing unless
+// Apply says so; the text returned is what is, or would be, in force. A policy
+// that is neither the one before nor the one after the freeze is left alone:
+// [ErrPolicyChanged].
+//
+// Calls ecr:GetLifecyclePolicy, and with Apply ecr:PutLifecyclePolicy, or
+// ecr:DeleteLifecyclePolicy where there was none. Safe to repeat.
+func Thaw(ctx context.Context, api ThawAPI, f *Frozen, optFns ...func(*FreezeOptions)) (string, error) {
+	opts := freezeOptions(optFns)
+	before, errBefore := parseOrNil(f.Old)
+	after, errAfter := parseOrNil(f.New)
+	if err := errors.Join(errBefore, errAfter); err != nil {
+		return "", fmt.Errorf("repository %s: %w", f.Repository, err)
+	}
+	policy, text, err := ridePolicy(ctx, api, f.Repository, opts.Every)
+	switch {
+	case err != nil:
+		return "", err
+	case policy.Equal(before):
+		return text, nil
+	case !policy.Equal(after):
+		return "", fmt.Errorf("repository %s: %w", f.Repository, ErrPolicyChanged)
+	case !opts.Apply:
+		return f.Old, nil
+	}
+	if err := setPolicy(ctx, api, f.Repository, after, before, f.Old, opts.Every); err != nil {
+		return "", err
+	}
+	return f.Old, nil
+}
+
+// setPolicy puts to in place of from, nil being no policy. What is in force is
+// read before every try: an answer may get lost, and somebody else may have
+// changed it.
+func setPolicy(ctx context.Context, api ThawAPI, repo Repository, from, to *Policy, text string, every time.Duration) error {
+	for n := 1; ; n++ {
+		now, _, err := ridePolicy(ctx, api, repo, every)
+		switch {
+		case err != nil:
+			return err
+		case now.Equal(to):
+			return nil
+		case !now.Equal(from):
+			return fmt.Errorf("repository %s: %w", repo, ErrPolicyChanged)
+		}
+		if to == nil {
+			_, err = api.DeleteLifecyclePolicy(ctx, &ecr.DeleteLifecyclePolicyInput{RegistryId: repo.registry(), RepositoryName: &repo.Name}, once, repo.there)
+		} else {
+			_, err = api.PutLifecyclePolicy(ctx, &ecr.PutLifecyclePolicyInput{RegistryId: repo.registry(), RepositoryName: &repo.Name, LifecyclePolicyText: aws.String(text)}, once, repo.there)
+		}
+		if err == nil {
+			return nil
+		}
+		if n == tries || !poll.Transient(err) {
+			return fmt.Errorf("repository %s: lifecycle policy: %w", repo, err)
+		}
+		if err := poll.Sleep(ctx, every); err != nil {
+			return err
+		}
+	}
+}
