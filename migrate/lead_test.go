@@ -36,7 +36,7 @@ func TestTwoLeadersNeverOverlap(t *testing.T) {
 				for _, fault := range faults {
 					for part := range 8 {
 						cases++
-						cut := lease + time.Duration(part)*lease/28
+						cut := 2*latency + time.Duration(part)*lease/14
 						name := fmt.Sprintf("lease %s margin %s latency %s fault %d cut %s", lease, margin, latency, fault, cut)
 						synctest.Test(t, func(t *testing.T) { cutOff(t, name, lease, margin, latency, fault, cut) })
 					}
@@ -53,7 +53,6 @@ func cutOff(t *testing.T, name string, lease, margin, latency time.Duration, fau
 	var mu sync.Mutex
 	var turns []turn
 	lead := func(who string, c *migratetest.Client, work time.Duration) error {
-		c.Latency = latency
 		return migrate.Lead(t.Context(), c, "k", func(ctx context.Context, fence migrate.Fence) error {
 			me := turn{who: who, fence: fence, begin: time.Now()}
 			timer := time.NewTimer(work)
@@ -68,9 +67,10 @@ func cutOff(t *testing.T, name string, lease, margin, latency time.Duration, fau
 			defer mu.Unlock()
 			turns = append(turns, me)
 			return nil
-		}, func(o *migrate.LeadOptions) { o.Lease, o.Margin, o.Owner = lease, margin, who })
+		}, func(o *migrate.LeadOptions) { o.Lease, o.Margin, o.Owner, o.Every = lease, margin, who, lease/100 })
 	}
 	a, b := m.Client(), m.Client()
+	a.Latency, b.Latency = latency, time.Millisecond // the one who waits sees everything sooner
 	a.Fault = func(int) migratetest.Fault {
 		if time.Since(start) >= cut {
 			return fault
@@ -81,7 +81,7 @@ func cutOff(t *testing.T, name string, lease, margin, latency time.Duration, fau
 	var errA, errB error
 	wg.Go(func() { errA = lead("a", a, time.Hour) })
 	wg.Go(func() {
-		time.Sleep(10 * latency)
+		time.Sleep(latency + time.Microsecond)
 		errB = lead("b", b, time.Second)
 	})
 	wg.Wait()
