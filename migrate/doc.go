@@ -1,8 +1,40 @@
-// Package migrate keeps database migrations from stopping a deployment: it
-// says where the migration tool's own table stands, and puts it right when a
-// migration was applied but not recorded.
+// Package migrate keeps database migrations from stopping a deployment. One
+// replica migrates, and the others wait for what is true of the database, not
+// for a lock; and when a migration was applied but not recorded, it says where
+// the migration tool's own table stands, and puts it right.
 //
-// Databases are usually private. Everything here therefore works through a
-// [Command]: a function that runs the migration tool where it can reach the
-// database, such as a one-off ECS task of the application's own image.
+//	r, err := migrate.New(store, "orders-db", probe, migrate.Func(up))
+//	// handle error
+//	go http.ListenAndServe(":8081", r.Handler())
+//	_, err = r.Run(ctx) // nil: the schema is there, start serving
+//
+// # Leadership
+//
+// A [Store] holds one record per key. A leader renews it, and stops trusting it
+// a margin before a whole lease has passed since it *sent* the last renewal
+// that succeeded. Others take over when they have watched the record unchanged
+// for a whole lease since they *received* it. Both are measured on monotonic
+// clocks, no two clocks are compared, and the context of the work ends first.
+// [FileStore] serves one machine; stores on DynamoDB and PostgreSQL are in
+// packages below this one.
+//
+// # What is not guaranteed
+//
+// The context of the work ends in time; the work has to obey it. A process that
+// was stopped or starved for longer than its margin, and a statement that the
+// database goes on running for a client that is gone, can overlap with the next
+// leader. Only the database can turn those down: carry the [Fence] in what is
+// changed (package pglease has a guard), and let [RunOptions.Enter] raise it
+// before anything else runs. Clocks that run at rates that differ by more than
+// the margin's share of the lease break the promise, too.
+//
+// A step can be run again after its leader was killed. "Done" is what the probe
+// says, never what a lock or a record says. A failure is remembered by the
+// clocks of the replicas, roughly.
+//
+// # Repair
+//
+// [Inspect] and [Stamp] work through a [Command]: a function that runs the
+// migration tool where it can reach the database, such as a one-off ECS task of
+// the application's own image.
 package migrate

@@ -5,8 +5,8 @@ import (
 	"fmt"
 )
 
-// State is where a database's migrations stand.
-type State struct {
+// Table is where a database's migrations stand.
+type Table struct {
 	Tool string `json:"tool"`
 	// Revision is what the tool's table holds, "" for an empty table; Head is
 	// what the image brings.
@@ -15,14 +15,14 @@ type State struct {
 }
 
 // Current reports whether the table holds what the image brings.
-func (s State) Current() bool { return s.Revision == s.Head }
+func (s Table) Current() bool { return s.Revision == s.Head }
 
 // Inspect asks the tool where the table stands. It changes nothing. An output
 // that cannot be read is [ErrOutput].
 //
 // Runs two commands. Safe to repeat.
-func Inspect(ctx context.Context, run Command, tool Tool) (State, error) {
-	s := State{Tool: tool.Name}
+func Inspect(ctx context.Context, run Command, tool Tool) (Table, error) {
+	s := Table{Tool: tool.Name}
 	lines, err := run(ctx, tool.Heads)
 	if err != nil {
 		return s, fmt.Errorf("inspect: %w", err)

@@ -1,0 +1,75 @@
+package migrate
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+)
+
+// ErrStore marks an error of a store that waiting does not cure, such as a
+// table that does not exist or a connection pooler between a session lock and
+// its database. It ends [Lead] and [Runner.Run] at once.
+var ErrStore = errors.New("store is not usable")
+
+// Kind says what an [Event] is about.
+type Kind string
+
+// The kinds of events.
+const (
+	// Waiting: another process leads. Text is its progress.
+	Waiting Kind = "waiting"
+	// Leading: this process leads now.
+	Leading Kind = "leading"
+	// Stepping: a step begins, or Text says that it was done already.
+	Stepping Kind = "step"
+	// Retrying: Err is ridden out.
+	Retrying Kind = "retrying"
+	// Failed: Err is how the work ended, here or, as recorded, elsewhere.
+	Failed Kind = "failed"
+	// Verified: the probe says that it is done.
+	Verified Kind = "verified"
+)
+
+// Event is something that happened on the way. Only Kind is always set.
+type Event struct {
+	Kind  Kind
+	Owner string
+	Fence Fence
+	Step  string
+	Text  string
+	Err   error
+}
+
+// String is one line for a log.
+func (e Event) String() string {
+	s := string(e.Kind)
+	if e.Fence != 0 {
+		s += fmt.Sprintf(" epoch %d", e.Fence)
+	}
+	for _, part := range []string{e.Owner, e.Step, e.Text} {
+		if part != "" {
+			s += " " + part
+		}
+	}
+	if e.Err != nil {
+		s += ": " + e.Err.Error()
+	}
+	return s
+}
+
+// LogValue is the event for [log/slog].
+func (e Event) LogValue() slog.Value { return slog.StringValue(e.String()) }
+
+// serial keeps two goroutines from observing at once.
+func serial(observe func(Event)) func(Event) {
+	var mu sync.Mutex
+	return func(e Event) {
+		if observe == nil {
+			return
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		observe(e)
+	}
+}

@@ -1,0 +1,79 @@
+//go:build linux
+
+package migrate_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/stackrescue/stackrescue/migrate"
+)
+
+func TestExecCarriesTheFence(t *testing.T) {
+	t.Parallel()
+	var out bytes.Buffer
+	run := migrate.Exec(migrate.Program{Args: []string{"/bin/sh", "-c", `echo "$A $MIGRATE_FENCE"`}, Env: []string{"A=b"}, Stdout: &out})
+	require.NoError(t, run(t.Context(), 7))
+	require.Equal(t, "b 7\n", out.String())
+	err := migrate.Exec(migrate.Program{Args: []string{"/bin/sh", "-c", "exit 3"}})(t.Context(), 7)
+	e, ok := errors.AsType[*migrate.ExitError](err)
+	require.True(t, ok)
+	require.Equal(t, 3, e.Code)
+	require.Error(t, migrate.Exec(migrate.Program{})(t.Context(), 7))
+	require.Error(t, migrate.Exec(migrate.Program{Args: []string{"/no/such/program"}})(t.Context(), 7))
+}
+
+// TestExecEndsTheWholeFamily ends a program that passes over SIGTERM, and has a
+// child.
+func TestExecEndsTheWholeFamily(t *testing.T) {
+	t.Parallel()
+	pids := filepath.Join(t.TempDir(), "pids")
+	script := `trap 'echo term >>"$0"' TERM; sleep 60 & echo $! >>"$0"; while :; do wait; done`
+	ctx, cancel := context.WithCancelCause(t.Context())
+	defer cancel(nil)
+	errs := make(chan error)
+	go func() {
+		errs <- migrate.Exec(migrate.Program{Args: []string{"/bin/sh", "-c", script, pids}, Grace: 100 * time.Millisecond})(ctx, 1)
+	}()
+	var child int
+	require.Eventually(t, func() bool {
+		b, _ := os.ReadFile(pids)
+		child, _ = strconv.Atoi(strings.TrimSpace(string(b)))
+		return child > 0
+	}, 10*time.Second, time.Millisecond)
+	cancel(migrate.ErrLeaseLost)
+	require.ErrorIs(t, <-errs, migrate.ErrLeaseLost)
+	require.Eventually(t, func() bool {
+		stat, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(child), "stat"))
+		return err != nil || strings.Contains(string(stat), ") Z ") || errors.Is(syscall.Kill(child, 0), syscall.ESRCH)
+	}, 10*time.Second, time.Millisecond)
+}
+
+func TestProbeCommand(t *testing.T) {
+	t.Parallel()
+	for code, want := range map[int]migrate.State{0: {Version: "v7", Done: true}, 1: {Version: "v7"}} {
+		s, err := migrate.ProbeCommand(func(_ context.Context, args []string) ([]string, error) {
+			lines := []string{"log", " v7 "}
+			if code != 0 {
+				return lines, &migrate.CommandError{Args: args, Code: code}
+			}
+			return lines, nil
+		}, []string{"probe"})(t.Context())
+		require.NoError(t, err)
+		require.Equal(t, want, s)
+	}
+	_, err := migrate.ProbeCommand(func(_ context.Context, args []string) ([]string, error) {
+		return nil, &migrate.CommandError{Args: args, Code: 2}
+	}, []string{"probe"})(t.Context())
+	require.Error(t, err)
+}

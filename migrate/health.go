@@ -1,0 +1,113 @@
+package migrate
+
+import (
+	"encoding/json"
+	"net/http"
+	"sync"
+	"time"
+)
+
+// Phase is what a runner is at.
+type Phase string
+
+// The phases.
+const (
+	PhaseIdle    Phase = "idle"
+	PhaseWaiting Phase = "waiting"
+	PhaseLeading Phase = "leading"
+	PhaseReady   Phase = "ready"
+	PhaseFailed  Phase = "failed"
+)
+
+// Health is what a runner answers to health checks.
+type Health struct {
+	Phase Phase `json:"phase"`
+	// Leader is who leads, Fence this process's epoch if it does.
+	Leader   string   `json:"leader,omitempty"`
+	Fence    Fence    `json:"fence,omitempty"`
+	State    State    `json:"state"`
+	Progress Progress `json:"progress,omitzero"`
+	// Quiet is the time since this process last looked or renewed, and Wedged
+	// whether that is too long.
+	Quiet  time.Duration `json:"quiet"`
+	Wedged bool          `json:"wedged,omitempty"`
+	Error  string        `json:"error,omitempty"`
+}
+
+// board is where a run writes what a health check reads.
+type board struct {
+	mu    sync.Mutex
+	h     Health
+	last  time.Time
+	limit time.Duration
+}
+
+func (b *board) set(fn func(*Health)) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	fn(&b.h)
+}
+
+func (b *board) tick() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.last = time.Now()
+}
+
+func (b *board) begin(o LeaseOptions) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.h, b.last, b.limit = Health{Phase: PhaseWaiting}, time.Now(), 2*o.Lease+10*o.Every
+}
+
+func (b *board) finish(err error) {
+	b.set(func(h *Health) {
+		h.Phase, h.Error = PhaseReady, ""
+		if err != nil {
+			h.Phase, h.Error = PhaseFailed, err.Error()
+		}
+	})
+}
+
+// Health is what the runner is at now.
+func (r *Runner) Health() Health {
+	b := &r.board
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	h := b.h
+	if h.Phase == "" {
+		h.Phase = PhaseIdle
+	}
+	if h.Phase == PhaseWaiting || h.Phase == PhaseLeading {
+		h.Quiet = time.Since(b.last)
+		h.Wedged = h.Quiet > b.limit
+	}
+	return h
+}
+
+// Handler answers the two questions that a task is asked while it waits.
+//
+// Path /live is for the container's health check, which replaces the task: 200
+// while this process waits or works, however long that takes, and 503 only when
+// its own loop has stopped for more than two leases and ten looks. Path /ready
+// is for the load balancer, which must not send requests, nor let ECS stop the
+// old tasks, too early: 503 until the state has been verified. Any other path
+// answers like /ready. The body is [Health] as JSON.
+//
+// A load balancer's check that says 503 ends the task after the service's
+// health check grace period: see [Preflight].
+func (r *Runner) Handler() http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		h := r.Health()
+		ok := h.Phase == PhaseReady
+		if req.URL.Path == "/live" {
+			ok = !h.Wedged
+		}
+		w.Header().Set("Content-Type", "application/json")
+		w.Header().Set("Cache-Control", "no-store")
+		if !ok {
+			w.WriteHeader(http.StatusServiceUnavailable)
+		}
+		_ = json.NewEncoder(w).Encode(h)
+	})
+}

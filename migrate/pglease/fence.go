@@ -1,0 +1,130 @@
+package pglease
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/stackrescue/stackrescue/internal/poll"
+	"github.com/stackrescue/stackrescue/migrate"
+)
+
+// Guard makes sure, at the start of a transaction, that fence is the newest one
+// for the key, and keeps [Raise] of a newer one waiting until the transaction
+// ends. It is [migrate.ErrLeaseLost] when a newer one was raised: roll back.
+func Guard(ctx context.Context, tx *sql.Tx, key string, fence migrate.Fence) error {
+	var one int
+	err := tx.QueryRowContext(ctx, `SELECT 1 FROM stackrescue_fence WHERE key = $1 AND epoch = $2 FOR SHARE`, key, int64(fence)).Scan(&one)
+	if errors.Is(err, sql.ErrNoRows) {
+		return fmt.Errorf("%w: fence %d of %s is not the newest", migrate.ErrLeaseLost, fence, key)
+	}
+	return wrap("guard", err)
+}
+
+// RaiseOptions change [Raise]. The zero value is the default.
+type RaiseOptions struct {
+	// Terminate ends what leaders of earlier have left running, rather than
+	// waiting for it. Needs the role of those sessions, or pg_signal_backend.
+	Terminate bool
+	// Every is how often it looks for what is left. Defaults to 500 ms.
+	Every time.Duration
+	// Observe is told who is waited for, per look. Nil for nothing.
+	Observe func(pids []int)
+}
+
+// Raise makes fence the newest one for the key, after the transactions that
+// [Guard] let pass have ended, and returns when no session named by
+// [ApplicationName] with an earlier fence runs anything any longer. It is for
+// [migrate.RunOptions.Enter]. It is [migrate.ErrLeaseLost] when a newer fence
+// is there. Safe to repeat.
+//
+// A session that is inside a transaction counts as running. One that does not
+// carry the name, because its driver or a proxy drops it, is not seen.
+func Raise(ctx context.Context, db *sql.DB, key string, fence migrate.Fence, optFns ...func(*RaiseOptions)) error {
+	o := RaiseOptions{}
+	for _, fn := range optFns {
+		fn(&o)
+	}
+	if o.Every == 0 {
+		o.Every = 500 * time.Millisecond
+	}
+	const raise = `INSERT INTO stackrescue_fence AS f (key, epoch) VALUES ($1, $2)
+ON CONFLICT (key) DO UPDATE SET epoch = excluded.epoch WHERE f.epoch <= excluded.epoch RETURNING 1`
+	var one int
+	err := db.QueryRowContext(ctx, raise, key, int64(fence)).Scan(&one)
+	if errors.Is(err, sql.ErrNoRows) {
+		return fmt.Errorf("%w: a fence newer than %d was raised", migrate.ErrLeaseLost, fence)
+	}
+	if err != nil {
+		return wrap("raise the fence", err)
+	}
+	look := func(ctx context.Context) ([]int, error) { return left(ctx, db, key, fence, o.Terminate) }
+	for pids, err := range poll.Every(ctx, o.Every, look) {
+		if err != nil {
+			return wrap("wait for earlier leaders", err)
+		}
+		if len(pids) == 0 {
+			return nil
+		}
+		if o.Observe != nil {
+			o.Observe(pids)
+		}
+	}
+	return nil
+}
+
+// left lists the server processes that work for earlier fences, and ends them
+// if asked to.
+func left(ctx context.Context, db *sql.DB, key string, fence migrate.Fence, terminate bool) ([]int, error) {
+	const find = `SELECT pid, application_name FROM pg_stat_activity
+WHERE datname = current_database() AND pid <> pg_backend_pid() AND starts_with(application_name, $1) AND state <> 'idle'`
+	prefix := prefix(key)
+	rows, err := db.QueryContext(ctx, find, prefix)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = rows.Close() }()
+	var pids []int
+	for rows.Next() {
+		var pid int
+		var name string
+		if err := rows.Scan(&pid, &name); err != nil {
+			return nil, err
+		}
+		var epoch migrate.Fence
+		if _, err := fmt.Sscan(strings.TrimPrefix(name, prefix), &epoch); err == nil && epoch < fence {
+			pids = append(pids, pid)
+		}
+	}
+	if err := rows.Err(); err != nil || !terminate {
+		return pids, err
+	}
+	for _, pid := range pids {
+		var ended bool
+		if err := db.QueryRowContext(ctx, `SELECT pg_terminate_backend($1)`, pid).Scan(&ended); err != nil {
+			return nil, err
+		}
+	}
+	return pids, nil
+}
+
+// prefix leaves room for the epoch in the 63 bytes that the server keeps.
+func prefix(key string) string {
+	s := strings.Map(func(r rune) rune {
+		if r < 32 || r > 126 { // the server replaces these
+			return '?'
+		}
+		return r
+	}, "migrate/"+key)
+	return s[:min(len(s), 42)] + "/"
+}
+
+// ApplicationName is what sessions of a leader should be called, by
+// application_name or the environment variable PGAPPNAME, so that [Raise] finds
+// them.
+func ApplicationName(key string, fence migrate.Fence) string {
+	return prefix(key) + fmt.Sprint(int64(fence))
+}

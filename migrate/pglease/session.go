@@ -1,0 +1,176 @@
+package pglease
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"hash/fnv"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/stackrescue/stackrescue/migrate"
+)
+
+// session is a store that holds an advisory lock beside the row.
+type session struct {
+	db *sql.DB
+
+	mu sync.Mutex
+	// held finds a hold again for a repeated Acquire.
+	held map[string]*sessionHold
+}
+
+// Session returns a store on the lease table whose holder also keeps an
+// advisory lock on a connection of its own, with keepalive and idle limits that
+// make the server let go of it after about a lease when the holder's host
+// vanishes. It makes no call; see [Create].
+//
+// A key is taken over only when its row says so and the lock is free: also a
+// connection that was ended while its holder lives lets nobody in before the
+// lease is over. A holder whose connection broke gets itself another, while the
+// row is its own.
+//
+// Not for a pooler that shares sessions, such as PgBouncer in transaction mode:
+// Acquire looks for one, and is an [ErrPooler] then. RDS Proxy pins the
+// connection instead and is safe. The database handle needs two connections.
+func Session(db *sql.DB) migrate.Store { return &session{db: db, held: map[string]*sessionHold{}} }
+
+// Read is [migrate.Store]'s.
+func (s *session) Read(ctx context.Context, key string) (migrate.Record, error) {
+	return read(ctx, s.db, key)
+}
+
+// Acquire is [migrate.Store]'s.
+func (s *session) Acquire(ctx context.Context, key string, claim migrate.Claim) (migrate.Hold, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if h := s.held[key]; h != nil && h.owner == claim.Owner && h.Renew(ctx, nil) == nil {
+		return h, nil
+	}
+	// A row that another one holds needs no connection to be told from a free
+	// one.
+	rec, err := read(ctx, s.db, key)
+	if err != nil {
+		return nil, err
+	}
+	if rec.Owner != "" && rec.Owner != claim.Owner && rec.Version != claim.Over {
+		return nil, &migrate.HeldError{Key: key, Record: rec}
+	}
+	conn, err := s.lock(ctx, key, claim.Lease)
+	if err != nil {
+		return nil, err
+	}
+	if conn == nil {
+		if rec, err = read(ctx, s.db, key); err != nil {
+			return nil, err
+		}
+		return nil, &migrate.HeldError{Key: key, Record: rec}
+	}
+	rec, err = acquire(ctx, conn, key, claim)
+	if err != nil {
+		discard(conn)
+		return nil, err
+	}
+	h := &sessionHold{s: s, conn: conn, lease: claim.Lease, row: row{key: key, owner: claim.Owner, fence: rec.Epoch, note: rec.Note}}
+	s.held[key] = h
+	return h, nil
+}
+
+// lock opens a connection and takes the key's lock, or returns nil when another
+// session has it.
+func (s *session) lock(ctx context.Context, key string, lease time.Duration) (*sql.Conn, error) {
+	conn, err := s.db.Conn(ctx)
+	if err != nil {
+		return nil, err
+	}
+	got := false
+	if err = checkPooler(ctx, s.db, conn); err == nil {
+		if err = limits(ctx, conn, lease); err == nil {
+			err = conn.QueryRowContext(ctx, `SELECT pg_try_advisory_lock($1)`, lockID(key)).Scan(&got)
+		}
+	}
+	if err != nil || !got {
+		discard(conn)
+		return nil, err
+	}
+	return conn, nil
+}
+
+// lockID is the advisory lock of a key. It has nothing to do with those of the
+// migration tools, so that a tool may take its own inside.
+func lockID(key string) int64 {
+	h := fnv.New64a()
+	_, _ = h.Write([]byte("stackrescue/migrate/" + key))
+	return int64(h.Sum64())
+}
+
+// limits makes the server notice a vanished client after about a lease, never
+// sooner: counted from the last packet that arrived. Settings that the server
+// does not have are passed over.
+//
+// Source: https://www.postgresql.org/docs/current/runtime-config-connection.html,
+// reference/migrate.md 0.
+func limits(ctx context.Context, conn *sql.Conn, lease time.Duration) error {
+	sec := int(lease/time.Second) + 1
+	ms := strconv.FormatInt(lease.Milliseconds()+1000, 10)
+	const set = `SELECT count(set_config(s.name, v.value, false)) FROM pg_settings s JOIN (VALUES
+('tcp_keepalives_idle', $1), ('tcp_keepalives_interval', $2), ('tcp_keepalives_count', '3'),
+('tcp_user_timeout', $3), ('client_connection_check_interval', '2000'), ('idle_session_timeout', $4),
+('statement_timeout', '0'), ('lock_timeout', '0')) v(name, value) ON s.name = v.name`
+	var n int
+	return conn.QueryRowContext(ctx, set, strconv.Itoa((sec+1)/2), strconv.Itoa((sec+3)/4), ms, ms).Scan(&n)
+}
+
+// discard ends a connection rather than giving it back to the pool: it may hold
+// the lock, and has settings of its own.
+func discard(conn *sql.Conn) {
+	_ = conn.Raw(func(any) error { return driver.ErrBadConn })
+	_ = conn.Close()
+}
+
+// sessionHold is a row and a lock.
+type sessionHold struct {
+	row
+	s     *session
+	lease time.Duration
+	conn  *sql.Conn
+}
+
+// Renew needs both: the row, and the connection with the lock. A broken
+// connection is replaced; until the server has let go of the old one's lock
+// that fails, and the row is not renewed.
+func (h *sessionHold) Renew(ctx context.Context, note []byte) error {
+	if h.conn == nil {
+		conn, err := h.s.lock(ctx, h.key, h.lease)
+		if err != nil {
+			return err
+		}
+		if conn == nil {
+			return errors.New("the lock is still that of the connection that broke")
+		}
+		h.conn = conn
+	}
+	err := renew(ctx, h.conn, h.key, h.owner, h.fence, note)
+	if err != nil && !errors.Is(err, migrate.ErrLeaseLost) {
+		discard(h.conn)
+		h.conn = nil
+	}
+	return err
+}
+
+// Release is [migrate.Hold]'s.
+func (h *sessionHold) Release(ctx context.Context, note []byte) error {
+	h.s.mu.Lock()
+	defer h.s.mu.Unlock()
+	if h.s.held[h.key] == h {
+		delete(h.s.held, h.key)
+	}
+	err := release(ctx, h.s.db, h.key, h.owner, h.fence, note)
+	if h.conn != nil {
+		discard(h.conn)
+		h.conn = nil
+	}
+	return err
+}
