@@ -33,6 +33,7 @@ func lead(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	lease := fs.Duration("lease", 15*time.Second, "how long a leader that vanished blocks the others")
 	every := fs.Duration("every", time.Second, "how often one who waits looks")
 	drain := fs.Duration("drain", 20*time.Second, "how long the migration may go on after SIGTERM")
+	attempts := fs.Int("attempts", 2, "how often a build may fail, killed leaders included, before all replicas give up")
 	owner := fs.String("owner", "", "name of this replica; defaults to the task's ARN, or the host's name")
 	if err := fs.Parse(args); err != nil {
 		return err
@@ -65,6 +66,7 @@ func lead(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	}
 	r, err := migrate.New(store, *key, look, migrate.Func(work), func(o *migrate.RunOptions) {
 		o.Owner, o.Build, o.Lease, o.Every, o.Drain, o.Enter = name(ctx, *owner), *build, *lease, *every, *drain, enter
+		o.Attempts = *attempts
 		o.Observe = func(e migrate.Event) { fmt.Fprintln(stderr, "migrate-leader:", e) }
 	})
 	if err != nil {

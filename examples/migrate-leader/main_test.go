@@ -20,9 +20,12 @@ import (
 const asMain = "MIGRATE_LEADER_TEST_MAIN"
 
 func TestMain(m *testing.M) {
-	if os.Getenv(asMain) != "" {
+	switch os.Getenv(asMain) {
+	case "1":
 		main()
 		return
+	case "work", "probe":
+		os.Exit(tool(os.Getenv(asMain)))
 	}
 	os.Exit(m.Run())
 }
