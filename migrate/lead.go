@@ -72,7 +72,7 @@ type candidate struct {
 }
 
 // riding makes a poll loop of a candidate jitter, and tell what it rides out.
-func (c *candidate) riding(o *poll.Options) { o.Jitter, o.Retried = 0.2, c.told }
+func (c *candidate) riding(o *poll.Options) { o.Jitter, o.Retried = 0.15, c.told }
 
 // look reads, and acquires where it may. Errors of the store are ridden out.
 func (c *candidate) look(ctx context.Context) (struct{}, error) {

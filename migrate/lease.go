@@ -28,7 +28,7 @@ type LeaseOptions struct {
 	// Heartbeat is the time between renewals. Defaults to a quarter of the
 	// lease; at most a third.
 	Heartbeat time.Duration
-	// Every is how often one who waits looks, give or take a fifth. Defaults to
+	// Every is how often one who waits looks, give or take 15 %. Defaults to
 	// 1 s.
 	Every time.Duration
 }

@@ -23,7 +23,10 @@ type State struct {
 // String is such as "version 7 (dirty)".
 func (s State) String() string {
 	text := "version " + s.Version
-	if s.Version == "" {
+	switch {
+	case s.Version == "" && s.Done:
+		text = "done"
+	case s.Version == "":
 		text = "no version"
 	}
 	if s.Dirty {

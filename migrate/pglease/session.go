@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"database/sql/driver"
 	"errors"
+	"fmt"
 	"hash/fnv"
 	"strconv"
 	"sync"
@@ -135,13 +136,21 @@ type sessionHold struct {
 	row
 	s     *session
 	lease time.Duration
+	// conn is nil when it broke.
 	conn  *sql.Conn
+	ended bool
 }
 
 // Renew needs both: the row, and the connection with the lock. A broken
 // connection is replaced; until the server has let go of the old one's lock
 // that fails, and the row is not renewed.
 func (h *sessionHold) Renew(ctx context.Context, note []byte) error {
+	if err := ctx.Err(); err != nil {
+		return err // a driver would end the connection for it
+	}
+	if h.ended {
+		return fmt.Errorf("%w: it was released", migrate.ErrLeaseLost)
+	}
 	if h.conn == nil {
 		conn, err := h.s.lock(ctx, h.key, h.lease)
 		if err != nil {
@@ -167,8 +176,11 @@ func (h *sessionHold) Release(ctx context.Context, note []byte) error {
 	if h.s.held[h.key] == h {
 		delete(h.s.held, h.key)
 	}
+	h.ended = true
 	err := release(ctx, h.s.db, h.key, h.owner, h.fence, note)
 	if h.conn != nil {
+		// The server notices the end of a connection a little later: say it.
+		_, _ = h.conn.ExecContext(ctx, `SELECT pg_advisory_unlock($1)`, lockID(h.key))
 		discard(h.conn)
 		h.conn = nil
 	}

@@ -1,0 +1,159 @@
+package main
+
+import (
+	"context"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/stretchr/testify/require"
+
+	"github.com/stackrescue/stackrescue/migrate"
+	"github.com/stackrescue/stackrescue/migrate/dynamolease"
+	"github.com/stackrescue/stackrescue/migrate/migratetest"
+	"github.com/stackrescue/stackrescue/migrate/pglease"
+)
+
+func TestDynamoDB(t *testing.T) {
+	t.Parallel()
+	addr := dynalite(t)
+	client := func() *dynamodb.Client {
+		return dynamodb.New(dynamodb.Options{BaseEndpoint: &addr, Region: "us-east-1", Credentials: credentials.NewStaticCredentialsProvider("a", "b", "")})
+	}
+	_, err := client().CreateTable(t.Context(), dynamolease.TableInput("leases"))
+	require.NoError(t, err)
+	require.Eventually(t, func() bool {
+		out, err := client().DescribeTable(t.Context(), &dynamodb.DescribeTableInput{TableName: aws.String("leases")})
+		return err == nil && out.Table.TableStatus == "ACTIVE"
+	}, 10*time.Second, 20*time.Millisecond)
+	migratetest.TestStore(t, "d/", func(*testing.T) migrate.Store { return dynamolease.New(client(), "leases") })
+	_, err = dynamolease.New(client(), "none").Read(t.Context(), "k")
+	require.ErrorIs(t, err, migrate.ErrStore)
+}
+
+func TestPostgreSQL(t *testing.T) {
+	t.Parallel()
+	port := postgres(t)
+	var wg sync.WaitGroup
+	for range 10 { // all replicas start at once
+		wg.Go(func() {
+			if err := pglease.Create(t.Context(), open(t, dsn(port))); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	t.Run("table", func(t *testing.T) {
+		migratetest.TestStore(t, "t/", func(t *testing.T) migrate.Store { return pglease.Table(open(t, dsn(port))) })
+	})
+	t.Run("session", func(t *testing.T) {
+		migratetest.TestStore(t, "s/", func(t *testing.T) migrate.Store { return pglease.Session(open(t, dsn(port))) },
+			func(o *migratetest.StoreOptions) { o.Bound = true })
+	})
+	t.Run("lock connection ended", func(t *testing.T) { lockConnectionEnded(t, port) })
+	t.Run("vanished", func(t *testing.T) { vanished(t, port) })
+	t.Run("fence", func(t *testing.T) { fence(t, port) })
+	t.Run("orphan", func(t *testing.T) { orphan(t, port) })
+	t.Run("pooler", func(t *testing.T) {
+		pooled := pgbouncer(t, port)
+		for range 5 {
+			_, err := pglease.Session(open(t, pooled)).Acquire(t.Context(), "pooled", migrate.Claim{Owner: "a", Lease: time.Minute})
+			require.ErrorIs(t, err, pglease.ErrPooler)
+			require.ErrorIs(t, err, migrate.ErrStore)
+		}
+		migratetest.TestStore(t, "p/", func(t *testing.T) migrate.Store { return pglease.Table(open(t, pooled)) })
+	})
+}
+
+// lockConnectionEnded ends the connection of a healthy leader: it gets itself
+// another, and nobody takes over meanwhile.
+func lockConnectionEnded(t *testing.T, port int) {
+	admin := open(t, dsn(port))
+	err := migrate.Lead(t.Context(), pglease.Session(open(t, dsn(port))), "ended", func(ctx context.Context, _ migrate.Fence) error {
+		var ended int
+		err := admin.QueryRow(`SELECT count(pg_terminate_backend(pid)) FROM pg_locks WHERE locktype = 'advisory' AND granted`).Scan(&ended)
+		require.NoError(t, err)
+		require.Equal(t, 1, ended)
+		rival, stop := context.WithTimeout(ctx, 6*time.Second)
+		defer stop()
+		err = migrate.Lead(rival, pglease.Session(open(t, dsn(port))), "ended", func(context.Context, migrate.Fence) error { return nil },
+			func(o *migrate.LeadOptions) { o.Every = 50 * time.Millisecond })
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		return context.Cause(ctx)
+	}, func(o *migrate.LeadOptions) { o.Lease = 3 * time.Second })
+	require.NoError(t, err)
+}
+
+// vanished closes the connections of a holder that never renews: the next one
+// leads after a lease.
+func vanished(t *testing.T, port int) {
+	gone := open(t, dsn(port))
+	_, err := pglease.Session(gone).Acquire(t.Context(), "vanished", migrate.Claim{Owner: "a", Lease: 2 * time.Second})
+	require.NoError(t, err)
+	begin := time.Now()
+	// The server ends the idle session by itself: idle_session_timeout.
+	err = migrate.Lead(t.Context(), pglease.Session(open(t, dsn(port))), "vanished", func(_ context.Context, fence migrate.Fence) error {
+		require.Equal(t, migrate.Fence(2), fence)
+		return nil
+	}, func(o *migrate.LeadOptions) { o.Every = 50 * time.Millisecond })
+	require.NoError(t, err)
+	require.GreaterOrEqual(t, time.Since(begin), 2*time.Second)
+	require.Less(t, time.Since(begin), 5*time.Second)
+	t.Logf("taken over after %s", time.Since(begin).Round(time.Millisecond))
+}
+
+// fence lets the database turn down a leader of earlier, and lets its
+// transaction end first.
+func fence(t *testing.T, port int) {
+	db := open(t, dsn(port))
+	require.NoError(t, pglease.Raise(t.Context(), db, "f", 1))
+	tx, err := db.Begin()
+	require.NoError(t, err)
+	require.NoError(t, pglease.Guard(t.Context(), tx, "f", 1))
+	raised := make(chan error, 1)
+	begin := time.Now()
+	go func() { raised <- pglease.Raise(t.Context(), db, "f", 2) }()
+	wait(t.Context(), 300*time.Millisecond)
+	require.NoError(t, tx.Commit())
+	require.NoError(t, <-raised)
+	require.GreaterOrEqual(t, time.Since(begin), 300*time.Millisecond)
+	tx, err = db.Begin()
+	require.NoError(t, err)
+	require.ErrorIs(t, pglease.Guard(t.Context(), tx, "f", 1), migrate.ErrLeaseLost)
+	require.NoError(t, tx.Rollback())
+	require.ErrorIs(t, pglease.Raise(t.Context(), db, "f", 1), migrate.ErrLeaseLost)
+	require.NoError(t, pglease.Raise(t.Context(), db, "f", 2), "again")
+}
+
+// orphan leaves a statement running in the name of a leader of earlier.
+func orphan(t *testing.T, port int) {
+	for _, terminate := range []bool{false, true} {
+		key := map[bool]string{false: "wait", true: "end"}[terminate]
+		dead := open(t, dsn(port)+"&application_name="+pglease.ApplicationName(key, 3))
+		ended := make(chan error, 1)
+		go func() {
+			_, err := dead.Exec(`SELECT pg_sleep(2)`)
+			ended <- err
+		}()
+		wait(t.Context(), 300*time.Millisecond)
+		begin := time.Now()
+		seen := 0
+		require.NoError(t, pglease.Raise(t.Context(), open(t, dsn(port)), key, 4, func(o *pglease.RaiseOptions) {
+			o.Terminate, o.Every = terminate, 50*time.Millisecond
+			o.Observe = func(pids []int) { seen = max(seen, len(pids)) }
+		}))
+		took := time.Since(begin)
+		require.Equal(t, 1, seen)
+		err := <-ended
+		if terminate {
+			require.Error(t, err)
+			require.Less(t, took, time.Second)
+		} else {
+			require.NoError(t, err)
+			require.Greater(t, took, time.Second)
+		}
+	}
+}

@@ -1,0 +1,134 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/stackrescue/stackrescue/migrate"
+	"github.com/stackrescue/stackrescue/migrate/pglease"
+)
+
+// lead is the verb run.
+func lead(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	fs := flag.NewFlagSet("run", flag.ContinueOnError)
+	fs.SetOutput(stderr)
+	spec := fs.String("store", "", "file:DIR, dynamodb:TABLE, postgres:DSN or postgres-session:DSN")
+	key := fs.String("key", "", "name of the migration: one per database")
+	probe := fs.String("probe", "", "shell command: exit code 0 means migrated, 1 not yet; without one, the store's record for -build says it")
+	build := fs.String("build", "", "what brings the migration, such as the image's digest")
+	health := fs.String("health", "", "address to answer health checks on, such as :8081")
+	maxWait := fs.Duration("max-wait", 30*time.Minute, "longest wait, the migration included")
+	lease := fs.Duration("lease", 15*time.Second, "how long a leader that vanished blocks the others")
+	every := fs.Duration("every", time.Second, "how often one who waits looks")
+	drain := fs.Duration("drain", 20*time.Second, "how long the migration may go on after SIGTERM")
+	attempts := fs.Int("attempts", 2, "how often a build may fail, killed leaders included, before all replicas give up")
+	owner := fs.String("owner", "", "name of this replica; defaults to the task's ARN, or the host's name")
+	if err := fs.Parse(args); err != nil {
+		return err
+	}
+	tool, app := split(fs.Args())
+	if *spec == "" || *key == "" || len(tool) == 0 {
+		return fmt.Errorf("%w: -store, -key and a command are needed", errUsage)
+	}
+	ctx, cancel := context.WithTimeout(ctx, *maxWait)
+	defer cancel()
+	store, enter, err := openStore(ctx, *spec, *key)
+	if err != nil {
+		return err
+	}
+	if inTask() && strings.HasPrefix(*spec, "file:") {
+		fmt.Fprintln(stderr, "migrate-leader: a lock file protects nothing across tasks: use dynamodb: or postgres:")
+	}
+	var ran atomic.Bool
+	program := migrate.Program{Args: tool, Env: os.Environ(), Stdout: stdout, Stderr: stderr}
+	work := func(ctx context.Context, fence migrate.Fence) error {
+		p := program
+		p.Env = append(slices.Clone(p.Env), "PGAPPNAME="+pglease.ApplicationName(*key, fence))
+		err := migrate.Exec(p)(ctx, fence)
+		ran.Store(err == nil)
+		return err
+	}
+	look := recorded(store, *key, *build, &ran)
+	if *probe != "" {
+		look = migrate.ProbeCommand(shell, []string{"/bin/sh", "-c", *probe})
+	}
+	r, err := migrate.New(store, *key, look, migrate.Func(work), func(o *migrate.RunOptions) {
+		o.Owner, o.Build, o.Lease, o.Every, o.Drain, o.Enter = name(ctx, *owner), *build, *lease, *every, *drain, enter
+		o.Attempts = *attempts
+		o.Observe = func(e migrate.Event) { fmt.Fprintln(stderr, "migrate-leader:", e) }
+	})
+	if err != nil {
+		return err
+	}
+	end, err := answer(*health, r.Handler())
+	if err != nil {
+		return err
+	}
+	_, err = r.Run(ctx)
+	if err != nil || len(app) == 0 {
+		return errors.Join(err, end())
+	}
+	if err := end(); err != nil { // the application may want the address
+		return err
+	}
+	path, err := exec.LookPath(app[0])
+	if err != nil {
+		return err
+	}
+	return syscall.Exec(path, app, os.Environ())
+}
+
+// split takes the application off the migration tool's command line.
+func split(args []string) (tool, app []string) {
+	if i := slices.Index(args, "-then"); i >= 0 {
+		return args[:i], args[i+1:]
+	}
+	return args, nil
+}
+
+// recorded takes the store's word: done is what was once done for this build.
+func recorded(store migrate.Store, key, build string, ran *atomic.Bool) migrate.Probe {
+	return func(ctx context.Context) (migrate.State, error) {
+		if ran.Load() {
+			return migrate.State{Version: build, Done: true}, nil
+		}
+		_, p, err := migrate.Status(ctx, store, key)
+		if p.Outcome != migrate.Done || p.Build != build {
+			return migrate.State{}, err
+		}
+		return migrate.State{Version: build, Done: true}, err
+	}
+}
+
+// answer serves h until the returned function is called.
+func answer(addr string, h http.Handler) (end func() error, err error) {
+	if addr == "" {
+		return func() error { return nil }, nil
+	}
+	l, err := net.Listen("tcp", addr)
+	if err != nil {
+		return nil, err
+	}
+	s := &http.Server{Handler: h, ReadHeaderTimeout: 5 * time.Second}
+	done := make(chan error, 1)
+	go func() { done <- s.Serve(l) }()
+	return func() error {
+		err := s.Close()
+		if served := <-done; !errors.Is(served, http.ErrServerClosed) {
+			return served
+		}
+		return err
+	}, nil
+}

@@ -1,0 +1,78 @@
+// Command migrate-leader runs a database migration in exactly one replica of a
+// service at a time, whatever language the service is written in, and holds
+// the others until it is done.
+//
+//	migrate-leader run -store STORE -key NAME [flags] -- MIGRATE ARGS… [-then APP ARGS…]
+//	migrate-leader status -store STORE -key NAME
+//	migrate-leader inspect -- PREFIX…
+//	migrate-leader stamp [-write] [-verify CMD]… -- PREFIX…
+//	migrate-leader -demo
+//
+// STORE is file:DIR (one machine), dynamodb:TABLE, postgres:DSN, or
+// postgres-session:DSN. run becomes APP when the migration is verified.
+// inspect and stamp are for Alembic; PREFIX is what comes before the word
+// alembic, such as "poetry run". They print JSON, so that a one-off task's log
+// hands the result back.
+//
+// Exit codes: 0 done; that of MIGRATE, where it failed here; 1 anything else;
+// 2 wrong usage; 3 the migration failed elsewhere, was left unfinished, or is
+// not confirmed by the probe; 4 told to stop, or leadership was lost: try again.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/stackrescue/stackrescue/migrate"
+)
+
+var errUsage = errors.New("wrong usage: migrate-leader run|status|inspect|stamp|-demo")
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
+	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	stop()
+	if err != nil && !errors.Is(err, flag.ErrHelp) {
+		fmt.Fprintln(os.Stderr, "migrate-leader:", err)
+	}
+	os.Exit(code(err))
+}
+
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	if len(args) == 0 {
+		return errUsage
+	}
+	verb := map[string]func(context.Context, []string, io.Writer, io.Writer) error{
+		"run": lead, "status": status, "inspect": inspect, "stamp": stamp, "-demo": demo, "--demo": demo,
+	}[args[0]]
+	if verb == nil {
+		return errUsage
+	}
+	return verb(ctx, args[1:], stdout, stderr)
+}
+
+// code is the exit code that an error deserves.
+func code(err error) int {
+	exit, failedHere := errors.AsType[*migrate.ExitError](err)
+	_, failedElsewhere := errors.AsType[*migrate.FailedError](err)
+	switch {
+	case err == nil, errors.Is(err, flag.ErrHelp):
+		return 0
+	case errors.Is(err, errUsage):
+		return 2
+	case errors.Is(err, context.Canceled), errors.Is(err, migrate.ErrLeaseLost):
+		return 4
+	case failedElsewhere, errors.Is(err, migrate.ErrDirty), errors.Is(err, migrate.ErrUnverified):
+		return 3
+	case failedHere && exit.Code > 0:
+		return exit.Code
+	default:
+		return 1
+	}
+}
