@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
@@ -119,6 +120,20 @@ func TestEverySwitch(t *testing.T) {
 		func(s *rescuetest.Switches) { s.StaleReads = 3 },
 		func(s *rescuetest.Switches) { s.RollbackDigest = rescuetest.DigestRecorded },
 		func(s *rescuetest.Switches) { s.CleanUp = rescuetest.CleanUpKeeps },
+		func(s *rescuetest.Switches) { s.OutputsAfterSkip = rescuetest.OutputsDropped },
+		func(s *rescuetest.Switches) { s.OutputsAfterSkip = rescuetest.OutputsStale },
+		func(s *rescuetest.Switches) { s.OutputsAfterSkip = rescuetest.ChildOutputsDropped },
+		func(s *rescuetest.Switches) { s.ForceRollback = rescuetest.ForceSkipsFailedOnly },
+		func(s *rescuetest.Switches) { s.ForceRollback = rescuetest.ForceUnknown },
+		func(s *rescuetest.Switches) { s.SkipValidation = rescuetest.SkipsRelaxed },
+		func(s *rescuetest.Switches) { s.LogDelay = 32 * time.Second },
+		func(s *rescuetest.Switches) { s.StoppedTaskRetention = 3 * time.Hour },
+		func(s *rescuetest.Switches) { s.SameTemplateURL = rescuetest.SameURLNotFetched },
+		func(s *rescuetest.Switches) { s.DesiredCount = rescuetest.DesiredCountAlwaysSent },
+		func(s *rescuetest.Switches) { s.NoDifferenceAfterSkip = rescuetest.DifferenceToLastSent },
+		func(s *rescuetest.Switches) { s.NestedChangeSets = rescuetest.NestedChangesFalseReplacement },
+		func(s *rescuetest.Switches) { s.NestedSiblings = rescuetest.SiblingsCleanUp },
+		func(s *rescuetest.Switches) { s.DisableRollbackReplacement = rescuetest.ReplacementAllowed },
 	} {
 		t.Run(fmt.Sprint(n), func(t *testing.T) {
 			t.Parallel()
@@ -130,6 +145,7 @@ func TestEverySwitch(t *testing.T) {
 				_, err := ecrx.RestoreTag(t.Context(), f.api, f.tag(old, "v1"))
 				require.NoError(t, err)
 				require.Equal(t, old.Digest, f.tags()["v1"])
+				require.Equal(t, old.Digest, f.tags()["copy"], "no tag was moved")
 			})
 		})
 	}
