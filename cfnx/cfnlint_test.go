@@ -27,7 +27,7 @@ func TestCfnLint(t *testing.T) {
 		err = exec.Command(lint, "--version").Run()
 	}
 	if err != nil {
-		corpus.Missing(t, "cfn-lint is not installed")
+		t.Skip("cfn-lint is not installed: an extra check, where it is")
 	}
 	t.Run("own", func(t *testing.T) {
 		files, err := filepath.Glob("testdata/patch/*.in.*")

@@ -26,7 +26,7 @@ func TestBoto3(t *testing.T) {
 		}
 	}
 	if python == "" {
-		skip(t, "no Python in PATH that has boto3")
+		t.Skip("no Python in PATH that has boto3: an extra check, where it is installed")
 	}
 	perform(t, func(cloud *rescuetest.Cloud) client { return startBoto(t, python, cloud) })
 }
