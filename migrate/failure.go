@@ -42,7 +42,7 @@ func (f failures) before(p Progress, s State) int {
 	case p.Outcome != Broken && p.Outcome != Running,
 		p.Build != f.build,
 		p.Outcome == Broken && p.State != s,
-		time.Since(p.At) > f.remember:
+		time.Since(p.At).Abs() > f.remember: // a leader's clock may have been ahead
 		return 0
 	}
 	return p.Attempt

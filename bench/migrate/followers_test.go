@@ -14,6 +14,7 @@ import (
 	"github.com/pressly/goose/v3"
 	"github.com/pressly/goose/v3/lock"
 
+	"github.com/stackrescue/stackrescue/internal/servers"
 	"github.com/stackrescue/stackrescue/migrate"
 	"github.com/stackrescue/stackrescue/migrate/pglease"
 )
@@ -24,7 +25,7 @@ const replicas = 21
 // migration of eight seconds, and reports how long after its end the last one
 // was ready. It takes most of a minute: use -benchtime 1x.
 func BenchmarkFollowers(b *testing.B) {
-	dsn := server(b)
+	dsn := servers.StartPostgreSQL(b).DSN()
 	check(b, pglease.Create(b.Context(), open(b, dsn)))
 	b.Run("migrate/table", func(b *testing.B) { fleet(b, dsn, ours(pglease.Table)) })
 	b.Run("migrate/session", func(b *testing.B) { fleet(b, dsn, ours(pglease.Session)) })

@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/stretchr/testify/require"
 
+	"github.com/stackrescue/stackrescue/internal/servers"
 	"github.com/stackrescue/stackrescue/migrate"
 	"github.com/stackrescue/stackrescue/migrate/dynamolease"
 	"github.com/stackrescue/stackrescue/migrate/migratetest"
@@ -19,7 +20,7 @@ import (
 
 func TestDynamoDB(t *testing.T) {
 	t.Parallel()
-	addr := dynalite(t)
+	addr := servers.StartDynalite(t)
 	client := func() *dynamodb.Client {
 		return dynamodb.New(dynamodb.Options{BaseEndpoint: &addr, Region: "us-east-1", Credentials: credentials.NewStaticCredentialsProvider("a", "b", "")})
 	}
@@ -36,29 +37,29 @@ func TestDynamoDB(t *testing.T) {
 
 func TestPostgreSQL(t *testing.T) {
 	t.Parallel()
-	port := postgres(t)
+	server := servers.StartPostgreSQL(t)
 	var wg sync.WaitGroup
 	for range 10 { // all replicas start at once
 		wg.Go(func() {
-			if err := pglease.Create(t.Context(), open(t, dsn(port))); err != nil {
+			if err := pglease.Create(t.Context(), open(t, server.DSN())); err != nil {
 				t.Error(err)
 			}
 		})
 	}
 	wg.Wait()
 	t.Run("table", func(t *testing.T) {
-		migratetest.TestStore(t, "t/", func(t *testing.T) migrate.Store { return pglease.Table(open(t, dsn(port))) })
+		migratetest.TestStore(t, "t/", func(t *testing.T) migrate.Store { return pglease.Table(open(t, server.DSN())) })
 	})
 	t.Run("session", func(t *testing.T) {
-		migratetest.TestStore(t, "s/", func(t *testing.T) migrate.Store { return pglease.Session(open(t, dsn(port))) },
+		migratetest.TestStore(t, "s/", func(t *testing.T) migrate.Store { return pglease.Session(open(t, server.DSN())) },
 			func(o *migratetest.StoreOptions) { o.Bound = true })
 	})
-	t.Run("lock connection ended", func(t *testing.T) { lockConnectionEnded(t, port) })
-	t.Run("vanished", func(t *testing.T) { vanished(t, port) })
-	t.Run("fence", func(t *testing.T) { fence(t, port) })
-	t.Run("orphan", func(t *testing.T) { orphan(t, port) })
+	t.Run("lock connection ended", func(t *testing.T) { lockConnectionEnded(t, server) })
+	t.Run("vanished", func(t *testing.T) { vanished(t, server) })
+	t.Run("fence", func(t *testing.T) { fence(t, server) })
+	t.Run("orphan", func(t *testing.T) { orphan(t, server) })
 	t.Run("pooler", func(t *testing.T) {
-		pooled := pgbouncer(t, port)
+		pooled := servers.StartPgBouncer(t, server).DSN()
 		for range 5 {
 			_, err := pglease.Session(open(t, pooled)).Acquire(t.Context(), "pooled", migrate.Claim{Owner: "a", Lease: time.Minute})
 			require.ErrorIs(t, err, pglease.ErrPooler)
@@ -70,16 +71,16 @@ func TestPostgreSQL(t *testing.T) {
 
 // lockConnectionEnded ends the connection of a healthy leader: it gets itself
 // another, and nobody takes over meanwhile.
-func lockConnectionEnded(t *testing.T, port int) {
-	admin := open(t, dsn(port))
-	err := migrate.Lead(t.Context(), pglease.Session(open(t, dsn(port))), "ended", func(ctx context.Context, _ migrate.Fence) error {
+func lockConnectionEnded(t *testing.T, server *servers.PostgreSQL) {
+	admin := open(t, server.DSN())
+	err := migrate.Lead(t.Context(), pglease.Session(open(t, server.DSN())), "ended", func(ctx context.Context, _ migrate.Fence) error {
 		var ended int
 		err := admin.QueryRow(`SELECT count(pg_terminate_backend(pid)) FROM pg_locks WHERE locktype = 'advisory' AND granted`).Scan(&ended)
 		require.NoError(t, err)
 		require.Equal(t, 1, ended)
 		rival, stop := context.WithTimeout(ctx, 6*time.Second)
 		defer stop()
-		err = migrate.Lead(rival, pglease.Session(open(t, dsn(port))), "ended", func(context.Context, migrate.Fence) error { return nil },
+		err = migrate.Lead(rival, pglease.Session(open(t, server.DSN())), "ended", func(context.Context, migrate.Fence) error { return nil },
 			func(o *migrate.LeadOptions) { o.Every = 50 * time.Millisecond })
 		require.ErrorIs(t, err, context.DeadlineExceeded)
 		return context.Cause(ctx)
@@ -89,13 +90,13 @@ func lockConnectionEnded(t *testing.T, port int) {
 
 // vanished closes the connections of a holder that never renews: the next one
 // leads after a lease.
-func vanished(t *testing.T, port int) {
-	gone := open(t, dsn(port))
+func vanished(t *testing.T, server *servers.PostgreSQL) {
+	gone := open(t, server.DSN())
 	_, err := pglease.Session(gone).Acquire(t.Context(), "vanished", migrate.Claim{Owner: "a", Lease: 2 * time.Second})
 	require.NoError(t, err)
 	begin := time.Now()
 	// The server ends the idle session by itself: idle_session_timeout.
-	err = migrate.Lead(t.Context(), pglease.Session(open(t, dsn(port))), "vanished", func(_ context.Context, fence migrate.Fence) error {
+	err = migrate.Lead(t.Context(), pglease.Session(open(t, server.DSN())), "vanished", func(_ context.Context, fence migrate.Fence) error {
 		require.Equal(t, migrate.Fence(2), fence)
 		return nil
 	}, func(o *migrate.LeadOptions) { o.Every = 50 * time.Millisecond })
@@ -107,8 +108,8 @@ func vanished(t *testing.T, port int) {
 
 // fence lets the database turn down a leader of earlier, and lets its
 // transaction end first.
-func fence(t *testing.T, port int) {
-	db := open(t, dsn(port))
+func fence(t *testing.T, server *servers.PostgreSQL) {
+	db := open(t, server.DSN())
 	require.NoError(t, pglease.Raise(t.Context(), db, "f", 1))
 	tx, err := db.Begin()
 	require.NoError(t, err)
@@ -129,10 +130,10 @@ func fence(t *testing.T, port int) {
 }
 
 // orphan leaves a statement running in the name of a leader of earlier.
-func orphan(t *testing.T, port int) {
+func orphan(t *testing.T, server *servers.PostgreSQL) {
 	for _, terminate := range []bool{false, true} {
 		key := map[bool]string{false: "wait", true: "end"}[terminate]
-		dead := open(t, dsn(port)+"&application_name="+pglease.ApplicationName(key, 3))
+		dead := open(t, server.DSN()+"&application_name="+pglease.ApplicationName(key, 3))
 		ended := make(chan error, 1)
 		go func() {
 			_, err := dead.Exec(`SELECT pg_sleep(2)`)
@@ -141,7 +142,7 @@ func orphan(t *testing.T, port int) {
 		wait(t.Context(), 300*time.Millisecond)
 		begin := time.Now()
 		seen := 0
-		require.NoError(t, pglease.Raise(t.Context(), open(t, dsn(port)), key, 4, func(o *pglease.RaiseOptions) {
+		require.NoError(t, pglease.Raise(t.Context(), open(t, server.DSN()), key, 4, func(o *pglease.RaiseOptions) {
 			o.Terminate, o.Every = terminate, 50*time.Millisecond
 			o.Observe = func(pids []int) { seen = max(seen, len(pids)) }
 		}))

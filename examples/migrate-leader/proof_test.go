@@ -19,6 +19,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/stretchr/testify/require"
 
+	"github.com/stackrescue/stackrescue/internal/servers"
 	"github.com/stackrescue/stackrescue/migrate/dynamolease"
 	"github.com/stackrescue/stackrescue/migrate/pglease"
 )
@@ -27,9 +28,9 @@ import (
 // what happens to processes, and checks what is left in the database.
 // MIGRATE_SEEDS is how many times, 12 by default.
 func TestProof(t *testing.T) {
-	port := postgres(t)
-	aws := dynalite(t)
-	admin := open(t, dsn(port))
+	server := servers.StartPostgreSQL(t)
+	aws := servers.StartDynalite(t)
+	admin := open(t, server.DSN())
 	require.NoError(t, pglease.Create(t.Context(), admin))
 	_, err := admin.Exec(ledger)
 	require.NoError(t, err)
@@ -37,7 +38,7 @@ func TestProof(t *testing.T) {
 	_, err = client.CreateTable(t.Context(), dynamolease.TableInput("leases"))
 	require.NoError(t, err)
 	seeds, _ := strconv.Atoi(cmp.Or(os.Getenv("MIGRATE_SEEDS"), "12"))
-	stores := []string{"postgres:" + dsn(port), "postgres-session:" + dsn(port), "dynamodb:leases"}
+	stores := []string{"postgres:" + server.DSN(), "postgres-session:" + server.DSN(), "dynamodb:leases"}
 	slots := make(chan struct{}, 3)
 	t.Run("seeds", func(t *testing.T) {
 		for seed := range seeds {
@@ -45,7 +46,7 @@ func TestProof(t *testing.T) {
 				t.Parallel()
 				slots <- struct{}{}
 				defer func() { <-slots }()
-				p := proof{t: t, admin: admin, port: port, aws: aws, key: fmt.Sprint("proof", seed), rng: rand.New(rand.NewPCG(1, uint64(seed)))}
+				p := proof{t: t, admin: admin, server: server, aws: aws, key: fmt.Sprint("proof", seed), rng: rand.New(rand.NewPCG(1, uint64(seed)))}
 				p.run(func(int) string { return stores[seed%len(stores)] })
 				if v := p.violations(); len(v) > 0 {
 					t.Errorf("%s: %s\n%s", p.did.String(), strings.Join(v, "\n"), p.log.String())
@@ -55,7 +56,7 @@ func TestProof(t *testing.T) {
 	})
 	t.Run("control", func(t *testing.T) {
 		// Locks that exclude nobody, and no fence: it must be found out.
-		p := proof{t: t, admin: admin, port: port, aws: aws, key: "control", rng: rand.New(rand.NewPCG(1, 1)), naive: true}
+		p := proof{t: t, admin: admin, server: server, aws: aws, key: "control", rng: rand.New(rand.NewPCG(1, 1)), naive: true}
 		dir := t.TempDir()
 		p.run(func(i int) string { return fmt.Sprintf("file:%s/%d", dir, i) })
 		v := strings.Join(p.violations(), "\n")
@@ -66,13 +67,13 @@ func TestProof(t *testing.T) {
 
 // proof is one run.
 type proof struct {
-	t     *testing.T
-	admin *sql.DB
-	port  int
-	aws   string
-	key   string
-	rng   *rand.Rand
-	naive bool
+	t      *testing.T
+	admin  *sql.DB
+	server *servers.PostgreSQL
+	aws    string
+	key    string
+	rng    *rand.Rand
+	naive  bool
 
 	log, did lines
 	bad      []string
@@ -90,7 +91,7 @@ func (p *proof) start(i int, store string) *replica {
 	work, probe := asMain+"=work "+os.Args[0], asMain+"=probe "+os.Args[0]
 	cmd := command(context.WithoutCancel(p.t.Context()), "run", "-store", store, "-key", p.key, "-owner", fmt.Sprint("r", i), "-lease", "1200ms", "-every", "100ms",
 		"-drain", "150ms", "-attempts", "1000", "-max-wait", "60s", "-probe", probe, "--", "/bin/sh", "-c", work)
-	cmd.Env = append(cmd.Env, toolDSN+"="+dsn(p.port), toolKey+"="+p.key, "AWS_ENDPOINT_URL_DYNAMODB="+p.aws, "AWS_ACCESS_KEY_ID=a", "AWS_SECRET_ACCESS_KEY=b", "AWS_REGION=us-east-1")
+	cmd.Env = append(cmd.Env, toolDSN+"="+p.server.DSN(), toolKey+"="+p.key, "AWS_ENDPOINT_URL_DYNAMODB="+p.aws, "AWS_ACCESS_KEY_ID=a", "AWS_SECRET_ACCESS_KEY=b", "AWS_REGION=us-east-1")
 	if p.naive {
 		cmd.Env = append(cmd.Env, toolNaive+"=1")
 	}
