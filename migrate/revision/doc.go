@@ -1,0 +1,20 @@
+// Package revision reads and corrects what migration tools have written into a
+// database about themselves, through database/sql: it imports no driver. It
+// works on PostgreSQL 12 or newer, and on MySQL 8 and MariaDB 10.6 or newer.
+//
+// [Inspect] says which tool owns which table, where it stands, and whether a
+// migration that did not end is stuck or still running: a table that says
+// "dirty" is no proof, since some say so while a healthy migration works.
+//
+// [Stamp] records a migration that was applied and not recorded. It tells what
+// it would write unless it is told to write, wants queries that prove that the
+// schema is what the version says, works under the lock of package migrate and
+// under the tool's own, compares before it swaps, keeps a record of who did it
+// and why, and reads the table again. It is for golang-migrate, goose, Alembic,
+// Rails and Django; other tools are recognised, and their own command for the
+// purpose is named.
+//
+// [ReadHistory] reads which migrations an image brings from their files. With
+// them, Inspect names what is pending and what the image does not know, and
+// Stamp knows which direction is backwards.
+package revision

@@ -1,0 +1,251 @@
+package revision
+
+import (
+	"cmp"
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/stackrescue/stackrescue/migrate"
+)
+
+var (
+	// ErrRunning means that somebody is at work on the database: wait, or find
+	// out who.
+	ErrRunning = errors.New("a migration is running")
+	// ErrChanged means that the table does not hold what it held when the stamp
+	// was planned, or what the stamp wrote into it: make a new plan.
+	ErrChanged = errors.New("the table has changed meanwhile")
+)
+
+// StampOptions change [Stamp]. The zero value tells and writes nothing.
+type StampOptions struct {
+	// Write makes it write. Store, Key, Who and Reason are needed then, and
+	// Checks or Unproven.
+	Write bool
+	// Store and Key are the lock under which it writes: the same that the
+	// team's runners use, or one of its own, such as pglease.Table(db).
+	Store migrate.Store
+	Key   string
+	// Lease is how that lock is held.
+	Lease migrate.LeaseOptions
+	// Patience is how long to wait for the lock before it is [ErrRunning].
+	// Defaults to two leases and 5 s: enough for a leader that was killed.
+	Patience time.Duration
+	// Enter and Guard, where they are not nil, are called with the fence of the
+	// lock, before anything is read and at the start of the transaction: the
+	// places for pglease.Raise and pglease.Guard.
+	Enter func(context.Context, migrate.Fence) error
+	Guard func(context.Context, *sql.Tx, migrate.Fence) error
+	// Checks prove that the schema is what the version says.
+	Checks []Check
+	// Unproven allows writing without Checks.
+	Unproven bool
+	// Expect, where it is not "", is [Stamped.Fingerprint] of the dry run that
+	// was decided upon: a table that holds something else is [ErrChanged].
+	Expect string
+	// Who stamps, Reason says why, and Task is the ECS task it happens in, if
+	// it does. They are recorded with the stamp.
+	Who, Reason, Task string
+}
+
+// Stamped is what a stamp changed, or would.
+type Stamped struct {
+	// Format is 1.
+	Format int    `json:"format"`
+	Tool   string `json:"tool"`
+	Table  string `json:"table"`
+	// From and To are where the table stood and where it stands, such as
+	// "7 (dirty)" and "8".
+	From string `json:"from"`
+	To   string `json:"to"`
+	// Added and Removed are the entries that came and went.
+	Added   []Entry `json:"added,omitempty"`
+	Removed []Entry `json:"removed,omitempty"`
+	// Statements are what does it. Empty where the table says so already.
+	Statements []Statement `json:"statements,omitempty"`
+	Checks     []Checked   `json:"checks,omitempty"`
+	// Proven is set when there are checks and all hold.
+	Proven bool `json:"proven"`
+	// Fingerprint is of what the table held before.
+	Fingerprint string `json:"fingerprint"`
+	// Written is set when it was written, under that fence.
+	Written bool          `json:"written"`
+	Fence   migrate.Fence `json:"fence,omitempty"`
+}
+
+// Stamp records in a migration tool's table, without running anything, that the
+// schema is at a version. Unless it is told to write, it only says what it
+// would: from, to, statements, and what the checks give.
+//
+// When it writes, it does so under the lock of Store, and no leader can work
+// meanwhile; it refuses with [ErrRunning] while a leader lives, while the
+// tool's own lock is held, or while another session is changing the schema. In
+// one transaction it locks the table, compares it with the plan, changes it and
+// records the stamp in [AuditTable]; then it reads the table again. A nil error
+// means that the table holds what Stamped says: also where it did so before,
+// which is success without statements and needs no lock.
+//
+// Errors: [ErrBackwards], [ErrUnknown], [migrate.ErrUnproven], [ErrRunning],
+// [ErrChanged], [ErrNoTable]; where the lock was lost, [migrate.ErrLeaseLost].
+// Nothing was written then, but for ErrChanged and errors of the commit or
+// after it. The result tells the plan also when the error is not nil, unless
+// there was none. Safe to repeat.
+//
+// The database handle needs two connections. On PostgreSQL the user must be
+// able to write the table and to create [AuditTable] beside it.
+func Stamp(ctx context.Context, db *sql.DB, c Change, optFns ...func(*StampOptions)) (*Stamped, error) {
+	var o StampOptions
+	for _, fn := range optFns {
+		fn(&o)
+	}
+	out, err := stamp(ctx, db, c, o)
+	if err != nil {
+		return out, fmt.Errorf("stamp %s: %w", c.To, err)
+	}
+	return out, nil
+}
+
+func stamp(ctx context.Context, db *sql.DB, c Change, o StampOptions) (*Stamped, error) {
+	p, err := draft(ctx, db, c)
+	if err != nil {
+		return nil, err
+	}
+	if p.out.Checks, p.out.Proven, err = prove(ctx, db, o.Checks); err != nil {
+		return p.out, err
+	}
+	if o.Expect != "" && o.Expect != p.out.Fingerprint {
+		return p.out, fmt.Errorf("%s holds %s: %w", p.out.Table, p.out.From, ErrChanged)
+	}
+	if !o.Write || len(p.out.Statements) == 0 {
+		return p.out, nil
+	}
+	if err := o.ready(db, p.out); err != nil {
+		return p.out, err
+	}
+	return p.out, p.underLock(ctx, db, o)
+}
+
+// ready says what is missing for writing.
+func (o StampOptions) ready(db *sql.DB, out *Stamped) error {
+	switch {
+	case o.Store == nil || o.Key == "":
+		return errors.New("writing needs a store and a key to lock")
+	case o.Who == "" || o.Reason == "":
+		return errors.New("writing needs a who and a reason for the record")
+	case db.Stats().MaxOpenConnections == 1:
+		return errors.New("writing needs two connections, and the database handle is limited to one")
+	case len(o.Checks) == 0 && !o.Unproven:
+		return fmt.Errorf("%w: no check was given", migrate.ErrUnproven)
+	}
+	return unproven(out)
+}
+
+// unproven names the first check that does not hold.
+func unproven(out *Stamped) error {
+	for _, c := range out.Checks {
+		if !c.OK {
+			return fmt.Errorf("%w: %s gives %s, not %s", migrate.ErrUnproven, c.Query, c.Got, c.Want)
+		}
+	}
+	return nil
+}
+
+// planned is a stamp that was thought through.
+type planned struct {
+	server
+	located
+	change Change
+	before content
+	after  []Entry
+	out    *Stamped
+}
+
+// draft reads the table and decides what it should hold.
+func draft(ctx context.Context, db querier, c Change) (*planned, error) {
+	s, err := look(ctx, db, InspectOptions{Table: c.Table})
+	if err != nil {
+		return nil, err
+	}
+	i, err := s.choose(c)
+	if err != nil {
+		return nil, err
+	}
+	p := &planned{server: s.server, located: s.found[i], change: c, before: s.contents[i]}
+	return p, p.decide()
+}
+
+// choose finds the table that is meant.
+func (s *sight) choose(c Change) (int, error) {
+	var fit []int
+	var names []string
+	for i, l := range s.found {
+		names = append(names, l.tool.name+" ("+l.place.String()+")")
+		if (c.Tool == "" || strings.EqualFold(c.Tool, l.tool.name)) &&
+			(c.Table == "" || strings.EqualFold(c.Table, l.place.String()) || strings.EqualFold(c.Table, l.place.name)) {
+			fit = append(fit, i)
+		}
+	}
+	list := strings.Join(names, ", ")
+	switch {
+	case len(fit) == 0:
+		return 0, fmt.Errorf("%w is the one that is meant; there are %s", ErrNoTable, list)
+	case len(fit) > 1:
+		return 0, fmt.Errorf("several tables may be meant, name the tool and the table: %s", list)
+	case s.found[fit[0]].stamp == nil:
+		l, n := s.found[fit[0]], s.contents[fit[0]]
+		return 0, fmt.Errorf("%s keeps what cannot be written from outside; its own commands are: %s", l.tool.name, strings.Join(l.repair(n), "; "))
+	}
+	return fit[0], nil
+}
+
+// decide fills in the plan.
+func (p *planned) decide() error {
+	after, err := p.stamp.target(p.before.entries, p.change)
+	if err != nil {
+		return fmt.Errorf("%s of %s: %w", p.place, p.tool.name, err)
+	}
+	p.after = after
+	remove, add := difference(p.before.entries, after)
+	p.out = &Stamped{
+		Format: 1, Tool: p.tool.name, Table: p.place.String(), From: p.before.stands(), To: p.change.To,
+		Added: add, Removed: remove, Statements: p.stamp.statements(p.engine, p.before.entries, after), Fingerprint: p.before.fingerprint(),
+	}
+	for i, s := range p.out.Statements {
+		s.SQL = p.engine.bind(strings.ReplaceAll(s.SQL, "{}", p.engine.quote(p.place.schema, p.place.name)))
+		p.out.Statements[i] = s
+	}
+	return nil
+}
+
+// stands is where a table stands, with golang-migrate's mark.
+func (c content) stands() string {
+	if slices.ContainsFunc(c.entries, func(e Entry) bool { return e.Dirty }) {
+		return join(c.entries)
+	}
+	return c.version
+}
+
+// underLock leads and writes.
+func (p *planned) underLock(ctx context.Context, db *sql.DB, o StampOptions) error {
+	lease := cmp.Or(o.Lease.Lease, 15*time.Second)
+	began := false
+	wait, cancel := context.WithTimeoutCause(ctx, cmp.Or(o.Patience, 2*lease+5*time.Second), errPatience)
+	defer cancel()
+	err := migrate.Lead(wait, o.Store, o.Key, func(ctx context.Context, fence migrate.Fence) error {
+		began = true
+		p.out.Fence = fence
+		return p.write(ctx, db, o)
+	}, func(l *migrate.LeadOptions) { l.LeaseOptions = o.Lease; l.Owner = cmp.Or(l.Owner, o.Who) })
+	if err != nil && !began && errors.Is(err, errPatience) {
+		return fmt.Errorf("the lock %s is held by somebody who lives: %w (%w)", o.Key, ErrRunning, err)
+	}
+	return err
+}
+
+// errPatience is why a wait for the lock ends.
+var errPatience = errors.New("waited long enough for the lock")

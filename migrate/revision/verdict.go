@@ -1,0 +1,92 @@
+package revision
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/stackrescue/stackrescue/migrate"
+)
+
+// report judges what was seen, once or twice.
+func report(first, last *sight, o InspectOptions) *Inspection {
+	watched := first != last
+	out := &Inspection{
+		Format: 1, Engine: last.engine, Database: last.database, Tables: []Table{},
+		Sessions: last.live, Leader: last.lease.Owner, Progress: migrate.ParseNote(last.lease.Note), Blind: last.blind,
+	}
+	alive := last.alive(first, watched)
+	for i, l := range last.found {
+		c := last.contents[i]
+		t := l.table(c, o.History)
+		why := slices.Clone(alive)
+		if watched && first.changed(l, c) {
+			why = append(why, "the table has changed while it was watched")
+		}
+		if c.locked != "" && !c.expired && l.tool.name == goose.name {
+			// The only tool whose lock row ends by itself.
+			why = append(why, "the lock of "+c.locked+" has not expired")
+		}
+		switch {
+		case len(why) > 0:
+			t.Verdict, t.Why = RunningNow, why
+		case !c.suspicious():
+			t.Verdict = Clean
+		case !watched:
+			t.Verdict, t.Why = Unclear, []string{"it was not watched for a change"}
+		case last.blind != "":
+			t.Verdict, t.Why = Unclear, []string{"it cannot see " + last.blind}
+		default:
+			t.Verdict, t.Why = Stuck, []string{"no session and no leader is at work, and nothing has changed while it was watched"}
+		}
+		out.Tables = append(out.Tables, t)
+	}
+	return out
+}
+
+// alive says who is at work, besides what the tables say.
+func (s *sight) alive(first *sight, watched bool) (why []string) {
+	for _, x := range s.live {
+		why = append(why, x.String())
+	}
+	switch r := s.lease; {
+	case r.Owner == "" || r.Dead:
+	case !watched:
+		why = append(why, fmt.Sprintf("%s holds the lease, and was not watched", r.Owner))
+	case r.Version != first.lease.Version:
+		why = append(why, fmt.Sprintf("%s leads and renews its lease", r.Owner))
+	}
+	return why
+}
+
+// changed reports whether the table held something else, or was not there.
+func (s *sight) changed(l located, now content) bool {
+	i := slices.IndexFunc(s.found, func(x located) bool { return x.place == l.place })
+	return i < 0 || s.contents[i].fingerprint() != now.fingerprint()
+}
+
+// table is what is said about a table, but for the verdict.
+func (l located) table(c content, h History) Table {
+	t := Table{
+		Tool: l.tool.name, Name: l.place.String(), Version: c.version, Recorded: len(c.entries), Unfinished: c.unfinished,
+		Locked: c.locked, Odd: c.odd, Stampable: l.stamp != nil, Repair: l.repair(c), Fingerprint: c.fingerprint(),
+	}
+	if h == nil || l.stamp == nil {
+		return t
+	}
+	have := map[string]bool{}
+	for _, e := range c.entries {
+		have[e.Version] = true
+		if _, known := h.find(e.Version); !known {
+			t.Unknown = append(t.Unknown, e.Version)
+		}
+	}
+	if l.tool.line {
+		have = reached(h, c.entries)
+	}
+	for _, m := range h {
+		if !have[m.Version] {
+			t.Pending = append(t.Pending, m.Version)
+		}
+	}
+	return t
+}

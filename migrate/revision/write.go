@@ -1,0 +1,117 @@
+package revision
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+)
+
+// write is what happens under the lock.
+func (p *planned) write(ctx context.Context, db *sql.DB, o StampOptions) error {
+	if o.Enter != nil {
+		if err := o.Enter(ctx, p.out.Fence); err != nil {
+			return err
+		}
+	}
+	live, _, err := p.sessions(ctx, db, []located{p.located})
+	if err != nil {
+		return err
+	}
+	if len(live) > 0 {
+		return fmt.Errorf("%w: %s", ErrRunning, live[0])
+	}
+	if err := p.audit(ctx, db, p.place.schema); err != nil {
+		return err
+	}
+	if err := p.swap(ctx, db, o); err != nil {
+		return err
+	}
+	p.out.Written = true
+	now, err := p.reread(ctx, db)
+	if err != nil {
+		return fmt.Errorf("the stamp was written, and the table could not be read again: %w", err)
+	}
+	if remove, add := difference(now.entries, p.after); len(remove)+len(add) > 0 {
+		return fmt.Errorf("the stamp was written, and %s holds %s now: %w", p.place, now.stands(), ErrChanged)
+	}
+	return nil
+}
+
+// swap compares and writes in one transaction.
+func (p *planned) swap(ctx context.Context, db *sql.DB, o StampOptions) error {
+	conn, err := db.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = conn.Close() }()
+	free, err := p.outer(ctx, conn)
+	if err != nil {
+		return err
+	}
+	defer free()
+	opts := &sql.TxOptions{}
+	if p.engine == MySQL {
+		// At this level a locking read keeps others from adding rows, too.
+		// Source: https://dev.mysql.com/doc/refman/8.0/en/innodb-locking.html
+		opts.Isolation = sql.LevelRepeatableRead
+	}
+	tx, err := conn.BeginTx(ctx, opts)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = tx.Rollback() }()
+	if err := p.seize(ctx, tx); err != nil {
+		return err
+	}
+	if o.Guard != nil {
+		if err := o.Guard(ctx, tx, p.out.Fence); err != nil {
+			return err
+		}
+	}
+	now, err := p.reread(ctx, tx)
+	if err != nil {
+		return err
+	}
+	if now.fingerprint() != p.out.Fingerprint {
+		return fmt.Errorf("%s holds %s, not %s: %w", p.place, now.stands(), p.out.From, ErrChanged)
+	}
+	// Once more, now that nobody can change the table: the time since the plan
+	// may have been long.
+	if len(o.Checks) > 0 {
+		if p.out.Checks, p.out.Proven, err = prove(ctx, db, o.Checks); err != nil {
+			return err
+		}
+		if err := unproven(p.out); err != nil {
+			return err
+		}
+	}
+	for _, s := range p.out.Statements {
+		res, err := tx.ExecContext(ctx, s.SQL, s.Args...)
+		if err != nil {
+			return fmt.Errorf("%s: %w", s.SQL, err)
+		}
+		n, err := res.RowsAffected()
+		if err != nil {
+			return fmt.Errorf("%s: %w", s.SQL, err)
+		}
+		if s.Rows != anyRows && n != s.Rows {
+			return fmt.Errorf("%s: %d rows, not %d: %w", s.SQL, n, s.Rows, ErrChanged)
+		}
+	}
+	if err := p.record(ctx, tx, p.place.schema, o, p.out); err != nil {
+		return err
+	}
+	if err := tx.Commit(); err != nil {
+		return fmt.Errorf("commit: %w; whether it was written, a dry run tells", err)
+	}
+	return nil
+}
+
+// reread reads the table again.
+func (p *planned) reread(ctx context.Context, q querier) (content, error) {
+	all, err := p.survey(ctx, q, tableNames(p.place.name))
+	if err != nil {
+		return content{}, err
+	}
+	return p.tool.read(ctx, reader{p.server, q, all}, p.place)
+}
