@@ -44,10 +44,3 @@ func Create(ctx context.Context, db *sql.DB) error {
 	}
 	return wrap("create the lease tables", err)
 }
-
-func wrap(what string, err error) error {
-	if err == nil {
-		return nil
-	}
-	return fmt.Errorf("%s: %w", what, err)
-}

@@ -15,11 +15,16 @@ const AuditTable = "stackrescue_stamp"
 // it is made before one. Only the holder of the lock comes here, so that two do
 // not make it at once.
 func (s server) audit(ctx context.Context, q querier, schema string) error {
+	// IF NOT EXISTS asks for the right to create even where it does exist.
+	there, err := s.survey(ctx, q, []string{AuditTable})
+	if err != nil || there[place{schema, AuditTable}] != nil {
+		return err
+	}
 	id, at := `bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY`, `timestamptz NOT NULL DEFAULT now()`
 	if s.engine == MySQL {
 		id, at = `bigint AUTO_INCREMENT PRIMARY KEY`, `timestamp NOT NULL DEFAULT CURRENT_TIMESTAMP`
 	}
-	_, err := q.ExecContext(ctx, fmt.Sprintf(`CREATE TABLE IF NOT EXISTS %s (
+	_, err = q.ExecContext(ctx, fmt.Sprintf(`CREATE TABLE IF NOT EXISTS %s (
   id %s, stamped_at %s,
   tool varchar(40) NOT NULL, stamped varchar(255) NOT NULL,
   version_before text NOT NULL, version_after text NOT NULL, statements text NOT NULL,

@@ -26,8 +26,14 @@ var golangMigrate = tool{
 		old, _ := strconv.ParseInt(golangMigrateLock(s.database), 10, 64)
 		return []advisory{{key: key}, {key: old}}
 	},
-	repair: func(content) []string { return []string{"migrate force VERSION"} },
-	line:   true,
+	repair: func(c content) []string {
+		out := []string{"migrate force VERSION"}
+		if c.locked != "" {
+			out = append(out, "DELETE FROM schema_lock")
+		}
+		return out
+	},
+	line: true,
 	stamp: &stamper{
 		target: func(before []Entry, c Change) ([]Entry, error) {
 			to := number(c.To)

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/stackrescue/stackrescue/internal/poll"
 	"github.com/stackrescue/stackrescue/migrate"
 )
 
@@ -33,6 +34,9 @@ type StampOptions struct {
 	Key   string
 	// Lease is how that lock is held.
 	Lease migrate.LeaseOptions
+	// Watch is how long a table that looks unfinished is watched before it is
+	// written: one that changes is [ErrRunning]. As in [InspectOptions].
+	Watch time.Duration
 	// Patience is how long to wait for the lock before it is [ErrRunning].
 	// Defaults to two leases and 5 s: enough for a leader that was killed.
 	Patience time.Duration
@@ -69,6 +73,8 @@ type Stamped struct {
 	// Statements are what does it. Empty where the table says so already.
 	Statements []Statement `json:"statements,omitempty"`
 	Checks     []Checked   `json:"checks,omitempty"`
+	// Running is who was at work when it was planned: then nothing is written.
+	Running []string `json:"running,omitempty"`
 	// Proven is set when there are checks and all hold.
 	Proven bool `json:"proven"`
 	// Fingerprint is of what the table held before.
@@ -111,7 +117,7 @@ func Stamp(ctx context.Context, db *sql.DB, c Change, optFns ...func(*StampOptio
 }
 
 func stamp(ctx context.Context, db *sql.DB, c Change, o StampOptions) (*Stamped, error) {
-	p, err := draft(ctx, db, c)
+	p, err := draft(ctx, db, c, o)
 	if err != nil {
 		return nil, err
 	}
@@ -123,6 +129,9 @@ func stamp(ctx context.Context, db *sql.DB, c Change, o StampOptions) (*Stamped,
 	}
 	if !o.Write || len(p.out.Statements) == 0 {
 		return p.out, nil
+	}
+	if len(p.out.Running) > 0 {
+		return p.out, fmt.Errorf("%w: %s", ErrRunning, strings.Join(p.out.Running, "; "))
 	}
 	if err := o.ready(db, p.out); err != nil {
 		return p.out, err
@@ -165,18 +174,35 @@ type planned struct {
 	out    *Stamped
 }
 
-// draft reads the table and decides what it should hold.
-func draft(ctx context.Context, db querier, c Change) (*planned, error) {
-	s, err := look(ctx, db, InspectOptions{Table: c.Table})
+// draft reads the table and decides what it should hold. Where it is to be
+// written, and looks unfinished, it is watched first.
+func draft(ctx context.Context, db querier, c Change, o StampOptions) (*planned, error) {
+	in := InspectOptions{Table: c.Table, Watch: o.Watch}
+	first, err := look(ctx, db, in)
 	if err != nil {
 		return nil, err
 	}
-	i, err := s.choose(c)
+	last := first
+	if wait := first.patience(o.Watch); wait > 0 && o.Write {
+		if err := poll.Sleep(ctx, wait); err != nil {
+			return nil, err
+		}
+		if last, err = look(ctx, db, in); err != nil {
+			return nil, err
+		}
+	}
+	i, err := last.choose(c)
 	if err != nil {
 		return nil, err
 	}
-	p := &planned{server: s.server, located: s.found[i], change: c, before: s.contents[i]}
-	return p, p.decide()
+	p := &planned{server: last.server, located: last.found[i], change: c, before: last.contents[i]}
+	if err := p.decide(); err != nil {
+		return nil, err
+	}
+	if t := report(first, last, in).Tables[i]; t.Verdict == RunningNow {
+		p.out.Running = t.Why
+	}
+	return p, nil
 }
 
 // choose finds the table that is meant.
@@ -234,17 +260,25 @@ func (c content) stands() string {
 func (p *planned) underLock(ctx context.Context, db *sql.DB, o StampOptions) error {
 	lease := cmp.Or(o.Lease.Lease, 15*time.Second)
 	began := false
+	var ridden error
 	wait, cancel := context.WithTimeoutCause(ctx, cmp.Or(o.Patience, 2*lease+5*time.Second), errPatience)
 	defer cancel()
 	err := migrate.Lead(wait, o.Store, o.Key, func(ctx context.Context, fence migrate.Fence) error {
 		began = true
 		p.out.Fence = fence
 		return p.write(ctx, db, o)
-	}, func(l *migrate.LeadOptions) { l.LeaseOptions = o.Lease; l.Owner = cmp.Or(l.Owner, o.Who) })
-	if err != nil && !began && errors.Is(err, errPatience) {
-		return fmt.Errorf("the lock %s is held by somebody who lives: %w (%w)", o.Key, ErrRunning, err)
+	}, func(l *migrate.LeadOptions) {
+		l.LeaseOptions = o.Lease
+		l.Owner = cmp.Or(l.Owner, o.Who)
+		l.Observe = func(e migrate.Event) { ridden = e.Err }
+	})
+	switch {
+	case err == nil || began || !errors.Is(err, errPatience):
+		return err
+	case ridden != nil:
+		return fmt.Errorf("the lock %s could not be taken: %w (%w)", o.Key, ridden, err)
 	}
-	return err
+	return fmt.Errorf("the lock %s is held by somebody who lives: %w (%w)", o.Key, ErrRunning, err)
 }
 
 // errPatience is why a wait for the lock ends.
