@@ -4,19 +4,27 @@
 //
 //	migrate-leader run -store STORE -key NAME [flags] -- MIGRATE ARGS… [-then APP ARGS…]
 //	migrate-leader status -store STORE -key NAME
-//	migrate-leader inspect -- PREFIX…
-//	migrate-leader stamp [-write] [-verify CMD]… -- PREFIX…
+//	migrate-leader inspect -db URL [-store STORE -key NAME] [-dir DIR] [flags]
+//	migrate-leader stamp -db URL -to VERSION [-dir DIR] [-check 'QUERY => VALUE']… [-write -key NAME -reason TEXT] [flags]
+//	migrate-leader inspect|stamp [-write] [-verify CMD]… -- PREFIX…
 //	migrate-leader -demo
 //
 // STORE is file:DIR (one machine), dynamodb:TABLE, postgres:DSN, or
 // postgres-session:DSN. run becomes APP when the migration is verified.
-// inspect and stamp are for Alembic; PREFIX is what comes before the word
-// alembic, such as "poetry run". They print JSON, so that a one-off task's log
-// hands the result back.
+// DSN and URL may be env:NAME, for a variable that holds a secret.
+//
+// inspect says which migration tool's table the database has, where it stands,
+// and whether it is stuck or at work; stamp records a migration that was
+// applied and not recorded, for golang-migrate, goose, Alembic, Rails and
+// Django, and only tells what it would do without -write. Without -db they let
+// Alembic's own command do it; PREFIX is what comes before the word alembic,
+// such as "poetry run". They print JSON, so that a one-off task's log hands the
+// result back.
 //
 // Exit codes: 0 done; that of MIGRATE, where it failed here; 1 anything else;
 // 2 wrong usage; 3 the migration failed elsewhere, was left unfinished, or is
-// not confirmed by the probe; 4 told to stop, or leadership was lost: try again.
+// not confirmed by the probe; 4 told to stop, leadership was lost, or somebody
+// is at work: try again.
 package main
 
 import (
@@ -30,6 +38,7 @@ import (
 	"syscall"
 
 	"github.com/stackrescue/stackrescue/migrate"
+	"github.com/stackrescue/stackrescue/migrate/revision"
 )
 
 var errUsage = errors.New("wrong usage: migrate-leader run|status|inspect|stamp|-demo")
@@ -66,9 +75,9 @@ func code(err error) int {
 		return 0
 	case errors.Is(err, errUsage):
 		return 2
-	case errors.Is(err, context.Canceled), errors.Is(err, migrate.ErrLeaseLost):
+	case errors.Is(err, context.Canceled), errors.Is(err, migrate.ErrLeaseLost), errors.Is(err, revision.ErrRunning), errors.Is(err, revision.ErrChanged):
 		return 4
-	case failedElsewhere, errors.Is(err, migrate.ErrDirty), errors.Is(err, migrate.ErrUnverified):
+	case failedElsewhere, errors.Is(err, migrate.ErrDirty), errors.Is(err, migrate.ErrUnverified), errors.Is(err, errUnfinished):
 		return 3
 	case failedHere && exit.Code > 0:
 		return exit.Code

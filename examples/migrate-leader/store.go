@@ -15,12 +15,15 @@ import (
 	"github.com/stackrescue/stackrescue/migrate/pglease"
 )
 
-// openStore opens what -store names. enter raises the fence of a database; it
+// openStore opens what -store names; env:NAME stands for what a variable holds. enter raises the fence of a database; it
 // is nil for other stores.
 func openStore(ctx context.Context, spec, key string) (store migrate.Store, enter func(context.Context, migrate.Fence) error, err error) {
 	kind, what, ok := strings.Cut(spec, ":")
 	if !ok || what == "" {
 		return nil, nil, fmt.Errorf("%w: -store %q is not file:DIR, dynamodb:TABLE, postgres:DSN or postgres-session:DSN", errUsage, spec)
+	}
+	if what, err = secret(what); err != nil {
+		return nil, nil, err
 	}
 	switch kind {
 	case "file":
@@ -34,6 +37,9 @@ func openStore(ctx context.Context, spec, key string) (store migrate.Store, ente
 	case "postgres", "postgres-session":
 		if strings.HasPrefix(what, "//") { // a URL: the kind was its scheme
 			what = "postgres:" + what
+		}
+		if scheme, _, _ := strings.Cut(what, ":"); scheme == "mysql" || scheme == "mysql2" || scheme == "mariadb" {
+			return nil, nil, fmt.Errorf("%w: -store: leases on MySQL are not there yet, use dynamodb:TABLE", errUsage)
 		}
 		db, err := sql.Open("pgx", what)
 		if err != nil {

@@ -1,0 +1,111 @@
+package main
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"github.com/stackrescue/stackrescue/migrate"
+	"github.com/stackrescue/stackrescue/migrate/revision"
+)
+
+// errUnfinished is a table that was left unfinished, or may have been.
+var errUnfinished = errors.New("something was left unfinished")
+
+// target is which table of which database, for inspect and stamp.
+type target struct {
+	db, store, key, tool, table, dir *string
+	watch                            *time.Duration
+}
+
+func (t *target) flags(fs *flag.FlagSet) {
+	t.db = fs.String("db", "", "URL of the database, postgres://… or mysql://…, or env:NAME for a variable that holds it")
+	t.store = fs.String("store", "", "as for run: where the leader holds its lease")
+	t.key = fs.String("key", "", "as for run")
+	t.tool = fs.String("tool", "", "golang-migrate, goose, alembic, rails or django; needed where the database has the tables of several")
+	t.table = fs.String("table", "", "the tool's table, where it has a name of its own")
+	t.dir = fs.String("dir", "", "directory of the image's migrations (Django: the one above the apps), to tell what is pending, unknown and backwards")
+	t.watch = fs.Duration("watch", 15*time.Second, "how long a table that looks unfinished is watched for a change")
+}
+
+// history reads the image's migrations. The tool is asked of the database where
+// it is not named.
+func (t *target) history(ctx context.Context, db *sql.DB) (revision.History, error) {
+	if *t.dir == "" {
+		return nil, nil
+	}
+	tool := *t.tool
+	if tool == "" {
+		in, err := revision.Inspect(ctx, db, func(o *revision.InspectOptions) { o.Table, o.Watch = *t.table, -1 })
+		if err != nil {
+			return nil, err
+		}
+		for _, x := range in.Tables {
+			if x.Stampable && tool != "" {
+				return nil, fmt.Errorf("%w: there are tables of %s and %s: name one with -tool", errUsage, tool, x.Tool)
+			}
+			if x.Stampable {
+				tool = x.Tool
+			}
+		}
+	}
+	return revision.ReadHistory(os.DirFS(*t.dir), tool)
+}
+
+// inspect is the verb of that name.
+func inspect(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	fs := flag.NewFlagSet("inspect", flag.ContinueOnError)
+	fs.SetOutput(stderr)
+	var t target
+	t.flags(fs)
+	if err := fs.Parse(args); err != nil {
+		return err
+	}
+	if *t.db == "" {
+		table, err := migrate.Inspect(ctx, shell, migrate.Alembic(fs.Args()...))
+		if err != nil {
+			return err
+		}
+		return print(stdout, table)
+	}
+	db, err := openDatabase(*t.db)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	history, err := t.history(ctx, db)
+	if err != nil {
+		return err
+	}
+	var store migrate.Store
+	if *t.store != "" {
+		if store, _, err = openStore(ctx, *t.store, *t.key); err != nil {
+			return err
+		}
+	}
+	in, err := revision.Inspect(ctx, db, func(o *revision.InspectOptions) {
+		o.Table, o.History, o.Store, o.Key, o.Watch = *t.table, history, store, *t.key, *t.watch
+	})
+	if err != nil {
+		return err
+	}
+	return errors.Join(print(stdout, in), verdict(in))
+}
+
+// verdict is what the exit code tells of an inspection.
+func verdict(in *revision.Inspection) (err error) {
+	for _, t := range in.Tables {
+		switch t.Verdict {
+		case revision.RunningNow:
+			return fmt.Errorf("%s of %s: %w", t.Name, t.Tool, revision.ErrRunning)
+		case revision.Stuck, revision.Unclear:
+			err = fmt.Errorf("%s of %s: %w: stamp it, or repair it with the tool: %v", t.Name, t.Tool, errUnfinished, t.Repair)
+		}
+	}
+	return err
+}

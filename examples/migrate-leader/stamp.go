@@ -1,0 +1,123 @@
+package main
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/stackrescue/stackrescue/migrate"
+	"github.com/stackrescue/stackrescue/migrate/pglease"
+	"github.com/stackrescue/stackrescue/migrate/revision"
+)
+
+// commands are shell commands, for the flag -verify.
+type commands [][]string
+
+func (c *commands) String() string { return fmt.Sprint(len(*c)) }
+
+func (c *commands) Set(s string) error {
+	*c = append(*c, []string{"/bin/sh", "-c", s})
+	return nil
+}
+
+// queries are checks, for the flag -check.
+type queries []revision.Check
+
+func (q *queries) String() string { return fmt.Sprint(len(*q)) }
+
+func (q *queries) Set(s string) error {
+	i := strings.LastIndex(s, "=>")
+	if i < 0 {
+		return fmt.Errorf("%q is not QUERY => VALUE", s)
+	}
+	*q = append(*q, revision.Check{Query: strings.TrimSpace(s[:i]), Want: strings.TrimSpace(s[i+2:])})
+	return nil
+}
+
+// stamp is the verb of that name. It tells what it would write, and writes only
+// when it is told to.
+func stamp(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	fs := flag.NewFlagSet("stamp", flag.ContinueOnError)
+	fs.SetOutput(stderr)
+	var t target
+	t.flags(fs)
+	var o revision.StampOptions
+	var c revision.Change
+	var checks queries
+	var verify commands
+	fs.BoolVar(&o.Write, "write", false, "write it; without it, only tell")
+	fs.StringVar(&c.To, "to", "", "version that the schema is at; for Django app.name")
+	fs.BoolVar(&c.Backwards, "backwards", false, "allow taking out what is recorded beyond -to")
+	fs.Var(&checks, "check", "'QUERY => VALUE' that proves that the schema is at that version; may be repeated")
+	fs.BoolVar(&o.Unproven, "unproven", false, "allow writing without a check")
+	fs.StringVar(&o.Expect, "expect", "", "fingerprint of the dry run that was decided upon")
+	fs.StringVar(&o.Who, "who", "", "who stamps; defaults to the task's ARN, or the host's name")
+	fs.StringVar(&o.Reason, "reason", "", "why, for the record")
+	fs.Var(&verify, "verify", "without -db: shell command that exits with 0 if the schema is what the revision says; may be repeated")
+	if err := fs.Parse(args); err != nil {
+		return err
+	}
+	if *t.db == "" {
+		return stampByCommand(ctx, migrate.Alembic(fs.Args()...), verify, o.Write, stdout)
+	}
+	if c.To == "" || (o.Write && (*t.key == "" || o.Reason == "")) {
+		return fmt.Errorf("%w: stamp needs -to and, with -write, -key and -reason", errUsage)
+	}
+	db, err := openDatabase(*t.db)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	if c.History, err = t.history(ctx, db); err != nil {
+		return err
+	}
+	c.Tool, c.Table, o.Checks, o.Key, o.Watch = *t.tool, *t.table, checks, *t.key, *t.watch
+	o.Who = name(ctx, o.Who)
+	if inTask() {
+		o.Task = name(ctx, "")
+	}
+	if o.Write {
+		if err := lockFor(ctx, &o, *t.db, *t.store); err != nil {
+			return err
+		}
+	}
+	out, err := revision.Stamp(ctx, db, c, func(x *revision.StampOptions) { *x = o })
+	if out != nil {
+		err = errors.Join(print(stdout, out), err)
+	}
+	return err
+}
+
+// lockFor opens the lock: by default the lease table of the same database.
+// There, the fence keeps a leader of earlier out of the stamp's transaction.
+func lockFor(ctx context.Context, o *revision.StampOptions, db, spec string) (err error) {
+	if spec == "" {
+		spec = "postgres:" + db
+	}
+	o.Store, o.Enter, err = openStore(ctx, spec, o.Key)
+	if o.Enter != nil && strings.HasSuffix(spec, db) {
+		key := o.Key
+		o.Guard = func(ctx context.Context, tx *sql.Tx, f migrate.Fence) error { return pglease.Guard(ctx, tx, key, f) }
+	}
+	return err
+}
+
+// stampByCommand lets the tool's own command write.
+func stampByCommand(ctx context.Context, tool migrate.Tool, verify commands, write bool, stdout io.Writer) error {
+	if !write {
+		table, err := migrate.Inspect(ctx, shell, tool)
+		if err != nil {
+			return err
+		}
+		return print(stdout, migrate.Stamped{From: table.Revision, To: table.Head})
+	}
+	out, err := migrate.Stamp(ctx, shell, tool, func(o *migrate.StampOptions) { o.Verify = verify })
+	if err != nil {
+		return err
+	}
+	return print(stdout, out)
+}

@@ -1,0 +1,45 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/stackrescue/stackrescue/migrate"
+)
+
+// print writes one line of JSON.
+func print(w io.Writer, v any) error { return json.NewEncoder(w).Encode(v) }
+
+// status is the verb of that name.
+func status(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	fs := flag.NewFlagSet("status", flag.ContinueOnError)
+	fs.SetOutput(stderr)
+	spec := fs.String("store", "", "as for run")
+	key := fs.String("key", "", "name of the migration")
+	if err := fs.Parse(args); err != nil {
+		return err
+	}
+	if *spec == "" || *key == "" {
+		return fmt.Errorf("%w: -store and -key are needed", errUsage)
+	}
+	store, _, err := openStore(ctx, *spec, *key)
+	if err != nil {
+		return err
+	}
+	rec, p, err := migrate.Status(ctx, store, *key)
+	if err != nil {
+		return err
+	}
+	return print(stdout, struct {
+		Owner    string           `json:"owner,omitempty"`
+		Epoch    migrate.Fence    `json:"epoch"`
+		Beat     int64            `json:"beat"`
+		Lease    time.Duration    `json:"lease,omitempty"`
+		Dead     bool             `json:"dead,omitempty"`
+		Progress migrate.Progress `json:"progress,omitzero"`
+	}{rec.Owner, rec.Epoch, rec.Beat, rec.Lease, rec.Dead, p})
+}
