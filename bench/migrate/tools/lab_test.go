@@ -159,16 +159,6 @@ func (d *data) writing(t *testing.T, checks ...revision.Check) func(*revision.St
 	}
 }
 
-// wait is a pause in real time, for real servers.
-func wait(ctx context.Context, d time.Duration) {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-	case <-timer.C:
-	}
-}
-
 func openURL(t *testing.T, url string) *sql.DB {
 	db, err := sql.Open("pgx", url)
 	require.NoError(t, err)
