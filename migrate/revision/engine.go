@@ -44,7 +44,7 @@ func identify(ctx context.Context, q querier) (server, error) {
 	}
 	name := `SELECT database()`
 	switch {
-	case strings.HasPrefix(s.version, "PostgreSQL "):
+	case strings.HasPrefix(s.version, "PostgreSQL ") && !strings.Contains(s.version, "Redshift"):
 		s.engine, name = PostgreSQL, `SELECT current_database()`
 	case s.version != "" && s.version[0] >= '0' && s.version[0] <= '9':
 		s.engine = MySQL

@@ -4,10 +4,11 @@ import (
 	"context"
 	"database/sql"
 	"database/sql/driver"
-	"errors"
 	"fmt"
-	"strings"
+	"slices"
 	"time"
+
+	"github.com/stackrescue/stackrescue/internal/sqlstate"
 )
 
 // outer takes those of the tool's own locks that belong to the connection, and
@@ -76,24 +77,10 @@ func (p *planned) seize(ctx context.Context, tx *sql.Tx) error {
 	return nil
 }
 
-// busy tells a table that somebody else has locked from other errors. No driver
-// is imported here: theirs of PostgreSQL tell the state by a method, and that
-// of MySQL by its text.
-//
-// Source: https://www.postgresql.org/docs/current/errcodes-appendix.html,
-// https://dev.mysql.com/doc/mysql-errors/8.0/en/server-error-reference.html
+// busy tells a table that somebody else has locked from other errors:
+// lock_not_available, and MySQL's and MariaDB's answers to NOWAIT.
 func (p *planned) busy(err error) error {
-	locked := false
-	if state, ok := errors.AsType[interface {
-		error
-		SQLState() string
-	}](err); ok {
-		locked = state.SQLState() == "55P03"
-	}
-	for _, number := range []string{"Error 1205", "Error 3572"} {
-		locked = locked || (p.engine == MySQL && strings.Contains(err.Error(), number))
-	}
-	if locked {
+	if sqlstate.Of(err) == "55P03" || (p.engine == MySQL && slices.Contains([]int{1205, 3572}, sqlstate.Number(err))) {
 		return fmt.Errorf("%w: another session has %s locked: %w", ErrRunning, p.place, err)
 	}
 	return fmt.Errorf("lock %s: %w", p.place, err)

@@ -1,10 +1,43 @@
 package revision
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
+	"time"
+
+	"github.com/stackrescue/stackrescue/migrate"
 )
+
+// underLock leads and writes.
+func (p *planned) underLock(ctx context.Context, db *sql.DB, o StampOptions) error {
+	lease := cmp.Or(o.Lease.Lease, 15*time.Second)
+	began := false
+	var ridden error
+	wait, cancel := context.WithTimeoutCause(ctx, cmp.Or(o.Patience, 2*lease+5*time.Second), errPatience)
+	defer cancel()
+	err := migrate.Lead(wait, o.Store, o.Key, func(ctx context.Context, fence migrate.Fence) error {
+		began = true
+		p.out.Fence = fence
+		return p.write(ctx, db, o)
+	}, func(l *migrate.LeadOptions) {
+		l.LeaseOptions = o.Lease
+		l.Owner = cmp.Or(l.Owner, o.Who)
+		l.Observe = func(e migrate.Event) { ridden = e.Err }
+	})
+	switch {
+	case err == nil || began || !errors.Is(err, errPatience):
+		return err
+	case ridden != nil:
+		return fmt.Errorf("the lock %s could not be taken: %w (%w)", o.Key, ridden, err)
+	}
+	return fmt.Errorf("the lock %s is held by somebody who lives: %w (%w)", o.Key, ErrRunning, err)
+}
+
+// errPatience is why a wait for the lock ends.
+var errPatience = errors.New("waited long enough for the lock")
 
 // write is what happens under the lock.
 func (p *planned) write(ctx context.Context, db *sql.DB, o StampOptions) error {
