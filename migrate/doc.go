@@ -15,8 +15,8 @@
 // that succeeded. Others take over when they have watched the record unchanged
 // for a whole lease since they *received* it. Both are measured on monotonic
 // clocks, no two clocks are compared, and the context of the work ends first.
-// [FileStore] serves one machine; stores on DynamoDB and PostgreSQL are in
-// packages below this one.
+// [FileStore] serves one machine; stores on DynamoDB, PostgreSQL and MySQL are
+// in packages below this one.
 //
 // # What is not guaranteed
 //
@@ -34,7 +34,8 @@
 //
 // # Repair
 //
-// [Inspect] and [Stamp] work through a [Command]: a function that runs the
-// migration tool where it can reach the database, such as a one-off ECS task of
-// the application's own image.
+// Package revision, below this one, reads and corrects the tables of migration
+// tools by SQL. [Inspect] and [Stamp] here work through a [Command] instead: a
+// function that runs the tool itself where it can reach the database, such as a
+// one-off ECS task of the application's own image.
 package migrate

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"database/sql"
 	"sync"
 	"testing"
 	"time"
@@ -15,6 +16,7 @@ import (
 	"github.com/stackrescue/stackrescue/migrate"
 	"github.com/stackrescue/stackrescue/migrate/dynamolease"
 	"github.com/stackrescue/stackrescue/migrate/migratetest"
+	"github.com/stackrescue/stackrescue/migrate/mylease"
 	"github.com/stackrescue/stackrescue/migrate/pglease"
 )
 
@@ -33,6 +35,33 @@ func TestDynamoDB(t *testing.T) {
 	migratetest.TestStore(t, "d/", func(*testing.T) migrate.Store { return dynamolease.New(client(), "leases") })
 	_, err = dynamolease.New(client(), "none").Read(t.Context(), "k")
 	require.ErrorIs(t, err, migrate.ErrStore)
+}
+
+func TestMariaDB(t *testing.T) {
+	t.Parallel()
+	url := servers.StartMariaDB(t).DSN()
+	handle := func(t *testing.T) *sql.DB {
+		db, err := sql.Open("mysql", url)
+		require.NoError(t, err)
+		t.Cleanup(func() { _ = db.Close() })
+		return db
+	}
+	_, err := mylease.Table(handle(t)).Read(t.Context(), "k")
+	require.ErrorIs(t, err, migrate.ErrStore, "the tables are not there")
+	var wg sync.WaitGroup
+	for range 10 {
+		db := handle(t)
+		wg.Go(func() {
+			if err := mylease.Create(t.Context(), db); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	migratetest.TestStore(t, "m/", func(t *testing.T) migrate.Store { return mylease.Table(handle(t)) })
+	db := handle(t)
+	fence(t, db, func(f migrate.Fence) error { return mylease.Raise(t.Context(), db, "f", f) },
+		func(tx *sql.Tx, f migrate.Fence) error { return mylease.Guard(t.Context(), tx, "f", f) })
 }
 
 func TestPostgreSQL(t *testing.T) {
@@ -56,7 +85,11 @@ func TestPostgreSQL(t *testing.T) {
 	})
 	t.Run("lock connection ended", func(t *testing.T) { lockConnectionEnded(t, server) })
 	t.Run("vanished", func(t *testing.T) { vanished(t, server) })
-	t.Run("fence", func(t *testing.T) { fence(t, server) })
+	t.Run("fence", func(t *testing.T) {
+		db := open(t, server.DSN())
+		fence(t, db, func(f migrate.Fence) error { return pglease.Raise(t.Context(), db, "f", f) },
+			func(tx *sql.Tx, f migrate.Fence) error { return pglease.Guard(t.Context(), tx, "f", f) })
+	})
 	t.Run("orphan", func(t *testing.T) { orphan(t, server) })
 	t.Run("pooler", func(t *testing.T) {
 		pooled := servers.StartPgBouncer(t, server).DSN()
@@ -108,25 +141,24 @@ func vanished(t *testing.T, server *servers.PostgreSQL) {
 
 // fence lets the database turn down a leader of earlier, and lets its
 // transaction end first.
-func fence(t *testing.T, server *servers.PostgreSQL) {
-	db := open(t, server.DSN())
-	require.NoError(t, pglease.Raise(t.Context(), db, "f", 1))
+func fence(t *testing.T, db *sql.DB, raise func(migrate.Fence) error, guard func(*sql.Tx, migrate.Fence) error) {
+	require.NoError(t, raise(1))
 	tx, err := db.Begin()
 	require.NoError(t, err)
-	require.NoError(t, pglease.Guard(t.Context(), tx, "f", 1))
+	require.NoError(t, guard(tx, 1))
 	raised := make(chan error, 1)
 	begin := time.Now()
-	go func() { raised <- pglease.Raise(t.Context(), db, "f", 2) }()
+	go func() { raised <- raise(2) }()
 	wait(t.Context(), 300*time.Millisecond)
 	require.NoError(t, tx.Commit())
 	require.NoError(t, <-raised)
 	require.GreaterOrEqual(t, time.Since(begin), 300*time.Millisecond)
 	tx, err = db.Begin()
 	require.NoError(t, err)
-	require.ErrorIs(t, pglease.Guard(t.Context(), tx, "f", 1), migrate.ErrLeaseLost)
+	require.ErrorIs(t, guard(tx, 1), migrate.ErrLeaseLost)
 	require.NoError(t, tx.Rollback())
-	require.ErrorIs(t, pglease.Raise(t.Context(), db, "f", 1), migrate.ErrLeaseLost)
-	require.NoError(t, pglease.Raise(t.Context(), db, "f", 2), "again")
+	require.ErrorIs(t, raise(1), migrate.ErrLeaseLost)
+	require.NoError(t, raise(2), "again")
 }
 
 // orphan leaves a statement running in the name of a leader of earlier.

@@ -23,7 +23,7 @@ func secret(value string) (string, error) {
 	return value, nil
 }
 
-// openDatabase opens what -db names: a URL of PostgreSQL or MySQL, as
+// openDatabase opens a URL of PostgreSQL or MySQL, as
 // frameworks keep them in DATABASE_URL.
 func openDatabase(spec string) (*sql.DB, error) {
 	dsn, err := secret(spec)
@@ -38,7 +38,7 @@ func openDatabase(spec string) (*sql.DB, error) {
 		u, err := url.Parse(dsn)
 		if err != nil {
 			// The URL is not part of the text: it may hold a password.
-			return nil, fmt.Errorf("%w: -db is not a URL", errUsage)
+			return nil, fmt.Errorf("%w: the database is not a URL", errUsage)
 		}
 		c := mysql.NewConfig()
 		c.User, c.Net, c.Addr, c.DBName = u.User.Username(), "tcp", u.Host, strings.TrimPrefix(u.Path, "/")
@@ -51,5 +51,5 @@ func openDatabase(spec string) (*sql.DB, error) {
 		}
 		return sql.Open("mysql", c.FormatDSN())
 	}
-	return nil, fmt.Errorf("%w: -db is not a URL that begins with postgres:// or mysql://", errUsage)
+	return nil, fmt.Errorf("%w: the database is not a URL that begins with postgres:// or mysql://", errUsage)
 }

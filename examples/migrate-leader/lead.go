@@ -24,7 +24,7 @@ import (
 func lead(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	fs := flag.NewFlagSet("run", flag.ContinueOnError)
 	fs.SetOutput(stderr)
-	spec := fs.String("store", "", "file:DIR, dynamodb:TABLE, postgres:DSN or postgres-session:DSN")
+	spec := fs.String("store", "", "file:DIR, dynamodb:TABLE, postgres:URL, postgres-session:URL or mysql:URL; env:NAME for a URL in a variable")
 	key := fs.String("key", "", "name of the migration: one per database")
 	probe := fs.String("probe", "", "shell command: exit code 0 means migrated, 1 not yet; without one, the store's record for -build says it")
 	build := fs.String("build", "", "what brings the migration, such as the image's digest")

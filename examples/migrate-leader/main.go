@@ -9,9 +9,9 @@
 //	migrate-leader inspect|stamp [-write] [-verify CMD]… -- PREFIX…
 //	migrate-leader -demo
 //
-// STORE is file:DIR (one machine), dynamodb:TABLE, postgres:DSN, or
-// postgres-session:DSN. run becomes APP when the migration is verified.
-// DSN and URL may be env:NAME, for a variable that holds a secret.
+// STORE is file:DIR (one machine), dynamodb:TABLE, postgres:URL,
+// postgres-session:URL or mysql:URL; a URL may be env:NAME, for a variable that
+// holds a secret. run becomes APP when the migration is verified.
 //
 // inspect says which migration tool's table the database has, where it stands,
 // and whether it is stuck or at work; stamp records a migration that was

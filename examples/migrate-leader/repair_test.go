@@ -19,15 +19,15 @@ import (
 func TestRepairBySQL(t *testing.T) {
 	t.Run("postgresql", func(t *testing.T) {
 		t.Parallel()
-		repair(t, servers.StartPostgreSQL(t).DSN(), "")
+		repair(t, servers.StartPostgreSQL(t).DSN())
 	})
 	t.Run("mariadb", func(t *testing.T) {
 		t.Parallel()
-		repair(t, fmt.Sprintf("mysql://root@127.0.0.1:%d/app", servers.StartMariaDB(t).Port), "file:"+t.TempDir())
+		repair(t, fmt.Sprintf("mysql://root@127.0.0.1:%d/app", servers.StartMariaDB(t).Port))
 	})
 }
 
-func repair(t *testing.T, url, store string) {
+func repair(t *testing.T, url string) {
 	db, err := openDatabase(url)
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = db.Close() })
@@ -73,13 +73,7 @@ func repair(t *testing.T, url, store string) {
 	_, code = call(write...)
 	require.Equal(t, 2, code, "no reason")
 	write = append(write, "-reason", "killed by the health check")
-	if store == "" {
-		out, code = call(write...)
-	} else {
-		_, code = call(write...)
-		require.Equal(t, 2, code, "there is no lease table on MySQL")
-		out, code = call(append(write, "-store", store)...)
-	}
+	out, code = call(write...)
 	require.Equal(t, 0, code)
 	var done revision.Stamped
 	require.NoError(t, json.Unmarshal(out, &done))

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/stackrescue/stackrescue/migrate"
+	"github.com/stackrescue/stackrescue/migrate/mylease"
 	"github.com/stackrescue/stackrescue/migrate/pglease"
 	"github.com/stackrescue/stackrescue/migrate/revision"
 )
@@ -81,7 +82,7 @@ func stamp(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		o.Task = name(ctx, "")
 	}
 	if o.Write {
-		if err := lockFor(ctx, &o, *t.db, *t.store); err != nil {
+		if err := lockFor(ctx, &o, db, *t.store); err != nil {
 			return err
 		}
 	}
@@ -94,15 +95,17 @@ func stamp(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 
 // lockFor opens the lock: by default the lease table of the same database.
 // There, the fence keeps a leader of earlier out of the stamp's transaction.
-func lockFor(ctx context.Context, o *revision.StampOptions, db, spec string) (err error) {
-	if spec == "" {
-		spec = "postgres:" + db
+func lockFor(ctx context.Context, o *revision.StampOptions, db *sql.DB, spec string) (err error) {
+	if spec != "" {
+		o.Store, o.Enter, err = openStore(ctx, spec, o.Key)
+		return err
 	}
-	o.Store, o.Enter, err = openStore(ctx, spec, o.Key)
-	if o.Enter != nil && strings.HasSuffix(spec, db) {
-		key := o.Key
-		o.Guard = func(ctx context.Context, tx *sql.Tx, f migrate.Fence) error { return pglease.Guard(ctx, tx, key, f) }
+	key, guard := o.Key, pglease.Guard
+	if isMySQL(db) {
+		guard = mylease.Guard
 	}
+	o.Guard = func(ctx context.Context, tx *sql.Tx, f migrate.Fence) error { return guard(ctx, tx, key, f) }
+	o.Store, o.Enter, err = leaseTable(ctx, db, "", key)
 	return err
 }
 

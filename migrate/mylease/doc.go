@@ -1,0 +1,17 @@
+// Package mylease keeps the leases of package migrate in MySQL 8, MariaDB 10.6
+// or newer, or Aurora MySQL, through database/sql: it imports no driver.
+//
+// [Table] is a row per migration, changed by single statements; it needs the
+// tables of [Create], and works through poolers. There is no store on GET_LOCK:
+// that lock belongs to a session, dies with it unseen, and is not there on a
+// server that took over.
+//
+// [Guard] lets the database itself turn down a leader of earlier, and [Raise]
+// waits for the transactions that Guard let pass. MySQL ends a transaction for
+// every statement that changes a schema: Guard protects data, not schemas, and
+// a statement that a dead leader has left running is not seen. Give such steps
+// a Done of their own, and a lease that is longer than they run.
+//
+// The server's clock is never asked. Use the writer's endpoint: a replica that
+// lags would show a lease of earlier.
+package mylease
