@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"maps"
+	"net"
 	"sync"
 	"testing"
 	"time"
@@ -9,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
 	"github.com/stackrescue/stackrescue/internal/servers"
@@ -58,6 +61,7 @@ func TestPostgreSQL(t *testing.T) {
 	t.Run("vanished", func(t *testing.T) { vanished(t, server) })
 	t.Run("fence", func(t *testing.T) { fence(t, server) })
 	t.Run("orphan", func(t *testing.T) { orphan(t, server) })
+	t.Run("limits", func(t *testing.T) { limits(t, server) })
 	t.Run("pooler", func(t *testing.T) {
 		pooled := servers.StartPgBouncer(t, server).DSN()
 		for range 5 {
@@ -157,4 +161,34 @@ func orphan(t *testing.T, server *servers.PostgreSQL) {
 			require.Greater(t, took, time.Second)
 		}
 	}
+}
+
+// limits lets the server find out that the client of a statement is gone.
+func limits(t *testing.T, server *servers.PostgreSQL) {
+	cfg, err := pgx.ParseConfig(server.DSN("application_name=" + pglease.ApplicationName("limits", 1)))
+	require.NoError(t, err)
+	maps.Copy(cfg.RuntimeParams, pglease.Limits(5*time.Second))
+	var wire net.Conn
+	cfg.DialFunc = func(ctx context.Context, network, addr string) (_ net.Conn, err error) {
+		wire, err = (&net.Dialer{}).DialContext(ctx, network, addr)
+		return wire, err
+	}
+	dead, err := pgx.ConnectConfig(t.Context(), cfg)
+	require.NoError(t, err)
+	ended := make(chan error, 1)
+	go func() {
+		_, err := dead.Exec(context.WithoutCancel(t.Context()), `SELECT pg_sleep(600)`)
+		ended <- err
+	}()
+	admin := open(t, server.DSN())
+	require.Eventually(t, func() bool {
+		var n int
+		err := admin.QueryRow(`SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query = 'SELECT pg_sleep(600)'`).Scan(&n)
+		return err == nil && n == 1
+	}, 20*time.Second, 20*time.Millisecond)
+	require.NoError(t, wire.Close()) // as the kernel does for a process that is killed
+	require.Error(t, <-ended)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	require.NoError(t, pglease.Raise(ctx, admin, "limits", 2))
 }
