@@ -41,7 +41,7 @@ func TestCalls(t *testing.T) {
 			t.Parallel()
 			s := newScene(t, dsn, aws)
 			t.Run("acquire and release", func(t *testing.T) { acquires(t, s, store.open, store.acquire, store.release) })
-			t.Run("wait", func(t *testing.T) { waits(t, s, store.open, store.refused) })
+			t.Run("wait", func(t *testing.T) { follows(t, s, store.open, store.refused) })
 			t.Run("nothing to do", func(t *testing.T) { hasNothingToDo(t, s, store.open) })
 		})
 	}
@@ -78,9 +78,9 @@ func acquires(t *testing.T, s scene, open opener, acquire, release []string) {
 	}
 }
 
-// waits lets a follower look thirty times: after the refused attempt at its
+// follows lets a follower look thirty times: after the refused attempt at its
 // start it writes nothing.
-func waits(t *testing.T, s scene, open opener, refused []string) {
+func follows(t *testing.T, s scene, open opener, refused []string) {
 	unlock, err := holder(open)(t, s, &counter{})(t.Context())
 	require.NoError(t, err)
 	var c counter
@@ -113,10 +113,10 @@ func waits(t *testing.T, s scene, open opener, refused []string) {
 // hasNothingToDo starts on a database that is migrated: one read, and the store
 // is not asked.
 func hasNothingToDo(t *testing.T, s scene, open opener) {
-	require.NoError(t, ours(open, false)(t.Context(), &replica{scene: s}, migration{}))
+	require.NoError(t, ours(open, waits)(t.Context(), &replica{scene: s}, migration{}))
 	for i := range 2 {
 		r := &replica{scene: s}
-		require.NoError(t, ours(open, false)(t.Context(), r, migration{}))
+		require.NoError(t, ours(open, waits)(t.Context(), r, migration{}))
 		said(t, []string{"SELECT count(*) > 0 FROM done"}, r.work.take())
 		store := r.store.take()
 		require.Empty(t, store.said, fmt.Sprint("start ", i))

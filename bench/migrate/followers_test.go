@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"context"
 	"database/sql"
 	"flag"
 	"sync"
@@ -17,7 +18,7 @@ var takes = flag.Duration("takes", 8*time.Second, "how long the migration of Ben
 
 // BenchmarkFollowers starts a leader and twenty followers that share one
 // migration, and reports how long after its end the last one was ready, and how
-// many gave up. It takes two minutes.
+// many gave up or were not ready a minute later. It takes two minutes.
 func BenchmarkFollowers(b *testing.B) {
 	dsn, aws := servers.StartPostgreSQL(b).DSN(), servers.StartDynalite(b)
 	createLeases(b, aws)
@@ -38,11 +39,13 @@ func BenchmarkFollowers(b *testing.B) {
 
 // fleet returns how late the last of those was that did not fail.
 func fleet(b *testing.B, s scene, p peer) (late time.Duration, failed int) {
+	ctx, cancel := context.WithTimeout(b.Context(), *takes+time.Minute)
+	defer cancel()
 	var wg sync.WaitGroup
 	ends, errs := make([]time.Time, replicas), make([]error, replicas)
 	for i := range replicas {
 		wg.Go(func() {
-			errs[i] = p.up(b.Context(), &replica{scene: s}, migration{sleep: *takes})
+			errs[i] = p.up(ctx, &replica{scene: s}, migration{sleep: *takes})
 			ends[i] = time.Now()
 		})
 	}

@@ -59,8 +59,8 @@ type peer struct {
 // are what their users get.
 func peers() []peer {
 	return []peer{
-		{"migrate/table", ours(inTable, false)}, {"migrate/session", ours(inSession, false)},
-		{"migrate/dynamodb", ours(inDynamoDB, false)}, {"migrate/file", ours(inFile, false)},
+		{"migrate/table", ours(inTable, waits)}, {"migrate/session", ours(inSession, waits)},
+		{"migrate/dynamodb", ours(inDynamoDB, waits)}, {"migrate/file", ours(inFile, waits)},
 		{"goose/session", theirs(func() (goose.ProviderOption, error) {
 			l, err := lock.NewPostgresSessionLocker()
 			return goose.WithSessionLocker(l), err
@@ -100,20 +100,31 @@ func inFile(s scene, _ *counter) (migrate.Store, func() error, error) {
 	return migrate.FileStore(s.dir), func() error { return nil }, nil
 }
 
+// policy is what becomes of a dead leader's statement.
+type policy string
+
+const (
+	// waits for its end, which is the default.
+	waits policy = "waits"
+	// terminates it.
+	terminates policy = "terminates"
+	// limited lets the server find out that nobody waits for it.
+	limited policy = "limited"
+)
+
 // ours is the whole of it: a probe, a fence, and work on connections that carry
-// the fence's name. terminate ends what a dead leader left running, rather than
-// waiting for it.
-func ours(open opener, terminate bool) func(context.Context, *replica, migration) error {
+// the fence's name.
+func ours(open opener, p policy) func(context.Context, *replica, migration) error {
 	return func(ctx context.Context, r *replica, m migration) error {
 		store, end, err := open(r.scene, &r.store)
 		if err != nil {
 			return err
 		}
-		return errors.Join(run(ctx, store, r, m, terminate), end())
+		return errors.Join(run(ctx, store, r, m, p), end())
 	}
 }
 
-func run(ctx context.Context, store migrate.Store, r *replica, m migration, terminate bool) error {
+func run(ctx context.Context, store migrate.Store, r *replica, m migration, p policy) error {
 	db, err := open(r.dsn, &r.work)
 	if err != nil {
 		return err
@@ -124,10 +135,10 @@ func run(ctx context.Context, store migrate.Store, r *replica, m migration, term
 		err := db.QueryRowContext(ctx, `SELECT count(*) > 0 FROM done`).Scan(&s.Done)
 		return s, err
 	}
-	work := func(ctx context.Context, fence migrate.Fence) error { return m.run(ctx, r, fence) }
+	work := func(ctx context.Context, fence migrate.Fence) error { return m.run(ctx, r, fence, p) }
 	runner, err := migrate.New(store, r.key, probe, migrate.Func(work), func(o *migrate.RunOptions) {
 		o.Enter = func(ctx context.Context, fence migrate.Fence) error {
-			return pglease.Raise(ctx, db, r.key, fence, func(o *pglease.RaiseOptions) { o.Terminate = terminate })
+			return pglease.Raise(ctx, db, r.key, fence, func(o *pglease.RaiseOptions) { o.Terminate = p == terminates })
 		}
 	})
 	if err != nil {
@@ -138,13 +149,19 @@ func run(ctx context.Context, store migrate.Store, r *replica, m migration, term
 }
 
 // run is the migration without a tool.
-func (m migration) run(ctx context.Context, r *replica, fence migrate.Fence) error {
+func (m migration) run(ctx context.Context, r *replica, fence migrate.Fence, p policy) error {
 	if m.idle != nil {
 		if err := m.idle(ctx); err != nil {
 			return err
 		}
 	}
-	db, err := open(r.dsn+"&application_name="+pglease.ApplicationName(r.key, fence), &r.work)
+	dsn := r.dsn + "&application_name=" + pglease.ApplicationName(r.key, fence)
+	if p == limited {
+		for name, value := range pglease.Limits(15 * time.Second) {
+			dsn += "&" + name + "=" + value
+		}
+	}
+	db, err := open(dsn, &r.work)
 	if err != nil {
 		return err
 	}
