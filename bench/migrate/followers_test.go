@@ -3,122 +3,66 @@ package bench
 import (
 	"context"
 	"database/sql"
-	"errors"
-	"fmt"
-	"strings"
+	"flag"
 	"sync"
 	"testing"
-	"testing/fstest"
 	"time"
 
-	"github.com/pressly/goose/v3"
-	"github.com/pressly/goose/v3/lock"
-
 	"github.com/stackrescue/stackrescue/internal/servers"
-	"github.com/stackrescue/stackrescue/migrate"
-	"github.com/stackrescue/stackrescue/migrate/pglease"
 )
 
 const replicas = 21
 
+// takes is how long the migration of BenchmarkFollowers takes.
+var takes = flag.Duration("takes", 8*time.Second, "how long the migration of BenchmarkFollowers takes")
+
 // BenchmarkFollowers starts a leader and twenty followers that share one
-// migration of eight seconds, and reports how long after its end the last one
-// was ready. It takes most of a minute: use -benchtime 1x.
+// migration, and reports how long after its end the last one was ready, and how
+// many gave up or were not ready a minute later. It takes two minutes.
 func BenchmarkFollowers(b *testing.B) {
-	dsn := servers.StartPostgreSQL(b).DSN()
-	check(b, pglease.Create(b.Context(), open(b, dsn)))
-	b.Run("migrate/table", func(b *testing.B) { fleet(b, dsn, ours(pglease.Table)) })
-	b.Run("migrate/session", func(b *testing.B) { fleet(b, dsn, ours(pglease.Session)) })
-	b.Run("goose/session", func(b *testing.B) {
-		fleet(b, dsn, theirs(func() goose.ProviderOption {
-			l, err := lock.NewPostgresSessionLocker()
-			check(b, err)
-			return goose.WithSessionLocker(l)
-		}))
-	})
-	b.Run("goose/table", func(b *testing.B) {
-		fleet(b, dsn, theirs(func() goose.ProviderOption {
-			l, err := lock.NewPostgresTableLocker()
-			check(b, err)
-			return goose.WithLocker(l)
-		}))
-	})
-}
-
-// replica is one process of the fleet; it returns when it may serve.
-type replica func(ctx context.Context, db *sql.DB, table string) error
-
-func fleet(b *testing.B, dsn string, run replica) {
-	admin := open(b, dsn)
-	var late time.Duration
-	for n := range b.N {
-		_, err := admin.Exec(`DROP TABLE IF EXISTS goose_db_version, goose_lock`)
-		check(b, err)
-		table := strings.NewReplacer("/", "_", "#", "_").Replace(fmt.Sprintf("t_%s_%d", b.Name()[len("BenchmarkFollowers/"):], n)) + fmt.Sprint(time.Now().UnixNano())
-		_, err = admin.Exec(fmt.Sprintf(`CREATE TABLE %s (at timestamptz)`, table))
-		check(b, err)
-		var wg sync.WaitGroup
-		ends := make([]time.Time, replicas)
-		for i := range replicas {
-			db := open(b, dsn)
-			wg.Go(func() {
-				if err := run(b.Context(), db, table); err != nil {
-					b.Error(err)
-				}
-				ends[i] = time.Now()
-			})
-		}
-		wg.Wait()
-		var done time.Time
-		var times int
-		check(b, admin.QueryRow(fmt.Sprintf(`SELECT count(*), max(at) FROM %s`, table)).Scan(&times, &done))
-		if times != 1 {
-			b.Errorf("migrated %d times", times)
-		}
-		for _, end := range ends {
-			late = max(late, end.Sub(done))
-		}
-	}
-	b.ReportMetric(late.Seconds(), "s-last-ready")
-	b.ReportMetric(0, "ns/op")
-}
-
-// work is the migration: eight seconds, and the time at which it ended.
-func work(table string) string {
-	return fmt.Sprintf(`SELECT pg_sleep(8); INSERT INTO %s VALUES (clock_timestamp());`, table)
-}
-
-func ours(store func(*sql.DB) migrate.Store) replica {
-	return func(ctx context.Context, db *sql.DB, table string) error {
-		probe := func(ctx context.Context) (migrate.State, error) {
-			var s migrate.State
-			err := db.QueryRowContext(ctx, fmt.Sprintf(`SELECT count(*) > 0 FROM %s`, table)).Scan(&s.Done)
-			return s, err
-		}
-		r, err := migrate.New(store(db), table, probe, migrate.Func(func(ctx context.Context, _ migrate.Fence) error {
-			for stmt := range strings.SplitSeq(strings.TrimSuffix(work(table), ";"), ";") {
-				if _, err := db.ExecContext(ctx, stmt); err != nil {
-					return err
-				}
+	dsn, aws := servers.StartPostgreSQL(b).DSN(), servers.StartDynalite(b)
+	createLeases(b, aws)
+	for _, p := range peers() {
+		b.Run(p.name, func(b *testing.B) {
+			var late time.Duration
+			failed := 0
+			for range b.N {
+				l, f := fleet(b, newScene(b, dsn, aws), p)
+				late, failed = max(late, l), failed+f
 			}
-			return nil
-		}))
-		if err != nil {
-			return err
-		}
-		_, err = r.Run(ctx)
-		return err
+			b.ReportMetric(late.Seconds(), "s-last-ready")
+			b.ReportMetric(float64(failed)/float64(b.N), "failed")
+			b.ReportMetric(0, "ns/op")
+		})
 	}
 }
 
-func theirs(locker func() goose.ProviderOption) replica {
-	return func(ctx context.Context, db *sql.DB, table string) error {
-		files := fstest.MapFS{"00001_a.sql": {Data: []byte("-- +goose Up\n" + strings.ReplaceAll(work(table), "; ", ";\n") + "\n")}}
-		p, err := goose.NewProvider(goose.DialectPostgres, db, files, locker())
-		if err != nil {
-			return err
-		}
-		_, err = p.Up(ctx)
-		return errors.Join(err)
+// fleet returns how late the last of those was that did not fail.
+func fleet(b *testing.B, s scene, p peer) (late time.Duration, failed int) {
+	ctx, cancel := context.WithTimeout(b.Context(), *takes+time.Minute)
+	defer cancel()
+	var wg sync.WaitGroup
+	ends, errs := make([]time.Time, replicas), make([]error, replicas)
+	for i := range replicas {
+		wg.Go(func() {
+			errs[i] = p.up(ctx, &replica{scene: s}, migration{sleep: *takes})
+			ends[i] = time.Now()
+		})
 	}
+	wg.Wait()
+	var times int
+	var done sql.NullTime
+	check(b, handle(b, s.dsn, &counter{}).QueryRow(`SELECT count(*), max(at) FROM done`).Scan(&times, &done))
+	if times != 1 {
+		b.Errorf("migrated %d times", times)
+	}
+	for i, err := range errs {
+		if err != nil {
+			b.Logf("replica %d: %v", i, err)
+			failed++
+			continue
+		}
+		late = max(late, ends[i].Sub(done.Time))
+	}
+	return late, failed
 }

@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"database/sql"
+	"maps"
+	"net"
 	"sync"
 	"testing"
 	"time"
@@ -10,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
 	"github.com/stackrescue/stackrescue/internal/servers"
@@ -91,6 +94,7 @@ func TestPostgreSQL(t *testing.T) {
 			func(tx *sql.Tx, f migrate.Fence) error { return pglease.Guard(t.Context(), tx, "f", f) })
 	})
 	t.Run("orphan", func(t *testing.T) { orphan(t, server) })
+	t.Run("limits", func(t *testing.T) { limits(t, server) })
 	t.Run("pooler", func(t *testing.T) {
 		pooled := servers.StartPgBouncer(t, server).DSN()
 		for range 5 {
@@ -189,4 +193,34 @@ func orphan(t *testing.T, server *servers.PostgreSQL) {
 			require.Greater(t, took, time.Second)
 		}
 	}
+}
+
+// limits lets the server find out that the client of a statement is gone.
+func limits(t *testing.T, server *servers.PostgreSQL) {
+	cfg, err := pgx.ParseConfig(server.DSN("application_name=" + pglease.ApplicationName("limits", 1)))
+	require.NoError(t, err)
+	maps.Copy(cfg.RuntimeParams, pglease.Limits(5*time.Second))
+	var wire net.Conn
+	cfg.DialFunc = func(ctx context.Context, network, addr string) (_ net.Conn, err error) {
+		wire, err = (&net.Dialer{}).DialContext(ctx, network, addr)
+		return wire, err
+	}
+	dead, err := pgx.ConnectConfig(t.Context(), cfg)
+	require.NoError(t, err)
+	ended := make(chan error, 1)
+	go func() {
+		_, err := dead.Exec(context.WithoutCancel(t.Context()), `SELECT pg_sleep(600)`)
+		ended <- err
+	}()
+	admin := open(t, server.DSN())
+	require.Eventually(t, func() bool {
+		var n int
+		err := admin.QueryRow(`SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query = 'SELECT pg_sleep(600)'`).Scan(&n)
+		return err == nil && n == 1
+	}, 20*time.Second, 20*time.Millisecond)
+	require.NoError(t, wire.Close()) // as the kernel does for a process that is killed
+	require.Error(t, <-ended)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	require.NoError(t, pglease.Raise(ctx, admin, "limits", 2))
 }

@@ -7,7 +7,8 @@
 // once. Both need the tables of [Schema].
 //
 // [Guard] lets the database itself turn down a leader of earlier, and [Raise]
-// sees to it that none is left at work before the next one begins.
+// sees to it that none is left at work before the next one begins. [Limits] let
+// the server end what a dead leader has left.
 //
 // The server's clock is never asked: a jump of it, or a failover to a server
 // whose clock differs, changes nothing. The lease does depend on the row: a

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"hash/fnv"
-	"strconv"
 	"sync"
 	"time"
 
@@ -110,18 +109,15 @@ func lockID(key string) int64 {
 // limits makes the server notice a vanished client after about a lease, never
 // sooner: counted from the last packet that arrived. Settings that the server
 // does not have are passed over.
-//
-// Source: https://www.postgresql.org/docs/current/runtime-config-connection.html,
-// reference/migrate.md 0.
 func limits(ctx context.Context, conn *sql.Conn, lease time.Duration) error {
-	sec := int(lease/time.Second) + 1
-	ms := strconv.FormatInt(lease.Milliseconds()+1000, 10)
+	l := Limits(lease)
 	const set = `SELECT count(set_config(s.name, v.value, false)) FROM pg_settings s JOIN (VALUES
-('tcp_keepalives_idle', $1), ('tcp_keepalives_interval', $2), ('tcp_keepalives_count', '3'),
-('tcp_user_timeout', $3), ('client_connection_check_interval', '2000'), ('idle_session_timeout', $4),
+('tcp_keepalives_idle', $1), ('tcp_keepalives_interval', $2), ('tcp_keepalives_count', $3),
+('tcp_user_timeout', $4), ('client_connection_check_interval', $5), ('idle_session_timeout', $4),
 ('statement_timeout', '0'), ('lock_timeout', '0')) v(name, value) ON s.name = v.name`
 	var n int
-	return conn.QueryRowContext(ctx, set, strconv.Itoa((sec+1)/2), strconv.Itoa((sec+3)/4), ms, ms).Scan(&n)
+	return conn.QueryRowContext(ctx, set, l["tcp_keepalives_idle"], l["tcp_keepalives_interval"], l["tcp_keepalives_count"],
+		l["tcp_user_timeout"], l["client_connection_check_interval"]).Scan(&n)
 }
 
 // discard ends a connection rather than giving it back to the pool: it may hold
