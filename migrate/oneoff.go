@@ -17,8 +17,9 @@ var ErrUnknown = errors.New("where the migrations stand is not known here")
 
 // OneOffOptions change [OneOff]. The zero value is the default.
 type OneOffOptions struct {
-	// Backoff is the pause before the probe is asked again after an error, four
-	// times at most. Defaults to 2 s.
+	// Tries is how often the probe is asked where it fails, Backoff the pause in
+	// between. They default to 5 and to 2 s.
+	Tries   int
 	Backoff time.Duration
 	// Observe hears what happens, on the caller's goroutine. Nil for nothing.
 	Observe func(Event)
@@ -45,14 +46,14 @@ type OneOffOptions struct {
 //
 // A state that is dirty at the start is no reason to stop: somebody may be at
 // work, and the task waits for that under the lock. Errors: run's own,
-// [ErrUnverified], or what the probe failed with five times; each says what to
+// [ErrUnverified], or what the probe failed with each time; each says what to
 // do next. Safe to repeat.
 func OneOff(ctx context.Context, probe Probe, run func(context.Context) error, optFns ...func(*OneOffOptions)) (State, error) {
 	var o OneOffOptions
 	for _, fn := range optFns {
 		fn(&o)
 	}
-	o.Backoff = cmp.Or(o.Backoff, 2*time.Second)
+	o.Tries, o.Backoff = cmp.Or(o.Tries, tries), cmp.Or(o.Backoff, 2*time.Second)
 	tell := func(e Event) {
 		if o.Observe != nil {
 			o.Observe(e)
@@ -64,7 +65,7 @@ func OneOff(ctx context.Context, probe Probe, run func(context.Context) error, o
 		tell(Event{Kind: Failed, Err: err})
 		return s, err
 	}
-	s, err := look(ctx, probe, o.Backoff, told)
+	s, err := look(ctx, probe, o.Tries, o.Backoff, told)
 	switch {
 	case errors.Is(err, ErrUnknown):
 	case err != nil:
@@ -77,7 +78,7 @@ func OneOff(ctx context.Context, probe Probe, run func(context.Context) error, o
 	if err := run(ctx); err != nil {
 		return fail(s, fmt.Errorf("%w: deploy nothing that needs it; it is safe to run again once the cause is mended", err))
 	}
-	s, err = look(ctx, probe, o.Backoff, told)
+	s, err = look(ctx, probe, o.Tries, o.Backoff, told)
 	switch {
 	case errors.Is(err, ErrUnknown):
 		return fail(s, fmt.Errorf("%w: it handed no state back: let the command end with a handback", ErrUnverified))
@@ -90,11 +91,14 @@ func OneOff(ctx context.Context, probe Probe, run func(context.Context) error, o
 	return s, nil
 }
 
-// look probes, up to five times where it fails: a database may be away briefly.
-func look(ctx context.Context, probe Probe, backoff time.Duration, told func(error)) (State, error) {
+// tries is how often a probe that decides is asked where it fails.
+const tries = 5
+
+// look probes, more than once where it fails: a database may be away briefly.
+func look(ctx context.Context, probe Probe, tries int, backoff time.Duration, told func(error)) (State, error) {
 	for n := 1; ; n++ {
 		s, err := probe(ctx)
-		if err == nil || n == 5 || errors.Is(err, ErrUnknown) {
+		if err == nil || n >= tries || errors.Is(err, ErrUnknown) {
 			return s, err
 		}
 		if poll.Sleep(ctx, backoff) != nil {
