@@ -336,7 +336,7 @@ func (p *planner) migration(s ServiceFacts, target, container string, m *Migrati
 	}
 	p.add(Step{
 		Kind: KindStamp, Subject: m.Tool.Name + " in container " + container, Why: "replicas wait for a migration that was applied and not recorded",
-		Risk: RiskDatabase, Actions: []string{"ecs:RunTask", "ecs:DescribeTasks", "ecs:ListTasks", "ecs:DescribeTaskDefinition", "logs:FilterLogEvents"},
+		Risk: RiskDatabase, Actions: []string{"ecs:RunTask", "ecs:DescribeTasks", "ecs:ListTasks", "ecs:DescribeTaskDefinition", "logs:FilterLogEvents", "iam:PassRole"},
 		Command: like(m.Tool.Stamp),
 		Before:  "the checks prove that the migration was applied", After: "the tool's table holds the revision that the image brings",
 		Undo: "stamp the earlier revision, which the result names", Takes: 10 * time.Minute,
