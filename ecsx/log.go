@@ -40,6 +40,15 @@ type Log struct {
 	Err error `json:"-"`
 }
 
+// Messages are the lines' texts.
+func (l Log) Messages() []string {
+	out := make([]string, len(l.Lines))
+	for i, x := range l.Lines {
+		out[i] = x.Message
+	}
+	return out
+}
+
 // Line is one log event.
 type Line struct {
 	Time    time.Time `json:"time"`

@@ -47,8 +47,10 @@ type TaskSpec struct {
 	TaskDefinition string `json:"taskDefinition"`
 	// Network is where it runs; needed on Fargate. A service's can be used.
 	Network *types.NetworkConfiguration `json:"network,omitempty"`
-	// LaunchType defaults to the cluster's strategy.
-	LaunchType types.LaunchType `json:"launchType,omitempty"`
+	// LaunchType defaults to the cluster's strategy; CapacityProviders are set
+	// instead of it, not beside it.
+	LaunchType        types.LaunchType                     `json:"launchType,omitempty"`
+	CapacityProviders []types.CapacityProviderStrategyItem `json:"capacityProviders,omitempty"`
 	// Overrides change commands and environments.
 	Overrides *types.TaskOverride `json:"overrides,omitempty"`
 	// Token makes the start safe to repeat, 1 to 64 characters: the same token
@@ -67,7 +69,7 @@ type TaskSpec struct {
 func StartTask(ctx context.Context, api StartTaskAPI, spec TaskSpec) (string, error) {
 	in := &ecs.RunTaskInput{
 		Cluster: aws.String(cmp.Or(spec.Cluster, "default")), TaskDefinition: &spec.TaskDefinition, Count: aws.Int32(1),
-		NetworkConfiguration: spec.Network, LaunchType: spec.LaunchType, Overrides: spec.Overrides,
+		NetworkConfiguration: spec.Network, LaunchType: spec.LaunchType, CapacityProviderStrategy: spec.CapacityProviders, Overrides: spec.Overrides,
 	}
 	if spec.Token != "" {
 		in.ClientToken = &spec.Token

@@ -100,6 +100,20 @@ func stoppedTask(t types.Task) StoppedTask {
 	return out
 }
 
+// Container is the container of that name; nil where the task has none, or is
+// forgotten.
+func (t *StoppedTask) Container(name string) *StoppedContainer {
+	if t == nil {
+		return nil
+	}
+	for i := range t.Containers {
+		if t.Containers[i].Name == name {
+			return &t.Containers[i]
+		}
+	}
+	return nil
+}
+
 // likeness is the same for tasks that stopped in the same way, as far as their
 // metadata shows: a crash loop.
 func (t StoppedTask) likeness() string {

@@ -32,6 +32,11 @@
 // says, never what a lock or a record says. A failure is remembered by the
 // clocks of the replicas, roughly.
 //
+// # One-off
+//
+// [OneOff] migrates once before anything is deployed. A task that only it can
+// look into hands its result back through its log, with [Handback].
+//
 // # Repair
 //
 // Package revision, below this one, reads and corrects the tables of migration

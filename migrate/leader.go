@@ -114,14 +114,7 @@ func (r *Runner) work(ctx, work context.Context, f *follower, d *desk, found Pro
 // verify probes after the work. The database may be briefly unavailable; the
 // lease is kept meanwhile.
 func (r *Runner) verify(work context.Context, res *Result) (err error) {
-	for range 5 {
-		if res.State, err = r.probe(work); err == nil {
-			break
-		}
-		if serr := poll.Sleep(work, r.opts.Backoff); serr != nil {
-			return fmt.Errorf("probe: %w", err)
-		}
-	}
+	res.State, err = look(work, r.probe, tries, r.opts.Backoff, func(error) {})
 	switch {
 	case err != nil:
 		return fmt.Errorf("probe: %w", err)

@@ -21,7 +21,8 @@ import (
 
 // fleet deploys a service of six replicas, with a health check and a circuit
 // breaker, and returns how its deployment ended, once enough says so as well.
-func fleet(t *testing.T, enough func() bool, program rescuetest.Program) types.Deployment {
+// init, where it is true, puts a one-shot container before the application.
+func fleet(t *testing.T, init bool, enough func() bool, program rescuetest.Program) types.Deployment {
 	cloud := rescuetest.New()
 	_, err := ecr.NewFromConfig(cloud.Config()).CreateRepository(t.Context(), &ecr.CreateRepositoryInput{RepositoryName: aws.String("app")})
 	require.NoError(t, err)
@@ -30,13 +31,17 @@ func fleet(t *testing.T, enough func() bool, program rescuetest.Program) types.D
 	client := ecs.NewFromConfig(cloud.Config())
 	_, err = client.CreateCluster(t.Context(), &ecs.CreateClusterInput{ClusterName: aws.String("prod")})
 	require.NoError(t, err)
-	_, err = client.RegisterTaskDefinition(t.Context(), &ecs.RegisterTaskDefinitionInput{
-		Family: aws.String("app"),
-		ContainerDefinitions: []types.ContainerDefinition{{
-			Name: aws.String("app"), Image: aws.String(cloud.Registry() + "/app:v2"), Memory: aws.Int32(128),
-			HealthCheck: &types.HealthCheck{Command: []string{"CMD", "curl", "-f", "localhost:8081/live"}, Interval: aws.Int32(10), Retries: aws.Int32(3)},
-		}},
-	})
+	containers := []types.ContainerDefinition{{
+		Name: aws.String("app"), Image: aws.String(cloud.Registry() + "/app:v2"), Memory: aws.Int32(128),
+		HealthCheck: &types.HealthCheck{Command: []string{"CMD", "curl", "-f", "localhost:8081/live"}, Interval: aws.Int32(10), Retries: aws.Int32(3)},
+	}}
+	if init {
+		containers[0].DependsOn = []types.ContainerDependency{{ContainerName: aws.String("init"), Condition: types.ContainerConditionSuccess}}
+		containers = append(containers, types.ContainerDefinition{
+			Name: aws.String("init"), Image: containers[0].Image, Memory: aws.Int32(128), Essential: aws.Bool(false),
+		})
+	}
+	_, err = client.RegisterTaskDefinition(t.Context(), &ecs.RegisterTaskDefinitionInput{Family: aws.String("app"), ContainerDefinitions: containers})
 	require.NoError(t, err)
 	_, err = client.CreateService(t.Context(), &ecs.CreateServiceInput{
 		Cluster: aws.String("prod"), ServiceName: aws.String("app"), TaskDefinition: aws.String("app"), DesiredCount: aws.Int32(6),
@@ -99,7 +104,7 @@ func TestTheStory(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			var m migration
 			holder := ""
-			d := fleet(t, func() bool { return true }, func(c *rescuetest.Container) {
+			d := fleet(t, false, func() bool { return true }, func(c *rescuetest.Container) {
 				c.OnStop(func() {
 					if holder == c.TaskARN() {
 						holder = ""
@@ -133,7 +138,7 @@ func TestTheStory(t *testing.T) {
 			var m migration
 			var store migratetest.Memory
 			var ready atomic.Int32
-			d := fleet(t, func() bool { return ready.Load() == 6 }, func(c *rescuetest.Container) {
+			d := fleet(t, false, func() bool { return ready.Load() == 6 }, func(c *rescuetest.Container) {
 				r, err := migrate.New(store.Client(), "app", m.probe, migrate.Func(m.run), func(o *migrate.RunOptions) { o.Owner = c.TaskARN() })
 				if err != nil {
 					c.Exit(1)
@@ -172,4 +177,58 @@ func TestTheStory(t *testing.T) {
 			t.Logf("begun %d times, no task failed, %d replicas ready", m.begun.Load(), ready.Load())
 		})
 	})
+}
+
+// TestOneShotContainers migrates in a container that the application of each
+// task depends on. That is one migration per task, unless it is under the lock.
+func TestOneShotContainers(t *testing.T) {
+	t.Parallel()
+	for _, lock := range []bool{false, true} {
+		t.Run(map[bool]string{false: "no lock", true: "lock"}[lock], func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				var m migration
+				var store migratetest.Memory
+				var ready atomic.Int32
+				done := func() bool { return ready.Load() == 6 || !lock }
+				d := fleet(t, true, done, func(c *rescuetest.Container) {
+					if c.Name() == "app" {
+						ready.Add(1)
+						c.SetHealthy(true)
+						return
+					}
+					ended := make(chan error, 1)
+					go func() {
+						if !lock {
+							ended <- m.run(t.Context(), 0)
+							return
+						}
+						r, err := migrate.New(store.Client(), "app", m.probe, migrate.Func(m.run), func(o *migrate.RunOptions) { o.Owner = c.TaskARN() })
+						if err == nil {
+							_, err = r.Run(t.Context())
+						}
+						ended <- err
+					}()
+					var look func()
+					look = func() {
+						select {
+						case err := <-ended:
+							c.Exit(map[bool]int{true: 0, false: 1}[err == nil])
+						default:
+							c.After(time.Second, look)
+						}
+					}
+					look()
+				})
+				if !lock {
+					require.Greater(t, m.begun.Load(), int32(5), "one per task, at the least")
+					require.NotEqual(t, types.DeploymentRolloutStateCompleted, d.RolloutState)
+					return
+				}
+				require.Equal(t, types.DeploymentRolloutStateCompleted, d.RolloutState)
+				require.Zero(t, d.FailedTasks)
+				require.Equal(t, int32(1), m.begun.Load())
+			})
+		})
+	}
 }

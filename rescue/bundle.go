@@ -63,6 +63,8 @@ type ServiceFacts struct {
 	Events     []string                       `json:"events,omitempty"`
 	Network    *ecstypes.NetworkConfiguration `json:"network,omitempty"`
 	LaunchType ecstypes.LaunchType            `json:"launchType,omitempty"`
+	// CapacityProviders are set instead of a launch type.
+	CapacityProviders []ecstypes.CapacityProviderStrategyItem `json:"capacityProviders,omitempty"`
 
 	// Current is the revision the service is set to, Forward the one that the
 	// failed update made, Back the one that the stack wants to go back to. They

@@ -115,7 +115,8 @@ func (c *capturer) service(ctx context.Context, f *ServiceFacts) error {
 	}
 	s := out.Services[0]
 	f.Status, f.Desired, f.Running, f.Pending = aws.ToString(s.Status), int(s.DesiredCount), int(s.RunningCount), int(s.PendingCount)
-	f.Current, f.Network, f.LaunchType = aws.ToString(s.TaskDefinition), s.NetworkConfiguration, s.LaunchType
+	f.Current, f.Network = aws.ToString(s.TaskDefinition), s.NetworkConfiguration
+	f.LaunchType, f.CapacityProviders = s.LaunchType, s.CapacityProviderStrategy
 	if s.DeploymentController != nil {
 		f.Controller = string(s.DeploymentController.Type)
 	}

@@ -26,8 +26,8 @@ type Choices struct {
 	// Freeze allows taking the rules out of lifecycle policies that would
 	// expire a needed image. They are put back by hand; the plan holds them.
 	Freeze bool
-	// Migration puts the migration tool's table right before the new code is
-	// started. nil leaves the database alone.
+	// Migration puts the migration tool's table right, or runs the migration,
+	// before the new code is started. nil leaves the database alone.
 	Migration *Migration
 	// Force lets CloudFormation choose what to skip, instead of the resources
 	// that the plan names.
@@ -37,13 +37,22 @@ type Choices struct {
 // Migration is how the migration tool is reached: through one-off tasks of the
 // new image.
 type Migration struct {
-	// Tool is such as migrate.Alembic().
+	// Tool is such as migrate.Alembic(). With Run, it may be left out.
 	Tool migrate.Tool
+	// Run is a command of the image that migrates, for the operator who knows
+	// that the migration has not run: nil is for one that was applied and not
+	// recorded. It has to take the lock that replicas take, and to be safe to
+	// repeat, such as "migrate-leader run …", and is what the Container's image
+	// is started with. Before anything is deployed the Tool's table must hold
+	// the revision of the image, and Verify must hold; with neither, the command
+	// must hand its result back ([migrate.KindResult]).
+	Run []string
 	// Container is the container whose command is overridden. Defaults to the
 	// first essential one of the new revision.
 	Container string
-	// Verify are commands that must exit with 0 before the table is stamped.
+	// Verify are commands that must exit with 0 before the table is stamped or,
+	// with Run, after it has run.
 	Verify [][]string
-	// Unproven allows a stamp without Verify.
+	// Unproven allows a stamp without Verify. It has no meaning with Run.
 	Unproven bool
 }

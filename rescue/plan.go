@@ -57,6 +57,7 @@ type Kind string
 const (
 	KindFreeze    Kind = "freeze"
 	KindStamp     Kind = "stamp"
+	KindMigrate   Kind = "migrate"
 	KindRedeploy  Kind = "redeploy"
 	KindUnlock    Kind = "unlock"
 	KindSavepoint Kind = "savepoint"
@@ -86,6 +87,7 @@ type Step struct {
 
 	Freeze    *FreezeStep    `json:"freeze,omitempty"`
 	Stamp     *StampStep     `json:"stamp,omitempty"`
+	Migrate   *MigrateStep   `json:"migrate,omitempty"`
 	Redeploy  *RedeployStep  `json:"redeploy,omitempty"`
 	Unlock    *UnlockStep    `json:"unlock,omitempty"`
 	Savepoint *SavepointStep `json:"savepoint,omitempty"`
@@ -103,6 +105,14 @@ type StampStep struct {
 	Task      ecsx.TaskSpec `json:"task"`
 	Container string        `json:"container"`
 	Tool      string        `json:"tool"`
+}
+
+// MigrateStep runs a migration that has not run.
+type MigrateStep struct {
+	Task      ecsx.TaskSpec `json:"task"`
+	Container string        `json:"container"`
+	// Run is the command.
+	Run []string `json:"run"`
 }
 
 // RedeployStep starts a service on a revision that no stack owns.
@@ -289,15 +299,7 @@ func (p *planner) redeploy(s ServiceFacts, target string, m *Migration) {
 		return
 	}
 	if m != nil && len(def.Containers) > 0 {
-		container := cmp.Or(m.Container, def.Containers[0].Name)
-		p.add(Step{
-			Kind: KindStamp, Subject: m.Tool.Name + " in container " + container, Why: "replicas wait for a migration that was applied and not recorded",
-			Risk: RiskDatabase, Actions: []string{"ecs:RunTask", "ecs:DescribeTasks", "ecs:ListTasks", "ecs:DescribeTaskDefinition", "logs:FilterLogEvents"},
-			Command: fmt.Sprintf("aws ecs run-task --cluster %s --task-definition %s --overrides '…%s'", s.Service.Cluster, short(target), strings.Join(m.Tool.Stamp, " ")),
-			Before:  "the checks prove that the migration was applied", After: "the tool's table holds the revision that the image brings",
-			Undo: "stamp the earlier revision, which the result names", Takes: 10 * time.Minute,
-			Stamp: &StampStep{Task: ecsx.TaskSpec{Cluster: s.Service.Cluster, TaskDefinition: target, Network: s.Network, LaunchType: s.LaunchType, StartedBy: "stackrescue"}, Container: container, Tool: m.Tool.Name},
-		})
+		p.migration(s, target, cmp.Or(m.Container, def.Containers[0].Name), m)
 	}
 	images := map[string]string{}
 	for _, c := range def.Containers {
@@ -310,6 +312,35 @@ func (p *planner) redeploy(s ServiceFacts, target string, m *Migration) {
 		Before:  "every image of " + short(target) + " exists", After: "the service is steady on a revision that no stack owns",
 		Undo: fmt.Sprintf("aws ecs update-service --cluster %s --service %s --task-definition %s", s.Service.Cluster, s.Service.Name, short(s.Current)), Takes: 20 * time.Minute,
 		Redeploy: &RedeployStep{Service: s.Service, From: target, Images: images},
+	})
+}
+
+// migration gets the database to where the new code needs it.
+func (p *planner) migration(s ServiceFacts, target, container string, m *Migration) {
+	spec := ecsx.TaskSpec{
+		Cluster: s.Service.Cluster, TaskDefinition: target, Network: s.Network,
+		LaunchType: s.LaunchType, CapacityProviders: s.CapacityProviders, StartedBy: "stackrescue",
+	}
+	like := func(command []string) string {
+		return fmt.Sprintf("aws ecs run-task --cluster %s --task-definition %s --overrides '…%s'", s.Service.Cluster, short(target), strings.Join(command, " "))
+	}
+	if len(m.Run) > 0 {
+		p.add(Step{
+			Kind: KindMigrate, Subject: "migration in container " + container, Why: "replicas wait for a migration that has not run",
+			Risk: RiskDatabase, Actions: []string{"ecs:RunTask", "ecs:DescribeTasks", "ecs:DescribeTaskDefinition", "logs:FilterLogEvents", "iam:PassRole"},
+			Command: like(m.Run), Before: "every image of " + short(target) + " exists", After: "the database is verified to be where the image needs it",
+			Undo: "restore a snapshot of the database", Takes: time.Hour,
+			Migrate: &MigrateStep{Task: spec, Container: container, Run: m.Run},
+		})
+		return
+	}
+	p.add(Step{
+		Kind: KindStamp, Subject: m.Tool.Name + " in container " + container, Why: "replicas wait for a migration that was applied and not recorded",
+		Risk: RiskDatabase, Actions: []string{"ecs:RunTask", "ecs:DescribeTasks", "ecs:ListTasks", "ecs:DescribeTaskDefinition", "logs:FilterLogEvents", "iam:PassRole"},
+		Command: like(m.Tool.Stamp),
+		Before:  "the checks prove that the migration was applied", After: "the tool's table holds the revision that the image brings",
+		Undo: "stamp the earlier revision, which the result names", Takes: 10 * time.Minute,
+		Stamp: &StampStep{Task: spec, Container: container, Tool: m.Tool.Name},
 	})
 }
 

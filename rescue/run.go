@@ -149,6 +149,8 @@ func (r *runner) step(ctx context.Context, s Step, res *StepResult, rep *Report)
 		return r.freeze(ctx, c, s, res)
 	case s.Kind == KindStamp && s.Stamp != nil:
 		return r.stamp(ctx, c, s, res)
+	case s.Kind == KindMigrate && s.Migrate != nil:
+		return r.migrate(ctx, c, s, res)
 	case s.Kind == KindRedeploy && s.Redeploy != nil:
 		return r.redeploy(ctx, c, s, res)
 	case s.Kind == KindUnlock && s.Unlock != nil:

@@ -46,28 +46,20 @@ func (r *runner) stamp(ctx context.Context, c clients, s Step, res *StepResult) 
 // answer is what one container printed. A task whose command exited with 0 has
 // succeeded even though sidecars of the image were stopped with it.
 func answer(task *ecsx.StoppedTask, container string, args []string, err error) ([]string, error) {
-	if task == nil {
+	x := task.Container(container)
+	switch {
+	case x == nil && err != nil:
 		return nil, err
+	case x == nil:
+		return nil, fmt.Errorf("task has no container %s", container)
+	case x.ExitCode == nil:
+		return nil, err
+	case *x.ExitCode != 0:
+		return x.Log.Messages(), &migrate.CommandError{Args: args, Code: *x.ExitCode, Lines: x.Log.Messages()}
+	case x.Log.State != ecsx.LogComplete && x.Log.State != ecsx.LogEmpty:
+		return nil, fmt.Errorf("%s: log is %s: %w", strings.Join(args, " "), x.Log.State, migrate.ErrOutput)
 	}
-	for _, x := range task.Containers {
-		if x.Name != container {
-			continue
-		}
-		lines := make([]string, len(x.Log.Lines))
-		for i, l := range x.Log.Lines {
-			lines[i] = l.Message
-		}
-		switch {
-		case x.ExitCode == nil:
-			return nil, err
-		case *x.ExitCode != 0:
-			return lines, &migrate.CommandError{Args: args, Code: *x.ExitCode, Lines: lines}
-		case x.Log.State != ecsx.LogComplete && x.Log.State != ecsx.LogEmpty:
-			return nil, fmt.Errorf("%s: log is %s: %w", strings.Join(args, " "), x.Log.State, migrate.ErrOutput)
-		}
-		return lines, nil
-	}
-	return nil, fmt.Errorf("task has no container %s", container)
+	return x.Log.Messages(), nil
 }
 
 // token makes a client token from what must not be done twice.

@@ -21,6 +21,7 @@ var errUnfinished = errors.New("something was left unfinished")
 type target struct {
 	db, store, key, tool, table, dir *string
 	watch                            *time.Duration
+	back                             *bool
 }
 
 func (t *target) flags(fs *flag.FlagSet) {
@@ -31,6 +32,15 @@ func (t *target) flags(fs *flag.FlagSet) {
 	t.table = fs.String("table", "", "the tool's table, where it has a name of its own")
 	t.dir = fs.String("dir", "", "directory of the image's migrations (Django: the one above the apps), to tell what is pending, unknown and backwards")
 	t.watch = fs.Duration("watch", 15*time.Second, "how long a table that looks unfinished is watched for a change")
+	t.back = fs.Bool("handback", false, "print the result so that the verb task finds it in the log")
+}
+
+// give prints a result.
+func (t *target) give(w io.Writer, kind string, v any) error {
+	if *t.back {
+		return migrate.Handback(w, kind, v)
+	}
+	return print(w, v)
 }
 
 // history reads the image's migrations. The tool is asked of the database where
@@ -64,7 +74,7 @@ func inspect(ctx context.Context, args []string, stdout, stderr io.Writer) error
 	var t target
 	t.flags(fs)
 	if err := fs.Parse(args); err != nil {
-		return err
+		return usage(err)
 	}
 	if *t.db == "" {
 		table, err := migrate.Inspect(ctx, shell, migrate.Alembic(fs.Args()...))
@@ -84,7 +94,7 @@ func inspect(ctx context.Context, args []string, stdout, stderr io.Writer) error
 	}
 	var store migrate.Store
 	if *t.store != "" {
-		if store, _, err = openStore(ctx, *t.store, *t.key); err != nil {
+		if store, _, err = openStore(ctx, *t.store, *t.key, false); err != nil {
 			return err
 		}
 	}
@@ -94,7 +104,7 @@ func inspect(ctx context.Context, args []string, stdout, stderr io.Writer) error
 	if err != nil {
 		return err
 	}
-	return errors.Join(print(stdout, in), verdict(in))
+	return errors.Join(t.give(stdout, revision.KindInspection, in), verdict(in))
 }
 
 // verdict is what the exit code tells of an inspection.

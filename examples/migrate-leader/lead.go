@@ -6,8 +6,6 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"net"
-	"net/http"
 	"os"
 	"os/exec"
 	"slices"
@@ -34,9 +32,11 @@ func lead(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	every := fs.Duration("every", time.Second, "how often one who waits looks")
 	drain := fs.Duration("drain", 20*time.Second, "how long the migration may go on after SIGTERM")
 	attempts := fs.Int("attempts", 2, "how often a build may fail, killed leaders included, before all replicas give up")
+	back := fs.Bool("handback", false, "print the verified result as the last line, for who started the task to read from its log")
+	end := fs.Bool("end-orphans", false, "let PostgreSQL end what a dead leader left running, rather than wait for it")
 	owner := fs.String("owner", "", "name of this replica; defaults to the task's ARN, or the host's name")
 	if err := fs.Parse(args); err != nil {
-		return err
+		return usage(err)
 	}
 	tool, app := split(fs.Args())
 	if *spec == "" || *key == "" || len(tool) == 0 {
@@ -44,7 +44,7 @@ func lead(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, *maxWait)
 	defer cancel()
-	store, enter, err := openStore(ctx, *spec, *key)
+	store, enter, err := openStore(ctx, *spec, *key, *end)
 	if err != nil {
 		return err
 	}
@@ -72,15 +72,18 @@ func lead(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	end, err := answer(*health, r.Handler())
+	quiet, err := answer(*health, r.Handler())
 	if err != nil {
 		return err
 	}
-	_, err = r.Run(ctx)
-	if err != nil || len(app) == 0 {
-		return errors.Join(err, end())
+	res, err := r.Run(ctx)
+	if err == nil && *back {
+		err = migrate.Handback(stdout, migrate.KindResult, res)
 	}
-	if err := end(); err != nil { // the application may want the address
+	if err != nil || len(app) == 0 {
+		return errors.Join(err, quiet())
+	}
+	if err := quiet(); err != nil { // the application may want the address
 		return err
 	}
 	path, err := exec.LookPath(app[0])
@@ -110,25 +113,4 @@ func recorded(store migrate.Store, key, build string, ran *atomic.Bool) migrate.
 		}
 		return migrate.State{Version: build, Done: true}, err
 	}
-}
-
-// answer serves h until the returned function is called.
-func answer(addr string, h http.Handler) (end func() error, err error) {
-	if addr == "" {
-		return func() error { return nil }, nil
-	}
-	l, err := net.Listen("tcp", addr)
-	if err != nil {
-		return nil, err
-	}
-	s := &http.Server{Handler: h, ReadHeaderTimeout: 5 * time.Second}
-	done := make(chan error, 1)
-	go func() { done <- s.Serve(l) }()
-	return func() error {
-		err := s.Close()
-		if served := <-done; !errors.Is(served, http.ErrServerClosed) {
-			return served
-		}
-		return err
-	}, nil
 }

@@ -4,6 +4,8 @@
 //
 //	migrate-leader run -store STORE -key NAME [flags] -- MIGRATE ARGS… [-then APP ARGS…]
 //	migrate-leader status -store STORE -key NAME
+//	migrate-leader task -cluster C [-service S] -task-definition FAMILY[:REV] [flags] -- COMMAND ARGS…
+//	migrate-leader preflight -cluster C -service S -max-wait D [flags]
 //	migrate-leader inspect -db URL [-store STORE -key NAME] [-dir DIR] [flags]
 //	migrate-leader stamp -db URL -to VERSION [-dir DIR] [-check 'QUERY => VALUE']… [-write -key NAME -reason TEXT] [flags]
 //	migrate-leader inspect|stamp [-write] [-verify CMD]… -- PREFIX…
@@ -13,18 +15,24 @@
 // postgres-session:URL or mysql:URL; a URL may be env:NAME, for a variable that
 // holds a secret. run becomes APP when the migration is verified.
 //
+// task runs COMMAND as a one-off ECS task before the service is updated, prints
+// its log, and ends as it does. Where COMMAND is a run with -handback, it has
+// to hand back a verified state as well. A pipeline's step that is run again
+// waits for the task in flight. preflight tells what would end a replica of a
+// service that waits, or a leader before it handed over.
+//
 // inspect says which migration tool's table the database has, where it stands,
 // and whether it is stuck or at work; stamp records a migration that was
 // applied and not recorded, for golang-migrate, goose, Alembic, Rails and
 // Django, and only tells what it would do without -write. Without -db they let
 // Alembic's own command do it; PREFIX is what comes before the word alembic,
-// such as "poetry run". They print JSON, so that a one-off task's log hands the
-// result back.
+// such as "poetry run". With -handback they print for the verb task, which runs
+// them where the database can be reached and prints the result.
 //
 // Exit codes: 0 done; that of MIGRATE, where it failed here; 1 anything else;
-// 2 wrong usage; 3 the migration failed elsewhere, was left unfinished, or is
-// not confirmed by the probe; 4 told to stop, leadership was lost, or somebody
-// is at work: try again.
+// 2 wrong usage; 3 the migration failed elsewhere, was left unfinished, is not
+// confirmed by the probe, or a preflight found a reason; 4 told to stop,
+// leadership was lost, or somebody is at work: try again.
 package main
 
 import (
@@ -37,11 +45,14 @@ import (
 	"os/signal"
 	"syscall"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/config"
+
 	"github.com/stackrescue/stackrescue/migrate"
 	"github.com/stackrescue/stackrescue/migrate/revision"
 )
 
-var errUsage = errors.New("wrong usage: migrate-leader run|status|inspect|stamp|-demo")
+var errUsage = errors.New("wrong usage: migrate-leader run|status|task|preflight|inspect|stamp|-demo")
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
@@ -58,12 +69,24 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return errUsage
 	}
 	verb := map[string]func(context.Context, []string, io.Writer, io.Writer) error{
-		"run": lead, "status": status, "inspect": inspect, "stamp": stamp, "-demo": demo, "--demo": demo,
+		"run": lead, "status": status, "inspect": inspect, "stamp": stamp,
+		"task": configured(task), "preflight": configured(preflight), "-demo": demo, "--demo": demo,
 	}[args[0]]
 	if verb == nil {
 		return errUsage
 	}
 	return verb(ctx, args[1:], stdout, stderr)
+}
+
+// configured gives a verb the SDK's configuration of this machine.
+func configured(verb func(context.Context, aws.Config, []string, io.Writer, io.Writer) error) func(context.Context, []string, io.Writer, io.Writer) error {
+	return func(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+		cfg, err := config.LoadDefaultConfig(ctx)
+		if err != nil {
+			return err
+		}
+		return verb(ctx, cfg, args, stdout, stderr)
+	}
 }
 
 // code is the exit code that an error deserves.
@@ -73,15 +96,23 @@ func code(err error) int {
 	switch {
 	case err == nil, errors.Is(err, flag.ErrHelp):
 		return 0
-	case errors.Is(err, errUsage):
+	case errors.Is(err, errUsage), errors.Is(err, errRefused):
 		return 2
 	case errors.Is(err, context.Canceled), errors.Is(err, migrate.ErrLeaseLost), errors.Is(err, revision.ErrRunning), errors.Is(err, revision.ErrChanged):
 		return 4
-	case failedElsewhere, errors.Is(err, migrate.ErrDirty), errors.Is(err, migrate.ErrUnverified), errors.Is(err, errUnfinished):
+	case failedElsewhere, errors.Is(err, migrate.ErrDirty), errors.Is(err, migrate.ErrUnverified), errors.Is(err, errUnfinished), errors.Is(err, errImpatient):
 		return 3
 	case failedHere && exit.Code > 0:
 		return exit.Code
 	default:
 		return 1
 	}
+}
+
+// usage makes what the flags do not allow wrong usage; asking for help is not.
+func usage(err error) error {
+	if errors.Is(err, flag.ErrHelp) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", errUsage, err)
 }

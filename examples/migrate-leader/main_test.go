@@ -65,6 +65,37 @@ func TestRunBecomesTheApplication(t *testing.T) {
 	require.Equal(t, migrate.Done, s.Progress.Outcome)
 }
 
+// TestOneShots runs five containers that only migrate, as every task of a
+// service has one that the others depend on: one of them does it.
+func TestOneShots(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	ledger := filepath.Join(dir, "ledger")
+	outs := make([]bytes.Buffer, 5)
+	var shots []*exec.Cmd
+	for i := range outs {
+		cmd := command(t.Context(), "run", "-store", "file:"+dir, "-key", "k", "-build", "v1", "-every", "100ms", "-handback", "--", "/bin/sh", "-c", "echo $MIGRATE_FENCE >>"+ledger+"; sleep 1; echo migrated")
+		cmd.Stdout = &outs[i]
+		require.NoError(t, cmd.Start())
+		shots = append(shots, cmd)
+	}
+	led := 0
+	for i, cmd := range shots {
+		require.NoError(t, cmd.Wait())
+		res, err := migrate.ReadHandback[migrate.Result](strings.Split(outs[i].String(), "\n"), migrate.KindResult)
+		require.NoError(t, err)
+		require.Equal(t, migrate.State{Version: "v1", Done: true}, res.State)
+		if res.Fence > 0 {
+			led++
+			require.True(t, strings.HasPrefix(outs[i].String(), "migrated\n"))
+		}
+	}
+	require.Equal(t, 1, led)
+	b, err := os.ReadFile(ledger)
+	require.NoError(t, err)
+	require.Equal(t, "1\n", string(b))
+}
+
 func TestExitCodes(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -73,7 +104,7 @@ func TestExitCodes(t *testing.T) {
 		out, _ := cmd.CombinedOutput()
 		require.Equal(t, want, cmd.ProcessState.ExitCode(), "run %d: %s", i, out)
 	}
-	for _, args := range [][]string{{}, {"nonsense"}, {"run", "--", "x"}, {"run", "-store", "nonsense", "-key", "k", "--", "x"}, {"status"}} {
+	for _, args := range [][]string{{}, {"nonsense"}, {"run", "--", "x"}, {"run", "-store", "nonsense", "-key", "k", "--", "x"}, {"status"}, {"task"}, {"task", "-nonsense"}, {"preflight"}} {
 		cmd := command(t.Context(), args...)
 		_ = cmd.Run()
 		require.Equal(t, 2, cmd.ProcessState.ExitCode(), "%v", args)

@@ -60,7 +60,7 @@ func stamp(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	fs.StringVar(&o.Reason, "reason", "", "why, for the record")
 	fs.Var(&verify, "verify", "without -db: shell command that exits with 0 if the schema is what the revision says; may be repeated")
 	if err := fs.Parse(args); err != nil {
-		return err
+		return usage(err)
 	}
 	if *t.db == "" {
 		return stampByCommand(ctx, migrate.Alembic(fs.Args()...), verify, o.Write, stdout)
@@ -88,7 +88,7 @@ func stamp(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	}
 	out, err := revision.Stamp(ctx, db, c, func(x *revision.StampOptions) { *x = o })
 	if out != nil {
-		err = errors.Join(print(stdout, out), err)
+		err = errors.Join(t.give(stdout, revision.KindStamped, out), err)
 	}
 	return err
 }
@@ -97,7 +97,7 @@ func stamp(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 // There, the fence keeps a leader of earlier out of the stamp's transaction.
 func lockFor(ctx context.Context, o *revision.StampOptions, db *sql.DB, spec string) (err error) {
 	if spec != "" {
-		o.Store, o.Enter, err = openStore(ctx, spec, o.Key)
+		o.Store, o.Enter, err = openStore(ctx, spec, o.Key, false)
 		return err
 	}
 	key, guard := o.Key, pglease.Guard
@@ -105,7 +105,7 @@ func lockFor(ctx context.Context, o *revision.StampOptions, db *sql.DB, spec str
 		guard = mylease.Guard
 	}
 	o.Guard = func(ctx context.Context, tx *sql.Tx, f migrate.Fence) error { return guard(ctx, tx, key, f) }
-	o.Store, o.Enter, err = leaseTable(ctx, db, "", key)
+	o.Store, o.Enter, err = leaseTable(ctx, db, "", key, false)
 	return err
 }
 

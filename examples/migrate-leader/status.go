@@ -21,12 +21,12 @@ func status(ctx context.Context, args []string, stdout, stderr io.Writer) error 
 	spec := fs.String("store", "", "as for run")
 	key := fs.String("key", "", "name of the migration")
 	if err := fs.Parse(args); err != nil {
-		return err
+		return usage(err)
 	}
 	if *spec == "" || *key == "" {
 		return fmt.Errorf("%w: -store and -key are needed", errUsage)
 	}
-	store, _, err := openStore(ctx, *spec, *key)
+	store, _, err := openStore(ctx, *spec, *key, false)
 	if err != nil {
 		return err
 	}

@@ -19,7 +19,7 @@ import (
 
 // openStore opens what -store names; env:NAME stands for what a variable holds.
 // enter raises the fence of a database; it is nil for other stores.
-func openStore(ctx context.Context, spec, key string) (store migrate.Store, enter func(context.Context, migrate.Fence) error, err error) {
+func openStore(ctx context.Context, spec, key string, terminate bool) (store migrate.Store, enter func(context.Context, migrate.Fence) error, err error) {
 	kind, what, ok := strings.Cut(spec, ":")
 	if !ok || what == "" {
 		return nil, nil, fmt.Errorf("%w: -store %q is not file:DIR, dynamodb:TABLE, postgres:URL, postgres-session:URL or mysql:URL", errUsage, spec)
@@ -48,18 +48,20 @@ func openStore(ctx context.Context, spec, key string) (store migrate.Store, ente
 		if err != nil {
 			return nil, nil, err
 		}
-		return leaseTable(ctx, db, kind, key)
+		return leaseTable(ctx, db, kind, key, terminate)
 	}
 	return nil, nil, fmt.Errorf("%w: -store %s: is not known", errUsage, kind)
 }
 
 // leaseTable makes the tables of a store in a database, if they are not there.
-func leaseTable(ctx context.Context, db *sql.DB, kind, key string) (migrate.Store, func(context.Context, migrate.Fence) error, error) {
+func leaseTable(ctx context.Context, db *sql.DB, kind, key string, terminate bool) (migrate.Store, func(context.Context, migrate.Fence) error, error) {
 	if isMySQL(db) {
 		enter := func(ctx context.Context, fence migrate.Fence) error { return mylease.Raise(ctx, db, key, fence) }
 		return mylease.Table(db), enter, mylease.Create(ctx, db)
 	}
-	enter := func(ctx context.Context, fence migrate.Fence) error { return pglease.Raise(ctx, db, key, fence) }
+	enter := func(ctx context.Context, fence migrate.Fence) error {
+		return pglease.Raise(ctx, db, key, fence, func(o *pglease.RaiseOptions) { o.Terminate = terminate })
+	}
 	store := pglease.Table(db)
 	if kind == "postgres-session" {
 		store = pglease.Session(db)

@@ -47,7 +47,8 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout io.Writer) 
 	yes := f.Bool("yes", false, "confirm every step")
 	freeze := f.Bool("freeze", false, "allow taking lifecycle rules out that would expire needed images")
 	force := f.Bool("force", false, "let CloudFormation choose what to skip")
-	tool := f.String("migration", "", "stamp this tool's table before redeploying: alembic")
+	tool := f.String("migration", "", "the migration tool: its table is stamped before redeploying: alembic")
+	up := f.String("migrate", "", "command in the new image that migrates, under the lock, for a migration that has not run; instead of a stamp")
 	verify := f.String("verify", "", "command in the new image that exits with 0 when the migration was applied")
 	evidence := f.String("evidence", "", "write the evidence to this folder")
 	summary := f.String("markdown", "", "write the report as Markdown to this file, such as a CI job's summary")
@@ -56,8 +57,11 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout io.Writer) 
 		return fmt.Errorf("%w: rescue-stack -demo | -stack NAME -direction forward|hold|back (see -help)", errUsage)
 	}
 	choices := rescue.Choices{Direction: rescue.Direction(*direction), Freeze: *freeze, Force: *force}
-	if *tool != "" {
-		choices.Migration = &rescue.Migration{Tool: migrate.Alembic()}
+	if *tool != "" || *up != "" {
+		choices.Migration = &rescue.Migration{Run: strings.Fields(*up)}
+		if *tool != "" {
+			choices.Migration.Tool = migrate.Alembic()
+		}
 		if *verify != "" {
 			choices.Migration.Verify = [][]string{strings.Fields(*verify)}
 		}

@@ -20,6 +20,13 @@ import (
 // as this user can see.
 var ErrNoTable = errors.New("no table of a migration tool")
 
+// KindInspection and KindStamped are the kinds under which results are handed
+// back from a task: see [migrate.Handback].
+const (
+	KindInspection = "revision.Inspection"
+	KindStamped    = "revision.Stamped"
+)
+
 // InspectOptions change [Inspect]. The zero value is the default.
 type InspectOptions struct {
 	// Table is a table with a name of one's own, such as "versions" or

@@ -1,0 +1,70 @@
+package ecsx_test
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ecs"
+	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+	"github.com/stretchr/testify/require"
+
+	"github.com/stackrescue/stackrescue/ecsx"
+	"github.com/stackrescue/stackrescue/rescue/rescuetest"
+)
+
+func TestAdoptTask(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := newFixture(t)
+		ran := 0
+		image := f.push("app", "1", func(c *rescuetest.Container) {
+			ran++
+			c.After(time.Minute, func() { c.Exit(1) })
+		})
+		_, err := f.ecs.RegisterTaskDefinition(t.Context(), &ecs.RegisterTaskDefinitionInput{Family: aws.String("job"), ContainerDefinitions: []types.ContainerDefinition{f.container("app", image)}})
+		require.NoError(t, err)
+		spec := func(token, arg string) ecsx.TaskSpec {
+			return ecsx.TaskSpec{Cluster: "prod", TaskDefinition: "job", Token: token, Overrides: &types.TaskOverride{
+				ContainerOverrides: []types.ContainerOverride{{Name: aws.String("app"), Command: []string{arg}}},
+			}}
+		}
+		adopt := func(token, arg string) string {
+			arn, err := ecsx.AdoptTask(t.Context(), f.ecs, spec(token, arg))
+			require.NoError(t, err)
+			return arn
+		}
+		first := adopt("", "up")
+		require.Equal(t, first, adopt("", "up"), "in flight")
+		require.NotEqual(t, first, adopt("other", "up"))
+		require.NotEqual(t, first, adopt("", "down"), "the command is part of the token")
+		require.Equal(t, first, adopt("", "up"))
+		time.Sleep(30 * time.Second)
+		require.Equal(t, first, adopt("", "up"), "in flight still")
+		_, err = ecsx.WaitTask(t.Context(), f.ecs, f.logs, "prod", first)
+		require.Error(t, err)
+		second := adopt("", "up")
+		require.NotEqual(t, first, second, "what has ended is not adopted")
+		require.Equal(t, second, adopt("", "up"))
+		time.Sleep(3 * time.Hour) // both are forgotten
+		third := adopt("", "up")
+		require.NotContains(t, []string{first, second}, third)
+		require.Equal(t, third, adopt("", "up"))
+		f.cloud.Inject(rescuetest.Fault{Action: "ecs:RunTask", Nth: 1, Kind: rescuetest.LostResponse}, rescuetest.Fault{Action: "ecs:DescribeTasks", Nth: 1, Kind: rescuetest.Throttle})
+		fourth := adopt("x", "up")
+		require.Equal(t, fourth, adopt("x", "up"))
+		_, err = ecsx.WaitTask(t.Context(), f.ecs, f.logs, "prod", fourth)
+		require.Error(t, err)
+		require.Equal(t, 6, ran)
+		_, err = ecsx.AdoptTask(t.Context(), f.ecs, ecsx.TaskSpec{Cluster: "prod", TaskDefinition: "none"})
+		require.ErrorContains(t, err, "run task none: ")
+	})
+}
+
+func TestStackOf(t *testing.T) {
+	t.Parallel()
+	require.Empty(t, ecsx.StackOf(nil))
+	require.Empty(t, ecsx.StackOf([]types.Tag{{Key: aws.String("stack-name"), Value: aws.String("x")}, {}}))
+	require.Equal(t, "prod", ecsx.StackOf([]types.Tag{{Key: aws.String("aws:cloudformation:stack-name"), Value: aws.String("prod")}}))
+}

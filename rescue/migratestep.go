@@ -1,0 +1,101 @@
+package rescue
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	ecstypes "github.com/aws/aws-sdk-go-v2/service/ecs/types"
+
+	"github.com/stackrescue/stackrescue/ecsx"
+	"github.com/stackrescue/stackrescue/migrate"
+)
+
+// migrate runs a migration that has not run, as a one-off task of the new
+// image, before anything of it is deployed. A task that an earlier run of the
+// plan left in flight is waited for.
+func (r *runner) migrate(ctx context.Context, c clients, s Step, res *StepResult) error {
+	m := r.p.tool
+	if m == nil {
+		return errors.New("the plan does not know the migration any more: make it again")
+	}
+	n, from := 0, ""
+	run := func(ctx context.Context, args []string) ([]string, error) {
+		n++
+		spec := s.Migrate.Task
+		spec.Token = token(r.p.Fingerprint, s.ID, fmt.Sprint(n))
+		spec.Overrides = &ecstypes.TaskOverride{ContainerOverrides: []ecstypes.ContainerOverride{{Name: &s.Migrate.Container, Command: args}}}
+		r.o.tell(s.ID, "one-off task: "+strings.Join(args, " "))
+		arn, err := ecsx.AdoptTask(ctx, c.ecs, spec)
+		if err != nil {
+			return nil, err
+		}
+		task, err := ecsx.WaitTask(ctx, c.ecs, c.logs, spec.Cluster, arn, func(o *ecsx.StoppedOptions) { o.Every, o.Settle = r.o.Every, r.o.Settle })
+		return answer(task, s.Migrate.Container, args, err)
+	}
+	probe, report := migrate.Reported()
+	handed := m.Tool.Name == "" && len(m.Verify) == 0
+	if !handed {
+		probe = applied(run, m)
+	}
+	first := true
+	watched := func(ctx context.Context) (migrate.State, error) {
+		state, err := probe(ctx)
+		if first {
+			from, first = state.Version, false
+		}
+		return state, err
+	}
+	ran := false
+	state, err := migrate.OneOff(ctx, watched, func(ctx context.Context) error {
+		ran = true
+		lines, err := run(ctx, s.Migrate.Run)
+		if err != nil || !handed {
+			return err
+		}
+		out, err := migrate.ReadHandback[migrate.Result](lines, migrate.KindResult)
+		if err != nil {
+			return fmt.Errorf("%w: %w", migrate.ErrUnverified, err)
+		}
+		report(out.State)
+		return nil
+	}, func(o *migrate.OneOffOptions) { o.Tries = 1 }) // the task and its waiting ride out what may pass
+	if err != nil {
+		return err
+	}
+	res.Outcome, res.From, res.To = Done, from, state.Version
+	res.Text = "the database was migrated: " + state.String()
+	if !ran {
+		res.Outcome, res.Text = Held, "the database is where it should be: "+state.String()
+	}
+	return nil
+}
+
+// applied probes with the tool's table and the checks, as far as there are any.
+func applied(run migrate.Command, m *Migration) migrate.Probe {
+	return func(ctx context.Context) (migrate.State, error) {
+		var s migrate.State
+		if m.Tool.Name != "" {
+			table, err := migrate.Inspect(ctx, run, m.Tool)
+			if err != nil {
+				return s, err
+			}
+			s.Version = table.Revision
+			if !table.Current() {
+				return s, nil
+			}
+		}
+		for _, check := range m.Verify {
+			_, err := run(ctx, check)
+			if _, no := errors.AsType[*migrate.CommandError](err); no {
+				return s, nil
+			}
+			if err != nil {
+				return s, err
+			}
+		}
+		s.Done = true
+		return s, nil
+	}
+}
