@@ -58,6 +58,7 @@ func TestPostgreSQL(t *testing.T) {
 	t.Run("vanished", func(t *testing.T) { vanished(t, server) })
 	t.Run("fence", func(t *testing.T) { fence(t, server) })
 	t.Run("orphan", func(t *testing.T) { orphan(t, server) })
+	t.Run("orphaned transaction", func(t *testing.T) { orphanedTx(t, server) })
 	t.Run("pooler", func(t *testing.T) {
 		pooled := servers.StartPgBouncer(t, server).DSN()
 		for range 5 {
@@ -155,6 +156,36 @@ func orphan(t *testing.T, server *servers.PostgreSQL) {
 		} else {
 			require.NoError(t, err)
 			require.Greater(t, took, time.Second)
+		}
+	}
+}
+
+// orphanedTx leaves a guarded transaction open, as a leader does whose host
+// vanished: it must not keep the next one from ending it.
+func orphanedTx(t *testing.T, server *servers.PostgreSQL) {
+	for _, terminate := range []bool{false, true} {
+		key := map[bool]string{false: "wait-tx", true: "end-tx"}[terminate]
+		db := open(t, server.DSN())
+		require.NoError(t, pglease.Raise(t.Context(), db, key, 1))
+		tx, err := open(t, server.DSN()+"&application_name="+pglease.ApplicationName(key, 1)).Begin()
+		require.NoError(t, err)
+		require.NoError(t, pglease.Guard(t.Context(), tx, key, 1))
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		defer cancel()
+		looks := 0
+		require.NoError(t, pglease.Raise(ctx, db, key, 2, func(o *pglease.RaiseOptions) {
+			o.Terminate, o.Every = terminate, 50*time.Millisecond
+			o.Observe = func(pids []int) {
+				require.Len(t, pids, 1)
+				if looks++; looks == 3 && !terminate {
+					require.NoError(t, tx.Rollback())
+				}
+			}
+		}))
+		if terminate {
+			require.Error(t, tx.Commit())
+		} else {
+			require.GreaterOrEqual(t, looks, 3)
 		}
 	}
 }
