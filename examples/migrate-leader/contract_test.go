@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -59,6 +60,7 @@ func TestPostgreSQL(t *testing.T) {
 	t.Run("fence", func(t *testing.T) { fence(t, server) })
 	t.Run("orphan", func(t *testing.T) { orphan(t, server) })
 	t.Run("orphaned transaction", func(t *testing.T) { orphanedTx(t, server) })
+	t.Run("orphan of another role", func(t *testing.T) { orphanOfRole(t, server) })
 	t.Run("pooler", func(t *testing.T) {
 		pooled := servers.StartPgBouncer(t, server).DSN()
 		for range 5 {
@@ -188,4 +190,32 @@ func orphanedTx(t *testing.T, server *servers.PostgreSQL) {
 			require.GreaterOrEqual(t, looks, 3)
 		}
 	}
+}
+
+// orphanOfRole leaves a statement running in the name of another role, as
+// leaders do that are given credentials of their own: its state is hidden.
+func orphanOfRole(t *testing.T, server *servers.PostgreSQL) {
+	admin := open(t, server.DSN())
+	_, err := admin.Exec(`CREATE ROLE one LOGIN; CREATE ROLE two LOGIN; GRANT ALL ON stackrescue_fence TO two`)
+	require.NoError(t, err)
+	as := func(role string, params ...string) string {
+		return strings.Replace(server.DSN(params...), "postgres://postgres@", "postgres://"+role+"@", 1)
+	}
+	dead := open(t, as("one", "application_name="+pglease.ApplicationName("role", 1)))
+	tx, err := dead.Begin()
+	require.NoError(t, err)
+	_, err = tx.Exec(`SELECT 1`)
+	require.NoError(t, err)
+	looks := 0
+	require.NoError(t, pglease.Raise(t.Context(), open(t, as("two")), "role", 2, func(o *pglease.RaiseOptions) {
+		o.Every = 50 * time.Millisecond
+		o.Observe = func(pids []int) {
+			require.Len(t, pids, 1)
+			if looks++; looks == 3 {
+				require.NoError(t, tx.Rollback())
+			}
+		}
+	}))
+	require.Equal(t, 3, looks)
+	require.NoError(t, dead.Ping(), "an idle session is nothing to wait for")
 }

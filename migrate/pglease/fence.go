@@ -101,10 +101,13 @@ UPDATE stackrescue_fence f SET epoch = $2 FROM free WHERE f.key = free.key AND f
 }
 
 // left lists the server processes that work for earlier fences, and ends them
-// if asked to.
+// if asked to. The state of other roles' sessions is hidden from a role without
+// pg_read_all_stats; that they are in a transaction is not: each holds the lock
+// of its own virtual transaction.
 func left(ctx context.Context, db *sql.DB, key string, fence migrate.Fence, terminate bool) ([]int, error) {
-	const find = `SELECT pid, application_name FROM pg_stat_activity
-WHERE datname = current_database() AND pid <> pg_backend_pid() AND starts_with(application_name, $1) AND state <> 'idle'`
+	const find = `SELECT pid, application_name FROM pg_stat_activity a
+WHERE datname = current_database() AND pid <> pg_backend_pid() AND starts_with(application_name, $1)
+AND CASE WHEN state IS NULL OR state = 'disabled' THEN EXISTS (SELECT FROM pg_locks l WHERE l.pid = a.pid AND locktype = 'virtualxid') ELSE state <> 'idle' END`
 	prefix := prefix(key)
 	rows, err := db.QueryContext(ctx, find, prefix)
 	if err != nil {
