@@ -9,6 +9,7 @@ import (
 	"hash/fnv"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/stackrescue/stackrescue/migrate"
@@ -17,6 +18,8 @@ import (
 // session is a store that holds an advisory lock beside the row.
 type session struct {
 	db *sql.DB
+	// direct is set when no pooler was found.
+	direct atomic.Bool
 
 	mu sync.Mutex
 	// held finds a hold again for a repeated Acquire.
@@ -34,7 +37,7 @@ type session struct {
 // row is its own.
 //
 // Not for a pooler that shares sessions, such as PgBouncer in transaction mode:
-// Acquire looks for one, and is an [ErrPooler] then. RDS Proxy pins the
+// the first Acquire looks for one, and is an [ErrPooler] then. RDS Proxy pins the
 // connection instead and is safe. The database handle needs two connections.
 func Session(db *sql.DB) migrate.Store { return &session{db: db, held: map[string]*sessionHold{}} }
 
@@ -86,17 +89,32 @@ func (s *session) lock(ctx context.Context, key string, lease time.Duration) (*s
 	if err != nil {
 		return nil, err
 	}
-	got := false
-	if err = checkPooler(ctx, s.db, conn); err == nil {
-		if err = limits(ctx, conn, lease); err == nil {
-			err = conn.QueryRowContext(ctx, `SELECT pg_try_advisory_lock($1)`, lockID(key)).Scan(&got)
-		}
-	}
+	got, err := s.try(ctx, conn, key, lease)
 	if err != nil || !got {
 		discard(conn)
 		return nil, err
 	}
 	return conn, nil
+}
+
+// try takes the lock on conn, after a look whether conn is what it seems. The
+// search for a pooler is many statements and another connection, and a call has
+// a third of a lease: it is made once.
+func (s *session) try(ctx context.Context, conn *sql.Conn, key string, lease time.Duration) (got bool, err error) {
+	if err := checkSession(ctx, conn); err != nil {
+		return false, err
+	}
+	if !s.direct.Load() {
+		if err := checkPooler(ctx, s.db, conn); err != nil {
+			return false, err
+		}
+		s.direct.Store(true)
+	}
+	if err := limits(ctx, conn, lease); err != nil {
+		return false, err
+	}
+	err = conn.QueryRowContext(ctx, `SELECT pg_try_advisory_lock($1)`, lockID(key)).Scan(&got)
+	return got, err
 }
 
 // lockID is the advisory lock of a key. It has nothing to do with those of the
