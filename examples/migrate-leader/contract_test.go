@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"sync"
 	"testing"
@@ -61,6 +62,7 @@ func TestPostgreSQL(t *testing.T) {
 	t.Run("orphan", func(t *testing.T) { orphan(t, server) })
 	t.Run("orphaned transaction", func(t *testing.T) { orphanedTx(t, server) })
 	t.Run("orphan of another role", func(t *testing.T) { orphanOfRole(t, server) })
+	t.Run("lock of one who vanished", func(t *testing.T) { lockLeft(t, server) })
 	t.Run("pooler", func(t *testing.T) {
 		pooled := servers.StartPgBouncer(t, server).DSN()
 		for range 5 {
@@ -218,4 +220,21 @@ func orphanOfRole(t *testing.T, server *servers.PostgreSQL) {
 	}))
 	require.Equal(t, 3, looks)
 	require.NoError(t, dead.Ping(), "an idle session is nothing to wait for")
+}
+
+// lockLeft tries for a key that its holder gave no sign of, and whose lock the
+// server still has: one connection is enough to see that.
+func lockLeft(t *testing.T, server *servers.PostgreSQL) {
+	h, err := pglease.Session(open(t, server.DSN())).Acquire(t.Context(), "left", migrate.Claim{Owner: "a", Lease: time.Minute})
+	require.NoError(t, err)
+	rival := open(t, server.DSN())
+	rival.SetMaxOpenConns(1)
+	claim := migrate.Claim{Owner: "b", Lease: time.Minute, Over: migrate.Version{Epoch: h.Fence()}}
+	_, err = pglease.Session(rival).Acquire(t.Context(), "left", claim)
+	held, ok := errors.AsType[*migrate.HeldError](err)
+	require.True(t, ok, err)
+	require.Equal(t, "a", held.Record.Owner)
+	require.NoError(t, h.Release(t.Context(), nil))
+	_, err = pglease.Session(rival).Acquire(t.Context(), "left", claim)
+	require.ErrorIs(t, err, migrate.ErrStore, "to hold it needs another")
 }

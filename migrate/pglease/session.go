@@ -62,9 +62,16 @@ func (s *session) Acquire(ctx context.Context, key string, claim migrate.Claim) 
 	if rec.Owner != "" && rec.Owner != claim.Owner && rec.Version != claim.Over {
 		return nil, &migrate.HeldError{Key: key, Record: rec}
 	}
-	conn, err := s.lock(ctx, key, claim.Lease)
+	// Nor does a lock that the server has not yet taken from who vanished.
+	locked, err := s.locked(ctx, key)
 	if err != nil {
 		return nil, err
+	}
+	var conn *sql.Conn
+	if !locked {
+		if conn, err = s.lock(ctx, key, claim.Lease); err != nil {
+			return nil, err
+		}
 	}
 	if conn == nil {
 		if rec, err = read(ctx, s.db, key); err != nil {
@@ -115,6 +122,14 @@ func (s *session) try(ctx context.Context, conn *sql.Conn, key string, lease tim
 	}
 	err = conn.QueryRowContext(ctx, `SELECT pg_try_advisory_lock($1)`, lockID(key)).Scan(&got)
 	return got, err
+}
+
+// locked reports whether a session has the key's lock.
+func (s *session) locked(ctx context.Context, key string) (held bool, err error) {
+	const find = `SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND granted AND objsubid = 1
+AND database = (SELECT oid FROM pg_database WHERE datname = current_database()) AND (classid::bigint << 32 | objid::bigint) = $1)`
+	err = s.db.QueryRowContext(ctx, find, lockID(key)).Scan(&held)
+	return held, wrap("look for the lock", err)
 }
 
 // lockID is the advisory lock of a key. It has nothing to do with those of the
