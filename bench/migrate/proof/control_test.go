@@ -1,111 +1,71 @@
 package proof
 
 import (
-	"context"
-	"database/sql"
-	"errors"
-	"fmt"
-	"testing/fstest"
+	"slices"
+	"syscall"
+	"testing"
 	"time"
 
-	golang "github.com/golang-migrate/migrate/v4"
-	"github.com/golang-migrate/migrate/v4/database/pgx/v5"
-	"github.com/golang-migrate/migrate/v4/source/iofs"
-	"github.com/pressly/goose/v3"
-	"github.com/pressly/goose/v3/lock"
-
-	"github.com/stackrescue/stackrescue/migrate"
+	"github.com/stretchr/testify/require"
 )
 
-// goose migrates under goose's table locker. The locker, and its version
-// table, are behind the store's proxy, and the work is behind the database's,
-// as with any other store.
-func (p *process) goose() (func(context.Context) error, func(), error) {
-	db, err := dial(p.StoreAddr, p.Database, "store", nil)
-	if err != nil {
-		return nil, nil, err
+// TestControls lets the harness find out what others do wrong.
+func TestControls(t *testing.T) {
+	w := newWorld(t)
+	var long []job // than goose's lease by much
+	for i := range 6 {
+		long = append(long, job{[]kind{inTx, checked}[i%2], 700 * time.Millisecond})
 	}
-	locker, err := lock.NewPostgresTableLocker(
-		lock.WithTableLeaseDuration(p.Lease.Truncate(time.Second)), lock.WithTableHeartbeatInterval(p.Lease/4),
-		lock.WithTableLockTimeout(p.Every, 1000), lock.WithTableUnlockTimeout(p.Every, 20))
-	if err != nil {
-		return nil, nil, err
-	}
-	all := goose.NewGoMigration(1, &goose.GoFunc{RunDB: func(ctx context.Context, _ *sql.DB) error { return p.migrateAll(ctx) }}, nil)
-	provider, err := goose.NewProvider(goose.DialectPostgres, db, nil,
-		goose.WithLocker(locker), goose.WithGoMigrations(all), goose.WithDisableGlobalRegistry(true))
-	if err != nil {
-		return nil, nil, err
-	}
-	return func(ctx context.Context) error {
-		_, err := provider.Up(ctx)
-		return err
-	}, func() {}, nil
+	o := order{Store: onTable, Lease: lease, Every: every, Drain: drain, Backoff: backoff, MaxWait: maxWait, Jobs: long}
+	t.Run("no exclusion", func(t *testing.T) {
+		t.Parallel()
+		o := o
+		o.Mode = anarchy
+		r := newRun(t, w, "anarchy", o)
+		r.play(nil)
+		r.mustBreak("I1", "I3")
+	})
+	t.Run("goose table locker", func(t *testing.T) {
+		t.Parallel()
+		o := o
+		o.Mode = gooses
+		r := newRun(t, w, "goose", o)
+		r.play([]plan{{After: 500 * time.Millisecond, Kind: cutStore, Leader: true, For: 4 * time.Second}})
+		r.mustBreak("I1")
+	})
+	t.Run("golang-migrate", func(t *testing.T) {
+		t.Parallel()
+		o := o
+		o.Mode = golangs
+		r := newRun(t, w, "golang", o)
+		two := []*replica{r.join(), r.join()} // both are ready before either begins
+		require.True(t, until(t.Context(), 3*grace, func() bool { return two[0].over() || two[1].over() }), r.log)
+		follower := two[0] // it gave up waiting, went on serving, and gets the lock
+		if follower.over() {
+			follower = two[1]
+		}
+		require.True(t, until(t.Context(), grace, func() bool { return r.locks() > 0 }), r.log)
+		r.order.MaxWait = time.Second
+		r.join().await() // a new container
+		follower.stopped = true
+		follower.signal(syscall.SIGTERM)
+		r.finish()
+		r.mustBreak("I6")
+	})
 }
 
-// migrateAll does all the steps, with a number for this time of leadership.
-func (p *process) migrateAll(ctx context.Context) error {
-	var epoch int64
-	if err := p.truth.QueryRowContext(ctx, `SELECT nextval('epochs')`).Scan(&epoch); err != nil {
-		return err
+// mustBreak fails the test unless the harness has found the violations.
+func (r *run) mustBreak(which ...string) {
+	bad := r.check()
+	var found []string
+	for _, v := range bad {
+		found = append(found, v.which[:2])
 	}
-	if err := p.lead(migrate.Fence(epoch)); err != nil {
-		return err
-	}
-	p.say(line{Kind: leading, Fence: epoch})
-	for _, s := range p.steps() {
-		done, err := s.Done(ctx)
-		if err == nil && !done {
-			err = s.Run(ctx, 0)
-		}
-		if err != nil {
-			return err
+	for _, want := range which {
+		if !slices.Contains(found, want) {
+			r.t.Errorf("%s was not found out: %v\n%s", want, bad, r.log)
 		}
 	}
-	return nil
-}
-
-// golangMigrate migrates with golang-migrate and its advisory lock. What fails
-// is not tried again, and the process stays: a service that goes on without.
-func (p *process) golangMigrate() (func(context.Context) error, func(), error) {
-	files := fstest.MapFS{}
-	for i, j := range p.Jobs {
-		files[fmt.Sprintf("%d_step.up.sql", i+1)] = &fstest.MapFile{Data: fmt.Appendf(nil, `CALL slow('%s', '', 1, %d, 4, %f, false)`, j.Kind, i, j.Took.Seconds()/4)}
-	}
-	return func(ctx context.Context) error {
-		src, err := iofs.New(files, ".")
-		if err != nil {
-			return err
-		}
-		driver, err := pgx.WithInstance(p.data, &pgx.Config{})
-		if err != nil {
-			return err
-		}
-		m, err := golang.NewWithInstance("iofs", src, "pgx5", driver)
-		if err != nil {
-			return err
-		}
-		if err := p.meet(ctx); err != nil {
-			return err
-		}
-		m.LockTimeout = p.Lease
-		err = m.Up()
-		if err == nil || errors.Is(err, golang.ErrNoChange) {
-			serr, derr := m.Close()
-			return errors.Join(serr, derr)
-		}
-		p.say(line{Kind: returned, Err: err.Error()})
-		<-ctx.Done()
-		return ctx.Err()
-	}, func() {}, nil
-}
-
-// meet waits until two processes have come to this point.
-func (p *process) meet(ctx context.Context) error {
-	var n int
-	err := p.truth.QueryRowContext(ctx, `SELECT nextval('epochs')`).Scan(&n)
-	for ; err == nil && n < 2; pause(ctx, 20*time.Millisecond) {
-		err = p.truth.QueryRowContext(ctx, `SELECT last_value FROM epochs`).Scan(&n)
-	}
-	return err
+	slices.Sort(found)
+	r.t.Logf("found: %v, such as %s", slices.Compact(found), bad[0])
 }

@@ -16,6 +16,7 @@ const (
 	cutStore   = "cut off from the store"
 	cutData    = "cut off from the database"
 	cutBoth    = "cut off from both"
+	lateBoth   = "cut off from the store, and requests to the database come late"
 	loseStore  = "lose an answer of the store"
 	loseData   = "lose an answer of the database"
 	muteStore  = "no answers of the store"
@@ -30,7 +31,7 @@ const (
 
 // deck holds each fault as often as it is to be likely.
 var deck = []string{
-	kill, kill, kill, stop, stop, freeze, freeze, freeze, cutStore, cutStore, cutStore, cutData, cutData, cutBoth, cutBoth,
+	kill, kill, kill, stop, stop, freeze, freeze, freeze, cutStore, cutStore, cutStore, cutData, cutData, cutBoth, cutBoth, lateBoth, lateBoth,
 	loseStore, loseStore, loseData, loseData, muteStore, muteData, slowStore, slowData, resetStore, resetData, endLock, endLock, endWork,
 }
 
@@ -120,6 +121,7 @@ func (r *run) act(p plan, f *fault) (undo func()) {
 		}
 	}
 	cut := func(x *proxy, on bool) { x.cut = on }
+	late := func(x *proxy, on bool) { x.late = on }
 	mute := func(x *proxy, on bool) { x.mute = on }
 	slow := func(x *proxy, on bool) {
 		x.delay = map[bool]time.Duration{true: time.Duration(p.Nth) * 40 * time.Millisecond}[on]
@@ -140,6 +142,9 @@ func (r *run) act(p plan, f *fault) (undo func()) {
 		return links(cut, v.data)
 	case cutBoth:
 		return links(cut, v.store, v.data)
+	case lateBoth:
+		undoStore, undoData := links(cut, v.store), links(late, v.data)
+		return func() { undoStore(); undoData() }
 	case muteStore:
 		return links(mute, v.store)
 	case muteData:

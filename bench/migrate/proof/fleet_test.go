@@ -118,7 +118,7 @@ func (r *run) takeover(broken func(string, ...any)) {
 	}
 	for _, f := range r.faults {
 		switch f.kind {
-		case kill, stop, freeze, cutStore, cutBoth:
+		case kill, stop, freeze, cutStore, cutBoth, lateBoth:
 		default:
 			continue
 		}
@@ -129,10 +129,9 @@ func (r *run) takeover(broken func(string, ...any)) {
 		if next == nil {
 			continue // I5 and I6 tell of it
 		}
-		from, clean := f.from, true
+		from := f.from
 		for _, other := range r.faults {
 			if other != f && other.from.Before(next.at) && other.to.After(f.from) {
-				clean = false
 				if end := minTime(other.to, next.at); end.After(from) {
 					from = end
 				}
@@ -142,8 +141,8 @@ func (r *run) takeover(broken func(string, ...any)) {
 		if took > takeoverBound {
 			broken("%s after %s of %s, more than %s", took, f.kind, f.victim.Name, takeoverBound)
 		}
-		if clean && next.Kind == leading && f.kind != stop {
-			r.takeovers = append(r.takeovers, took)
+		if next.Kind == leading && f.kind != stop {
+			r.takeovers = append(r.takeovers, next.at.Sub(f.from))
 		}
 	}
 }

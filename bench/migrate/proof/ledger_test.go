@@ -23,11 +23,14 @@ const ledgerSchema = `
 CREATE TABLE entered (epoch bigint, owner text, asked timestamptz, at timestamptz);
 CREATE TABLE ledger (id bigserial PRIMARY KEY, epoch bigint, step int, kind text, pid int, t0 timestamptz, t1 timestamptz, ended bool DEFAULT false);
 CREATE TABLE effects (step int, epoch bigint, idempotent bool);
+CREATE TABLE refused (epoch bigint, step int);
 CREATE SEQUENCE epochs;
 CREATE PROCEDURE slow(what text, k text, e bigint, s int, slices int, slice float8, fenced bool) LANGUAGE plpgsql AS $$
 DECLARE row bigint;
 BEGIN
   IF fenced AND NOT EXISTS (SELECT FROM stackrescue_fence WHERE key = k AND epoch = e) THEN
+    INSERT INTO refused VALUES (e, s);
+    COMMIT;
     RAISE EXCEPTION 'fence % is not the newest', e;
   END IF;
   INSERT INTO ledger (epoch, step, kind, pid, t0, t1) VALUES (e, s, what, pg_backend_pid(), clock_timestamp(), clock_timestamp()) RETURNING id INTO row;

@@ -175,14 +175,18 @@ func (p *process) probe(ctx context.Context) (migrate.State, error) {
 	return state(ctx, p.data, len(p.Jobs))
 }
 
+// steps are the jobs. What is safe to repeat is repeated.
 func (p *process) steps() []migrate.Step {
 	var out []migrate.Step
 	for i, j := range p.Jobs {
-		out = append(out, migrate.Step{
-			ID:   fmt.Sprint(i, "-", j.Kind),
-			Run:  func(ctx context.Context, _ migrate.Fence) error { return p.leading.do(ctx, i, j) },
-			Done: func(ctx context.Context) (bool, error) { return isDone(ctx, p.leading.db, i) },
-		})
+		s := migrate.Step{
+			ID:  fmt.Sprint(i, "-", j.Kind),
+			Run: func(ctx context.Context, _ migrate.Fence) error { return p.leading.do(ctx, i, j) },
+		}
+		if j.Kind == inTx {
+			s.Done = func(ctx context.Context) (bool, error) { return isDone(ctx, p.leading.db, i) }
+		}
+		out = append(out, s)
 	}
 	return out
 }

@@ -22,7 +22,8 @@ type proxy struct {
 	mu      sync.Mutex
 	changed chan struct{}
 	cut     bool
-	mute    bool
+	late    bool // requests are held back
+	mute    bool // answers are, and get lost
 	delay   time.Duration
 	lose    int
 	pairs   map[*pair]struct{}
@@ -78,7 +79,7 @@ func (p *proxy) serve() {
 // connect dials when the network lets it.
 func (p *proxy) connect(client net.Conn) {
 	defer func() { _ = client.Close() }()
-	if !p.pass(nil, false) {
+	if !p.pass(nil, false, true) {
 		return
 	}
 	server, err := net.Dial("tcp", p.target)
@@ -105,7 +106,7 @@ func (p *proxy) pump(c *pair, from, to net.Conn, answers bool) {
 	buf := make([]byte, 32<<10)
 	for {
 		n, err := from.Read(buf)
-		if errors.Is(err, net.ErrClosed) || !p.pass(c, answers && n > 0) {
+		if errors.Is(err, net.ErrClosed) || !p.pass(c, answers, n > 0) {
 			return
 		}
 		if n > 0 {
@@ -119,15 +120,17 @@ func (p *proxy) pump(c *pair, from, to net.Conn, answers bool) {
 	}
 }
 
-// pass waits until a piece may go on. It is false when it never will.
-func (p *proxy) pass(c *pair, answer bool) bool {
+// pass waits until a piece may go on, bytes or the end of a direction. It is
+// false when it never will.
+func (p *proxy) pass(c *pair, answer, bytes bool) bool {
 	muted := false
 	for {
 		p.mu.Lock()
-		held, changed := p.cut || answer && p.mute, p.changed
-		muted = muted || answer && p.mute
+		mute := answer && bytes && p.mute
+		held, changed := p.cut || mute || !answer && p.late, p.changed
+		muted = muted || mute
 		delay, lost := p.delay, false
-		if !held && answer && p.lose > 0 {
+		if !held && answer && bytes && p.lose > 0 {
 			p.lose--
 			lost = p.lose == 0
 		}

@@ -17,11 +17,11 @@ import (
 const (
 	// replicas is how many a run begins with; some that are ended are replaced.
 	replicas = 5
-	lease    = 1200 * time.Millisecond
-	every    = 100 * time.Millisecond
+	lease    = 1500 * time.Millisecond
+	every    = 150 * time.Millisecond
 	drain    = 150 * time.Millisecond
 	backoff  = 200 * time.Millisecond
-	maxWait  = 45 * time.Second
+	maxWait  = 60 * time.Second
 )
 
 // run is one migration by several processes, and what was done to them.
@@ -116,7 +116,7 @@ func (r *run) finish() {
 	}
 	for _, x := range r.all {
 		for _, p := range []*proxy{x.store, x.data} {
-			p.set(func(p *proxy) { p.cut, p.mute, p.delay = false, false, 0 })
+			p.set(func(p *proxy) { p.cut, p.late, p.mute, p.delay = false, false, false, 0 })
 			p.resetAll()
 		}
 	}
@@ -124,7 +124,7 @@ func (r *run) finish() {
 
 // observe follows the store's record.
 func (r *run) observe(ctx context.Context) {
-	for ; ctx.Err() == nil; pause(ctx, 30*time.Millisecond) {
+	for ; ctx.Err() == nil; pause(ctx, 50*time.Millisecond) {
 		rec, err := r.store.Read(ctx, r.order.Key)
 		if err != nil {
 			if ctx.Err() == nil {
