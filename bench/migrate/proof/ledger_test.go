@@ -53,6 +53,11 @@ func dial(addr, database, application string, tracer pgx.QueryTracer) (*sql.DB, 
 	}
 	cfg.RuntimeParams["application_name"] = application
 	cfg.Tracer = tracer
+	if tracer == nil {
+		// One message per statement: what is held back is carried out late, and
+		// not only prepared.
+		cfg.DefaultQueryExecMode = pgx.QueryExecModeExec
+	}
 	return stdlib.OpenDB(*cfg), nil
 }
 

@@ -29,6 +29,7 @@ type mode string
 const (
 	ours    mode = "stackrescue"
 	anarchy mode = "nothing"        // a store that grants everybody
+	fenced  mode = "fence"          // the same, and the fence of package pglease
 	gooses  mode = "goose"          // its table locker
 	golangs mode = "golang-migrate" // its advisory lock
 )

@@ -13,8 +13,6 @@ import (
 	"github.com/golang-migrate/migrate/v4/source/iofs"
 	"github.com/pressly/goose/v3"
 	"github.com/pressly/goose/v3/lock"
-
-	"github.com/stackrescue/stackrescue/migrate"
 )
 
 // goose migrates under goose's table locker. The locker, and its version
@@ -45,14 +43,14 @@ func (p *process) goose() (func(context.Context) error, func(), error) {
 
 // migrateAll does all the steps, with a number for this time of leadership.
 func (p *process) migrateAll(ctx context.Context) error {
-	var epoch int64
-	if err := p.truth.QueryRowContext(ctx, `SELECT nextval('epochs')`).Scan(&epoch); err != nil {
+	epoch, err := p.next(ctx)
+	if err != nil {
 		return err
 	}
-	if err := p.lead(migrate.Fence(epoch)); err != nil {
+	if err := p.lead(epoch); err != nil {
 		return err
 	}
-	p.say(line{Kind: leading, Fence: epoch})
+	p.say(line{Kind: leading, Fence: int64(epoch)})
 	for _, s := range p.steps() {
 		done := false
 		var err error
@@ -106,8 +104,7 @@ func (p *process) golangMigrate() (func(context.Context) error, func(), error) {
 
 // meet waits until two processes have come to this point.
 func (p *process) meet(ctx context.Context) error {
-	var n int
-	err := p.truth.QueryRowContext(ctx, `SELECT nextval('epochs')`).Scan(&n)
+	n, err := p.next(ctx)
 	for ; err == nil && n < 2; pause(ctx, 20*time.Millisecond) {
 		err = p.truth.QueryRowContext(ctx, `SELECT last_value FROM epochs`).Scan(&n)
 	}

@@ -53,6 +53,24 @@ func TestProof(t *testing.T) {
 	t.Log(sum.String())
 }
 
+// TestTheFenceAlone takes the store's exclusion away: everybody is granted the
+// key, and only Guard and Raise keep the work apart.
+func TestTheFenceAlone(t *testing.T) {
+	w := newWorld(t)
+	for seed := range 3 {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			rng := rand.New(rand.NewPCG(3, uint64(seed)))
+			o := seeded(seed, rng)
+			o.Mode, o.Store = fenced, onTable
+			o.Terminate = false // each would end the one before, for ever
+			r := newRun(t, w, fmt.Sprint("fence", seed), o)
+			r.play(draw(rng, lease))
+			r.report()
+			t.Logf("%d epochs entered, %d intervals, %d statements turned down", len(r.entries()), len(r.ledger()), r.count(`refused`))
+		})
+	}
+}
+
 // seeded is the order of a seed. The stores take turns.
 func seeded(seed int, rng *rand.Rand) order {
 	return order{
