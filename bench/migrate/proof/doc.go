@@ -29,6 +29,9 @@
 //     one that was killed or did not hear the store's answer: that one's key
 //     can be had after a lease.
 //
+// One more test takes the store's exclusion away, so that only the fence keeps
+// the work of many leaders apart: I1 to I3 hold all the same.
+//
 // Wall clocks are off by up to a day, in the one place where they are written
 // down.
 //

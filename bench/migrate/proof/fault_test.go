@@ -69,8 +69,8 @@ type fault struct {
 	from, to time.Time
 }
 
-// inject does what a plan says, and returns the function that waits for its
-// end and undoes it. Nil where nothing could be done.
+// inject does what a plan says, and undoes it later. Plans for those who have
+// ended, and those that would leave fewer than two, are passed over.
 func (r *run) inject(p plan) {
 	leader, epoch := r.log.leader()
 	victim := r.all[p.Victim]

@@ -23,9 +23,7 @@ type process struct {
 	out sync.Mutex
 	// data and truth are the database through the proxy, and directly.
 	data, truth *sql.DB
-
-	mu      sync.Mutex
-	leading worker
+	leading     worker
 }
 
 // say prints a line. The pipe is read by the parent at once.
