@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"time"
 
 	"github.com/stackrescue/stackrescue/internal/poll"
@@ -69,6 +70,8 @@ type candidate struct {
 	watch watch
 	last  Record
 	term  *term
+	// rough counts the errors of the store since it last answered.
+	rough int
 }
 
 // riding makes a poll loop of a candidate jitter, and tell what it rides out.
@@ -94,7 +97,7 @@ func (c *candidate) read(ctx context.Context) (bool, error) {
 	if err != nil {
 		return false, c.ride(ctx, err)
 	}
-	c.last = rec
+	c.last, c.rough = rec, 0
 	// One's own record is an acquisition of which the answer got lost.
 	return c.watch.ripe(rec, time.Now()) || rec.Owner == c.opts.Owner, nil
 }
@@ -106,7 +109,7 @@ func (c *candidate) acquire(ctx context.Context, over Version) error {
 	defer cancel()
 	hold, err := c.store.Acquire(call, c.key, Claim{Owner: c.opts.Owner, Lease: c.opts.Lease, Over: over})
 	if held, ok := errors.AsType[*HeldError](err); ok {
-		c.last = held.Record
+		c.last, c.rough = held.Record, 0
 		c.watch.ripe(held.Record, time.Now())
 		return nil
 	}
@@ -125,11 +128,17 @@ func (c *candidate) acquire(ctx context.Context, over Version) error {
 }
 
 // ride passes over an error of the store: it was told, and the loop goes on.
-// Those that match [ErrStore] end it.
+// Those that match [ErrStore] end it. From the second error in a row on it
+// waits, up to a lease: a call that timed out has cost a connection, and a
+// store that is too busy to open them would never get over all who try.
 func (c *candidate) ride(ctx context.Context, err error) error {
 	if ctx.Err() != nil || errors.Is(err, ErrStore) {
 		return err
 	}
 	c.told(err)
+	if c.rough++; c.rough > 1 {
+		longest := min(c.opts.Every<<min(c.rough-2, 10), c.opts.Lease)
+		return poll.Sleep(ctx, longest/2+rand.N(longest/2+1))
+	}
 	return nil
 }

@@ -175,3 +175,27 @@ func TestLeadReturnsWhatTheWorkDoes(t *testing.T) {
 		require.ErrorContains(t, migrate.Lead(t.Context(), c, "k", nil, func(o *migrate.LeadOptions) { o.Margin = time.Hour }), "margin 1h0m0s")
 	})
 }
+
+// TestABusyStoreIsNotPressed counts the calls to a store that answers nobody
+// for ten minutes, and how long it then takes to lead.
+func TestABusyStoreIsNotPressed(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var m migratetest.Memory
+		begin := time.Now()
+		c := m.Client()
+		c.Fault = func(int) migratetest.Fault {
+			if time.Since(begin) < 10*time.Minute {
+				return migratetest.LostRequest
+			}
+			return migratetest.None
+		}
+		calls := 0
+		require.NoError(t, migrate.Lead(t.Context(), c, "k", func(context.Context, migrate.Fence) error {
+			calls = c.Calls()
+			return nil
+		}))
+		require.Less(t, calls, 100, "rather than 600")
+		require.Less(t, time.Since(begin), 10*time.Minute+15*time.Second+1200*time.Millisecond, "a lease and a look")
+	})
+}

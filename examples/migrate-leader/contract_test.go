@@ -5,6 +5,8 @@ import (
 	"database/sql"
 	"maps"
 	"net"
+	"errors"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -95,6 +97,9 @@ func TestPostgreSQL(t *testing.T) {
 	})
 	t.Run("orphan", func(t *testing.T) { orphan(t, server) })
 	t.Run("limits", func(t *testing.T) { limits(t, server) })
+	t.Run("orphaned transaction", func(t *testing.T) { orphanedTx(t, server) })
+	t.Run("orphan of another role", func(t *testing.T) { orphanOfRole(t, server) })
+	t.Run("lock of one who vanished", func(t *testing.T) { lockLeft(t, server) })
 	t.Run("pooler", func(t *testing.T) {
 		pooled := servers.StartPgBouncer(t, server).DSN()
 		for range 5 {
@@ -223,4 +228,79 @@ func limits(t *testing.T, server *servers.PostgreSQL) {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	require.NoError(t, pglease.Raise(ctx, admin, "limits", 2))
+}
+
+// orphanedTx leaves a guarded transaction open, as a leader does whose host
+// vanished: it must not keep the next one from ending it.
+func orphanedTx(t *testing.T, server *servers.PostgreSQL) {
+	for _, terminate := range []bool{false, true} {
+		key := map[bool]string{false: "wait-tx", true: "end-tx"}[terminate]
+		db := open(t, server.DSN())
+		require.NoError(t, pglease.Raise(t.Context(), db, key, 1))
+		tx, err := open(t, server.DSN()+"&application_name="+pglease.ApplicationName(key, 1)).Begin()
+		require.NoError(t, err)
+		require.NoError(t, pglease.Guard(t.Context(), tx, key, 1))
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		defer cancel()
+		looks := 0
+		require.NoError(t, pglease.Raise(ctx, db, key, 2, func(o *pglease.RaiseOptions) {
+			o.Terminate, o.Every = terminate, 50*time.Millisecond
+			o.Observe = func(pids []int) {
+				require.Len(t, pids, 1)
+				if looks++; looks == 3 && !terminate {
+					require.NoError(t, tx.Rollback())
+				}
+			}
+		}))
+		if terminate {
+			require.Error(t, tx.Commit())
+		} else {
+			require.GreaterOrEqual(t, looks, 3)
+		}
+	}
+}
+
+// orphanOfRole leaves a statement running in the name of another role, as
+// leaders do that are given credentials of their own: its state is hidden.
+func orphanOfRole(t *testing.T, server *servers.PostgreSQL) {
+	admin := open(t, server.DSN())
+	_, err := admin.Exec(`CREATE ROLE one LOGIN; CREATE ROLE two LOGIN; GRANT ALL ON stackrescue_fence TO two`)
+	require.NoError(t, err)
+	as := func(role string, params ...string) string {
+		return strings.Replace(server.DSN(params...), "postgres://postgres@", "postgres://"+role+"@", 1)
+	}
+	dead := open(t, as("one", "application_name="+pglease.ApplicationName("role", 1)))
+	tx, err := dead.Begin()
+	require.NoError(t, err)
+	_, err = tx.Exec(`SELECT 1`)
+	require.NoError(t, err)
+	looks := 0
+	require.NoError(t, pglease.Raise(t.Context(), open(t, as("two")), "role", 2, func(o *pglease.RaiseOptions) {
+		o.Every = 50 * time.Millisecond
+		o.Observe = func(pids []int) {
+			require.Len(t, pids, 1)
+			if looks++; looks == 3 {
+				require.NoError(t, tx.Rollback())
+			}
+		}
+	}))
+	require.Equal(t, 3, looks)
+	require.NoError(t, dead.Ping(), "an idle session is nothing to wait for")
+}
+
+// lockLeft tries for a key that its holder gave no sign of, and whose lock the
+// server still has: one connection is enough to see that.
+func lockLeft(t *testing.T, server *servers.PostgreSQL) {
+	h, err := pglease.Session(open(t, server.DSN())).Acquire(t.Context(), "left", migrate.Claim{Owner: "a", Lease: time.Minute})
+	require.NoError(t, err)
+	rival := open(t, server.DSN())
+	rival.SetMaxOpenConns(1)
+	claim := migrate.Claim{Owner: "b", Lease: time.Minute, Over: migrate.Version{Epoch: h.Fence()}}
+	_, err = pglease.Session(rival).Acquire(t.Context(), "left", claim)
+	held, ok := errors.AsType[*migrate.HeldError](err)
+	require.True(t, ok, err)
+	require.Equal(t, "a", held.Record.Owner)
+	require.NoError(t, h.Release(t.Context(), nil))
+	_, err = pglease.Session(rival).Acquire(t.Context(), "left", claim)
+	require.ErrorIs(t, err, migrate.ErrStore, "to hold it needs another")
 }

@@ -31,7 +31,8 @@ type RaiseOptions struct {
 	Terminate bool
 	// Every is how often it looks for what is left. Defaults to 500 ms.
 	Every time.Duration
-	// Observe is told who is waited for, per look. Nil for nothing.
+	// Observe is told the server processes that are waited for, per look. Nil
+	// for nothing.
 	Observe func(pids []int)
 }
 
@@ -41,8 +42,10 @@ type RaiseOptions struct {
 // [migrate.RunOptions.Enter]. It is [migrate.ErrLeaseLost] when a newer fence
 // is there. Safe to repeat.
 //
-// A session that is inside a transaction counts as running. One that does not
-// carry the name, because its driver or a proxy drops it, is not seen.
+// A session that is inside a transaction counts as running, and without
+// Terminate it is waited for until the server gives up its client. One that
+// does not carry the name, because its driver or a proxy drops it, is not seen:
+// only a transaction of it that [Guard] let pass is waited for.
 func Raise(ctx context.Context, db *sql.DB, key string, fence migrate.Fence, optFns ...func(*RaiseOptions)) error {
 	o := RaiseOptions{}
 	for _, fn := range optFns {
@@ -51,36 +54,60 @@ func Raise(ctx context.Context, db *sql.DB, key string, fence migrate.Fence, opt
 	if o.Every == 0 {
 		o.Every = 500 * time.Millisecond
 	}
-	const raise = `INSERT INTO stackrescue_fence AS f (key, epoch) VALUES ($1, $2)
-ON CONFLICT (key) DO UPDATE SET epoch = excluded.epoch WHERE f.epoch <= excluded.epoch RETURNING 1`
-	var one int
-	err := db.QueryRowContext(ctx, raise, key, int64(fence)).Scan(&one)
-	if errors.Is(err, sql.ErrNoRows) {
-		return fmt.Errorf("%w: a fence newer than %d was raised", migrate.ErrLeaseLost, fence)
+	raised := false
+	look := func(ctx context.Context) (pids []int, err error) {
+		if !raised {
+			if raised, err = raise(ctx, db, key, fence); err != nil {
+				return nil, err
+			}
+		}
+		return left(ctx, db, key, fence, o.Terminate)
 	}
-	if err != nil {
-		return wrap("raise the fence", err)
-	}
-	look := func(ctx context.Context) ([]int, error) { return left(ctx, db, key, fence, o.Terminate) }
 	for pids, err := range poll.Every(ctx, o.Every, look) {
-		if err != nil {
-			return wrap("wait for earlier leaders", err)
-		}
-		if len(pids) == 0 {
+		switch {
+		case err != nil:
+			return wrap("take over from earlier leaders", err)
+		case raised && len(pids) == 0:
 			return nil
-		}
-		if o.Observe != nil {
+		case len(pids) > 0 && o.Observe != nil:
 			o.Observe(pids)
 		}
 	}
 	return nil
 }
 
+// raise does so unless a guarded transaction is open. It does not wait for its
+// end: its client may have vanished, and then somebody has to end it.
+func raise(ctx context.Context, db *sql.DB, key string, fence migrate.Fence) (bool, error) {
+	for _, stmt := range []string{
+		`WITH free AS (SELECT key FROM stackrescue_fence WHERE key = $1 FOR UPDATE SKIP LOCKED)
+UPDATE stackrescue_fence f SET epoch = $2 FROM free WHERE f.key = free.key AND f.epoch <= $2`,
+		`INSERT INTO stackrescue_fence (key, epoch) VALUES ($1, $2) ON CONFLICT (key) DO NOTHING`,
+	} {
+		res, err := db.ExecContext(ctx, stmt, key, int64(fence))
+		if err != nil {
+			return false, err
+		}
+		if n, err := res.RowsAffected(); err != nil || n == 1 {
+			return n == 1, err
+		}
+	}
+	var newest int64
+	err := db.QueryRowContext(ctx, `SELECT epoch FROM stackrescue_fence WHERE key = $1`, key).Scan(&newest)
+	if err == nil && newest > int64(fence) {
+		err = fmt.Errorf("%w: %d was raised", migrate.ErrLeaseLost, newest)
+	}
+	return false, err
+}
+
 // left lists the server processes that work for earlier fences, and ends them
-// if asked to.
+// if asked to. The state of other roles' sessions is hidden from a role without
+// pg_read_all_stats; that they are in a transaction is not: each holds the lock
+// of its own virtual transaction.
 func left(ctx context.Context, db *sql.DB, key string, fence migrate.Fence, terminate bool) ([]int, error) {
-	const find = `SELECT pid, application_name FROM pg_stat_activity
-WHERE datname = current_database() AND pid <> pg_backend_pid() AND starts_with(application_name, $1) AND state <> 'idle'`
+	const find = `SELECT pid, application_name FROM pg_stat_activity a
+WHERE datname = current_database() AND pid <> pg_backend_pid() AND starts_with(application_name, $1)
+AND CASE WHEN state IS NULL OR state = 'disabled' THEN EXISTS (SELECT FROM pg_locks l WHERE l.pid = a.pid AND locktype = 'virtualxid') ELSE state <> 'idle' END`
 	prefix := prefix(key)
 	rows, err := db.QueryContext(ctx, find, prefix)
 	if err != nil {

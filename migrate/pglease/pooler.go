@@ -17,6 +17,20 @@ var ErrPooler = errors.New("a connection pooler shares server sessions: use the 
 // rounds is how often the detection tries to make a pooler move a connection.
 const rounds = 3
 
+// checkSession is an [ErrPooler], and an [migrate.ErrStore], when a connection
+// that was just opened holds locks of somebody else.
+func checkSession(ctx context.Context, conn *sql.Conn) error {
+	var foreign int
+	const held = `SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()`
+	if err := conn.QueryRowContext(ctx, held).Scan(&foreign); err != nil {
+		return err
+	}
+	if foreign > 0 {
+		return fmt.Errorf("%w: %w (a new session holds %d locks already)", migrate.ErrStore, ErrPooler, foreign)
+	}
+	return nil
+}
+
 // checkPooler makes a pooler give conn's server process to another connection.
 // It is an [ErrPooler], and an [migrate.ErrStore], when that works. conn must
 // not be in a transaction.
@@ -27,14 +41,6 @@ func checkPooler(ctx context.Context, db *sql.DB, conn *sql.Conn) error {
 	var first int
 	if err := conn.QueryRowContext(ctx, `SELECT pg_backend_pid()`).Scan(&first); err != nil {
 		return err
-	}
-	var foreign int
-	const held = `SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()`
-	if err := conn.QueryRowContext(ctx, held).Scan(&foreign); err != nil {
-		return err
-	}
-	if foreign > 0 {
-		return fmt.Errorf("%w: %w (a new session holds %d locks already)", migrate.ErrStore, ErrPooler, foreign)
 	}
 	for range rounds {
 		if err := displaced(ctx, db, conn, first); err != nil {

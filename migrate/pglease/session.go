@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"hash/fnv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/stackrescue/stackrescue/migrate"
@@ -16,6 +17,8 @@ import (
 // session is a store that holds an advisory lock beside the row.
 type session struct {
 	db *sql.DB
+	// direct is set when no pooler was found.
+	direct atomic.Bool
 
 	mu sync.Mutex
 	// held finds a hold again for a repeated Acquire.
@@ -33,7 +36,7 @@ type session struct {
 // row is its own.
 //
 // Not for a pooler that shares sessions, such as PgBouncer in transaction mode:
-// Acquire looks for one, and is an [ErrPooler] then. RDS Proxy pins the
+// the first Acquire looks for one, and is an [ErrPooler] then. RDS Proxy pins the
 // connection instead and is safe. The database handle needs two connections.
 func Session(db *sql.DB) migrate.Store { return &session{db: db, held: map[string]*sessionHold{}} }
 
@@ -58,9 +61,16 @@ func (s *session) Acquire(ctx context.Context, key string, claim migrate.Claim) 
 	if rec.Owner != "" && rec.Owner != claim.Owner && rec.Version != claim.Over {
 		return nil, &migrate.HeldError{Key: key, Record: rec}
 	}
-	conn, err := s.lock(ctx, key, claim.Lease)
+	// Nor does a lock that the server has not yet taken from who vanished.
+	locked, err := s.locked(ctx, key)
 	if err != nil {
 		return nil, err
+	}
+	var conn *sql.Conn
+	if !locked {
+		if conn, err = s.lock(ctx, key, claim.Lease); err != nil {
+			return nil, err
+		}
 	}
 	if conn == nil {
 		if rec, err = read(ctx, s.db, key); err != nil {
@@ -85,17 +95,40 @@ func (s *session) lock(ctx context.Context, key string, lease time.Duration) (*s
 	if err != nil {
 		return nil, err
 	}
-	got := false
-	if err = checkPooler(ctx, s.db, conn); err == nil {
-		if err = limits(ctx, conn, lease); err == nil {
-			err = conn.QueryRowContext(ctx, `SELECT pg_try_advisory_lock($1)`, lockID(key)).Scan(&got)
-		}
-	}
+	got, err := s.try(ctx, conn, key, lease)
 	if err != nil || !got {
 		discard(conn)
 		return nil, err
 	}
 	return conn, nil
+}
+
+// try takes the lock on conn, after a look whether conn is what it seems. The
+// search for a pooler is many statements and another connection, and a call has
+// a third of a lease: it is made once.
+func (s *session) try(ctx context.Context, conn *sql.Conn, key string, lease time.Duration) (got bool, err error) {
+	if err := checkSession(ctx, conn); err != nil {
+		return false, err
+	}
+	if !s.direct.Load() {
+		if err := checkPooler(ctx, s.db, conn); err != nil {
+			return false, err
+		}
+		s.direct.Store(true)
+	}
+	if err := limits(ctx, conn, lease); err != nil {
+		return false, err
+	}
+	err = conn.QueryRowContext(ctx, `SELECT pg_try_advisory_lock($1)`, lockID(key)).Scan(&got)
+	return got, err
+}
+
+// locked reports whether a session has the key's lock.
+func (s *session) locked(ctx context.Context, key string) (held bool, err error) {
+	const find = `SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND granted AND objsubid = 1
+AND database = (SELECT oid FROM pg_database WHERE datname = current_database()) AND (classid::bigint << 32 | objid::bigint) = $1)`
+	err = s.db.QueryRowContext(ctx, find, lockID(key)).Scan(&held)
+	return held, wrap("look for the lock", err)
 }
 
 // lockID is the advisory lock of a key. It has nothing to do with those of the

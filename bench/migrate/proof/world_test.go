@@ -1,0 +1,68 @@
+package proof
+
+import (
+	"database/sql"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/stackrescue/stackrescue/internal/servers"
+	"github.com/stackrescue/stackrescue/migrate/dynamolease"
+	"github.com/stackrescue/stackrescue/migrate/pglease"
+)
+
+// world is the servers of all runs. Each run has a database of its own.
+type world struct {
+	postgres, dynamo string
+	admin            *sql.DB
+	// mu: the template cannot be copied twice at once.
+	mu sync.Mutex
+}
+
+func newWorld(t *testing.T) *world {
+	server := servers.StartPostgreSQL(t)
+	w := &world{
+		postgres: fmt.Sprintf("%s:%d", server.Host, server.Port),
+		dynamo:   strings.TrimPrefix(servers.StartDynalite(t), "http://"),
+	}
+	w.admin = w.open(t, "postgres")
+	_, err := dynamoClient(w.dynamo, &wire{}).CreateTable(t.Context(), dynamolease.TableInput(leases))
+	require.NoError(t, err)
+	return w
+}
+
+// open is a handle past all proxies.
+func (w *world) open(t *testing.T, database string) *sql.DB {
+	db, err := dial(w.postgres, database, "parent", nil)
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = db.Close() })
+	return db
+}
+
+// database makes an empty one with the tables that a run needs.
+func (w *world) database(t *testing.T, name string) *sql.DB {
+	w.mu.Lock()
+	_, err := w.admin.Exec("CREATE DATABASE " + name)
+	w.mu.Unlock()
+	require.NoError(t, err)
+	t.Cleanup(func() {
+		_, err := w.admin.Exec("DROP DATABASE " + name + " WITH (FORCE)")
+		require.NoError(t, err)
+	})
+	db := w.open(t, name)
+	require.NoError(t, pglease.Create(t.Context(), db))
+	_, err = db.Exec(ledgerSchema)
+	require.NoError(t, err)
+	return db
+}
+
+// storeAddr is the server of a store.
+func (w *world) storeAddr(store string) string {
+	if store == onDynamoDB {
+		return w.dynamo
+	}
+	return w.postgres
+}
