@@ -3,9 +3,9 @@ package main
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"maps"
 	"net"
-	"errors"
 	"strings"
 	"sync"
 	"testing"
