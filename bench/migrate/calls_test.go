@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -20,41 +21,50 @@ func TestCalls(t *testing.T) {
 	dsn, aws := servers.StartPostgreSQL(t).DSN(), servers.StartDynalite(t)
 	createLeases(t, aws)
 	for _, store := range []struct {
-		name                      string
-		open                      opener
-		acquire, refused, release []string
+		name string
+		open opener
+		// acquire is for the first time; again is for every later one, where
+		// that differs.
+		acquire, again, refused, release []string
 	}{
 		{"table", inTable,
-			[]string{"INSERT INTO stackrescue_lease"},
+			[]string{"INSERT INTO stackrescue_lease"}, nil,
 			[]string{"INSERT INTO stackrescue_lease", "SELECT epoch"},
 			[]string{"UPDATE stackrescue_lease"}},
 		{"session", inSession,
-			sessionAcquire(),
+			sessionAcquire(sessionSearch()...), sessionAcquire(),
 			[]string{"SELECT epoch"},
 			[]string{"UPDATE stackrescue_lease", "SELECT pg_advisory_unlock("}},
 		{"dynamodb", inDynamoDB,
-			[]string{"UpdateItem"},
+			[]string{"UpdateItem"}, nil,
 			[]string{"UpdateItem", "GetItem"},
 			[]string{"UpdateItem"}},
 	} {
 		t.Run(store.name, func(t *testing.T) {
 			t.Parallel()
 			s := newScene(t, dsn, aws)
-			t.Run("acquire and release", func(t *testing.T) { acquires(t, s, store.open, store.acquire, store.release) })
+			t.Run("acquire and release", func(t *testing.T) { acquires(t, s, store.open, store.release, store.acquire, store.again) })
 			t.Run("wait", func(t *testing.T) { follows(t, s, store.open, store.refused) })
 			t.Run("nothing to do", func(t *testing.T) { hasNothingToDo(t, s, store.open) })
 		})
 	}
 }
 
-// sessionAcquire is a read that tells a row that is held, three attempts to
-// make a pooler show itself, the limits, the lock and the row.
-func sessionAcquire() []string {
-	said := []string{"SELECT epoch", "SELECT pg_backend_pid()", "SELECT count(*) FROM pg_locks"}
+// sessionAcquire is a look at the row and at the lock, another on a connection
+// that was opened for it, the search for a pooler, the limits, the lock and the
+// row.
+func sessionAcquire(search ...string) []string {
+	head := []string{"SELECT epoch", "SELECT EXISTS (SELECT FROM pg_locks", "SELECT count(*) FROM pg_locks"}
+	return slices.Concat(head, search, []string{"SELECT count(set_config(", "SELECT pg_try_advisory_lock(", "INSERT INTO stackrescue_lease"})
+}
+
+// sessionSearch is three attempts to make a pooler show itself, once per store.
+func sessionSearch() []string {
+	said := []string{"SELECT pg_backend_pid()"}
 	for range 3 {
 		said = append(said, "begin", "SELECT pg_backend_pid()", "SELECT pg_backend_pid()", "rollback")
 	}
-	return append(said, "SELECT count(set_config(", "SELECT pg_try_advisory_lock(", "INSERT INTO stackrescue_lease")
+	return said
 }
 
 // said checks the beginnings of what was sent.
@@ -66,10 +76,13 @@ func said(t *testing.T, want []string, got counts) {
 	}
 }
 
-func acquires(t *testing.T, s scene, open opener, acquire, release []string) {
+func acquires(t *testing.T, s scene, open opener, release, first, again []string) {
 	var c counter
 	lock := holder(open)(t, s, &c)
-	for range 2 {
+	if again == nil {
+		again = first
+	}
+	for _, acquire := range [][]string{first, again} {
 		unlock, err := lock(t.Context())
 		require.NoError(t, err)
 		said(t, acquire, c.take())
