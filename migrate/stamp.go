@@ -17,6 +17,12 @@ type StampOptions struct {
 	Verify [][]string
 	// Unproven allows a stamp without any Verify command.
 	Unproven bool
+	// Store and Key, where they are not nil and "", are the lock under which the
+	// tool writes, so that no leader migrates meanwhile: that of the team's
+	// runners. Lease is how it is held.
+	Store Store
+	Key   string
+	Lease LeaseOptions
 }
 
 // Stamped is what a stamp changed.
@@ -35,8 +41,13 @@ type Stamped struct {
 // [ErrUnproven] and nothing was written. A table that holds the revision
 // already is success with Changed false. Safe to repeat.
 //
+// The tool itself decides what it overwrites. Package revision, where the
+// database can be reached, compares before it writes, knows which way is
+// backwards, and keeps a record.
+//
 // Runs two commands to inspect, the Verify commands, the stamp, and two more
-// to inspect again.
+// to inspect again. With a Store it waits for its turn until ctx ends, and then
+// begins with another two.
 func Stamp(ctx context.Context, run Command, tool Tool, optFns ...func(*StampOptions)) (*Stamped, error) {
 	var o StampOptions
 	for _, fn := range optFns {
@@ -53,6 +64,27 @@ func Stamp(ctx context.Context, run Command, tool Tool, optFns ...func(*StampOpt
 	if len(o.Verify) == 0 && !o.Unproven {
 		return nil, fmt.Errorf("stamp %s: %w: no check was given", before.Head, ErrUnproven)
 	}
+	if o.Store == nil {
+		return write(ctx, run, tool, o, before)
+	}
+	err = Lead(ctx, o.Store, o.Key, func(ctx context.Context, _ Fence) error {
+		if before, err = Inspect(ctx, run, tool); err != nil {
+			return err
+		}
+		if out.From = before.Revision; before.Current() {
+			return nil // somebody else has, while this one waited
+		}
+		out, err = write(ctx, run, tool, o, before)
+		return err
+	}, func(l *LeadOptions) { l.LeaseOptions = o.Lease })
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// write proves, stamps and reads again.
+func write(ctx context.Context, run Command, tool Tool, o StampOptions, before Table) (*Stamped, error) {
 	for _, check := range o.Verify {
 		if _, err := run(ctx, check); err != nil {
 			return nil, fmt.Errorf("stamp %s: %w: %w", before.Head, ErrUnproven, err)
@@ -68,6 +100,5 @@ func Stamp(ctx context.Context, run Command, tool Tool, optFns ...func(*StampOpt
 	if after.Revision != before.Head {
 		return nil, fmt.Errorf("stamp %s: the table holds %q", before.Head, after.Revision)
 	}
-	out.Changed = true
-	return out, nil
+	return &Stamped{From: before.Revision, To: before.Head, Changed: true}, nil
 }

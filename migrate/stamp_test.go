@@ -3,20 +3,27 @@ package migrate_test
 import (
 	"context"
 	"strings"
+	"sync"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/stackrescue/stackrescue/migrate"
+	"github.com/stackrescue/stackrescue/migrate/migratetest"
 )
 
 // shell answers the commands of alembic on a table with one row.
 type shell struct {
+	mu sync.Mutex
 	row, head, schema string
 	ran               []string
 }
 
 func (s *shell) run(_ context.Context, args []string) ([]string, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	line := strings.Join(args, " ")
 	s.ran = append(s.ran, line)
 	switch {
@@ -63,4 +70,42 @@ func TestInspectRefusesWhatItCannotRead(t *testing.T) {
 	s, err := migrate.Inspect(t.Context(), (&shell{row: "", head: "b2"}).run, migrate.Alembic("poetry", "run"))
 	require.Error(t, err, "the prefix is part of the command")
 	require.Empty(t, s.Revision)
+}
+
+// TestStampUnderTheLock waits for a leader that migrates, and finds that there
+// is nothing left to stamp.
+func TestStampUnderTheLock(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var m migratetest.Memory
+		s := &shell{row: "a1", head: "b2", schema: "b2"}
+		begun, ended := make(chan struct{}), make(chan error, 1)
+		go func() {
+			ended <- migrate.Lead(t.Context(), m.Client(), "app", func(context.Context, migrate.Fence) error {
+				close(begun)
+				time.Sleep(time.Minute)
+				s.mu.Lock()
+				defer s.mu.Unlock()
+				s.row = "b2"
+				return nil
+			})
+		}()
+		<-begun
+		begin := time.Now()
+		lock := func(o *migrate.StampOptions) { o.Store, o.Key, o.Unproven = m.Client(), "app", true }
+		out, err := migrate.Stamp(t.Context(), s.run, migrate.Alembic(), lock)
+		require.NoError(t, err)
+		require.Equal(t, &migrate.Stamped{From: "b2", To: "b2"}, out)
+		require.GreaterOrEqual(t, time.Since(begin), time.Minute)
+		require.NoError(t, <-ended)
+		require.NotContains(t, strings.Join(s.ran, ";"), "stamp")
+		s.row = "a1"
+		out, err = migrate.Stamp(t.Context(), s.run, migrate.Alembic(), lock)
+		require.NoError(t, err)
+		require.Equal(t, &migrate.Stamped{From: "a1", To: "b2", Changed: true}, out)
+		r, err := m.Client().Read(t.Context(), "app")
+		require.NoError(t, err)
+		require.Equal(t, migrate.Fence(3), r.Epoch)
+		require.Empty(t, r.Owner)
+	})
 }

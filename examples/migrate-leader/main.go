@@ -8,7 +8,7 @@
 //	migrate-leader preflight -cluster C -service S -max-wait D [flags]
 //	migrate-leader inspect -db URL [-store STORE -key NAME] [-dir DIR] [flags]
 //	migrate-leader stamp -db URL -to VERSION [-dir DIR] [-check 'QUERY => VALUE']… [-write -key NAME -reason TEXT] [flags]
-//	migrate-leader inspect|stamp [-write] [-verify CMD]… -- PREFIX…
+//	migrate-leader inspect|stamp [-write [-store STORE -key NAME]] [-verify CMD]… -- PREFIX…
 //	migrate-leader -demo
 //
 // STORE is file:DIR (one machine), dynamodb:TABLE, postgres:URL,

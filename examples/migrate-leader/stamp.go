@@ -63,7 +63,7 @@ func stamp(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return usage(err)
 	}
 	if *t.db == "" {
-		return stampByCommand(ctx, migrate.Alembic(fs.Args()...), verify, o.Write, stdout)
+		return stampByCommand(ctx, t, migrate.Alembic(fs.Args()...), verify, o.Write, stdout)
 	}
 	if c.To == "" || (o.Write && (*t.key == "" || o.Reason == "")) {
 		return fmt.Errorf("%w: stamp needs -to and, with -write, -key and -reason", errUsage)
@@ -109,8 +109,9 @@ func lockFor(ctx context.Context, o *revision.StampOptions, db *sql.DB, spec str
 	return err
 }
 
-// stampByCommand lets the tool's own command write.
-func stampByCommand(ctx context.Context, tool migrate.Tool, verify commands, write bool, stdout io.Writer) error {
+// stampByCommand lets the tool's own command write, under the lock if one is
+// named.
+func stampByCommand(ctx context.Context, t target, tool migrate.Tool, verify commands, write bool, stdout io.Writer) (err error) {
 	if !write {
 		table, err := migrate.Inspect(ctx, shell, tool)
 		if err != nil {
@@ -118,7 +119,15 @@ func stampByCommand(ctx context.Context, tool migrate.Tool, verify commands, wri
 		}
 		return print(stdout, migrate.Stamped{From: table.Revision, To: table.Head})
 	}
-	out, err := migrate.Stamp(ctx, shell, tool, func(o *migrate.StampOptions) { o.Verify = verify })
+	var store migrate.Store
+	if *t.store != "" {
+		if store, _, err = openStore(ctx, *t.store, *t.key, false); err != nil {
+			return err
+		}
+	}
+	out, err := migrate.Stamp(ctx, shell, tool, func(o *migrate.StampOptions) {
+		o.Verify, o.Store, o.Key, o.Lease.Owner = verify, store, *t.key, name(ctx, "")
+	})
 	if err != nil {
 		return err
 	}
