@@ -16,7 +16,7 @@ import (
 
 // shell answers the commands of alembic on a table with one row.
 type shell struct {
-	mu sync.Mutex
+	mu                sync.Mutex
 	row, head, schema string
 	ran               []string
 }
