@@ -21,12 +21,13 @@
 // # What is not guaranteed
 //
 // The context of the work ends in time; the work has to obey it. A process that
-// was stopped or starved for longer than its margin, and a statement that the
-// database goes on running for a client that is gone, can overlap with the next
-// leader. Only the database can turn those down: carry the [Fence] in what is
-// changed (package pglease has a guard), and let [RunOptions.Enter] raise it
-// before anything else runs. Clocks that run at rates that differ by more than
-// the margin's share of the lease break the promise, too.
+// was stopped or starved for longer than its margin, a statement that the
+// database goes on running for a client that is gone, and one that was on its
+// way and arrives late, can overlap with the next leader. Only the database can
+// turn those down: carry the [Fence] in what is changed (packages pglease and
+// mylease have a guard), and let [RunOptions.Enter] raise it before anything
+// else runs. Clocks that run at rates that differ by more than the margin's
+// share of the lease break the promise, too.
 //
 // A step can be run again after its leader was killed. "Done" is what the probe
 // says, never what a lock or a record says. A failure is remembered by the
@@ -34,8 +35,8 @@
 //
 // # One-off
 //
-// [OneOff] migrates once before anything is deployed. A task that only it can
-// look into hands its result back through its log, with [Handback].
+// [OneOff] migrates once before anything is deployed. A task that alone can reach
+// the database hands its result back through its log, with [Handback].
 //
 // # Repair
 //
