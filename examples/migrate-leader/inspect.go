@@ -111,7 +111,7 @@ func inspect(ctx context.Context, args []string, stdout, stderr io.Writer) error
 func verdict(in *revision.Inspection) (err error) {
 	for _, t := range in.Tables {
 		switch t.Verdict {
-		case revision.RunningNow:
+		case revision.Running:
 			return fmt.Errorf("%s of %s: %w", t.Name, t.Tool, revision.ErrRunning)
 		case revision.Stuck, revision.Unclear:
 			err = fmt.Errorf("%s of %s: %w: stamp it, or repair it with the tool: %v", t.Name, t.Tool, errUnfinished, t.Repair)

@@ -44,7 +44,7 @@ func draft(ctx context.Context, db querier, c Change, o StampOptions) (*planned,
 	if err := p.decide(); err != nil {
 		return nil, err
 	}
-	if t := report(first, last, in).Tables[i]; t.Verdict == RunningNow {
+	if t := report(first, last, in).Tables[i]; t.Verdict == Running {
 		p.out.Running = t.Why
 	}
 	return p, nil

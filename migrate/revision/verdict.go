@@ -28,7 +28,7 @@ func report(first, last *sight, o InspectOptions) *Inspection {
 		}
 		switch {
 		case len(why) > 0:
-			t.Verdict, t.Why = RunningNow, why
+			t.Verdict, t.Why = Running, why
 		case !c.suspicious():
 			t.Verdict = Clean
 		case !watched:

@@ -145,7 +145,7 @@ func golangMigrateAtWork(t *testing.T, l *lab) {
 		return d.QueryRow("SELECT count(*) FROM schema_migrations WHERE dirty").Scan(&n) == nil && n == 1
 	}, 3*time.Second, 10*time.Millisecond)
 	got := d.only(t, "golang-migrate")
-	require.Equal(t, revision.RunningNow, got.Verdict)
+	require.Equal(t, revision.Running, got.Verdict)
 	require.Contains(t, strings.Join(got.Why, "; "), "holds the lock of golang-migrate")
 	_, err := revision.Stamp(t.Context(), d.DB, revision.Change{To: "1"}, d.writing(t))
 	require.ErrorIs(t, err, revision.ErrRunning)
@@ -162,7 +162,7 @@ func leaderLives(t *testing.T, l *lab) {
 	write(&o)
 	err := migrate.Lead(t.Context(), o.Store, o.Key, func(ctx context.Context, _ migrate.Fence) error {
 		in := d.inspect(t, func(i *revision.InspectOptions) { i.Store, i.Key = o.Store, o.Key })
-		require.Equal(t, revision.RunningNow, in.Tables[0].Verdict, "%+v", in)
+		require.Equal(t, revision.Running, in.Tables[0].Verdict, "%+v", in)
 		require.NotEmpty(t, in.Leader)
 		_, err := revision.Stamp(ctx, d.DB, revision.Change{To: "2"}, write, short)
 		require.ErrorIs(t, err, revision.ErrRunning)

@@ -93,7 +93,7 @@ func gooseLocks(t *testing.T, l *lab) {
 			return d.QueryRow("SELECT count(*) FROM goose_db_version WHERE version_id = 2").Scan(&n) == nil && n == 1
 		}, 10*time.Second, 10*time.Millisecond)
 		got := d.only(t, "goose")
-		require.Equal(t, revision.RunningNow, got.Verdict)
+		require.Equal(t, revision.Running, got.Verdict)
 		require.Contains(t, strings.Join(got.Why, "; "), want)
 		_, err := revision.Stamp(t.Context(), d.DB, revision.Change{To: "3"}, d.writing(t))
 		require.ErrorIs(t, err, revision.ErrRunning, want)

@@ -1,0 +1,75 @@
+package revision
+
+import "github.com/stackrescue/stackrescue/migrate"
+
+// KindInspection and KindStamped are the kinds under which results are handed
+// back from a task: see [migrate.Handback].
+const (
+	KindInspection = "revision.Inspection"
+	KindStamped    = "revision.Stamped"
+)
+
+// Verdict is what to think of a table.
+type Verdict string
+
+// The verdicts.
+const (
+	// Clean: nothing is unfinished, and nobody is at work.
+	Clean Verdict = "clean"
+	// Running: somebody is at work. Hands off.
+	Running Verdict = "running"
+	// Stuck: something is unfinished, nobody is at work, and nothing has
+	// changed while it was watched.
+	Stuck Verdict = "stuck"
+	// Unclear: something is unfinished, and whether anybody is at work cannot
+	// be seen.
+	Unclear Verdict = "unclear"
+)
+
+// Table is a migration tool's table.
+type Table struct {
+	Tool string `json:"tool"`
+	Name string `json:"table"`
+	// Version is where it stands: the newest version, or the heads. "" for
+	// nothing applied.
+	Version string `json:"version"`
+	// Recorded is how many versions it holds.
+	Recorded int `json:"recorded"`
+	// Unfinished are migrations that began and did not end, as far as the tool
+	// records that.
+	Unfinished []string `json:"unfinished,omitempty"`
+	// Locked is who holds the tool's own lock row.
+	Locked string `json:"locked,omitempty"`
+	// Pending are the image's that are not recorded, Unknown those recorded
+	// that the image does not know: of a newer release, mostly.
+	Pending []string `json:"pending,omitempty"`
+	Unknown []string `json:"unknown,omitempty"`
+	// Odd is what should not be there.
+	Odd []string `json:"odd,omitempty"`
+
+	Verdict Verdict `json:"verdict"`
+	// Why are the reasons for the verdict.
+	Why []string `json:"why,omitempty"`
+	// Stampable is set for tools that [Stamp] can correct; Repair names the
+	// tool's own commands.
+	Stampable bool     `json:"stampable"`
+	Repair    []string `json:"repair,omitempty"`
+	// Fingerprint is of all that the table holds: see [StampOptions.Expect].
+	Fingerprint string `json:"fingerprint"`
+}
+
+// Inspection is what [Inspect] found.
+type Inspection struct {
+	// Format is 1.
+	Format   int     `json:"format"`
+	Engine   Engine  `json:"engine"`
+	Database string  `json:"database"`
+	Tables   []Table `json:"tables"`
+	// Sessions look as if they migrate.
+	Sessions []Session `json:"sessions,omitempty"`
+	// Leader is who holds the lease, with its progress; "" for nobody.
+	Leader   string           `json:"leader,omitempty"`
+	Progress migrate.Progress `json:"progress,omitzero"`
+	// Blind is what could not be seen.
+	Blind string `json:"blind,omitempty"`
+}
