@@ -264,3 +264,29 @@ func TestCrashWhileMigrating(t *testing.T) {
 		}
 	}
 }
+
+// TestTasksNeedToPassRoles looks at what the steps that run tasks say they
+// need: RunTask passes the roles of the task.
+//
+// Source: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task_execution_IAM_role.html
+func TestTasksNeedToPassRoles(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var u unmigrated
+		in := u.incident(t)
+		for kind, c := range map[rescue.Kind]rescue.Choices{
+			rescue.KindMigrate: toMigrate(rescue.Migration{}),
+			rescue.KindStamp:   {Direction: rescue.Forward, Migration: &rescue.Migration{Tool: migrate.Alembic()}},
+		} {
+			steps := 0
+			for _, s := range plan(t, in, c).Steps {
+				if s.Kind == kind {
+					steps++
+					require.Contains(t, s.Actions, "ecs:RunTask")
+					require.Contains(t, s.Actions, "iam:PassRole")
+				}
+			}
+			require.Equal(t, 1, steps, kind)
+		}
+	})
+}
