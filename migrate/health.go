@@ -57,7 +57,7 @@ func (b *board) tick() {
 func (b *board) begin(o LeaseOptions) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.h, b.last, b.limit = Health{Phase: PhaseWaiting}, time.Now(), 2*o.Lease+10*o.Every
+	b.h, b.last, b.limit = Health{Phase: PhaseWaiting}, time.Now(), 2*max(o.Lease, o.perLook())+10*o.Every
 }
 
 func (b *board) finish(err error) {

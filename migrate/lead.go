@@ -91,7 +91,7 @@ func (c *candidate) look(ctx context.Context) (struct{}, error) {
 
 // read looks at the record. It tells whether the key may be tried for.
 func (c *candidate) read(ctx context.Context) (bool, error) {
-	call, cancel := context.WithTimeout(ctx, c.opts.perCall())
+	call, cancel := context.WithTimeout(ctx, c.opts.perLook())
 	defer cancel()
 	rec, err := c.store.Read(call, c.key)
 	if err != nil {
@@ -105,7 +105,7 @@ func (c *candidate) read(ctx context.Context) (bool, error) {
 // acquire tries once. That another one holds the key is no error.
 func (c *candidate) acquire(ctx context.Context, over Version) error {
 	sent := time.Now()
-	call, cancel := context.WithTimeout(ctx, c.opts.perCall())
+	call, cancel := context.WithTimeout(ctx, c.opts.perClaim())
 	defer cancel()
 	hold, err := c.store.Acquire(call, c.key, Claim{Owner: c.opts.Owner, Lease: c.opts.Lease, Over: over})
 	if held, ok := errors.AsType[*HeldError](err); ok {

@@ -199,3 +199,57 @@ func TestABusyStoreIsNotPressed(t *testing.T) {
 		require.Less(t, time.Since(begin), 10*time.Minute+15*time.Second+1200*time.Millisecond, "a lease and a look")
 	})
 }
+
+// slowStart is a store whose first calls open a connection, which takes 900 ms,
+// and lose it when they are given up.
+type slowStart struct {
+	*migratetest.Client
+	open bool
+}
+
+func (s *slowStart) connect(ctx context.Context) error {
+	if s.open {
+		return nil
+	}
+	timer := time.NewTimer(900 * time.Millisecond)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-timer.C:
+		s.open = true
+		return nil
+	}
+}
+
+func (s *slowStart) Acquire(ctx context.Context, key string, c migrate.Claim) (migrate.Hold, error) {
+	if err := s.connect(ctx); err != nil {
+		return nil, err
+	}
+	return s.Client.Acquire(ctx, key, c)
+}
+
+func (s *slowStart) Read(ctx context.Context, key string) (migrate.Record, error) {
+	if err := s.connect(ctx); err != nil {
+		return migrate.Record{}, err
+	}
+	return s.Client.Read(ctx, key)
+}
+
+// TestAConnectionMayTakeLongerThanAHeartbeat leads on a short lease, of which a
+// third is not enough to open a connection.
+func TestAConnectionMayTakeLongerThanAHeartbeat(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var m migratetest.Memory
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		begin := time.Now()
+		err := migrate.Lead(ctx, &slowStart{Client: m.Client()}, "k", func(ctx context.Context, _ migrate.Fence) error {
+			require.Equal(t, 900*time.Millisecond, time.Since(begin))
+			time.Sleep(10 * time.Second) // renewed meanwhile
+			return context.Cause(ctx)
+		}, func(o *migrate.LeadOptions) { o.Lease = 1500 * time.Millisecond })
+		require.NoError(t, err)
+	})
+}

@@ -58,8 +58,17 @@ func (o LeaseOptions) settled() (LeaseOptions, error) {
 // record at once: it will not take over before a whole lease has passed.
 func (o LeaseOptions) trust() time.Duration { return o.Lease - o.Margin }
 
-// perCall bounds one call, so that several fit into a lease.
+// perCall bounds one call of a leader, so that several fit into a lease.
 func (o LeaseOptions) perCall() time.Duration { return o.Lease / 3 }
+
+// perLook bounds one call of who does not lead. No lease is lost over it, and a
+// connection that has to be opened first may need longer than a third of a short
+// one: a call that is given up costs the connection, and the next one begins
+// with another.
+func (o LeaseOptions) perLook() time.Duration { return max(o.perCall(), 2*time.Second) }
+
+// perClaim bounds one acquisition. Later than that it is worth nothing.
+func (o LeaseOptions) perClaim() time.Duration { return min(o.perLook(), o.trust()) }
 
 // watch counts how long a record has not changed, on the local clock.
 type watch struct {

@@ -22,10 +22,10 @@ const (
 
 // takeoverBound is from the fault that ended a leader to the next one: others
 // have seen its last renewal a look late; its record has to stand for a lease,
-// which they notice a look later; a call may time out at a third of a lease, and
-// who has met several errors waits for another; and the server keeps the session
+// which they notice a look later; a call of theirs may time out after 2 s, and
+// who has met several errors waits for a lease; and the server keeps the session
 // of a vanished client for a second more than a lease.
-const takeoverBound = lease + 2*every*115/100 + lease/3 + lease + time.Second + load
+const takeoverBound = lease + 2*every*115/100 + 2*time.Second + lease + time.Second + load
 
 // violation is an invariant that does not hold.
 type violation struct{ which, what string }
