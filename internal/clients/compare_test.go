@@ -114,7 +114,7 @@ func diffStruct(path string, want reflect.Value, got any) (d []string) {
 }
 
 // newer are members that clients of 2023 do not know and so do not show.
-var newer = []string{".LastOperations", ".OperationId", ".CurrentServiceDeployment", ".CurrentServiceRevisions", ".ImageStatus",
+var newer = []string{".LastOperations", ".OperationId", ".CurrentServiceDeployment", ".CurrentServiceRevisions", ".ImageStatus", ".ResetOnHealthyTask",
 	".DeletionProtectionEnabled", ".LogGroupArn", ".LogGroupClass", ".Parameters[0].ARN", ".Parameters[1].ARN"}
 
 // withoutNewer takes the differences away that are only a client's age.

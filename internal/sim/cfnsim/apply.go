@@ -81,6 +81,12 @@ func (s *stack) refuse(r *resource, d declaration, props object, err error, done
 // make creates a physical resource, the first or a replacement.
 func (s *stack) make(c *scope, r *resource, d declaration, props object, status types.ResourceStatus, reason string, done func(error)) {
 	r.touched = true
+	if !r.exists() && r.physical != "" {
+		// Its creation failed and was not rolled back: the next operation deletes
+		// what is there (reference/aws-2026.md C28).
+		s.garbage = append(s.garbage, discarded{r, r.incarnation, true})
+		r.physical, r.child = "", nil
+	}
 	r.set(status, reason, props)
 	r.typ = d.typ
 	fail := types.ResourceStatusCreateFailed

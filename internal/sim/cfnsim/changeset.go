@@ -10,6 +10,8 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
+
+	"github.com/stackrescue/stackrescue/rescue/rescuetest/simtype"
 )
 
 // changeSet is one change set of a stack.
@@ -128,7 +130,7 @@ func (s *Service) changeSetTarget(in *cloudformation.CreateChangeSetInput, st *s
 		return nil
 	}
 	if slices.ContainsFunc(st.changeSets, func(cs *changeSet) bool {
-		return cs.name == set && cs.execution != types.ExecutionStatusExecuteComplete && cs.execution != types.ExecutionStatusExecuteFailed
+		return cs.name == set && !cs.executed()
 	}) {
 		return &types.AlreadyExistsException{Message: ptr("ChangeSet " + set + " already exists")}
 	}
@@ -230,22 +232,52 @@ func mentionsUnknown(v any) bool {
 	return false
 }
 
+// forget deletes a change set with its nested ones, and the stacks in
+// REVIEW_IN_PROGRESS that only these needed.
 func (s *stack) forget(cs *changeSet) {
 	cs.deleted = true
 	s.changeSets = slices.DeleteFunc(s.changeSets, func(o *changeSet) bool { return o == cs })
+	if s.parent != nil {
+		s.withdraw()
+	}
 	for _, c := range cs.children {
 		c.st.forget(c)
 	}
 }
 
-// changeSet finds a change set by id, or by name in its stack. The errors are
-// recorded in recordings/cloudformation/api/test_changesets.
+// withdraw deletes a stack that only ever had change sets.
+func (s *stack) withdraw() {
+	if s.status == types.StackStatusReviewInProgress {
+		s.deleted = s.svc.world.Now()
+		s.set(types.StackStatusDeleteInProgress, "")
+		s.set(types.StackStatusDeleteComplete, "")
+	}
+}
+
+// forgetOthers deletes the change sets that an execution or the stack's
+// deletion overtakes; executed ones stay
+// (reference/aws-2026.md C20, recordings/cloudformation/api/test_changesets).
+func (s *stack) forgetOthers(but *changeSet) {
+	for _, cs := range slices.Clone(s.changeSets) {
+		if cs != but && !cs.executed() && cs.execution != types.ExecutionStatusExecuteInProgress && cs.execution != types.ExecutionStatusObsolete {
+			s.forget(cs)
+		}
+	}
+}
+
+// executed reports whether the change set's execution has ended.
+func (cs *changeSet) executed() bool {
+	return cs.execution == types.ExecutionStatusExecuteComplete || cs.execution == types.ExecutionStatusExecuteFailed
+}
+
+// changeSet finds a change set by id, or by name in its stack; the latest of a
+// name. The errors are recorded in recordings/cloudformation/api/test_changesets.
 func (s *Service) changeSet(stackName, name *string) (*changeSet, error) {
 	set := str(name)
 	if strings.HasPrefix(set, "arn:") {
 		for _, st := range s.stacks {
 			for _, cs := range st.changeSets {
-				if cs.id == set {
+				if cs.id == set && (!cs.executed() || s.world.Switches.ExecutedChangeSet != simtype.ExecutedGone) {
 					return cs, nil
 				}
 			}
@@ -259,8 +291,8 @@ func (s *Service) changeSet(stackName, name *string) (*changeSet, error) {
 	if st == nil {
 		return nil, noStackBrackets(*stackName)
 	}
-	for _, cs := range st.changeSets {
-		if cs.name == set && cs.execution != types.ExecutionStatusExecuteComplete {
+	for _, cs := range slices.Backward(st.changeSets) {
+		if cs.name == set && (!cs.executed() || s.world.Switches.ExecutedChangeSet == simtype.ExecutedByName) {
 			return cs, nil
 		}
 	}
@@ -281,6 +313,9 @@ func (s *Service) DeleteChangeSet(_ context.Context, in *cloudformation.DeleteCh
 	if err != nil {
 		return nil, err
 	}
+	if cs.execution == types.ExecutionStatusExecuteInProgress {
+		return nil, &types.InvalidChangeSetStatusException{Message: ptr("An operation on this ChangeSet is currently in progress.")}
+	}
 	cs.st.forget(cs)
 	return out, nil
 }
@@ -293,7 +328,7 @@ func (s *Service) ListChangeSets(_ context.Context, in *cloudformation.ListChang
 	}
 	var all []types.ChangeSetSummary
 	for _, cs := range st.changeSets {
-		if cs.execution == types.ExecutionStatusExecuteComplete || cs.execution == types.ExecutionStatusExecuteFailed {
+		if cs.executed() && s.world.Switches.ExecutedChangeSet != simtype.ExecutedByName {
 			continue
 		}
 		sum := types.ChangeSetSummary{

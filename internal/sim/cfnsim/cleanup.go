@@ -16,12 +16,20 @@ type discarded struct {
 	old bool
 }
 
+// abandon leaves the physical resource outside the stack.
+func (g discarded) abandon() {
+	if g.child != nil {
+		g.child.orphan = true
+	}
+}
+
 // cleanUp deletes what the update or its rollback left behind, starts the
 // clean-up of the nested stacks that wait for it, and ends the operation. It
 // cannot fail: what cannot be deleted after three tries is left outside the
 // stack (reference/cfn.md 1.1).
 func (s *stack) cleanUp(done func()) {
 	back := s.status == types.StackStatusUpdateRollbackCompleteCleanupInProgress
+	s.cleaningUp = true
 	c, err := s.scope(s.now)
 	if err != nil {
 		s.finishCleanUp(back, false, done)
@@ -92,6 +100,7 @@ func (s *stack) dispose(c *scope, g discarded, try int, back bool, done func(err
 		end(nil)
 		return
 	case keep:
+		g.abandon()
 		s.emit(g.r, types.ResourceStatusDeleteSkipped, "", g.physical, nil, "c")
 		end(nil)
 		return
@@ -112,6 +121,7 @@ func (s *stack) dispose(c *scope, g discarded, try int, back bool, done func(err
 			mark(types.ResourceStatusDeleteFailed, message(err))
 			s.dispose(c, g, try+1, back, done)
 		default:
+			g.abandon()
 			mark(types.ResourceStatusDeleteFailed, message(err))
 			end(err)
 		}
@@ -154,7 +164,7 @@ func (s *stack) finishCleanUp(back, failed bool, done func()) {
 	if failed {
 		reason = "Update successful. One or more resources could not be deleted."
 	}
-	s.hold = false
+	s.hold, s.cleaningUp = false, false
 	s.clear()
 	if back {
 		s.ended(false)

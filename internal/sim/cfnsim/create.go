@@ -54,6 +54,9 @@ func (s *Service) CreateStack(ctx context.Context, in *cloudformation.CreateStac
 	}
 	for _, cs := range st.changeSets {
 		cs.execution = types.ExecutionStatusObsolete
+		for _, c := range cs.children {
+			c.st.forget(c)
+		}
 	}
 	id := st.begin(types.OperationTypeCreateStack, in.ClientRequestToken)
 	st.remember(in.ClientRequestToken)

@@ -83,8 +83,7 @@ func (s *stack) makeChild(r *resource, props object, started func(string), ended
 		s.svc.world.After(s.svc.Latency, func() { ended(err) })
 		return
 	}
-	child := s.svc.newStack(childName(s.name, r.id)+"-"+s.svc.world.Name(13), d)
-	child.parent, child.parentResource = s, r.id
+	child := s.reservedOrNew(r, d)
 	child.noRollback, child.onFailure = s.noRollback, s.onFailure
 	child.begin(types.OperationTypeCreateStack, ptr(s.token))
 	r.child = child
@@ -197,8 +196,13 @@ func (s *stack) joined(r *resource, done func(error)) {
 
 // deleteChild deletes a nested stack, after whatever it is doing.
 func (s *stack) deleteChild(done func(error)) {
-	start := func() {
-		if !s.live() {
+	var start func()
+	start = func() {
+		switch {
+		case s.cleaningUp:
+			s.waiters = append(s.waiters, start)
+			return
+		case !s.live():
 			done(nil)
 			return
 		}

@@ -34,6 +34,7 @@ type Service struct {
 	script    []scriptedFailure
 	durations map[string]map[simtype.Phase]time.Duration
 	drifts    []*detection
+	faults    []string // contradictions, see Check
 }
 
 // New returns CloudFormation of one region. Its resource types call deps.

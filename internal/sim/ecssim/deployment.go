@@ -54,7 +54,7 @@ func (v *service) supersede() {
 	for _, d := range v.deployments {
 		d.status, d.updated = "ACTIVE", v.svc.world.Now()
 		if d.state == types.DeploymentRolloutStateInProgress {
-			d.recordOrBack().finish(types.ServiceDeploymentStatusStopped, "")
+			d.recordOrBack().abandon()
 		}
 	}
 }
@@ -160,7 +160,7 @@ func (d *deployment) complete() {
 	d.state, d.updated, d.failed, d.rounds = types.DeploymentRolloutStateCompleted, v.svc.world.Now(), 0, 0
 	d.reason = "ECS deployment " + d.id + " completed."
 	if d.back != nil {
-		d.back.finish(types.ServiceDeploymentStatusRollbackSuccessful, "Service deployment rolled back because the circuit breaker threshold was exceeded.")
+		d.back.finish(types.ServiceDeploymentStatusRollbackSuccessful, *d.back.rollback.Reason)
 		d.back = nil
 	} else {
 		d.record.finish(types.ServiceDeploymentStatusSuccessful, "")

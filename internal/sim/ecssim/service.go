@@ -83,6 +83,9 @@ func (s *Service) CreateService(_ context.Context, in *ecs.CreateServiceInput) (
 			execute: in.EnableExecuteCommand, managedTags: in.EnableECSManagedTags,
 		},
 	}
+	if err := checkNumbers(in.DesiredCount, in.DeploymentConfiguration); err != nil {
+		return nil, err
+	}
 	if in.DesiredCount != nil {
 		v.desired = int(*in.DesiredCount)
 	}
@@ -123,6 +126,9 @@ func (s *Service) UpdateService(_ context.Context, in *ecs.UpdateServiceInput) (
 		return nil, &types.ServiceNotActiveException{Message: new("Service was not ACTIVE.")}
 	}
 	if err := v.refuse(in); err != nil {
+		return nil, err
+	}
+	if err := checkNumbers(in.DesiredCount, in.DeploymentConfiguration); err != nil {
 		return nil, err
 	}
 	var r *revision
@@ -230,7 +236,7 @@ func (s *Service) DeleteService(_ context.Context, in *ecs.DeleteServiceInput) (
 	v.status, v.desired = "DRAINING", 0
 	for _, d := range v.deployments {
 		if d.state == types.DeploymentRolloutStateInProgress {
-			d.recordOrBack().finish(types.ServiceDeploymentStatusStopped, "")
+			d.recordOrBack().abandon()
 		}
 	}
 	if len(v.deployments) == 0 {

@@ -97,6 +97,12 @@ func (w *World) Digits(n int) string { return w.from("0123456789", n) }
 // CloudFormation appends to generated names.
 func (w *World) Name(n int) string { return w.from("ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789", n) }
 
+// Mixed is a new identifier of n letters and digits, as ECS names service
+// deployments.
+func (w *World) Mixed(n int) string {
+	return w.from("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789", n)
+}
+
 func (w *World) from(alphabet string, n int) string {
 	b := w.next()
 	s := make([]byte, n)

@@ -47,6 +47,14 @@ type Switches struct {
 	// DisableRollbackReplacement is whether an update with DisableRollback may
 	// replace resources (aws/aws-cdk#30546).
 	DisableRollbackReplacement DisableRollbackReplacement
+	// ExecutedChangeSet is how long an executed change set and its template can
+	// be read: recorded by ARN, nobody says for how long (reference/aws-2026.md
+	// C20, C21).
+	ExecutedChangeSet ExecutedChangeSet
+	// ExitAfterRunning is whether a task that reached RUNNING and then exits by
+	// itself is a failed task for the circuit breaker (reference/aws-2026.md
+	// A48: the documentation's list lacks it, users saw it count).
+	ExitAfterRunning ExitAfterRunning
 	// NestedSiblings is where the nested stacks that rolled back well stay while
 	// a sibling's rollback failed: waiting for the clean-up that only the root
 	// starts, as the user guide says of nested stacks that are stuck
@@ -62,6 +70,24 @@ const (
 	OutputsDropped                              // outputs that read a skipped resource vanish
 	OutputsStale                                // they keep the failed update's values
 	ChildOutputsDropped                         // every output of a child stack with a skip vanishes, root outputs stay
+)
+
+// ExecutedChangeSet is a value of [Switches.ExecutedChangeSet].
+type ExecutedChangeSet int
+
+const (
+	ExecutedByARN  ExecutedChangeSet = iota // by ARN for ever, by name not
+	ExecutedByName                          // by name too
+	ExecutedGone                            // deleted when the execution ends
+)
+
+// ExitAfterRunning is a value of [Switches.ExitAfterRunning].
+type ExitAfterRunning int
+
+const (
+	ExitCountsUntilHealthy ExitAfterRunning = iota // until the task has counted as healthy: 40 s after RUNNING without checks
+	ExitNeverCounts
+	ExitAlwaysCounts
 )
 
 // RollbackDigest is a value of [Switches.RollbackDigest].
