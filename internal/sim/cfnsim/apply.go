@@ -164,6 +164,13 @@ func (s *stack) handle(r *resource, takes time.Duration, fn func(*call) error, c
 			done(err)
 			return
 		}
+		if reason, due := s.svc.scripted(s, r.id, phase, simtype.BeforeHandler); due {
+			// CloudFormation does not know how far a handler got: a rollback asks it
+			// to go back all the same.
+			r.reached = r.reached || phase == simtype.OnUpdate
+			done(errors.New(reason))
+			return
+		}
 		if err := fn(call); err != nil {
 			done(call.wrap(err))
 			return
@@ -183,11 +190,19 @@ func (s *stack) wait(r *resource, g int, call *call, takes time.Duration, phase 
 		if r.generation != g {
 			return
 		}
-		if reason, scripted := s.svc.scripted(s, r.id, phase); scripted {
+		if reason, due := s.svc.scripted(s, r.id, phase, simtype.AfterHandler); due {
 			done(errors.New(reason))
 			return
 		}
 		done(nil)
+	}
+	if s.svc.hangs(s, r.id, phase) {
+		s.svc.world.After(s.svc.Stabilization, func() {
+			if r.generation == g {
+				done(call.wrap(errStabilize))
+			}
+		})
+		return
 	}
 	if k.settled == nil || phase == simtype.OnDelete {
 		s.svc.world.After(takes, end)
@@ -204,13 +219,15 @@ func (s *stack) wait(r *resource, g int, call *call, takes time.Duration, phase 
 		case over:
 			end()
 		case s.svc.world.Now().Sub(start) >= s.svc.Stabilization:
-			done(call.wrap(handlerError{"NotStabilized", "Exceeded attempts to wait: resource did not stabilize."}))
+			done(call.wrap(errStabilize))
 		default:
 			s.svc.world.After(s.svc.Poll, poll)
 		}
 	}
 	s.svc.world.After(s.svc.Poll, poll)
 }
+
+var errStabilize = handlerError{"NotStabilized", "Exceeded attempts to wait: resource did not stabilize."}
 
 // message is an error's text as a status reason.
 func message(err error) string {

@@ -145,12 +145,16 @@ func (s *stack) remove(g discarded, c *scope, done func(error)) {
 		if err := call.resolve(c, nil, g.sent); err != nil {
 			call.new = g.sent
 		}
+		if reason, due := s.svc.scripted(s, g.r.id, simtype.OnDelete, simtype.BeforeHandler); due {
+			done(handlerError{"GeneralServiceException", reason})
+			return
+		}
 		if err := k.remove(call); err != nil {
 			done(call.wrap(err))
 			return
 		}
 		s.svc.world.After(s.svc.duration(g.typ, simtype.OnDelete, k.removed), func() {
-			if reason, scripted := s.svc.scripted(s, g.r.id, simtype.OnDelete); scripted {
+			if reason, due := s.svc.scripted(s, g.r.id, simtype.OnDelete, simtype.AfterHandler); due {
 				done(handlerError{"GeneralServiceException", reason})
 				return
 			}

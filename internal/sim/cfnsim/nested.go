@@ -79,6 +79,9 @@ func (s *stack) makeChild(r *resource, props object, started func(string), ended
 			err = c.checkLive()
 		}
 	}
+	if reason, due := s.svc.scripted(s, r.id, simtype.OnCreate, simtype.BeforeHandler); due && err == nil {
+		err = errors.New(reason)
+	}
 	if err != nil {
 		s.svc.world.After(s.svc.Latency, func() { ended(err) })
 		return
@@ -95,7 +98,7 @@ func (s *stack) makeChild(r *resource, props object, started func(string), ended
 		}
 		if err != nil {
 			err = errors.New("Embedded stack " + child.id + " was not successfully created: " + err.Error())
-		} else if reason, scripted := s.svc.scripted(s, r.id, simtype.OnCreate); scripted {
+		} else if reason, due := s.svc.scripted(s, r.id, simtype.OnCreate, simtype.AfterHandler); due {
 			err = errors.New(reason)
 		}
 		ended(err)
@@ -119,6 +122,9 @@ func (s *stack) changeChild(r *resource, props object, ended func(error)) {
 		}
 	}
 	d, err := s.childDefinition(props, child.now)
+	if reason, due := s.svc.scripted(s, r.id, simtype.OnUpdate, simtype.BeforeHandler); due && err == nil {
+		err = errors.New(reason)
+	}
 	if err == nil && !child.updatable(s.noRollback) {
 		err = cannotUpdate(child)
 	}
@@ -140,7 +146,7 @@ func (s *stack) changeChild(r *resource, props object, ended func(error)) {
 	child.begin(types.OperationTypeUpdateStack, ptr(s.token))
 	child.update(d, true, func(err error) {
 		if err == nil {
-			if reason, scripted := s.svc.scripted(s, r.id, simtype.OnUpdate); scripted {
+			if reason, due := s.svc.scripted(s, r.id, simtype.OnUpdate, simtype.AfterHandler); due {
 				err = errors.New(reason)
 			}
 		}
@@ -152,6 +158,10 @@ func (s *stack) changeChild(r *resource, props object, ended func(error)) {
 // rollback that its own failure began.
 func (s *stack) revertChild(r *resource, done func(error)) {
 	child := r.child
+	if reason, due := s.svc.scripted(s, r.id, simtype.OnRollback, simtype.BeforeHandler); due {
+		s.svc.world.After(s.svc.Latency, func() { done(errors.New(reason)) })
+		return
+	}
 	if !r.reached {
 		done(nil)
 		return

@@ -74,8 +74,8 @@ func TestNoDifferenceAfterSkip(t *testing.T) {
 			s := newSim(t, &simtype.Switches{NoDifferenceAfterSkip: sw})
 			s.create("web", two)
 			s.do(func() {
-				s.svc.FailNext("web", "A", simtype.OnUpdate, "no")
-				s.svc.FailNext("web", "A", simtype.OnRollback, "no")
+				s.svc.FailNext("web", "A", simtype.OnUpdate, simtype.BeforeHandler, "no")
+				s.svc.FailNext("web", "A", simtype.OnRollback, simtype.BeforeHandler, "no")
 			})
 			require.Equal(t, types.StackStatusUpdateRollbackFailed, s.update("web", two, "V", "x"))
 			// Another hand sets it to yet another value; the rollback did not reach it.

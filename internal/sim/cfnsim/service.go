@@ -51,6 +51,7 @@ type scriptedFailure struct {
 	stack, id string
 	phase     simtype.Phase
 	reason    string
+	when      simtype.Moment
 }
 
 // FailNext makes the next operation of the phase on a resource fail with the
@@ -58,18 +59,29 @@ type scriptedFailure struct {
 // is given by name or id; a resource of a nested stack by that stack's name,
 // by its id, or by the logical id of the nested stack's resource. It must be
 // called inside the clock's Do.
-func (s *Service) FailNext(stackNameOrID, logicalID string, phase simtype.Phase, reason string) {
-	s.script = append(s.script, scriptedFailure{stackNameOrID, logicalID, phase, reason})
+func (s *Service) FailNext(stackNameOrID, logicalID string, phase simtype.Phase, when simtype.Moment, reason string) {
+	s.script = append(s.script, scriptedFailure{stackNameOrID, logicalID, phase, reason, when})
 }
 
-func (s *Service) scripted(st *stack, id string, phase simtype.Phase) (string, bool) {
+// scripted takes the failure that is due at this moment of the resource's
+// operation off the script.
+func (s *Service) scripted(st *stack, id string, phase simtype.Phase, when simtype.Moment) (reason string, due bool) {
 	for i, f := range s.script {
 		if f.id == id && f.phase == phase && (f.stack == st.name || f.stack == st.id || f.stack == st.parentResource) {
+			if f.when != when {
+				return "", false // the next failure of the phase comes at another moment
+			}
 			s.script = slices.Delete(s.script, i, i+1)
 			return f.reason, true
 		}
 	}
 	return "", false
+}
+
+// hangs reports whether the operation is scripted never to settle.
+func (s *Service) hangs(st *stack, id string, phase simtype.Phase) bool {
+	_, due := s.scripted(st, id, phase, simtype.Never)
+	return due
 }
 
 // Takes sets how long a resource type's phase takes. It must be called inside
