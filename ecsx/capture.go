@@ -21,6 +21,8 @@ type capture struct {
 	opts StoppedOptions
 
 	final   map[string]StoppedTask
+	seen    map[string]bool // ids that the cursor has: handed over before
+	named   []string        // the tasks of the query, each once, without those seen
 	pending map[string]bool // seen on the way down
 	watched map[string]bool // pending when enough had stopped: waited for
 	rounds  int
@@ -74,7 +76,7 @@ func (c *capture) sorted() []StoppedTask {
 // its way down then has arrived; later ones are left for the next call.
 func (c *capture) enough() bool {
 	if len(c.q.Tasks) > 0 {
-		return len(c.final) == len(c.q.Tasks)
+		return len(c.final) == len(c.named)
 	}
 	if c.watched == nil && len(c.final)+len(c.pending) >= c.opts.AtLeast {
 		c.watched = map[string]bool{}
@@ -97,7 +99,7 @@ func (c *capture) enough() bool {
 func (c *capture) look(ctx context.Context) error {
 	c.rounds++
 	if len(c.q.Tasks) > 0 {
-		for chunk := range slices.Chunk(c.q.Tasks, 100) {
+		for chunk := range slices.Chunk(c.named, 100) {
 			if err := c.describe(ctx, chunk); err != nil {
 				return err
 			}
@@ -110,7 +112,7 @@ func (c *capture) look(ctx context.Context) error {
 func (c *capture) describe(ctx context.Context, refs []string) error {
 	todo := slices.DeleteFunc(slices.Clone(refs), func(ref string) bool {
 		_, done := c.final[afterSlash(ref)]
-		return done || c.opts.Cursor.has(ref)
+		return done || c.seen[afterSlash(ref)]
 	})
 	if len(todo) == 0 {
 		return nil

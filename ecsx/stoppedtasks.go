@@ -102,6 +102,8 @@ func StoppedTasks(ctx context.Context, tasks StoppedTasksAPI, logs LogsAPI, q Qu
 		api: tasks, q: q, opts: o, final: map[string]StoppedTask{}, pending: map[string]bool{},
 		defs: map[string]*types.TaskDefinition{}, defErrs: map[string]error{},
 	}
+	c.seen = o.Cursor.ids()
+	c.named = unseen(q.Tasks, c.seen)
 	r := &logReader{api: logs, limit: o.TailLines, pause: o.Settle, rounds: settleRounds}
 	return func(yield func(StoppedTask, error) bool) {
 		ts, err := c.wait(ctx)
@@ -141,6 +143,21 @@ func WaitStoppedTaskLogs(ctx context.Context, tasks StoppedTasksAPI, logs LogsAP
 		}
 	}
 	return nil
+}
+
+// unseen are the named tasks, each once, without those whose ids were handed
+// over before.
+func unseen(refs []string, seen map[string]bool) []string {
+	var out []string
+	known := map[string]bool{}
+	for _, ref := range refs {
+		id := afterSlash(ref)
+		if !seen[id] && !known[id] {
+			known[id] = true
+			out = append(out, ref)
+		}
+	}
+	return out
 }
 
 // errStopped means that the consumer broke off.
