@@ -3,11 +3,7 @@ package rescue
 import (
 	"encoding/json"
 	"fmt"
-	"os"
-	"path/filepath"
 	"time"
-
-	ecstypes "github.com/aws/aws-sdk-go-v2/service/ecs/types"
 
 	"github.com/stackrescue/stackrescue/cfnx"
 	"github.com/stackrescue/stackrescue/ecrx"
@@ -43,39 +39,6 @@ type Bundle struct {
 	Problems []string `json:"problems,omitempty"`
 }
 
-// ServiceFacts are an ECS service of a stack.
-type ServiceFacts struct {
-	StackID   string       `json:"stackId"`
-	LogicalID string       `json:"logicalId"`
-	Service   ecsx.Service `json:"service"`
-	Status    string       `json:"status"`
-	Desired   int          `json:"desired"`
-	Running   int          `json:"running"`
-	Pending   int          `json:"pending"`
-	// Primary is the deployment that ECS is bringing the service to, State and
-	// Reason how far it is.
-	Primary string `json:"primary,omitempty"`
-	State   string `json:"state,omitempty"`
-	Reason  string `json:"reason,omitempty"`
-	// Breaker is whether a circuit breaker would end a failing deployment.
-	Breaker    bool                           `json:"breaker"`
-	Controller string                         `json:"controller,omitempty"`
-	Events     []string                       `json:"events,omitempty"`
-	Network    *ecstypes.NetworkConfiguration `json:"network,omitempty"`
-	LaunchType ecstypes.LaunchType            `json:"launchType,omitempty"`
-	// CapacityProviders are set instead of a launch type.
-	CapacityProviders []ecstypes.CapacityProviderStrategyItem `json:"capacityProviders,omitempty"`
-
-	// Current is the revision the service is set to, Forward the one that the
-	// failed update made, Back the one that the stack wants to go back to. They
-	// may be the same; "" where there is none.
-	Current string `json:"current,omitempty"`
-	Forward string `json:"forward,omitempty"`
-	Back    string `json:"back,omitempty"`
-	// Definitions are those revisions, by ARN.
-	Definitions map[string]Definition `json:"definitions,omitempty"`
-}
-
 // Definition is a task definition revision, without the values of its
 // environment.
 type Definition struct {
@@ -99,38 +62,6 @@ type ImageFacts struct {
 	Digest string     `json:"digest,omitempty"`
 	Tags   []string   `json:"tags,omitempty"`
 	Error  string     `json:"error,omitempty"`
-}
-
-// bundleFile is the name of a bundle in the folder that a caller names.
-const bundleFile = "bundle.json"
-
-// Write puts the bundle into the folder, which it makes, as bundle.json. An
-// earlier bundle there is replaced only when the new one is written whole.
-func (b *Bundle) Write(dir string) error {
-	data, err := json.MarshalIndent(b, "", "  ")
-	if err != nil {
-		return fmt.Errorf("evidence: %w", err)
-	}
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return fmt.Errorf("evidence: %w", err)
-	}
-	tmp := filepath.Join(dir, "."+bundleFile+".tmp")
-	if err := os.WriteFile(tmp, append(data, '\n'), 0o600); err != nil {
-		return fmt.Errorf("evidence: %w", err)
-	}
-	if err := os.Rename(tmp, filepath.Join(dir, bundleFile)); err != nil {
-		return fmt.Errorf("evidence: %w", err)
-	}
-	return nil
-}
-
-// OpenBundle reads a bundle from the folder that [Bundle.Write] was given.
-func OpenBundle(dir string) (*Bundle, error) {
-	data, err := os.ReadFile(filepath.Join(dir, bundleFile))
-	if err != nil {
-		return nil, fmt.Errorf("evidence: %w", err)
-	}
-	return ReadBundle(data)
 }
 
 // ReadBundle reads a bundle. One of another version is refused.

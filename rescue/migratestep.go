@@ -16,10 +16,7 @@ import (
 // image, before anything of it is deployed. A task that an earlier run of the
 // plan left in flight is waited for.
 func (r *runner) migrate(ctx context.Context, c clients, s Step, res *StepResult) error {
-	m := r.p.tool
-	if m == nil {
-		return errors.New("the plan does not know the migration any more: make it again")
-	}
+	m := s.Migrate
 	n, from := 0, ""
 	run := func(ctx context.Context, args []string) ([]string, error) {
 		n++
@@ -73,7 +70,7 @@ func (r *runner) migrate(ctx context.Context, c clients, s Step, res *StepResult
 }
 
 // applied probes with the tool's table and the checks, as far as there are any.
-func applied(run migrate.Command, m *Migration) migrate.Probe {
+func applied(run migrate.Command, m *MigrateStep) migrate.Probe {
 	return func(ctx context.Context) (migrate.State, error) {
 		var s migrate.State
 		if m.Tool.Name != "" {

@@ -14,7 +14,8 @@ type Options struct {
 	// Settle is how long logs are given to arrive. Defaults to 10 s; a negative
 	// value means not to wait.
 	Settle time.Duration
-	// Evidence is a folder that the evidence is written to; "" writes none.
+	// Evidence is a folder to which each capture of the evidence is added, and
+	// the results of a run's steps, in journal.jsonl; "" writes none.
 	Evidence string
 	// Ledger is what the stacks were before anything was touched, where
 	// somebody wrote it down with [cfnx.Record].
@@ -31,8 +32,10 @@ type Options struct {
 	// its end. Steps that succeeded are not repeated, as long as what they
 	// brought about still holds.
 	Done []StepResult
-	// Journal is told each step's result as soon as it is known, to be kept and
-	// given back as Done. An error ends the run.
+	// Journal is called with each step's result as soon as it is known, to be kept
+	// and given back as Done; and before a step destroys what cannot be read
+	// again, with the outcome [Begun] and what it is in From: a lifecycle policy's
+	// text. An error ends the run, in the second case before the change.
 	Journal func(StepResult) error
 }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/stackrescue/stackrescue/cfnx"
 	"github.com/stackrescue/stackrescue/ecrx"
 	"github.com/stackrescue/stackrescue/ecsx"
+	"github.com/stackrescue/stackrescue/migrate"
 )
 
 // Plan is the way out, as data: nothing is done until [Run].
@@ -33,8 +34,6 @@ type Plan struct {
 	Ledger *cfnx.Ledger `json:"ledger,omitempty"`
 	// Causes are the diagnosis', for the report.
 	Causes Causes `json:"causes"`
-
-	tool *Migration
 }
 
 // Risk is how much a step can cost.
@@ -103,15 +102,21 @@ type FreezeStep struct {
 type StampStep struct {
 	Task      ecsx.TaskSpec `json:"task"`
 	Container string        `json:"container"`
-	Tool      string        `json:"tool"`
+	// Tool and Verify are the commands that it runs, Unproven whether it may do
+	// without any in Verify.
+	Tool     migrate.Tool `json:"tool"`
+	Verify   [][]string   `json:"verify,omitempty"`
+	Unproven bool         `json:"unproven,omitempty"`
 }
 
 // MigrateStep runs a migration that has not run.
 type MigrateStep struct {
 	Task      ecsx.TaskSpec `json:"task"`
 	Container string        `json:"container"`
-	// Run is the command.
-	Run []string `json:"run"`
+	// Run is the command, Tool and Verify what it is verified with.
+	Run    []string     `json:"run"`
+	Tool   migrate.Tool `json:"tool"`
+	Verify [][]string   `json:"verify,omitempty"`
 }
 
 // RedeployStep starts a service on a revision that no stack owns.
@@ -143,9 +148,17 @@ type SavepointStep struct {
 // that cannot be taken [ErrDirection]: all in an *[Error] with advice.
 func MakePlan(d *Diagnosis, c Choices) (*Plan, error) {
 	fail := func(err error, next string) error {
+		if r, ok := errors.AsType[*refusal](err); ok {
+			next = r.next
+		}
 		return &Error{Stack: d.Stack, Where: d.Account + ", " + d.Region, Err: err, Next: cmp.Or(next, d.Advice)}
 	}
+	if d.bundle == nil {
+		return nil, fail(ErrNoEvidence, "diagnose again, or explain the bundle that was written with it")
+	}
 	switch d.Situation {
+	case Uncertain:
+		return nil, fail(ErrUnknown, "")
 	case Healthy:
 		return nil, fail(ErrHealthy, "users are served and the stack rests")
 	case Busy:
@@ -155,7 +168,7 @@ func MakePlan(d *Diagnosis, c Choices) (*Plan, error) {
 	}
 	p := &planner{d: d, c: c, b: d.bundle, p: &Plan{
 		Version: 1, Account: d.Account, Region: d.Region, Stack: d.Stack, StackID: d.StackID, Direction: c.Direction,
-		Fingerprint: fingerprint(d), Causes: d.Causes, Ledger: d.bundle.Ledger, tool: c.Migration,
+		Fingerprint: fingerprint(d), Causes: d.Causes, Ledger: d.bundle.Ledger,
 	}}
 	var err error
 	switch c.Direction {
@@ -164,10 +177,12 @@ func MakePlan(d *Diagnosis, c Choices) (*Plan, error) {
 	case Back:
 		err = p.back()
 	case Hold:
-		p.freeze()
-		p.unlock(cfnx.PlanSkips(p.b.Tree).Skips)
+		err = p.hold()
 	default:
 		err = errors.New("choose forward, hold or back")
+	}
+	if err == nil {
+		err = p.known()
 	}
 	if err != nil {
 		return nil, fail(fmt.Errorf("%w: %w", ErrDirection, err), "")

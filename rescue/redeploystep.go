@@ -93,7 +93,7 @@ func (r *runner) adopt(ctx context.Context, c clients, s Step) (*ecsx.Deployment
 
 // doneBefore reports whether an earlier run of the plan ended the step well.
 func (r *runner) doneBefore(s Step) bool {
-	return slices.ContainsFunc(r.o.Done, func(d StepResult) bool { return d.ID == s.ID && d.Outcome != Failed })
+	return slices.ContainsFunc(r.o.Done, func(d StepResult) bool { return d.ID == s.ID && (d.Outcome == Done || d.Outcome == Held) })
 }
 
 func tagged(tags []ecstypes.Tag, key, value string) bool {

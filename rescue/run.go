@@ -15,8 +15,8 @@ type StepResult struct {
 	ID      string `json:"id"`
 	Kind    Kind   `json:"kind"`
 	Subject string `json:"subject"`
-	// Outcome is "done", "held" for a step that found its end already reached,
-	// or "failed".
+	// Outcome is "begun" for a step that is about to change something, "done",
+	// "held" for one that found its end already reached, or "failed".
 	Outcome StepOutcome `json:"outcome"`
 	// Text says what was done, or why it failed.
 	Text  string        `json:"text"`
@@ -33,6 +33,7 @@ type StepOutcome string
 
 // Outcomes of a step.
 const (
+	Begun  StepOutcome = "begun"
 	Done   StepOutcome = "done"
 	Held   StepOutcome = "held"
 	Failed StepOutcome = "failed"
@@ -48,6 +49,9 @@ type Restored struct {
 // Run carries the plan out, step by step, and returns the report. It returns
 // nil as error when every step ended well and every check of the last one
 // holds.
+//
+// A plan of another version, or one that is not complete, is refused with
+// [ErrPlan] before anything is read.
 //
 // Before the first step the situation is read again: one that differs from the
 // plan's is [ErrChanged], unless Options.Done says that this plan was begun
@@ -89,6 +93,9 @@ type runner struct {
 }
 
 func (r *runner) run(ctx context.Context, rep *Report) error {
+	if err := r.p.validate(); err != nil {
+		return &Error{Stack: r.p.Stack, Err: err, Next: "diagnose and plan again"}
+	}
 	if err := r.unchanged(ctx); err != nil {
 		return err
 	}
@@ -106,10 +113,8 @@ func (r *runner) run(ctx context.Context, rep *Report) error {
 		}
 		rep.Steps = append(rep.Steps, res)
 		r.o.tell(s.ID, string(res.Outcome)+": "+res.Text)
-		if r.o.Journal != nil {
-			if jerr := r.o.Journal(res); jerr != nil {
-				return errors.Join(err, fmt.Errorf("journal: %w", jerr))
-			}
+		if jerr := r.o.journal(res); jerr != nil {
+			return errors.Join(err, jerr)
 		}
 		if err != nil {
 			return fmt.Errorf("step %s: %w", s.ID, err)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"strings"
 
@@ -17,10 +16,7 @@ import (
 // stamp records a migration that was applied, through one-off tasks of the new
 // image: the database is usually private.
 func (r *runner) stamp(ctx context.Context, c clients, s Step, res *StepResult) error {
-	m := r.p.tool
-	if m == nil {
-		return errors.New("the plan does not know the migration tool any more: make it again")
-	}
+	m := s.Stamp
 	n := 0
 	run := func(ctx context.Context, args []string) ([]string, error) {
 		n++

@@ -74,7 +74,7 @@ func (v *verifier) check(ok bool, what, detail string) {
 
 func (v *verifier) all(ctx context.Context) error {
 	for _, u := range v.d.Users {
-		v.check(u.Served, "users of "+u.Service.String()+" are served", fmt.Sprintf("%d of %d tasks run", u.Running, u.Desired))
+		v.check(u.ok(), "users of "+u.Service.String()+" are served", u.detail())
 	}
 	for s := range v.b.Tree.All() {
 		v.check(strings.HasSuffix(string(s.Status), "_COMPLETE"), "stack "+s.Name+" rests", string(s.Status))
