@@ -16,11 +16,14 @@ import (
 // fails leaves its part unknown.
 func (c *capturer) service(ctx context.Context, f *ServiceFacts) error {
 	c.wants(f)
+	c.revisions(f)
 	out, err := c.c.ecs.DescribeServices(ctx, &ecs.DescribeServicesInput{Cluster: aws.String(f.Service.Cluster), Services: []string{f.Service.Name}})
 	switch {
 	case err != nil:
 		f.Unread = redact(err.Error())
-		return c.problem(ctx, "service "+f.Service.String(), err)
+		if err := c.problem(ctx, "service "+f.Service.String(), err); err != nil {
+			return err
+		}
 	case len(out.Services) == 1:
 		f.read(out.Services[0])
 	case len(out.Failures) == 1 && aws.ToString(out.Failures[0].Reason) == "MISSING":
@@ -28,9 +31,7 @@ func (c *capturer) service(ctx context.Context, f *ServiceFacts) error {
 	default:
 		f.Unread = "ECS neither described the service nor said that it is missing"
 		c.b.Problems = append(c.b.Problems, "service "+f.Service.String()+": "+f.Unread)
-		return nil
 	}
-	c.revisions(f)
 	return c.definitions(ctx, f)
 }
 

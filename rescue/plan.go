@@ -145,13 +145,18 @@ type SavepointStep struct {
 // MakePlan decides the way out of what d found. It is pure and changes
 // nothing. A stack that needs none is [ErrHealthy], one that is busy
 // [ErrBusy], one that this tool cannot help [ErrNotRescuable], a direction
-// that cannot be taken [ErrDirection]: all in an *[Error] with advice.
+// that cannot be taken [ErrDirection]: all in an *[Error] with advice. A
+// direction that would rest on something that is not known is [ErrUnknown] as
+// well. A nil diagnosis, or one without its evidence, is [ErrNoEvidence].
 func MakePlan(d *Diagnosis, c Choices) (*Plan, error) {
 	fail := func(err error, next string) error {
 		if r, ok := errors.AsType[*refusal](err); ok {
 			next = r.next
 		}
 		return &Error{Stack: d.Stack, Where: d.Account + ", " + d.Region, Err: err, Next: cmp.Or(next, d.Advice)}
+	}
+	if d == nil {
+		return nil, ErrNoEvidence
 	}
 	if d.bundle == nil {
 		return nil, fail(ErrNoEvidence, "diagnose again, or explain the bundle that was written with it")
@@ -170,6 +175,9 @@ func MakePlan(d *Diagnosis, c Choices) (*Plan, error) {
 		Version: 1, Account: d.Account, Region: d.Region, Stack: d.Stack, StackID: d.StackID, Direction: c.Direction,
 		Fingerprint: fingerprint(d), Causes: d.Causes, Ledger: d.bundle.Ledger,
 	}}
+	if err := p.named(); err != nil {
+		return nil, fail(fmt.Errorf("%w: %w", ErrDirection, err), "")
+	}
 	var err error
 	switch c.Direction {
 	case Forward:

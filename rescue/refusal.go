@@ -54,43 +54,6 @@ func (p *planner) known() error {
 	return nil
 }
 
-// keep decides which revision a service is to run in the end: the one that the
-// operator names, else the one that serves, else the one that the failed update
-// made. It is never the old one in passing.
-func (p *planner) keep(s *ServiceFacts) (string, error) {
-	if name := p.c.Revisions[s.Service.String()]; name != "" {
-		return s.revision(name)
-	}
-	users := usersOf(*s)
-	if users.blocks() {
-		return s.Current, nil // refused below, with the fact
-	}
-	serving := s.Serving()
-	named := "name the revision to keep for service " + s.Service.String()
-	switch {
-	case users.State == ScaledToZero:
-		return s.Current, nil
-	case users.State == Served && serving == "" && len(s.Deployments) > 0:
-		return "", unknown("wait until its deployment has ended, then diagnose again", "service %s runs tasks of two revisions: which one is to stay is not known", s.Service)
-	case users.State == Served:
-		serving = cmp.Or(serving, s.Current)
-		if s.Touched && serving == s.Back && s.Forward != s.Back {
-			if s.Forward == "" {
-				return "", unknown(named+", or choose hold or back", "service %s serves the revision from before the update, %s; %s", s.Service, short(serving), s.RevisionsUnknown)
-			}
-			return "", refuse(named+", or choose hold or back", "service %s serves the revision from before the update, %s: %s would be deployed to users who are served", s.Service, short(serving), short(s.Forward))
-		}
-		return serving, nil
-	case s.Touched && s.Forward == "":
-		return "", unknown(named, "service %s: the revision of the failed update is not known: %s", s.Service, s.RevisionsUnknown)
-	case s.Touched:
-		return s.Forward, nil
-	case s.Back != "" && s.Current == s.Back:
-		return s.Current, nil
-	}
-	return "", unknown(named, "service %s is set to %s, which neither the stack nor its latest update made", s.Service, short(s.Current))
-}
-
 // revision finds a revision by ARN or "family:revision" among those that were
 // read.
 func (f *ServiceFacts) revision(name string) (string, error) {

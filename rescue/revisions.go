@@ -19,8 +19,9 @@ func (c *capturer) revisions(f *ServiceFacts) {
 	s := t.Stack(f.StackID)
 	began := attemptBegan(t)
 	for _, e := range during(s, began) {
-		f.Touched = f.Touched || e.LogicalID == f.LogicalID
+		f.Reached = f.Reached || e.LogicalID == f.LogicalID
 	}
+	f.Touched = f.Reached
 	d, err := s.Declared(f.LogicalID, "TaskDefinition")
 	switch {
 	case err != nil:

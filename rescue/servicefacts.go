@@ -48,6 +48,9 @@ type ServiceFacts struct {
 	// Touched is whether the latest update changed the service or its task
 	// definition.
 	Touched bool `json:"touched,omitempty"`
+	// Reached is whether the latest update came to the service itself, and not
+	// only to its task definition.
+	Reached bool `json:"reached,omitempty"`
 	// RevisionsUnknown is why Forward or Back is not known.
 	RevisionsUnknown string `json:"revisionsUnknown,omitempty"`
 	// Definitions are those revisions and those of the deployments, by ARN.
