@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 
+	"github.com/stackrescue/stackrescue/internal/awsretry"
 	"github.com/stackrescue/stackrescue/internal/poll"
 )
 
@@ -38,7 +39,7 @@ const missingRounds = 12
 // wait polls until enough tasks have stopped, and returns them in the order in
 // which they began to stop.
 func (c *capture) wait(ctx context.Context) ([]StoppedTask, error) {
-	for _, err := range poll.Every(ctx, c.opts.Every, func(ctx context.Context) (struct{}, error) { return struct{}{}, c.look(ctx) }, func(o *poll.Options) {
+	for _, err := range awsretry.Every(ctx, c.opts.Every, func(ctx context.Context) (struct{}, error) { return struct{}{}, c.look(ctx) }, func(o *poll.Options) {
 		o.Retried = func(err error) { c.observe("still trying: " + err.Error()) }
 	}) {
 		if err != nil {

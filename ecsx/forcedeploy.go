@@ -14,6 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 
+	"github.com/stackrescue/stackrescue/internal/awsretry"
 	"github.com/stackrescue/stackrescue/internal/poll"
 )
 
@@ -228,7 +229,7 @@ func (d *deployer) register(ctx context.Context, in *ecs.RegisterTaskDefinitionI
 			d.observe("registered revision %s", afterSlash(arn))
 			return arn, true, nil
 		}
-		if n == tries || !poll.Transient(err) && !concurrent(err) {
+		if n == tries || !awsretry.Transient(err) && !concurrent(err) {
 			return "", false, fmt.Errorf("service %s: register family %s: %w", d.svc, aws.ToString(in.Family), err)
 		}
 		if err := poll.Sleep(ctx, d.opts.Every); err != nil {
@@ -292,7 +293,7 @@ func (d *deployer) update(ctx context.Context, dep *Deployment) error {
 		if err == nil && out.Service != nil {
 			return d.started(dep, out.Service)
 		}
-		if n == tries || !poll.Transient(err) {
+		if n == tries || !awsretry.Transient(err) {
 			return fmt.Errorf("service %s: %w", d.svc, err)
 		}
 		if err := poll.Sleep(ctx, d.opts.Every); err != nil {

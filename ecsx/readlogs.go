@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs/types"
 
+	"github.com/stackrescue/stackrescue/internal/awsretry"
 	"github.com/stackrescue/stackrescue/internal/poll"
 )
 
@@ -120,7 +121,7 @@ func (r *logReader) filter(ctx context.Context, g group, cs []*StoppedContainer,
 func retried[T any](ctx context.Context, call func() (T, error), pause time.Duration) (T, error) {
 	for n := 0; ; n++ {
 		v, err := call()
-		if err == nil || n == 5 || !poll.Transient(err) {
+		if err == nil || n == 5 || !awsretry.Transient(err) {
 			return v, err
 		}
 		if serr := poll.Sleep(ctx, max(pause, time.Millisecond)); serr != nil {

@@ -11,7 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 
-	"github.com/stackrescue/stackrescue/internal/poll"
+	"github.com/stackrescue/stackrescue/internal/awsretry"
 )
 
 // RolloutAPI is DescribeServices, DescribeServiceDeployments, ListTasks,
@@ -48,7 +48,7 @@ type RolloutOptions struct {
 func Rollouts(ctx context.Context, api RolloutAPI, d Deployment, optFns ...func(*RolloutOptions)) iter.Seq2[Rollout, error] {
 	w := newWatch(api, d, optFns)
 	return func(yield func(Rollout, error) bool) {
-		for r, err := range poll.Every(ctx, w.opts.Every, w.look) {
+		for r, err := range awsretry.Every(ctx, w.opts.Every, w.look) {
 			if err != nil {
 				yield(Rollout{}, fmt.Errorf("service %s: %w", d.Service, err))
 				return
@@ -68,7 +68,7 @@ func Rollouts(ctx context.Context, api RolloutAPI, d Deployment, optFns ...func(
 func WaitRollout(ctx context.Context, api RolloutAPI, d Deployment, optFns ...func(*RolloutOptions)) (*Rollout, error) {
 	w := newWatch(api, d, optFns)
 	var last Rollout
-	for r, err := range poll.Every(ctx, w.opts.Every, w.look) {
+	for r, err := range awsretry.Every(ctx, w.opts.Every, w.look) {
 		if err != nil {
 			return nil, &RolloutError{Service: d.Service, Deployment: d.ID, Last: last, Cause: w.cause, Err: err}
 		}

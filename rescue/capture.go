@@ -17,6 +17,7 @@ import (
 	"github.com/stackrescue/stackrescue/cfnx"
 	"github.com/stackrescue/stackrescue/ecrx"
 	"github.com/stackrescue/stackrescue/ecsx"
+	"github.com/stackrescue/stackrescue/internal/redact"
 )
 
 // serviceType is the resource type of an ECS service.
@@ -64,7 +65,7 @@ func (c *capturer) problem(ctx context.Context, what string, err error) error {
 	if ctx.Err() != nil {
 		return err
 	}
-	c.b.Problems = append(c.b.Problems, what+": "+redact(err.Error()))
+	c.b.Problems = append(c.b.Problems, what+": "+redact.Text(err.Error()))
 	return nil
 }
 
@@ -91,12 +92,12 @@ func (c *capturer) tasks(ctx context.Context) error {
 }
 
 func redacted(t ecsx.StoppedTask) ecsx.StoppedTask {
-	t.Reason, t.Cause.Summary, t.Cause.Excerpt = redact(t.Reason), redact(t.Cause.Summary), redact(t.Cause.Excerpt)
+	t.Reason, t.Cause.Summary, t.Cause.Excerpt = redact.Text(t.Reason), redact.Text(t.Cause.Summary), redact.Text(t.Cause.Excerpt)
 	for i := range t.Containers {
 		x := &t.Containers[i]
-		x.Reason = redact(x.Reason)
+		x.Reason = redact.Text(x.Reason)
 		for j := range x.Log.Lines {
-			x.Log.Lines[j].Message = redact(x.Log.Lines[j].Message)
+			x.Log.Lines[j].Message = redact.Text(x.Log.Lines[j].Message)
 		}
 	}
 	return t
@@ -121,7 +122,7 @@ func (c *capturer) images(ctx context.Context) error {
 	for _, s := range statuses {
 		f := ImageFacts{State: s.State, Digest: s.Digest, Tags: s.Tags}
 		if s.Err != nil {
-			f.Error = redact(s.Err.Error())
+			f.Error = redact.Text(s.Err.Error())
 			if err := c.problem(ctx, "image "+s.Ref, s.Err); err != nil {
 				return err
 			}

@@ -10,6 +10,7 @@ import (
 	ecstypes "github.com/aws/aws-sdk-go-v2/service/ecs/types"
 
 	"github.com/stackrescue/stackrescue/ecsx"
+	"github.com/stackrescue/stackrescue/internal/redact"
 )
 
 // service reads a service and the revisions that matter for it. A call that
@@ -20,7 +21,7 @@ func (c *capturer) service(ctx context.Context, f *ServiceFacts) error {
 	out, err := c.c.ecs.DescribeServices(ctx, &ecs.DescribeServicesInput{Cluster: aws.String(f.Service.Cluster), Services: []string{f.Service.Name}})
 	switch {
 	case err != nil:
-		f.Unread = redact(err.Error())
+		f.Unread = redact.Text(err.Error())
 		if err := c.problem(ctx, "service "+f.Service.String(), err); err != nil {
 			return err
 		}
@@ -59,7 +60,7 @@ func (f *ServiceFacts) read(s ecstypes.Service) {
 		if i == 20 {
 			break
 		}
-		f.Events = append(f.Events, aws.ToTime(e.CreatedAt).UTC().Format("15:04:05 ")+redact(aws.ToString(e.Message)))
+		f.Events = append(f.Events, aws.ToTime(e.CreatedAt).UTC().Format("15:04:05 ")+redact.Text(aws.ToString(e.Message)))
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/stackrescue/stackrescue/cfnx"
+	"github.com/stackrescue/stackrescue/internal/redact"
 )
 
 // Options change [Diagnose] and [Run]. The zero value is the default.
@@ -73,6 +74,6 @@ func (e Event) String() string {
 
 func (o *Options) tell(step, text string) {
 	if o.Observe != nil {
-		o.Observe(Event{Version: 1, At: o.Now(), Step: step, Text: redact(text)})
+		o.Observe(Event{Version: 1, At: o.Now(), Step: step, Text: redact.Text(text)})
 	}
 }

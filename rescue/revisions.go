@@ -7,6 +7,7 @@ import (
 	cfntypes "github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 
 	"github.com/stackrescue/stackrescue/cfnx"
+	"github.com/stackrescue/stackrescue/internal/redact"
 )
 
 const definitionType = "AWS::ECS::TaskDefinition"
@@ -25,7 +26,7 @@ func (c *capturer) revisions(f *ServiceFacts) {
 	d, err := s.Declared(f.LogicalID, "TaskDefinition")
 	switch {
 	case err != nil:
-		f.RevisionsUnknown = redact(err.Error())
+		f.RevisionsUnknown = redact.Text(err.Error())
 	case d.Resource != "":
 		f.fromResource(t, s, d.Resource, began)
 	case d.Known:

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+
+	"github.com/stackrescue/stackrescue/internal/redact"
 )
 
 // StepResult is what became of a step.
@@ -81,7 +83,7 @@ func Run(ctx context.Context, cfg aws.Config, p *Plan, optFns ...func(*Options))
 		err = &Error{Stack: p.Stack, Err: ErrPartly, Next: "see the checks that do not hold"}
 	default:
 		rep.Result = NotRescued
-		rep.Error = redact(err.Error())
+		rep.Error = redact.Text(err.Error())
 	}
 	return rep, err
 }
@@ -107,9 +109,9 @@ func (r *runner) run(ctx context.Context, rep *Report) error {
 		err := r.step(ctx, s, &res, rep)
 		res.Took = r.o.Now().UTC().Sub(res.Began)
 		if err != nil {
-			res.Outcome, res.Text = Failed, redact(err.Error())
+			res.Outcome, res.Text = Failed, redact.Text(err.Error())
 		} else {
-			res.Text = redact(res.Text)
+			res.Text = redact.Text(res.Text)
 		}
 		rep.Steps = append(rep.Steps, res)
 		r.o.tell(s.ID, string(res.Outcome)+": "+res.Text)

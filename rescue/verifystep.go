@@ -15,6 +15,7 @@ import (
 	"github.com/stackrescue/stackrescue/cfnx"
 	"github.com/stackrescue/stackrescue/ecrx"
 	"github.com/stackrescue/stackrescue/internal/poll"
+	"github.com/stackrescue/stackrescue/internal/redact"
 )
 
 // Check is one thing that was looked at in the end.
@@ -69,7 +70,7 @@ type verifier struct {
 }
 
 func (v *verifier) check(ok bool, what, detail string) {
-	v.rep.Checks = append(v.rep.Checks, Check{what, ok, redact(detail)})
+	v.rep.Checks = append(v.rep.Checks, Check{what, ok, redact.Text(detail)})
 }
 
 func (v *verifier) all(ctx context.Context) error {
