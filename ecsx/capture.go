@@ -39,7 +39,7 @@ const missingRounds = 12
 // wait polls until enough tasks have stopped, and returns them in the order in
 // which they began to stop.
 func (c *capture) wait(ctx context.Context) ([]StoppedTask, error) {
-	for _, err := range awsretry.Every(ctx, c.opts.Every, func(ctx context.Context) (struct{}, error) { return struct{}{}, c.look(ctx) }, func(o *poll.Options) {
+	for _, err := range awsretry.Every(ctx, c.opts.Interval, func(ctx context.Context) (struct{}, error) { return struct{}{}, c.look(ctx) }, func(o *poll.Options) {
 		o.Retried = func(err error) { c.observe("still trying: " + err.Error()) }
 	}) {
 		if err != nil {
@@ -164,7 +164,9 @@ func (c *capture) define(ctx context.Context, t *StoppedTask) {
 		}
 		err = c.defErrs[t.TaskDefinition]
 	}
-	t.Err = err
+	if err != nil {
+		t.Problem = err.Error()
+	}
 	if def == nil {
 		return
 	}

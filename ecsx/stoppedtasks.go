@@ -30,8 +30,8 @@ type LogsAPI interface {
 // StoppedOptions change [StoppedTasks] and [WaitStoppedTaskLogs]. The zero
 // value is the default.
 type StoppedOptions struct {
-	// Every is the pause between two looks. Defaults to 5 s.
-	Every time.Duration
+	// Interval is the time between polls. Defaults to 5 s.
+	Interval time.Duration
 	// AtLeast is how many tasks must have stopped before the waiting ends.
 	// Defaults to 1; a negative value means none: take what is there. It has no
 	// meaning for a [Query] that names tasks: all of them are waited for.
@@ -95,7 +95,7 @@ func StoppedTasks(ctx context.Context, tasks StoppedTasksAPI, logs LogsAPI, q Qu
 	for _, fn := range optFns {
 		fn(&o)
 	}
-	o.Every = cmp.Or(o.Every, 5*time.Second)
+	o.Interval = cmp.Or(o.Interval, 5*time.Second)
 	o.Settle = cmp.Or(o.Settle, settle)
 	o.AtLeast = cmp.Or(o.AtLeast, 1)
 	c := &capture{

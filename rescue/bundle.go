@@ -14,7 +14,7 @@ import (
 // diagnosis can be made from it later and elsewhere, long after ECS has
 // forgotten the tasks.
 type Bundle struct {
-	// Version of the format; this package writes and reads 1.
+	// Version of the format; this package writes 2 and reads 1 too.
 	Version int       `json:"version"`
 	At      time.Time `json:"at"`
 	Account string    `json:"account"`
@@ -64,14 +64,20 @@ type ImageFacts struct {
 	Error  string     `json:"error,omitempty"`
 }
 
-// ReadBundle reads a bundle. One of another version is refused.
+// bundleVersion is the version that is written. Version 1 had the keys of Go's
+// fields in places, and an SDK structure for the network; its services had no
+// deployments, so that which revision serves is not known from it.
+const bundleVersion = 2
+
+// ReadBundle reads a bundle of this or an earlier version; it returns an error
+// for a later one.
 func ReadBundle(data []byte) (*Bundle, error) {
 	var b Bundle
 	if err := json.Unmarshal(data, &b); err != nil {
 		return nil, fmt.Errorf("evidence: %w", err)
 	}
-	if b.Version != 1 {
-		return nil, fmt.Errorf("evidence: version %d, this program reads 1", b.Version)
+	if b.Version < 1 || b.Version > bundleVersion {
+		return nil, fmt.Errorf("evidence: version %d, this program reads 1 to %d", b.Version, bundleVersion)
 	}
 	if b.Tree == nil || b.Tree.Root == nil {
 		return nil, fmt.Errorf("evidence: no stack in it")

@@ -79,7 +79,7 @@ func (c *capturer) tasks(ctx context.Context) error {
 			c.b.Tasks = append(c.b.Tasks, redacted(t))
 			return nil
 		}, func(o *ecsx.StoppedOptions) {
-			o.AtLeast, o.Every, o.Settle, o.TailLines = -1, c.o.Every, c.o.Settle, 200
+			o.AtLeast, o.Interval, o.Settle, o.TailLines = -1, c.o.Interval, c.o.Settle, 200
 		})
 		if err != nil {
 			if err := c.problem(ctx, "stopped tasks of cluster "+cluster, err); err != nil {
@@ -93,9 +93,10 @@ func (c *capturer) tasks(ctx context.Context) error {
 
 func redacted(t ecsx.StoppedTask) ecsx.StoppedTask {
 	t.Reason, t.Cause.Summary, t.Cause.Excerpt = redact.Text(t.Reason), redact.Text(t.Cause.Summary), redact.Text(t.Cause.Excerpt)
+	t.Problem = redact.Text(t.Problem)
 	for i := range t.Containers {
 		x := &t.Containers[i]
-		x.Reason = redact.Text(x.Reason)
+		x.Reason, x.Log.Problem = redact.Text(x.Reason), redact.Text(x.Log.Problem)
 		for j := range x.Log.Lines {
 			x.Log.Lines[j].Message = redact.Text(x.Log.Lines[j].Message)
 		}
@@ -164,7 +165,7 @@ func (c *capturer) freezes(ctx context.Context) error {
 	c.b.Freezes = map[string]*ecrx.Frozen{}
 	for _, name := range slices.Sorted(maps.Keys(needed)) {
 		i := needed[name][0]
-		f, err := ecrx.Freeze(ctx, c.c.ecr, repositoryOf(i), needed[name], freezeTime, func(o *ecrx.FreezeOptions) { o.Now, o.Every = c.o.Now, c.o.Every })
+		f, err := ecrx.Freeze(ctx, c.c.ecr, repositoryOf(i), needed[name], freezeTime, func(o *ecrx.FreezeOptions) { o.Now, o.Every = c.o.Now, c.o.Interval })
 		if err != nil {
 			if err := c.problem(ctx, "lifecycle policy of "+i.Repository, err); err != nil {
 				return err

@@ -39,8 +39,7 @@ func (c *capturer) service(ctx context.Context, f *ServiceFacts) error {
 // read takes over what ECS says of the service.
 func (f *ServiceFacts) read(s ecstypes.Service) {
 	f.Status, f.Desired, f.Running, f.Pending = aws.ToString(s.Status), int(s.DesiredCount), int(s.RunningCount), int(s.PendingCount)
-	f.Current, f.Network = aws.ToString(s.TaskDefinition), s.NetworkConfiguration
-	f.LaunchType, f.CapacityProviders = s.LaunchType, s.CapacityProviderStrategy
+	f.Current, f.Placement = aws.ToString(s.TaskDefinition), ecsx.PlacementOf(s)
 	if s.DeploymentController != nil {
 		f.Controller = string(s.DeploymentController.Type)
 	}

@@ -81,6 +81,25 @@ func TestEvidenceIsNeverReplaced(t *testing.T) {
 	}
 }
 
+// A bundle that version 1 of this package wrote, of the founding incident, still
+// says what it said.
+func TestBundleOfVersion1IsRead(t *testing.T) {
+	t.Parallel()
+	data, err := os.ReadFile(filepath.Join("testdata", "bundle-v1.json"))
+	require.NoError(t, err)
+	b, err := rescue.ReadBundle(data)
+	require.NoError(t, err)
+	require.Equal(t, "prod", b.Services[0].Service.Cluster)
+	require.Len(t, b.Services[0].Network.Subnets, 1)
+	d := rescue.Explain(b)
+	require.Equal(t, rescue.Stuck, d.Situation)
+	for _, want := range []string{"does NOT serve", "DuplicateTable", "expire 7 days after push", "is missing", "SecretArn"} {
+		require.Contains(t, d.String(), want)
+	}
+	_, err = rescue.MakePlan(d, rescue.Choices{Direction: rescue.Hold})
+	require.ErrorIs(t, err, rescue.ErrNoEvidence, "it does not say what serves")
+}
+
 // The folder of an earlier version, with one file, is still read, and a capture
 // beside it does not touch it.
 func TestFolderOfVersion1IsRead(t *testing.T) {

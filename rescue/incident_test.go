@@ -227,6 +227,6 @@ func TestBundleExplainsOffline(t *testing.T) {
 	raw, err := os.ReadFile(files[0])
 	require.NoError(t, err)
 	require.Contains(t, string(raw), "DuplicateTable")
-	_, err = rescue.ReadBundle([]byte(`{"version":2}`))
-	require.ErrorContains(t, err, "version 2")
+	_, err = rescue.ReadBundle([]byte(`{"version":3}`))
+	require.ErrorContains(t, err, "version 3")
 }

@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"strings"
 
-	ecstypes "github.com/aws/aws-sdk-go-v2/service/ecs/types"
-
 	"github.com/stackrescue/stackrescue/ecsx"
 	"github.com/stackrescue/stackrescue/migrate"
 )
@@ -22,13 +20,13 @@ func (r *runner) migrate(ctx context.Context, c clients, s Step, res *StepResult
 		n++
 		spec := s.Migrate.Task
 		spec.Token = token(r.p.Fingerprint, s.ID, fmt.Sprint(n))
-		spec.Overrides = &ecstypes.TaskOverride{ContainerOverrides: []ecstypes.ContainerOverride{{Name: &s.Migrate.Container, Command: args}}}
+		spec.Overrides = []ecsx.ContainerOverride{{Container: s.Migrate.Container, Command: args}}
 		r.o.tell(s.ID, "one-off task: "+strings.Join(args, " "))
 		arn, err := ecsx.AdoptTask(ctx, c.ecs, spec)
 		if err != nil {
 			return nil, err
 		}
-		task, err := ecsx.WaitTask(ctx, c.ecs, c.logs, spec.Cluster, arn, func(o *ecsx.StoppedOptions) { o.Every, o.Settle = r.o.Every, r.o.Settle })
+		task, err := ecsx.WaitTask(ctx, c.ecs, c.logs, spec.Cluster, arn, func(o *ecsx.StoppedOptions) { o.Interval, o.Settle = r.o.Interval, r.o.Settle })
 		return answer(task, s.Migrate.Container, args, err)
 	}
 	probe, report := migrate.Reported()

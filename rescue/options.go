@@ -9,9 +9,9 @@ import (
 
 // Options change [Diagnose] and [Run]. The zero value is the default.
 type Options struct {
-	// Every is the pause between two looks at something that is waited for.
+	// Interval is the time between polls of something that is waited for.
 	// Defaults to 5 s.
-	Every time.Duration
+	Interval time.Duration
 	// Settle is how long logs are given to arrive. Defaults to 10 s; a negative
 	// value means not to wait.
 	Settle time.Duration
@@ -44,8 +44,8 @@ func (o *Options) resolve(optFns []func(*Options)) {
 	for _, fn := range optFns {
 		fn(o)
 	}
-	if o.Every == 0 {
-		o.Every = 5 * time.Second
+	if o.Interval == 0 {
+		o.Interval = 5 * time.Second
 	}
 	if o.Settle == 0 {
 		o.Settle = 10 * time.Second

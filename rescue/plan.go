@@ -4,9 +4,11 @@ import (
 	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"time"
 
@@ -81,7 +83,7 @@ type Step struct {
 	After  string `json:"after"`
 	Undo   string `json:"undo,omitempty"`
 	// Takes is the longest it is expected to take.
-	Takes time.Duration `json:"takes"`
+	Takes time.Duration `json:"-"` // takesSeconds
 
 	Freeze    *FreezeStep    `json:"freeze,omitempty"`
 	Stamp     *StampStep     `json:"stamp,omitempty"`
@@ -89,6 +91,30 @@ type Step struct {
 	Redeploy  *RedeployStep  `json:"redeploy,omitempty"`
 	Unlock    *UnlockStep    `json:"unlock,omitempty"`
 	Savepoint *SavepointStep `json:"savepoint,omitempty"`
+}
+
+// step is a [Step] whose methods JSON does not see.
+type step Step
+
+// MarshalJSON writes Takes as the number takesSeconds.
+func (s Step) MarshalJSON() ([]byte, error) {
+	return json.Marshal(struct {
+		*step
+		TakesSeconds float64 `json:"takesSeconds"`
+	}{(*step)(&s), s.Takes.Seconds()})
+}
+
+// UnmarshalJSON reads what MarshalJSON writes.
+func (s *Step) UnmarshalJSON(data []byte) error {
+	v := struct {
+		*step
+		TakesSeconds float64 `json:"takesSeconds"`
+	}{step: (*step)(s)}
+	if err := json.Unmarshal(data, &v); err != nil {
+		return err
+	}
+	s.Takes = time.Duration(math.Round(v.TakesSeconds * float64(time.Second)))
+	return nil
 }
 
 // FreezeStep takes rules out of a lifecycle policy.
@@ -161,6 +187,9 @@ func MakePlan(d *Diagnosis, c Choices) (*Plan, error) {
 	if d.bundle == nil {
 		return nil, fail(ErrNoEvidence, "diagnose again, or explain the bundle that was written with it")
 	}
+	if v := d.bundle.Version; v < bundleVersion {
+		return nil, fail(fmt.Errorf("%w: it is of version %d, which does not say what serves", ErrNoEvidence, v), "diagnose again")
+	}
 	switch d.Situation {
 	case Uncertain:
 		return nil, fail(ErrUnknown, "")
@@ -172,7 +201,7 @@ func MakePlan(d *Diagnosis, c Choices) (*Plan, error) {
 		return nil, fail(ErrNotRescuable, "")
 	}
 	p := &planner{d: d, c: c, b: d.bundle, p: &Plan{
-		Version: 1, Account: d.Account, Region: d.Region, Stack: d.Stack, StackID: d.StackID, Direction: c.Direction,
+		Version: planVersion, Account: d.Account, Region: d.Region, Stack: d.Stack, StackID: d.StackID, Direction: c.Direction,
 		Fingerprint: fingerprint(d), Causes: d.Causes, Ledger: d.bundle.Ledger,
 	}}
 	if err := p.named(); err != nil {

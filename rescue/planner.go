@@ -150,8 +150,8 @@ func (p *planner) redeploy(s *ServiceFacts, target string, m *Migration) {
 // migration gets the database to where the new code needs it.
 func (p *planner) migration(s *ServiceFacts, target, container string, m *Migration) {
 	spec := ecsx.TaskSpec{
-		Cluster: s.Service.Cluster, TaskDefinition: target, Network: s.Network,
-		LaunchType: s.LaunchType, CapacityProviders: s.CapacityProviders, StartedBy: "stackrescue",
+		Cluster: s.Service.Cluster, TaskDefinition: target, Placement: s.Placement,
+		StartedBy: "stackrescue",
 	}
 	like := func(command []string) string {
 		return fmt.Sprintf("aws ecs run-task --cluster %s --task-definition %s --overrides '…%s'", s.Service.Cluster, short(target), strings.Join(command, " "))

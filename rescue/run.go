@@ -2,8 +2,10 @@ package rescue
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -11,7 +13,7 @@ import (
 	"github.com/stackrescue/stackrescue/internal/redact"
 )
 
-// StepResult is what became of a step.
+// StepResult is what became of a step: a line of the journal.
 type StepResult struct {
 	Version int    `json:"version"`
 	ID      string `json:"id"`
@@ -23,11 +25,35 @@ type StepResult struct {
 	// Text says what was done, or why it failed.
 	Text  string        `json:"text"`
 	Began time.Time     `json:"began"`
-	Took  time.Duration `json:"took"`
+	Took  time.Duration `json:"-"` // tookSeconds
 	// Outputs are restored ones, From and To what else was changed.
 	Outputs []Restored `json:"outputs,omitempty"`
 	From    string     `json:"from,omitempty"`
 	To      string     `json:"to,omitempty"`
+}
+
+// stepResult is a [StepResult] whose methods JSON does not see.
+type stepResult StepResult
+
+// MarshalJSON writes Took as the number tookSeconds.
+func (r StepResult) MarshalJSON() ([]byte, error) {
+	return json.Marshal(struct {
+		*stepResult
+		TookSeconds float64 `json:"tookSeconds"`
+	}{(*stepResult)(&r), r.Took.Seconds()})
+}
+
+// UnmarshalJSON reads what MarshalJSON writes.
+func (r *StepResult) UnmarshalJSON(data []byte) error {
+	v := struct {
+		*stepResult
+		TookSeconds float64 `json:"tookSeconds"`
+	}{stepResult: (*stepResult)(r)}
+	if err := json.Unmarshal(data, &v); err != nil {
+		return err
+	}
+	r.Took = time.Duration(math.Round(v.TookSeconds * float64(time.Second)))
+	return nil
 }
 
 // StepOutcome is how a step ended.

@@ -1,10 +1,6 @@
 package rescue
 
-import (
-	ecstypes "github.com/aws/aws-sdk-go-v2/service/ecs/types"
-
-	"github.com/stackrescue/stackrescue/ecsx"
-)
+import "github.com/stackrescue/stackrescue/ecsx"
 
 // ServiceFacts are an ECS service of a stack.
 type ServiceFacts struct {
@@ -31,13 +27,11 @@ type ServiceFacts struct {
 	// Deployments are those of the service, as ECS lists them.
 	Deployments []DeploymentFacts `json:"deployments,omitempty"`
 	// Breaker is whether a circuit breaker would end a failing deployment.
-	Breaker    bool                           `json:"breaker"`
-	Controller string                         `json:"controller,omitempty"`
-	Events     []string                       `json:"events,omitempty"`
-	Network    *ecstypes.NetworkConfiguration `json:"network,omitempty"`
-	LaunchType ecstypes.LaunchType            `json:"launchType,omitempty"`
-	// CapacityProviders are set instead of a launch type.
-	CapacityProviders []ecstypes.CapacityProviderStrategyItem `json:"capacityProviders,omitempty"`
+	Breaker    bool     `json:"breaker"`
+	Controller string   `json:"controller,omitempty"`
+	Events     []string `json:"events,omitempty"`
+	// Placement is where and on what its tasks run.
+	ecsx.Placement
 
 	// Current is the revision the service is set to, Forward the one that the
 	// latest update made, Back the one that the stack's record has and goes back

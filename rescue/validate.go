@@ -7,7 +7,7 @@ import (
 
 // planVersion is the version of a plan's format that this package writes and
 // runs.
-const planVersion = 1
+const planVersion = 2
 
 // validate checks the whole plan before its first step: a plan may have come
 // through a file.

@@ -48,7 +48,7 @@ func (r *runner) verify(ctx context.Context, c clients, res *StepResult, rep *Re
 		if rep.ok() || n == verifyLooks {
 			break
 		}
-		if err := poll.Sleep(ctx, r.o.Every); err != nil {
+		if err := poll.Sleep(ctx, r.o.Interval); err != nil {
 			return err
 		}
 	}
