@@ -13,6 +13,7 @@ import (
 
 	"github.com/stackrescue/stackrescue/internal/sim/clock"
 	"github.com/stackrescue/stackrescue/internal/sim/door"
+	"github.com/stackrescue/stackrescue/internal/sim/fields"
 	"github.com/stackrescue/stackrescue/internal/sim/op"
 	"github.com/stackrescue/stackrescue/internal/sim/world"
 )
@@ -145,6 +146,9 @@ func (c *Cloud) call(ctx context.Context, region string, in any) (out any, reque
 
 	in = op.Copy(in)
 	c.clock.Do(func() {
+		if err = fields.Check(in); err != nil {
+			return
+		}
 		if out, err = o.Call(ctx, in); err == nil {
 			out = op.Copy(out)
 		}

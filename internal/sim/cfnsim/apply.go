@@ -184,7 +184,7 @@ func (s *stack) handle(r *resource, takes time.Duration, fn func(*call) error, c
 // wait ends a handler's work: after its duration, or when it says so itself.
 func (s *stack) wait(r *resource, g int, call *call, takes time.Duration, phase simtype.Phase, done func(error)) {
 	k := s.svc.kind(r.typ)
-	start := s.svc.world.Now()
+	start, patience := s.svc.world.Now(), s.svc.patience(call)
 	var poll func()
 	end := func() {
 		if r.generation != g {
@@ -197,7 +197,7 @@ func (s *stack) wait(r *resource, g int, call *call, takes time.Duration, phase 
 		done(nil)
 	}
 	if s.svc.hangs(s, r.id, phase) {
-		s.svc.world.After(s.svc.Stabilization, func() {
+		s.svc.world.After(patience, func() {
 			if r.generation == g {
 				done(call.wrap(errStabilize))
 			}
@@ -218,7 +218,7 @@ func (s *stack) wait(r *resource, g int, call *call, takes time.Duration, phase 
 			done(call.wrap(err))
 		case over:
 			end()
-		case s.svc.world.Now().Sub(start) >= s.svc.Stabilization:
+		case s.svc.world.Now().Sub(start) >= patience:
 			done(call.wrap(errStabilize))
 		default:
 			s.svc.world.After(s.svc.Poll, poll)
@@ -227,7 +227,20 @@ func (s *stack) wait(r *resource, g int, call *call, takes time.Duration, phase 
 	s.svc.world.After(s.svc.Poll, poll)
 }
 
-var errStabilize = handlerError{"NotStabilized", "Exceeded attempts to wait: resource did not stabilize."}
+// patience is how long a handler waits for its resource to settle: three hours
+// for an ECS service's rolling update, as observed in 2021, or the 36 hours that
+// its schema says (reference/aws-2026.md A57).
+func (s *Service) patience(c *call) time.Duration {
+	cfg, _ := c.new["DeploymentConfiguration"].(object)
+	strategy := text(cfg["Strategy"])
+	if c.typ == serviceType && (strategy != "" && strategy != "ROLLING" || s.world.Switches.RollingTimeout == simtype.RollingTimesOutAfter36Hours) {
+		return 36 * time.Hour
+	}
+	return s.Stabilization
+}
+
+// The text is AWS's (reference/aws-2026.md A58).
+var errStabilize = handlerError{"NotStabilized", "Exceeded attempts to wait"}
 
 // message is an error's text as a status reason.
 func message(err error) string {

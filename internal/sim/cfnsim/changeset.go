@@ -77,6 +77,11 @@ func (s *Service) CreateChangeSet(ctx context.Context, in *cloudformation.Create
 	if err := checkMonitoring(in.RollbackConfiguration); err != nil {
 		return nil, err
 	}
+	if len(d.t.transforms) > 0 && slices.ContainsFunc(d.t.resources, func(r declaration) bool { return r.typ == stackType }) {
+		// Such templates can only be created and updated directly (reference/cfn.md
+		// 1.8); nobody has published the text.
+		return nil, invalid("Change sets do not support templates with both macros and nested stacks.")
+	}
 	if st == nil {
 		st = s.newStack(name, &definition{})
 		st.set(types.StackStatusReviewInProgress, "User Initiated")

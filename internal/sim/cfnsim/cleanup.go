@@ -94,7 +94,11 @@ func (s *stack) dispose(c *scope, g discarded, try int, back bool, done func(err
 	if g.old && !leaving {
 		policy = g.r.decl.updatePolicy // that of the new declaration
 	}
-	keep := policy == "Retain" || policy == "RetainExceptOnCreate" && !back
+	// Only what the update made is new: a rollback deletes it in spite of
+	// RetainExceptOnCreate, and of Retain where the operation asks for that
+	// (reference/aws-2026.md C26).
+	made := back && !g.old
+	keep := policy == "Retain" && !(made && s.dropNew) || policy == "RetainExceptOnCreate" && !made
 	switch {
 	case g.physical == "":
 		end(nil)

@@ -37,7 +37,7 @@ func (s *Service) ExecuteChangeSet(_ context.Context, in *cloudformation.Execute
 	st.forgetOthers(cs)
 	cs.execution = types.ExecutionStatusExecuteInProgress
 	st.changeSetID = cs.id
-	st.noRollback = noRollback
+	st.noRollback, st.dropNew = noRollback, isTrue(in.RetainExceptOnCreate)
 	ended := func(err error) {
 		cs.execution = types.ExecutionStatusExecuteComplete
 		if err != nil {

@@ -87,7 +87,7 @@ func (s *stack) makeChild(r *resource, props object, started func(string), ended
 		return
 	}
 	child := s.reservedOrNew(r, d)
-	child.noRollback, child.onFailure = s.noRollback, s.onFailure
+	child.noRollback, child.dropNew, child.onFailure = s.noRollback, s.dropNew, s.onFailure
 	child.begin(types.OperationTypeCreateStack, ptr(s.token))
 	r.child = child
 	started(child.id)
@@ -142,7 +142,7 @@ func (s *stack) changeChild(r *resource, props object, ended func(error)) {
 		return
 	}
 	r.sent, r.reached = props, true
-	child.noRollback = s.noRollback
+	child.noRollback, child.dropNew = s.noRollback, s.dropNew
 	child.begin(types.OperationTypeUpdateStack, ptr(s.token))
 	child.update(d, true, func(err error) {
 		if err == nil {

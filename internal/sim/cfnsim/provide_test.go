@@ -37,7 +37,7 @@ func TestServiceWithoutBreakerWaitsThreeHours(t *testing.T) {
 		got := s.update("web", service, "Image", "web:2")
 		assert.Equal(t, types.StackStatusUpdateRollbackFailed, got)
 		assert.Greater(t, time.Since(began), 6*time.Hour) // forward and back
-		assert.Contains(t, strings.Join(s.events("web", 0), "\n"), "did not stabilize")
+		assert.Contains(t, strings.Join(s.events("web", 0), "\n"), "Exceeded attempts to wait")
 		assert.Contains(t, strings.Join(s.events("web", 0), "\n"), "HandlerErrorCode: NotStabilized")
 	})
 }

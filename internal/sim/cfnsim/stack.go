@@ -37,6 +37,7 @@ type stack struct {
 	duringUpdate    string // the policy that stands in for policy in this update
 	protected       bool
 	noRollback      bool
+	dropNew         bool // RetainExceptOnCreate: a rollback deletes new resources that their policy retains
 	onFailure       types.OnFailure
 	timeout         *int32
 	detection       *detection

@@ -78,7 +78,7 @@ func (s *stack) destroy(c *scope, r *resource, retain []string, deleting bool, d
 	if !r.exists() {
 		props = r.sent // its creation failed
 	}
-	if slices.Contains(retain, r.id) || policy == "Retain" || policy == "RetainExceptOnCreate" && deleting {
+	if slices.Contains(retain, r.id) || policy == "Retain" && (deleting || !s.dropNew) || policy == "RetainExceptOnCreate" && deleting {
 		discarded{r, r.incarnation, false}.abandon()
 		r.set(types.ResourceStatusDeleteSkipped, "", props)
 		done(nil)

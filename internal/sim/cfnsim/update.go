@@ -88,7 +88,7 @@ func (s *Service) UpdateStack(ctx context.Context, in *cloudformation.UpdateStac
 		st.policy = policy
 	}
 	st.duringUpdate = during
-	st.noRollback = isTrue(in.DisableRollback)
+	st.noRollback, st.dropNew = isTrue(in.DisableRollback), isTrue(in.RetainExceptOnCreate)
 	id := st.begin(types.OperationTypeUpdateStack, in.ClientRequestToken)
 	st.remember(in.ClientRequestToken)
 	st.changeSetID = ""

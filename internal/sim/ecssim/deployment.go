@@ -24,6 +24,9 @@ type deployment struct {
 	rounds           int // consecutive rounds of failed launches
 	nextLaunch       time.Time
 	stalled          bool // the scheduler starts nothing more
+	stage            stage
+	done             map[stage]bool // the stages that are over
+	bakeUntil        time.Time
 }
 
 // deploy makes r the service's PRIMARY deployment.
@@ -39,7 +42,7 @@ func (v *service) deploy(r *revision, force bool) {
 	v.revisions = append(v.revisions, rev)
 	d := &deployment{
 		service: v, id: "ecs-svc/" + v.svc.world.Digits(19), status: "PRIMARY", rev: rev,
-		state: types.DeploymentRolloutStateInProgress, created: now, updated: now, nextLaunch: now,
+		state: types.DeploymentRolloutStateInProgress, created: now, updated: now, nextLaunch: now, done: map[stage]bool{},
 	}
 	d.reason = "ECS deployment " + d.id + " in progress."
 	d.record = v.newRecord(d)

@@ -78,6 +78,7 @@ func (s *Service) Register(t *op.Table) {
 	op.On(t, s.DescribeServiceDeployments)
 	op.On(t, s.DescribeServiceRevisions)
 	op.On(t, s.StopServiceDeployment)
+	op.On(t, s.ContinueServiceDeployment)
 	op.On(t, s.RunTask)
 	op.On(t, s.StopTask)
 	op.On(t, s.ListTasks)

@@ -39,6 +39,17 @@ func (v *service) reconcile() {
 		v.rollBack(p, userReason, "ECS deployment rolling back to deploymentId ")
 		p = v.deployments[0]
 	}
+	if p.state == types.DeploymentRolloutStateInProgress && p.back == nil && v.status == "ACTIVE" {
+		switch {
+		case v.blueGreen():
+			v.reconcileBlueGreen(p)
+			return
+		case !p.passed(preScaleUp):
+			v.steady = false
+			return
+		}
+		p.stage = scaleUp
+	}
 	cfg := v.configuration()
 	minimum := (v.desired*int(*cfg.MinimumHealthyPercent) + 99) / 100
 	maximum := v.desired * int(*cfg.MaximumPercent) / 100
@@ -62,6 +73,9 @@ func (v *service) reconcile() {
 		return
 	}
 	if p.state == types.DeploymentRolloutStateInProgress {
+		if !p.passed(postScaleUp) {
+			return
+		}
 		p.complete()
 	}
 	if !v.steady {

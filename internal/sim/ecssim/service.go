@@ -19,6 +19,7 @@ type service struct {
 	created time.Time
 	spec    spec
 	tags    []types.Tag
+	token   string // of the creation
 
 	deployments []*deployment // PRIMARY first
 	completed   *deployment   // the rollback target: the latest COMPLETED one
@@ -68,12 +69,15 @@ func (s *Service) CreateService(_ context.Context, in *ecs.CreateServiceInput) (
 		return nil, err
 	}
 	if old := c.services[*in.ServiceName]; old != nil && old.status != "INACTIVE" {
+		if old.token != "" && old.token == str(in.ClientToken) {
+			return &ecs.CreateServiceOutput{Service: new(old.describe())}, nil
+		}
 		return nil, invalid("Creation of service was not idempotent.")
 	}
 	v := &service{
 		svc: s, cluster: c, name: *in.ServiceName, status: "ACTIVE", created: s.world.Now(), desired: 1,
 		arn:  s.world.ARN("ecs", "service/"+c.name+"/"+*in.ServiceName),
-		told: map[string]time.Time{},
+		told: map[string]time.Time{}, token: str(in.ClientToken),
 		tags: in.Tags,
 		spec: spec{
 			controller: in.DeploymentController, configuration: in.DeploymentConfiguration, network: in.NetworkConfiguration,
@@ -84,6 +88,9 @@ func (s *Service) CreateService(_ context.Context, in *ecs.CreateServiceInput) (
 		},
 	}
 	if err := checkNumbers(in.DesiredCount, in.DeploymentConfiguration); err != nil {
+		return nil, err
+	}
+	if err := checkHooks(in.DeploymentConfiguration, in.LoadBalancers); err != nil {
 		return nil, err
 	}
 	if in.DesiredCount != nil {
@@ -129,6 +136,9 @@ func (s *Service) UpdateService(_ context.Context, in *ecs.UpdateServiceInput) (
 		return nil, err
 	}
 	if err := checkNumbers(in.DesiredCount, in.DeploymentConfiguration); err != nil {
+		return nil, err
+	}
+	if err := checkHooks(in.DeploymentConfiguration, in.LoadBalancers); err != nil {
 		return nil, err
 	}
 	var r *revision
@@ -209,6 +219,9 @@ func (v *service) apply(in *ecs.UpdateServiceInput) (deploys bool) {
 	}
 	if in.ServiceRegistries != nil && !equal(v.spec.registries, in.ServiceRegistries) {
 		v.spec.registries, deploys = in.ServiceRegistries, true
+	}
+	if in.CapacityProviderStrategy != nil && !equal(v.spec.providers, in.CapacityProviderStrategy) {
+		v.spec.providers, v.spec.launchType, deploys = in.CapacityProviderStrategy, "", true
 	}
 	if in.PlatformVersion != nil && deref(in.PlatformVersion) != deref(v.spec.platform) {
 		v.spec.platform, deploys = in.PlatformVersion, true

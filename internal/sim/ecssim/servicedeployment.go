@@ -60,6 +60,7 @@ type serviceDeployment struct {
 	breaker           types.ServiceDeploymentRollbackMonitorsStatus
 	failures          int
 	rollback          *types.Rollback
+	hooks             []*hook
 }
 
 func (v *service) newRecord(d *deployment) *serviceDeployment {
@@ -196,6 +197,7 @@ func (r *serviceDeployment) describe() types.ServiceDeployment {
 	}
 	x := r.deployment.describe()
 	d.TargetServiceRevision.RunningTaskCount, d.TargetServiceRevision.PendingTaskCount = x.RunningCount, x.PendingCount
+	r.describeStages(&d)
 	for _, src := range r.source {
 		d.SourceServiceRevisions = append(d.SourceServiceRevisions, types.ServiceRevisionSummary{Arn: &src.arn})
 	}

@@ -55,6 +55,10 @@ type Switches struct {
 	// itself is a failed task for the circuit breaker (reference/aws-2026.md
 	// A48: the documentation's list lacks it, users saw it count).
 	ExitAfterRunning ExitAfterRunning
+	// RollingTimeout is when CloudFormation gives up on an ECS service's rolling
+	// update that does not settle: three hours were observed in 2021, the
+	// registry's schema says 36 (reference/aws-2026.md A57).
+	RollingTimeout RollingTimeout
 	// NestedSiblings is where the nested stacks that rolled back well stay while
 	// a sibling's rollback failed: waiting for the clean-up that only the root
 	// starts, as the user guide says of nested stacks that are stuck
@@ -79,6 +83,14 @@ const (
 	ExecutedByARN  ExecutedChangeSet = iota // by ARN for ever, by name not
 	ExecutedByName                          // by name too
 	ExecutedGone                            // deleted when the execution ends
+)
+
+// RollingTimeout is a value of [Switches.RollingTimeout].
+type RollingTimeout int
+
+const (
+	RollingTimesOutAfter3Hours RollingTimeout = iota
+	RollingTimesOutAfter36Hours
 )
 
 // ExitAfterRunning is a value of [Switches.ExitAfterRunning].
