@@ -133,6 +133,10 @@ type UnlockStep struct {
 type SavepointStep struct {
 	// Images are what each image in the templates becomes.
 	Images map[string]string `json:"images,omitempty"`
+	// Recorded are the images, by container, that the stacks have recorded for
+	// their task definitions, by the ARN of the stack and the logical id with a
+	// blank between: what an image comes to where its template does not tell.
+	Recorded map[string]map[string]string `json:"recorded,omitempty"`
 	// Outputs are lost ones that are restored.
 	Outputs []cfnx.LostOutput `json:"outputs,omitempty"`
 }

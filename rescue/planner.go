@@ -33,12 +33,16 @@ func (p *planner) forward() error {
 			return fmt.Errorf("service %s: %s", s.Service, bad)
 		}
 	}
+	images := p.savepointImages()
+	if err := p.render(images); err != nil {
+		return err
+	}
 	p.freeze()
 	for _, s := range p.b.Services {
 		p.redeploy(s, p.target(s), p.c.Migration)
 	}
 	p.unlock(cfnx.PlanSkips(p.b.Tree).Skips)
-	p.savepoint()
+	p.savepoint(images)
 	return nil
 }
 
@@ -190,26 +194,14 @@ func (p *planner) unlock(skips []cfnx.Skip) {
 	})
 }
 
-func (p *planner) savepoint() {
-	images := map[string]string{}
-	for _, s := range p.b.Services {
-		to := map[string]string{}
-		for _, c := range s.Definitions[p.target(s)].Containers {
-			to[c.Name] = c.Image
-		}
-		for _, c := range s.Definitions[s.Back].Containers {
-			if t := to[c.Name]; t != "" && t != c.Image {
-				images[c.Image] = t
-			}
-		}
-	}
+func (p *planner) savepoint(images map[string]string) {
 	p.add(Step{
 		Kind: KindSavepoint, Subject: "stack " + p.d.Stack, Why: "the next rollback would return to images that are gone, and lost outputs break the next update",
 		Risk: RiskService, Actions: []string{"cloudformation:DescribeStacks", "cloudformation:DescribeStackEvents", "cloudformation:ListStackResources", "cloudformation:GetTemplate", "cloudformation:CreateChangeSet", "cloudformation:DescribeChangeSet", "cloudformation:ExecuteChangeSet", "cloudformation:DeleteChangeSet", "s3:GetObject", "s3:PutObject", "ecs:DescribeServices", "ecr:DescribeImages", "secretsmanager:DescribeSecret"},
 		Command: "aws cloudformation create-change-set --include-nested-stacks …, then execute-change-set",
 		Before:  "stack " + p.d.Stack + " is UPDATE_ROLLBACK_COMPLETE", After: "stack " + p.d.Stack + " is UPDATE_COMPLETE with images that exist and all its outputs",
 		Undo: "the update rolls itself back when it fails", Takes: time.Hour,
-		Savepoint: &SavepointStep{Images: images, Outputs: p.d.Lost},
+		Savepoint: &SavepointStep{Images: images, Recorded: p.recorded(), Outputs: p.d.Lost},
 	})
 }
 
