@@ -98,6 +98,9 @@ func Apply(ctx context.Context, api ApplyAPI, bucket UploadAPI, d *Draft, optFns
 	if err := updatable(d.Tree); err != nil {
 		return nil, err
 	}
+	if err := d.Check(optFns...); err != nil {
+		return nil, err
+	}
 	id, err := c.create(ctx)
 	if err != nil {
 		return nil, err

@@ -29,6 +29,9 @@ var (
 	// ErrRefused means that a change set would do more than was asked for; it
 	// was deleted, nothing was changed.
 	ErrRefused = errors.New("change set refused")
+	// ErrConflict means that two things that a draft is asked for cannot both
+	// be had, because one parameter feeds them.
+	ErrConflict = errors.New("two wishes for one value")
 	// ErrNothingToChange means that what was asked for is already so.
 	ErrNothingToChange = errors.New("nothing to change")
 )
@@ -71,7 +74,7 @@ func (e *StackError) Error() string {
 func (e *StackError) Unwrap() error { return e.Err }
 
 // missing recognises the answers for a stack that is not there. All of them
-// are plain validation errors that differ in their texts only (reference/cfn.md
+// are plain validation errors that differ in their texts only (docs/aws/cfn.md
 // 1.3); both spellings have the two words.
 func missing(err error) bool {
 	e, ok := errors.AsType[smithy.APIError](err)

@@ -25,7 +25,10 @@ type Bundle struct {
 	Tasks  []ecsx.StoppedTask `json:"tasks,omitempty"`
 	// Services are the ECS services of the tree.
 	Services []ServiceFacts `json:"services,omitempty"`
-	// Images are all that the services refer to, by reference.
+	// Recorded are the revisions that the stacks have recorded for their task
+	// definitions, by ARN, but for those in Services.
+	Recorded map[string]Definition `json:"recorded,omitempty"`
+	// Images are all that the services and the templates refer to, by reference.
 	Images map[string]ImageFacts `json:"images,omitempty"`
 	// Policies are lifecycle policies, by "registry/repository"; "" for a
 	// repository without one.

@@ -54,6 +54,9 @@ func (c *capturer) capture(ctx context.Context, stack string) error {
 			return err
 		}
 	}
+	if err := c.recorded(ctx); err != nil {
+		return err
+	}
 	if err := c.images(ctx); err != nil {
 		return err
 	}
@@ -114,6 +117,9 @@ func (c *capturer) images(ctx context.Context) error {
 				refs[x.Image] = true
 			}
 		}
+	}
+	for _, ref := range templateImages(ctx, c.b) {
+		refs[ref] = true
 	}
 	statuses, err := ecrx.Check(ctx, c.c.ecr, slices.Sorted(maps.Keys(refs)))
 	if err != nil {

@@ -164,6 +164,10 @@ type UnlockStep struct {
 type SavepointStep struct {
 	// Images are what each image in the templates becomes.
 	Images map[string]string `json:"images,omitempty"`
+	// Recorded are the images, by container, that the stacks have recorded for
+	// their task definitions, by the ARN of the stack and the logical id with a
+	// blank between: what an image comes to where its template does not tell.
+	Recorded map[string]map[string]string `json:"recorded,omitempty"`
 	// Outputs are lost ones that are restored.
 	Outputs []cfnx.LostOutput `json:"outputs,omitempty"`
 }
@@ -207,19 +211,20 @@ func MakePlan(d *Diagnosis, c Choices) (*Plan, error) {
 	if err := p.named(); err != nil {
 		return nil, fail(fmt.Errorf("%w: %w", ErrDirection, err), "")
 	}
-	var err error
 	switch c.Direction {
-	case Forward:
-		err = p.forward()
-	case Back:
-		err = p.back()
-	case Hold:
-		err = p.hold()
+	case Forward, Hold, Back:
 	default:
-		err = errors.New("choose forward, hold or back")
+		return nil, fail(fmt.Errorf("%w: choose forward, hold or back", ErrDirection), "")
 	}
-	if err == nil {
-		err = p.known()
+	err := p.known()
+	switch {
+	case err != nil:
+	case c.Direction == Forward:
+		err = p.forward()
+	case c.Direction == Back:
+		err = p.back()
+	default:
+		err = p.hold()
 	}
 	if err != nil {
 		return nil, fail(fmt.Errorf("%w: %w", ErrDirection, err), "")

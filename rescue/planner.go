@@ -44,6 +44,10 @@ func (p *planner) forward() error {
 		}
 		keep[s.Service.String()] = target
 	}
+	images := p.savepointImages(keep)
+	if err := p.savepointRenders(images); err != nil {
+		return err
+	}
 	p.freeze()
 	for i := range p.b.Services {
 		s := &p.b.Services[i]
@@ -52,7 +56,7 @@ func (p *planner) forward() error {
 	if err := p.unlock(cfnx.PlanSkips(p.b.Tree).Skips, keep); err != nil {
 		return err
 	}
-	p.savepoint(keep)
+	p.savepoint(images)
 	return nil
 }
 
@@ -177,10 +181,14 @@ func (p *planner) migration(s *ServiceFacts, target, container string, m *Migrat
 }
 
 // unlock continues the rollback, with the skips that the direction needs. keep
-// has the revision that each service must still run afterwards.
+// has the revision that each service must still run afterwards; nil for the way
+// back.
 func (p *planner) unlock(skips []cfnx.Skip, keep map[string]string) error {
 	if p.d.Situation != Stuck {
 		return nil
+	}
+	if err := p.unlocks(skips, keep); err != nil {
+		return err
 	}
 	u := &UnlockStep{Skips: skips, Force: p.c.Force}
 	names := []string{}
@@ -206,26 +214,14 @@ func (p *planner) unlock(skips []cfnx.Skip, keep map[string]string) error {
 	return nil
 }
 
-func (p *planner) savepoint(keep map[string]string) {
-	images := map[string]string{}
-	for _, s := range p.b.Services {
-		to := map[string]string{}
-		for _, c := range s.Definitions[keep[s.Service.String()]].Containers {
-			to[c.Name] = c.Image
-		}
-		for _, c := range s.Definitions[s.Back].Containers {
-			if t := to[c.Name]; t != "" && t != c.Image {
-				images[c.Image] = t
-			}
-		}
-	}
+func (p *planner) savepoint(images map[string]string) {
 	p.add(Step{
 		Kind: KindSavepoint, Subject: "stack " + p.d.Stack, Why: "the next rollback would return to images that are gone, and lost outputs break the next update",
 		Actions: []string{"cloudformation:DescribeStacks", "cloudformation:DescribeStackEvents", "cloudformation:ListStackResources", "cloudformation:GetTemplate", "cloudformation:CreateChangeSet", "cloudformation:DescribeChangeSet", "cloudformation:ExecuteChangeSet", "cloudformation:DeleteChangeSet", "s3:GetObject", "s3:PutObject", "ecs:DescribeServices", "ecr:DescribeImages", "secretsmanager:DescribeSecret"},
 		Command: "aws cloudformation create-change-set --include-nested-stacks …, then execute-change-set",
 		Before:  "stack " + p.d.Stack + " is UPDATE_ROLLBACK_COMPLETE", After: "stack " + p.d.Stack + " is UPDATE_COMPLETE with images that exist and all its outputs",
 		Undo: "the update rolls itself back when it fails", Takes: time.Hour,
-		Savepoint: &SavepointStep{Images: images, Outputs: p.d.Lost},
+		Savepoint: &SavepointStep{Images: images, Recorded: p.recorded(), Outputs: p.d.Lost},
 	})
 }
 

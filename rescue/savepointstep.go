@@ -31,6 +31,7 @@ func (r *runner) savepoint(ctx context.Context, c clients, s Step, res *StepResu
 		if err != nil {
 			return err
 		}
+		d.Recorded = recordedImages(s.Savepoint.Recorded)
 		if err := r.carry(ctx, c, s.ID, d); err != nil {
 			return err
 		}

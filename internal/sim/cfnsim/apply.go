@@ -83,7 +83,7 @@ func (s *stack) make(c *scope, r *resource, d declaration, props object, status 
 	r.touched = true
 	if !r.exists() && r.physical != "" {
 		// Its creation failed and was not rolled back: the next operation deletes
-		// what is there (reference/aws-2026.md C28).
+		// what is there (docs/aws/cfn.md 8.3).
 		s.garbage = append(s.garbage, discarded{r, r.incarnation, true})
 		r.physical, r.child = "", nil
 	}
@@ -229,7 +229,7 @@ func (s *stack) wait(r *resource, g int, call *call, takes time.Duration, phase 
 
 // patience is how long a handler waits for its resource to settle: three hours
 // for an ECS service's rolling update, as observed in 2021, or the 36 hours that
-// its schema says (reference/aws-2026.md A57).
+// its schema says (docs/aws/cfn.md 8.1).
 func (s *Service) patience(c *call) time.Duration {
 	cfg, _ := c.new["DeploymentConfiguration"].(object)
 	strategy := text(cfg["Strategy"])
@@ -239,7 +239,7 @@ func (s *Service) patience(c *call) time.Duration {
 	return s.Stabilization
 }
 
-// The text is AWS's (reference/aws-2026.md A58).
+// The text is AWS's (docs/aws/cfn.md 8.1).
 var errStabilize = handlerError{"NotStabilized", "Exceeded attempts to wait"}
 
 // message is an error's text as a status reason.

@@ -78,7 +78,7 @@ func (s *Service) CreateChangeSet(ctx context.Context, in *cloudformation.Create
 		return nil, err
 	}
 	if len(d.t.transforms) > 0 && slices.ContainsFunc(d.t.resources, func(r declaration) bool { return r.typ == stackType }) {
-		// Such templates can only be created and updated directly (reference/cfn.md
+		// Such templates can only be created and updated directly (docs/aws/cfn.md
 		// 1.8); nobody has published the text.
 		return nil, invalid("Change sets do not support templates with both macros and nested stacks.")
 	}
@@ -114,7 +114,7 @@ func (s *stack) newChangeSet(name string, d *definition) *changeSet {
 }
 
 // changeSetTarget refuses stacks that the type of change set does not suit
-// (recordings/cloudformation/api/test_changesets).
+// (docs/aws/recordings.md cloudformation/api/test_changesets).
 func (s *Service) changeSetTarget(in *cloudformation.CreateChangeSetInput, st *stack) error {
 	name, set := str(in.StackName), str(in.ChangeSetName)
 	if in.ChangeSetType == types.ChangeSetTypeCreate {
@@ -261,7 +261,7 @@ func (s *stack) withdraw() {
 
 // forgetOthers deletes the change sets that an execution or the stack's
 // deletion overtakes; executed ones stay
-// (reference/aws-2026.md C20, recordings/cloudformation/api/test_changesets).
+// (docs/aws/cfn.md 8.2, docs/aws/recordings.md cloudformation/api/test_changesets).
 func (s *stack) forgetOthers(but *changeSet) {
 	for _, cs := range slices.Clone(s.changeSets) {
 		if cs != but && !cs.executed() && cs.execution != types.ExecutionStatusExecuteInProgress && cs.execution != types.ExecutionStatusObsolete {
@@ -276,7 +276,7 @@ func (cs *changeSet) executed() bool {
 }
 
 // changeSet finds a change set by id, or by name in its stack; the latest of a
-// name. The errors are recorded in recordings/cloudformation/api/test_changesets.
+// name. The errors are recorded in docs/aws/recordings.md cloudformation/api/test_changesets.
 func (s *Service) changeSet(stackName, name *string) (*changeSet, error) {
 	set := str(name)
 	if strings.HasPrefix(set, "arn:") {

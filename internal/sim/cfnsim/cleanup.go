@@ -26,7 +26,7 @@ func (g discarded) abandon() {
 // cleanUp deletes what the update or its rollback left behind, starts the
 // clean-up of the nested stacks that wait for it, and ends the operation. It
 // cannot fail: what cannot be deleted after three tries is left outside the
-// stack (reference/cfn.md 1.1).
+// stack (docs/aws/cfn.md 1.1).
 func (s *stack) cleanUp(done func()) {
 	back := s.status == types.StackStatusUpdateRollbackCompleteCleanupInProgress
 	s.cleaningUp = true
@@ -96,7 +96,7 @@ func (s *stack) dispose(c *scope, g discarded, try int, back bool, done func(err
 	}
 	// Only what the update made is new: a rollback deletes it in spite of
 	// RetainExceptOnCreate, and of Retain where the operation asks for that
-	// (reference/aws-2026.md C26).
+	// (docs/aws/cfn.md 8.3).
 	made := back && !g.old
 	keep := policy == "Retain" && !(made && s.dropNew) || policy == "RetainExceptOnCreate" && !made
 	switch {

@@ -38,7 +38,7 @@ func (s *Service) DescribeStackEvents(_ context.Context, in *cloudformation.Desc
 	return out, nil
 }
 
-// DescribeEvents tells the events by operation (reference/cfn.md 1.6). Events
+// DescribeEvents tells the events by operation (docs/aws/cfn.md 1.6). Events
 // of nested stacks are not among those of their parent's operation (uncertain).
 func (s *Service) DescribeEvents(_ context.Context, in *cloudformation.DescribeEventsInput) (*cloudformation.DescribeEventsOutput, error) {
 	var list []*stack
@@ -57,7 +57,7 @@ func (s *Service) DescribeEvents(_ context.Context, in *cloudformation.DescribeE
 			return nil, err
 		}
 		// What a change set's creation has to tell are its validation errors, and
-		// nothing here fails to validate (reference/aws-2026.md C3, C6).
+		// nothing here fails to validate (docs/aws/cfn.md 8.4).
 		page, next, err := cut(cs.operationEvents(), in.NextToken, s.EventsPerPage)
 		return &cloudformation.DescribeEventsOutput{OperationEvents: page, NextToken: next}, err
 	default:

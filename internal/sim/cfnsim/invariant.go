@@ -9,7 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 )
 
-// stackEdges are the transitions of a stack's status (reference/cfn.md 1.1).
+// stackEdges are the transitions of a stack's status (docs/aws/cfn.md 1.1).
 // A nested stack that was updated well goes back with its parent, and what is
 // in its clean-up may be deleted by its parent's.
 var stackEdges = map[types.StackStatus][]types.StackStatus{

@@ -6,7 +6,7 @@ import (
 
 // threshold is how many failures trip the breaker: half the desired count,
 // rounded up, at least 3 and at most 200, unless the service says otherwise.
-// The latest desired count decides (reference/aws-2026.md A45).
+// The latest desired count decides (docs/aws/ecs.md 2.3).
 func (v *service) threshold() int {
 	kind, value := types.ThresholdTypeBoundedPercent, 50
 	if t := v.configuration().DeploymentCircuitBreaker.ThresholdConfiguration; t != nil {
@@ -46,7 +46,7 @@ func checkNumbers(desired *int32, cfg *types.DeploymentConfiguration) error {
 
 const (
 	breakerReason = "Service deployment rolled back because the circuit breaker threshold was exceeded."
-	// No text for a stop by a user is known; reference/aws-2026.md A43 proposes it.
+	// No text for a stop by a user is known; docs/aws/ecs.md 2.1 proposes it.
 	userReason   = "Service deployment rolled back because of a user request."
 	noCandidate  = "No rollback candidate was found to run the rollback."
 	failedToRoll = "Service deployment rollback failed because the circuit breaker threshold was exceeded."
@@ -73,7 +73,7 @@ func (d *deployment) breakCircuit() {
 	}
 	d.record.breaker = types.ServiceDeploymentRollbackMonitorsStatusTriggered
 	if !cb.Rollback {
-		// STOP_REQUESTED, then STOPPED (reference/aws-2026.md A4).
+		// STOP_REQUESTED, then STOPPED (docs/aws/ecs.md 2.1).
 		d.record.set(types.ServiceDeploymentStatusStopRequested)
 		d.record.finish(types.ServiceDeploymentStatusStopped, "Service deployment stopped because the circuit breaker threshold was exceeded.")
 		return
@@ -83,8 +83,8 @@ func (d *deployment) breakCircuit() {
 
 // rollBack makes the latest COMPLETED deployment PRIMARY again; it is
 // IN_PROGRESS until its tasks run, so that a second failure finds nothing to go
-// back to (reference/ecs.md 1.3, reference/aws-2026.md A50). The service's
-// desired count and deployment configuration stay as they are (A33).
+// back to (docs/aws/ecs.md 1.3, docs/aws/ecs.md 2.3). The service's
+// desired count and deployment configuration stay as they are.
 func (v *service) rollBack(from *deployment, reason, rollout string) {
 	to := v.completed
 	if to == nil || to == from {

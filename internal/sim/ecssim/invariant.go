@@ -94,7 +94,7 @@ func (t *task) check(note func(string, ...any)) {
 var taskOrder = []string{"", "PROVISIONING", "PENDING", "ACTIVATING", "RUNNING", "DEACTIVATING", "STOPPING", "DEPROVISIONING", "STOPPED"}
 
 // edges are the documented transitions of a service deployment
-// (reference/aws-2026.md A3, A40).
+// (docs/aws/ecs.md 2.1).
 var edges = map[types.ServiceDeploymentStatus][]types.ServiceDeploymentStatus{
 	types.ServiceDeploymentStatusPending: {types.ServiceDeploymentStatusInProgress, types.ServiceDeploymentStatusRollbackRequested, types.ServiceDeploymentStatusStopRequested, types.ServiceDeploymentStatusStopped},
 	types.ServiceDeploymentStatusInProgress: {types.ServiceDeploymentStatusSuccessful, types.ServiceDeploymentStatusStopRequested, types.ServiceDeploymentStatusRollbackRequested,

@@ -86,7 +86,7 @@ func (v *service) reconcile() {
 }
 
 // stoppingTasks are those on their way down whose containers may still run:
-// they count against the maximum percentage (reference/aws-2026.md A13).
+// they count against the maximum percentage (docs/aws/ecs.md 2.2).
 func (v *service) stoppingTasks() int {
 	n := 0
 	for _, t := range v.cluster.tasks {
@@ -197,7 +197,7 @@ func (v *service) drained() {
 }
 
 // uncheckedTime is how long a task without health checks must run until it
-// counts as healthy (reference/aws-2026.md A14).
+// counts as healthy (docs/aws/ecs.md 2.2).
 const uncheckedTime = 40 * time.Second
 
 // ready reports whether the task counts as healthy for a deployment: RUNNING,
@@ -221,7 +221,7 @@ func (t *task) passes() bool {
 }
 
 // becameReady lets the deployment forget its failures once a task is healthy
-// (reference/aws-2026.md A38, A45), and the scheduler go on.
+// (docs/aws/ecs.md 2.3), and the scheduler go on.
 func (t *task) becameReady() {
 	if !t.ready() {
 		return
@@ -259,7 +259,7 @@ func (v *service) taskRunning(t *task) {
 // taskStopping counts failures: tasks that never reached RUNNING, tasks whose
 // health checks failed or never passed, and those that exited by themselves as
 // [simtype.Switches.ExitAfterRunning] has it
-// (reference/ecs.md 1.3; reference/aws-2026.md A48).
+// (docs/aws/ecs.md 1.3; docs/aws/ecs.md 2.3).
 func (v *service) taskStopping(t *task) {
 	scaled := strings.HasPrefix(t.stoppedReason, "Scaling activity") || t.stopCode == types.TaskStopCodeUserInitiated
 	if !scaled && t.failedDeployment() {

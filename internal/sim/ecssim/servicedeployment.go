@@ -24,7 +24,7 @@ type serviceRevision struct {
 }
 
 // record keeps the digest a container's tag stood for, unless version
-// consistency is disabled for it (reference/ecs.md 1.4).
+// consistency is disabled for it (docs/aws/ecs.md 1.4).
 func (r *serviceRevision) record(c *container, digest string) {
 	if c.def.VersionConsistency != types.VersionConsistencyDisabled {
 		r.digests[c.Name()] = digest
@@ -104,7 +104,7 @@ func (r *serviceDeployment) finish(status types.ServiceDeploymentStatus, reason 
 
 // abandon ends what a newer deployment or the service's deletion overtakes:
 // STOPPED, or ROLLBACK_FAILED for a rollback, which has no documented way to
-// STOPPED (reference/aws-2026.md A3, A4).
+// STOPPED (docs/aws/ecs.md 2.1).
 func (r *serviceDeployment) abandon() {
 	switch r.status {
 	case types.ServiceDeploymentStatusInProgress:
@@ -118,7 +118,7 @@ func (r *serviceDeployment) abandon() {
 }
 
 // historyTime is how far back service deployments are listed.
-const historyTime = 90 * 24 * time.Hour // reference/ecs.md 1.3
+const historyTime = 90 * 24 * time.Hour // docs/aws/ecs.md 1.3
 
 // ListServiceDeployments lists newest first, 20 a page by default.
 func (s *Service) ListServiceDeployments(_ context.Context, in *ecs.ListServiceDeploymentsInput) (*ecs.ListServiceDeploymentsOutput, error) {
@@ -205,7 +205,7 @@ func (r *serviceDeployment) describe() types.ServiceDeployment {
 }
 
 // DescribeServiceRevisions tells the digests a rollback would pull
-// (reference/ecs.md 1.3).
+// (docs/aws/ecs.md 1.3).
 func (s *Service) DescribeServiceRevisions(_ context.Context, in *ecs.DescribeServiceRevisionsInput) (*ecs.DescribeServiceRevisionsOutput, error) {
 	if len(in.ServiceRevisionArns) > 20 {
 		return nil, invalid("serviceRevisionArns can have at most 20 items.")
@@ -244,11 +244,11 @@ func (s *Service) DescribeServiceRevisions(_ context.Context, in *ecs.DescribeSe
 }
 
 // StopServiceDeployment rolls back, also where the service has no circuit
-// breaker (reference/ecs.md 1.3, reference/aws-2026.md A39 to A42).
+// breaker (docs/aws/ecs.md 1.3, docs/aws/ecs.md 2.1).
 func (s *Service) StopServiceDeployment(_ context.Context, in *ecs.StopServiceDeploymentInput) (*ecs.StopServiceDeploymentOutput, error) {
 	if in.StopType != "" && in.StopType != types.StopServiceDeploymentStopTypeRollback {
 		// The model has ABORT too; its text says that only ROLLBACK is valid
-		// (reference/aws-2026.md A39).
+		// (docs/aws/ecs.md 2.1).
 		return nil, invalid("Invalid stopType. The only valid value is ROLLBACK.")
 	}
 	r := s.record(*in.ServiceDeploymentArn)
@@ -259,7 +259,7 @@ func (s *Service) StopServiceDeployment(_ context.Context, in *ecs.StopServiceDe
 	switch r.status {
 	case types.ServiceDeploymentStatusPending, types.ServiceDeploymentStatusInProgress:
 	case types.ServiceDeploymentStatusStopRequested, types.ServiceDeploymentStatusRollbackRequested, types.ServiceDeploymentStatusRollbackInProgress:
-		return out, nil // it goes on (reference/aws-2026.md A40)
+		return out, nil // it goes on (docs/aws/ecs.md 2.1)
 	default:
 		return nil, &types.ConflictException{Message: new("Stopping a service deployment is not allowed for service deployment in terminal states.")}
 	}

@@ -11,7 +11,7 @@ import (
 )
 
 // A stage is a lifecycle stage of a deployment. The SDK has two enumerations
-// of them, and neither is complete (reference/aws-2026.md A18, A19).
+// of them, and neither is complete (docs/aws/ecs.md 2.4).
 type stage = string
 
 const (
@@ -37,7 +37,7 @@ type hook struct {
 	action  types.DeploymentLifecycleHookAction
 }
 
-// pauseTime is how long a PAUSE hook waits by default (reference/aws-2026.md A21).
+// pauseTime is how long a PAUSE hook waits by default (docs/aws/ecs.md 2.4).
 const pauseTime = 1440 * time.Minute
 
 func (v *service) blueGreen() bool {
@@ -95,7 +95,7 @@ func (d *deployment) timedOut(r *hook) {
 		return
 	}
 	r.status = types.DeploymentLifecycleHookStatusTimedOut
-	reason := "Service deployment rolled back because " + r.stage + " pause hook timed out." // reference/aws-2026.md A43
+	reason := "Service deployment rolled back because " + r.stage + " pause hook timed out." // docs/aws/ecs.md 2.1
 	d.giveUp(reason)
 }
 
@@ -108,7 +108,7 @@ func (d *deployment) giveUp(reason string) {
 
 // reconcileBlueGreen is one look at a blue/green deployment under way: the
 // green tasks start beside the blue ones, traffic shifts at once, and the blue
-// tasks stop after the bake time (reference/aws-2026.md A11, A18).
+// tasks stop after the bake time (docs/aws/ecs.md 2.4).
 func (v *service) reconcileBlueGreen(p *deployment) {
 	v.steady = false
 	if !p.passed(preScaleUp) {
@@ -157,7 +157,7 @@ func (v *service) reconcileBlueGreen(p *deployment) {
 }
 
 // ContinueServiceDeployment ends the pause of a hook; the texts are AWS's
-// (reference/aws-2026.md A26, A27).
+// (docs/aws/ecs.md 2.4).
 func (s *Service) ContinueServiceDeployment(_ context.Context, in *ecs.ContinueServiceDeploymentInput) (*ecs.ContinueServiceDeploymentOutput, error) {
 	r := s.record(*in.ServiceDeploymentArn)
 	switch {
@@ -198,7 +198,7 @@ func (r *serviceDeployment) describeStages(d *types.ServiceDeployment) {
 	}
 }
 
-// checkHooks refuses PAUSE hooks where AWS has none (reference/aws-2026.md A20, A27).
+// checkHooks refuses PAUSE hooks where AWS has none (docs/aws/ecs.md 2.4).
 func checkHooks(cfg *types.DeploymentConfiguration, lbs []types.LoadBalancer) error {
 	if cfg == nil {
 		return nil

@@ -7,26 +7,26 @@ import "time"
 // work under every other value too. Each field names what is known.
 type Switches struct {
 	// OutputsAfterSkip is what becomes of a stack's Outputs that depend on a
-	// skipped resource when its rollback completes (reference/cfn.md 1.7, 6.3).
+	// skipped resource when its rollback completes (docs/aws/cfn.md 1.7, 6.3).
 	OutputsAfterSkip OutputsAfterSkip
 	// RollbackDigest is whether a deployment of an old task definition revision
 	// resolves its tags again or reuses the digests recorded for that revision
-	// (reference/cfn.md 5.2, 6.8).
+	// (docs/aws/cfn.md 5.2, 6.8).
 	RollbackDigest RollbackDigest
 	// ForceRollback is what ContinueUpdateRollback makes of its ForceRollback
-	// field (reference/cfn.md 0, 6.1).
+	// field (docs/aws/cfn.md 0, 6.1).
 	ForceRollback ForceRollback
 	// SkipValidation is how strictly ResourcesToSkip is checked
-	// (reference/cfn.md 0, 6.2).
+	// (docs/aws/cfn.md 0, 6.2).
 	SkipValidation SkipValidation
 	// LogDelay is how long after a container's line the log service shows it,
-	// stream included (reference/ecs.md 1.6: up to the driver's back-off of 32 s).
+	// stream included (docs/aws/ecs.md 1.6: up to the driver's back-off of 32 s).
 	LogDelay time.Duration
 	// StaleReads is how many DescribeStacks (and DescribeServices) calls after
-	// a mutation still show what was before it (reference/cfn.md 1.14.2).
+	// a mutation still show what was before it (docs/aws/cfn.md 1.14.2).
 	StaleReads int
 	// StoppedTaskRetention is how long a stopped task can be described:
-	// "at least one hour" (reference/ecs.md 1.1). 0 means exactly one hour.
+	// "at least one hour" (docs/aws/ecs.md 1.1). 0 means exactly one hour.
 	StoppedTaskRetention time.Duration
 	// SameTemplateURL is whether a nested stack whose TemplateURL did not change
 	// is fetched and compared again by an update of its parent.
@@ -48,21 +48,19 @@ type Switches struct {
 	// replace resources (aws/aws-cdk#30546).
 	DisableRollbackReplacement DisableRollbackReplacement
 	// ExecutedChangeSet is how long an executed change set and its template can
-	// be read: recorded by ARN, nobody says for how long (reference/aws-2026.md
-	// C20, C21).
+	// be read: recorded by ARN, nobody says for how long (docs/aws/cfn.md 8.2).
 	ExecutedChangeSet ExecutedChangeSet
 	// ExitAfterRunning is whether a task that reached RUNNING and then exits by
-	// itself is a failed task for the circuit breaker (reference/aws-2026.md
-	// A48: the documentation's list lacks it, users saw it count).
+	// itself is a failed task for the circuit breaker (docs/aws/ecs.md 2.3: the documentation's list lacks it, users saw it count).
 	ExitAfterRunning ExitAfterRunning
 	// RollingTimeout is when CloudFormation gives up on an ECS service's rolling
 	// update that does not settle: three hours were observed in 2021, the
-	// registry's schema says 36 (reference/aws-2026.md A57).
+	// registry's schema says 36 (docs/aws/cfn.md 8.1).
 	RollingTimeout RollingTimeout
 	// NestedSiblings is where the nested stacks that rolled back well stay while
 	// a sibling's rollback failed: waiting for the clean-up that only the root
 	// starts, as the user guide says of nested stacks that are stuck
-	// (reference/cfn.md 1.2, "Nested trouble"), or in UPDATE_ROLLBACK_COMPLETE.
+	// (docs/aws/cfn.md 1.2, "Nested trouble"), or in UPDATE_ROLLBACK_COMPLETE.
 	NestedSiblings NestedSiblings
 }
 
