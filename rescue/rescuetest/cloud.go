@@ -149,7 +149,12 @@ func (c *Cloud) call(ctx context.Context, region string, in any) (out any, reque
 		if err = fields.Check(in); err != nil {
 			return
 		}
-		if out, err = o.Call(ctx, in); err == nil {
+		c.home.As(world.Customer, func() {
+			if out, err = o.Call(ctx, in); mutates(action) {
+				c.home.Mutated(action, err)
+			}
+		})
+		if err == nil {
 			out = op.Copy(out)
 		}
 	})

@@ -171,7 +171,9 @@ func (s *stack) handle(r *resource, takes time.Duration, fn func(*call) error, c
 			done(errors.New(reason))
 			return
 		}
-		if err := fn(call); err != nil {
+		var err error
+		s.svc.world.As(s.actor(r.id, phase), func() { err = fn(call) })
+		if err != nil {
 			done(call.wrap(err))
 			return
 		}
@@ -225,6 +227,11 @@ func (s *stack) wait(r *resource, g int, call *call, takes time.Duration, phase 
 		}
 	}
 	s.svc.world.After(s.svc.Poll, poll)
+}
+
+// actor is how the record names CloudFormation at work on a resource.
+func (s *stack) actor(id string, phase simtype.Phase) string {
+	return "cloudformation " + s.name + "." + id + " " + string(phase)
 }
 
 // patience is how long a handler waits for its resource to settle: three hours

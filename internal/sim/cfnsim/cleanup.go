@@ -153,7 +153,10 @@ func (s *stack) remove(g discarded, c *scope, done func(error)) {
 			done(handlerError{"GeneralServiceException", reason})
 			return
 		}
-		if err := k.remove(call); err != nil {
+		var err error
+		actor := s.actor(g.r.id, simtype.OnDelete) + " " + s.occasion()
+		s.svc.world.As(actor, func() { err = k.remove(call) })
+		if err != nil {
 			done(call.wrap(err))
 			return
 		}
@@ -162,9 +165,25 @@ func (s *stack) remove(g discarded, c *scope, done func(error)) {
 				done(handlerError{"GeneralServiceException", reason})
 				return
 			}
+			if !k.serviced { // else the service has recorded it
+				s.svc.world.As(actor, func() { s.svc.world.Deleted(g.typ, g.physical) })
+			}
 			done(nil)
 		})
 	})
+}
+
+// occasion is why the stack deletes.
+func (s *stack) occasion() string {
+	switch s.status {
+	case types.StackStatusUpdateCompleteCleanupInProgress:
+		return "(clean-up of an update)"
+	case types.StackStatusUpdateRollbackCompleteCleanupInProgress:
+		return "(clean-up of a rollback)"
+	case types.StackStatusRollbackInProgress:
+		return "(rollback of a creation)"
+	}
+	return "(deletion of the stack)"
 }
 
 func (s *stack) finishCleanUp(back, failed bool, done func()) {

@@ -120,6 +120,7 @@ func (s *Service) DeleteCluster(_ context.Context, in *ecs.DeleteClusterInput) (
 		return nil, &types.ClusterContainsTasksException{Message: new("The Cluster cannot be deleted while Tasks are active.")}
 	}
 	c.inactive = true
+	s.world.Deleted("AWS::ECS::Cluster", c.name)
 	return &ecs.DeleteClusterOutput{Cluster: new(c.describe())}, nil
 }
 

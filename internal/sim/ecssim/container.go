@@ -119,6 +119,11 @@ func (c *container) start() {
 	c.status, c.started, c.begun = "RUNNING", true, c.task.svc.world.Now()
 	c.runtime = c.task.id + "-" + c.task.svc.world.Digits(10)
 	c.health = types.HealthStatusUnknown
+	start := simtype.Start{Cluster: c.task.cluster.name, Task: c.task.arn, Revision: c.task.rev.arn(), Container: c.Name(), Image: c.image, Digest: c.digest}
+	if c.task.service != nil {
+		start.Service = c.task.service.name
+	}
+	c.task.svc.world.Started(start)
 	run := func(c *simtype.Container) { c.SetHealthy(true) }
 	if c.task.svc.deps.Program != nil {
 		if p := c.task.svc.deps.Program(c.digest); p != nil {
@@ -182,6 +187,7 @@ func (c *container) checkHealth() {
 	}
 	if c.health != before {
 		c.task.version++
+		c.task.observe()
 		c.task.healthChanged(c)
 	}
 	// Nothing changes while a healthy container stays healthy: the next check

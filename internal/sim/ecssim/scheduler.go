@@ -223,6 +223,7 @@ func (t *task) passes() bool {
 // becameReady lets the deployment forget its failures once a task is healthy
 // (docs/aws/ecs.md 2.3), and the scheduler go on.
 func (t *task) becameReady() {
+	t.observe()
 	if !t.ready() {
 		return
 	}
@@ -231,6 +232,23 @@ func (t *task) becameReady() {
 		t.deployment.failed = 0
 	}
 	t.service.reconcileSoon()
+}
+
+// observe records how many healthy tasks the task's service has.
+func (t *task) observe() {
+	if t.service != nil {
+		t.service.observe()
+	}
+}
+
+func (v *service) observe() {
+	healthy := 0
+	for _, t := range v.cluster.tasks {
+		if t.service == v && t.ready() {
+			healthy++
+		}
+	}
+	v.svc.world.Healthy(v.cluster.name, v.name, healthy, v.desired)
 }
 
 // checked reports whether the task has any health check at all.

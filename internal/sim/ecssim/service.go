@@ -107,6 +107,7 @@ func (s *Service) CreateService(_ context.Context, in *ecs.CreateServiceInput) (
 		v.deploy(r, false)
 	}
 	c.services[v.name] = v
+	v.observe()
 	return &ecs.CreateServiceOutput{Service: new(v.describe())}, nil
 }
 
@@ -168,6 +169,7 @@ func (s *Service) UpdateService(_ context.Context, in *ecs.UpdateServiceInput) (
 		v.deploy(r, in.ForceNewDeployment)
 	}
 	v.steady = false
+	v.observe()
 	v.reconcileSoon()
 	return &ecs.UpdateServiceOutput{Service: new(v.describe())}, nil
 }
@@ -247,6 +249,8 @@ func (s *Service) DeleteService(_ context.Context, in *ecs.DeleteServiceInput) (
 		return nil, invalid("The service cannot be stopped while it is scaled above 0.")
 	}
 	v.status, v.desired = "DRAINING", 0
+	v.observe()
+	s.world.Deleted("AWS::ECS::Service", v.arn)
 	for _, d := range v.deployments {
 		if d.state == types.DeploymentRolloutStateInProgress {
 			d.recordOrBack().abandon()

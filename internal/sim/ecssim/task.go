@@ -77,4 +77,5 @@ func (t *task) set(status string) {
 	}
 	t.lastStatus = status
 	t.version++
+	t.observe()
 }

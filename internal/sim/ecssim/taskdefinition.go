@@ -197,6 +197,7 @@ func (s *Service) DeregisterTaskDefinition(_ context.Context, in *ecs.Deregister
 	}
 	if r.active() {
 		r.def.Status = types.TaskDefinitionStatusInactive
+		s.world.Deleted("AWS::ECS::TaskDefinition", r.arn())
 		r.def.DeregisteredAt = new(s.world.Now())
 	}
 	return &ecs.DeregisterTaskDefinitionOutput{TaskDefinition: &r.def}, nil
