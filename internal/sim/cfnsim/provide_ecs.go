@@ -158,7 +158,7 @@ func (p serviceProvider) change(c *call) error {
 		return err
 	}
 	in.Service = &c.physical
-	if same(c.old["DesiredCount"], c.new["DesiredCount"]) && c.world().Switches.DesiredCount == 0 {
+	if same(c.old["DesiredCount"], c.new["DesiredCount"]) && c.world().Switches.DesiredCount == "when-changed" {
 		in.DesiredCount = nil
 	}
 	if f, ok := c.new["ForceNewDeployment"].(object); ok && truth(f["EnableForceNewDeployment"]) && !same(c.old["ForceNewDeployment"], c.new["ForceNewDeployment"]) {

@@ -102,7 +102,7 @@ func changed(a, b object) []string {
 
 // base is what an update compares with (simtype.Switches.NoDifferenceAfterSkip).
 func (r *resource) base() object {
-	if r.skipped && r.st.svc.world.Switches.NoDifferenceAfterSkip != 0 {
+	if r.skipped && r.st.svc.world.Switches.NoDifferenceAfterSkip != "to-record" {
 		return r.sent
 	}
 	return r.record

@@ -65,7 +65,7 @@ func (s *stack) rollbackEnded(failed []string, err error) {
 	s.ended(true)
 	// No clean-up after a rollback that failed (docs/aws/cfn.md 1.1).
 	s.set(types.StackStatusUpdateRollbackFailed, s.failure(failed, err))
-	if s.svc.world.Switches.NestedSiblings != 0 {
+	if s.svc.world.Switches.NestedSiblings != "wait-for-clean-up" {
 		s.each(func(r *resource) {
 			if r.child != nil && r.child.hold && r.child.status == types.StackStatusUpdateRollbackCompleteCleanupInProgress {
 				r.child.cleanUp(nil)

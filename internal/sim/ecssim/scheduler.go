@@ -6,8 +6,6 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
-
-	"github.com/stackrescue/stackrescue/rescue/rescuetest/simtype"
 )
 
 // schedulerPause is how long after a change the service scheduler looks.
@@ -291,9 +289,9 @@ func (t *task) failedDeployment() bool {
 		return true
 	}
 	switch t.svc.world.Switches.ExitAfterRunning {
-	case simtype.ExitNeverCounts:
+	case "never":
 		return false
-	case simtype.ExitAlwaysCounts:
+	case "always":
 		return true
 	default:
 		return !t.wasReady
