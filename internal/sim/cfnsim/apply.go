@@ -121,6 +121,7 @@ func (s *stack) make(c *scope, r *resource, d declaration, props object, status 
 	}, c, nil, props, simtype.OnCreate, func(call *call) {
 		r.attributes = call.attributes
 		started(call.physical)
+		r.given = call.new
 	}, ended)
 }
 
@@ -144,8 +145,8 @@ func (s *stack) change(c *scope, r *resource, d declaration, props object, done 
 	}
 	k := s.svc.kind(d.typ)
 	old := r.base()
-	s.handle(r, k.changed, k.change, c, old, props, simtype.OnUpdate, func(*call) {
-		r.sent, r.reached = props, true
+	s.handle(r, k.changed, k.change, c, old, props, simtype.OnUpdate, func(call *call) {
+		r.sent, r.given, r.reached = props, call.new, true
 	}, ended)
 }
 
@@ -163,6 +164,9 @@ func (s *stack) handle(r *resource, takes time.Duration, fn func(*call) error, c
 		if err := call.resolve(c, old, props); err != nil {
 			done(err)
 			return
+		}
+		if phase == simtype.OnRollback && r.past != nil && r.past.given != nil && s.svc.world.Switches.DynamicAtRollback == "recorded" {
+			call.new = r.past.given
 		}
 		if reason, due := s.svc.scripted(s, r.id, phase, BeforeHandler); due {
 			// CloudFormation does not know how far a handler got: a rollback asks it

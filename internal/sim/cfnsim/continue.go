@@ -38,7 +38,7 @@ func (s *Service) ContinueUpdateRollback(_ context.Context, in *cloudformation.C
 			return out, nil // the same request again, after a lost response
 		}
 		return nil, errToken
-	case st.parent != nil:
+	case st.parent != nil && (sw.ChildLockedAlone != "continues" || st.parent.status == types.StackStatusUpdateRollbackFailed):
 		return nil, invalidf("RollbackUpdatedStack cannot be invoked on child stacks")
 	case st.status != types.StackStatusUpdateRollbackFailed:
 		return nil, invalidf("Stack:%s is in %s state and can not be rolled back.", st.id, st.status)

@@ -125,14 +125,21 @@ func (s *stack) changeChild(r *resource, props object, ended func(error)) {
 	if reason, due := s.svc.scripted(s, r.id, simtype.OnUpdate, BeforeHandler); due && err == nil {
 		err = errors.New(reason)
 	}
+	alone := child.status == types.StackStatusUpdateRollbackFailed
+	if alone && err == nil && s.svc.world.Switches.ChildLockedAlone == "not-visited" && same(r.base(), props) {
+		s.svc.world.After(s.svc.Latency, func() { end(nil) })
+		return
+	}
 	if err == nil && !child.updatable(s.noRollback) {
 		err = cannotUpdate(child)
+		// Drawn in, it is part of the root's rollback.
+		r.reached = r.reached || alone && s.svc.world.Switches.ChildLockedAlone == "draws-in"
 	}
-	same := false
+	unchanged := false
 	if err == nil {
-		same, err = child.sameAs(d)
+		unchanged, err = child.sameAs(d)
 	}
-	if err != nil || same {
+	if err != nil || unchanged {
 		s.svc.world.After(s.svc.Latency, func() {
 			if err == nil {
 				r.sent = props

@@ -161,6 +161,9 @@ func (p serviceProvider) change(c *call) error {
 	if same(c.old["DesiredCount"], c.new["DesiredCount"]) && c.world().Switches.DesiredCount == "when-changed" {
 		in.DesiredCount = nil
 	}
+	if same(c.old["DeploymentConfiguration"], c.new["DeploymentConfiguration"]) && c.world().Switches.DeploymentConfiguration == "when-changed" {
+		in.DeploymentConfiguration = nil
+	}
 	if f, ok := c.new["ForceNewDeployment"].(object); ok && truth(f["EnableForceNewDeployment"]) && !same(c.old["ForceNewDeployment"], c.new["ForceNewDeployment"]) {
 		in.ForceNewDeployment = true
 	}

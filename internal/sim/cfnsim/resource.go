@@ -47,6 +47,7 @@ type incarnation struct {
 	// record is what the stack's template says; sent is what the resource was
 	// last given. They differ after a skip.
 	record, sent object
+	given        object // sent with its dynamic references resolved
 	attributes   object
 	decl         declaration
 	child        *stack

@@ -1,6 +1,7 @@
 package cfnsim
 
 import (
+	"context"
 	"slices"
 
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
@@ -32,7 +33,13 @@ func (s *stack) rollBack(typ types.OperationType, reason string, b *rollback, be
 		b = &rollback{}
 	}
 	s.begin(typ, ptr(s.token))
+	if s.now != s.stable { // the rollback of an update, not its continuation
+		s.attemptedOutputs, s.outputs = s.outputs, s.before
+	}
 	s.now, s.rolling = s.stable, b
+	if s.svc.world.Switches.SSMAtRollback == "resolved-again" {
+		s.resolveAgain()
+	}
 	s.set(types.StackStatusUpdateRollbackInProgress, reason)
 	if began != nil {
 		began()
@@ -121,9 +128,37 @@ func (s *stack) revert(c *scope, r *resource, done func(error)) {
 	}
 }
 
+// resolveAgain reads the parameters of SSM types again.
+func (s *stack) resolveAgain() {
+	d := *s.stable
+	d.arguments = slices.Clone(d.arguments)
+	for i := range d.arguments {
+		if err := s.svc.resolve(context.Background(), &d.arguments[i]); err != nil {
+			continue // gone: the rollback goes on with the value it knows
+		}
+	}
+	s.stable, s.now = &d, &d
+}
+
+// shown is what descriptions show: while a rollback runs or has failed that may
+// be what was attempted (simtype.Switches.LockedShows).
+func (s *stack) shown() (*definition, []types.Output) {
+	locked := s.status == types.StackStatusUpdateRollbackInProgress || s.status == types.StackStatusUpdateRollbackFailed
+	if !locked || s.attempted == nil || s.svc.world.Switches.LockedShows != "attempted" {
+		return s.now, s.outputs
+	}
+	if s.attemptedOutputs != nil {
+		return s.attempted, s.attemptedOutputs
+	}
+	return s.attempted, s.outputs
+}
+
 // skip leaves a resource as it is and records the old template's properties
 // for it (docs/aws/cfn.md 1.2 and 7).
 func (s *stack) skip(r *resource) {
+	if r.physical != r.past.physical && s.svc.world.Switches.SkippedReplacement == "new" {
+		s.discard(r)
+	}
 	r.record, r.decl = r.past.record, r.past.decl
 	r.back, r.skipped, r.rollbackFailed = true, true, false
 	r.drift = types.StackResourceDriftStatusNotChecked

@@ -36,14 +36,15 @@ type Service struct {
 	script    []scriptedFailure
 	durations map[string]map[simtype.Phase]time.Duration
 	drifts    []*detection
-	faults    []string // contradictions, see Check
+	faults    []string        // contradictions, see Check
+	taken     map[string]bool // physical ids of types that no service holds
 }
 
 // New returns CloudFormation of one region. Its resource types call deps.
 func New(w *world.World, deps Deps) *Service {
 	s := &Service{
 		Latency: time.Second, Poll: 15 * time.Second, Stabilization: 3 * time.Hour, EventsPerPage: 100,
-		world: w, deps: deps, durations: map[string]map[simtype.Phase]time.Duration{},
+		world: w, deps: deps, durations: map[string]map[simtype.Phase]time.Duration{}, taken: map[string]bool{},
 	}
 	s.kinds, s.inert = s.table(), inertKind()
 	return s

@@ -100,6 +100,49 @@ type Switches struct {
 	//
 	// "3h" or "36h".
 	RollingTimeout string `values:"3h 36h"`
+	// LockedShows is which template, parameters and outputs a stack shows while
+	// its rollback runs or has failed. Afterwards it shows the previous ones.
+	//
+	// "previous" or "attempted".
+	LockedShows string `values:"previous attempted"`
+	// DeploymentConfiguration is whether an update that changes another property
+	// of an ECS service sends the template's DeploymentConfiguration too.
+	//
+	// "always" or "when-changed".
+	DeploymentConfiguration string `values:"always when-changed"`
+	// SkippedReplacement is which side of a resource that the update replaced and
+	// the rollback skipped the clean-up deletes; the other stays in the stack.
+	//
+	// "old" or "new".
+	SkippedReplacement string `values:"old new"`
+	// SSMAtRollback is what a parameter of an SSM type stands for in a rollback:
+	// the value of the last good update, or the store's of the moment.
+	//
+	// "previous" or "resolved-again".
+	SSMAtRollback string `values:"previous resolved-again"`
+	// DynamicAtRollback is the same for dynamic references, {{resolve:…}}.
+	//
+	// "resolved-again" or "recorded".
+	DynamicAtRollback string `values:"resolved-again recorded"`
+	// ChildLockedAlone is what becomes of a nested stack that was updated directly
+	// and is UPDATE_ROLLBACK_FAILED, when its root is updated: "would need AWS
+	// intervention" is all that is public (docs/aws/cfn.md 1.2).
+	//
+	// "refuses": the root's update fails and rolls back, the child stays.
+	// "draws-in": the root's rollback fails with it, so that a continue of the root
+	// reaches it. "not-visited": the root's update passes it by while its
+	// properties stay the same, else it refuses. "continues": it can be continued
+	// directly.
+	ChildLockedAlone string `values:"refuses draws-in not-visited continues"`
+	// PublicImages is whether images of registries outside the account exist
+	// unless the cloud's RemoveImage took them away, or only those that were
+	// added.
+	//
+	// "exist" or "unknown".
+	PublicImages string `values:"exist unknown"`
+	// TaskLag is how long after its start a task is listed but MISSING when it is
+	// described (docs/aws/ecs.md 1.1).
+	TaskLag time.Duration
 	// NestedSiblings is where the nested stacks that rolled back well stay while
 	// a sibling's rollback failed: waiting for the clean-up that only the root
 	// starts, as the user guide says of nested stacks that are stuck
