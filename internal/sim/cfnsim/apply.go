@@ -165,7 +165,7 @@ func (s *stack) handle(r *resource, takes time.Duration, fn func(*call) error, c
 			done(err)
 			return
 		}
-		if phase == simtype.OnRollback && r.past != nil && r.past.given != nil && s.svc.world.Switches.DynamicAtRollback == "recorded" {
+		if phase == simtype.OnRollback && r.past != nil && r.past.given != nil && same(props, r.past.record) && s.svc.world.Switches.DynamicAtRollback == "recorded" {
 			call.new = r.past.given
 		}
 		if reason, due := s.svc.scripted(s, r.id, phase, BeforeHandler); due {

@@ -85,7 +85,12 @@ func (s *stack) rollbackEnded(failed []string, err error) {
 // old physical resource back at once, and so does what never was changed; the
 // rest is updated with the old properties (docs/aws/cfn.md 1.5).
 func (s *stack) revert(c *scope, r *resource, done func(error)) {
-	past := r.past
+	past, target := r.past, r.past.record
+	if s.svc.world.Switches.SSMAtRollback == "resolved-again" && past.child == nil {
+		if props, err := c.properties(past.decl); err == nil {
+			target = props
+		}
+	}
 	ended := func(err error) {
 		if err != nil && s.rolling != nil && s.rolling.force && s.rolling.failing && r.child == nil {
 			s.skip(r)
@@ -101,8 +106,8 @@ func (s *stack) revert(c *scope, r *resource, done func(error)) {
 	}
 	restored := func(err error) {
 		if err == nil {
-			r.record, r.decl, r.back, r.rollbackFailed, r.skipped = past.record, past.decl, true, false, r.skipped && !r.reached
-			r.set(types.ResourceStatusUpdateComplete, "", past.record)
+			r.record, r.decl, r.back, r.rollbackFailed, r.skipped = target, past.decl, true, false, r.skipped && !r.reached
+			r.set(types.ResourceStatusUpdateComplete, "", target)
 		}
 		ended(err)
 	}
@@ -120,10 +125,10 @@ func (s *stack) revert(c *scope, r *resource, done func(error)) {
 		r.incarnation = *past
 		restored(nil)
 	default:
-		r.set(types.ResourceStatusUpdateInProgress, "", past.record)
+		r.set(types.ResourceStatusUpdateInProgress, "", target)
 		k := s.svc.kind(r.typ)
-		s.handle(r, k.changed, k.change, c, r.sent, past.record, simtype.OnRollback, func(*call) {
-			r.sent = past.record
+		s.handle(r, k.changed, k.change, c, r.sent, target, simtype.OnRollback, func(*call) {
+			r.sent = target
 		}, restored)
 	}
 }
