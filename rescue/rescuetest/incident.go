@@ -87,10 +87,8 @@ const history = 8*24*time.Hour + 25*time.Minute
 // It returns an error only when an option cannot be met, such as a region
 // without a name.
 func ExpiredRollbackImage(ctx context.Context, optFns ...func(*IncidentOptions)) (*Incident, error) {
-	o := IncidentOptions{
-		Options: Options{Start: time.Now().Add(-history), Speed: 1, Account: "123456789012", Region: "us-east-1", Latency: time.Millisecond, Switches: Switches{OutputsAfterSkip: "dropped"}},
-		Stack:   "prod", Desired: 2, Continues: 1, SkippedDatabase: true,
-	}
+	o := defaultIncident()
+	o.Switches.OutputsAfterSkip = "dropped"
 	start := o.Start
 	for _, fn := range optFns {
 		fn(&o)
@@ -112,6 +110,13 @@ func ExpiredRollbackImage(ctx context.Context, optFns ...func(*IncidentOptions))
 	}
 	b.cloud.ForgetCalls()
 	return &Incident{Cloud: b.cloud, Stack: o.Stack, Cluster: "prod", Service: "backend", Database: b.db, OldTag: "v1", NewTag: "v2", Bucket: bucket}, nil
+}
+
+func defaultIncident() IncidentOptions {
+	return IncidentOptions{
+		Options: Options{Start: time.Now().Add(-history), Speed: 1, Account: "123456789012", Region: "us-east-1", Latency: time.Millisecond},
+		Stack:   "prod", Desired: 2, Continues: 1, SkippedDatabase: true,
+	}
 }
 
 const bucket = "prod-templates"
