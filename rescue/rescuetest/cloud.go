@@ -15,6 +15,7 @@ import (
 	"github.com/stackrescue/stackrescue/internal/sim/door"
 	"github.com/stackrescue/stackrescue/internal/sim/fields"
 	"github.com/stackrescue/stackrescue/internal/sim/op"
+	"github.com/stackrescue/stackrescue/internal/sim/rates"
 	"github.com/stackrescue/stackrescue/internal/sim/world"
 )
 
@@ -33,6 +34,9 @@ type Options struct {
 	// Latency is what a call takes, by time.Now. Defaults to one millisecond;
 	// it must be positive inside a synctest bubble.
 	Latency time.Duration
+	// NoRateLimits lets any number of calls through. By default calls are
+	// throttled at the rates that AWS documents, in the cloud's time.
+	NoRateLimits bool
 	// Switches are the behaviours that nobody could confirm.
 	Switches Switches
 }
@@ -48,6 +52,7 @@ type Cloud struct {
 	calls   []Call
 	faults  []*fault
 	crashed bool
+	limits  map[string]*rates.Limiter // by region; nil for no limits
 
 	// The rest is read and written inside the clock's Do.
 	home    *world.World
@@ -62,6 +67,9 @@ func New(optFns ...func(*Options)) *Cloud {
 		fn(&o)
 	}
 	c := &Cloud{clock: clock.New(o.Start, o.Speed), latency: o.Latency, region: o.Region, regions: map[string]*regional{}}
+	if !o.NoRateLimits {
+		c.limits = map[string]*rates.Limiter{}
+	}
 	c.home = world.New(c.clock, o.Account, o.Region, &o.Switches)
 	c.shared = newShared()
 	return c
@@ -109,6 +117,9 @@ func (c *Cloud) call(ctx context.Context, region string, in any) (out any, reque
 	c.calls = append(c.calls, Call{At: c.Now(), Action: action, Region: region, Input: op.Copy(in)})
 	wasDown := c.crashed
 	f, hit := c.hit(action)
+	if !hit && known && c.limited(o, region) {
+		f, hit = Fault{Kind: Throttle}, true
+	}
 	c.mu.Unlock()
 	requestID = fmt.Sprintf("00000000-0000-4000-8000-%012d", n+1)
 
@@ -173,6 +184,23 @@ func (c *Cloud) call(ctx context.Context, region string, in any) (out any, reque
 		return nil, requestID, op.Response(err, requestID)
 	}
 	return out, requestID, nil
+}
+
+// limited reports whether a call comes too fast. c.mu is held.
+func (c *Cloud) limited(o op.Operation, region string) bool {
+	if c.limits == nil {
+		return false
+	}
+	l := c.limits[region]
+	if l == nil {
+		burst := c.home.Switches.CloudFormationBurst
+		if burst == 0 {
+			burst = 10
+		}
+		l = rates.New(burst)
+		c.limits[region] = l
+	}
+	return !l.Allow(o.Service, o.Name, c.Now())
 }
 
 func (c *Cloud) settle(n int, err error, done bool) {
