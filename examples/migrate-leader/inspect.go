@@ -12,6 +12,7 @@ import (
 
 	"github.com/stackrescue/stackrescue/migrate"
 	"github.com/stackrescue/stackrescue/migrate/revision"
+	"github.com/stackrescue/stackrescue/migrate/toolcmd"
 )
 
 // errUnfinished is a table that was left unfinished, or may have been.
@@ -77,7 +78,7 @@ func inspect(ctx context.Context, args []string, stdout, stderr io.Writer) error
 		return usage(err)
 	}
 	if *t.db == "" {
-		table, err := migrate.Inspect(ctx, shell, migrate.Alembic(fs.Args()...))
+		table, err := toolcmd.Inspect(ctx, shell, toolcmd.Alembic(fs.Args()...))
 		if err != nil {
 			return err
 		}

@@ -16,6 +16,7 @@ import (
 
 	"github.com/stackrescue/stackrescue/migrate"
 	"github.com/stackrescue/stackrescue/migrate/pglease"
+	"github.com/stackrescue/stackrescue/migrate/toolcmd"
 )
 
 // lead is the verb run.
@@ -62,7 +63,7 @@ func lead(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	}
 	look := recorded(store, *key, *build, &ran)
 	if *probe != "" {
-		look = migrate.ProbeCommand(shell, []string{"/bin/sh", "-c", *probe})
+		look = toolcmd.ProbeCommand(shell, []string{"/bin/sh", "-c", *probe})
 	}
 	r, err := migrate.New(store, *key, look, migrate.Func(work), func(o *migrate.RunOptions) {
 		o.Owner, o.Build, o.Lease, o.Every, o.Drain, o.Enter = name(ctx, *owner), *build, *lease, *every, *drain, enter

@@ -13,6 +13,7 @@ import (
 	"github.com/stackrescue/stackrescue/migrate/mylease"
 	"github.com/stackrescue/stackrescue/migrate/pglease"
 	"github.com/stackrescue/stackrescue/migrate/revision"
+	"github.com/stackrescue/stackrescue/migrate/toolcmd"
 )
 
 // commands are shell commands, for the flag -verify.
@@ -63,7 +64,7 @@ func stamp(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return usage(err)
 	}
 	if *t.db == "" {
-		return stampByCommand(ctx, t, migrate.Alembic(fs.Args()...), verify, o.Write, stdout)
+		return stampByCommand(ctx, t, toolcmd.Alembic(fs.Args()...), verify, o.Write, stdout)
 	}
 	if c.To == "" || (o.Write && (*t.key == "" || o.Reason == "")) {
 		return fmt.Errorf("%w: stamp needs -to and, with -write, -key and -reason", errUsage)
@@ -111,13 +112,13 @@ func lockFor(ctx context.Context, o *revision.StampOptions, db *sql.DB, spec str
 
 // stampByCommand lets the tool's own command write, under the lock if one is
 // named.
-func stampByCommand(ctx context.Context, t target, tool migrate.Tool, verify commands, write bool, stdout io.Writer) (err error) {
+func stampByCommand(ctx context.Context, t target, tool toolcmd.Tool, verify commands, write bool, stdout io.Writer) (err error) {
 	if !write {
-		table, err := migrate.Inspect(ctx, shell, tool)
+		table, err := toolcmd.Inspect(ctx, shell, tool)
 		if err != nil {
 			return err
 		}
-		return print(stdout, migrate.Stamped{From: table.Revision, To: table.Head})
+		return print(stdout, toolcmd.Stamped{From: table.Revision, To: table.Head})
 	}
 	var store migrate.Store
 	if *t.store != "" {
@@ -125,7 +126,7 @@ func stampByCommand(ctx context.Context, t target, tool migrate.Tool, verify com
 			return err
 		}
 	}
-	out, err := migrate.Stamp(ctx, shell, tool, func(o *migrate.StampOptions) {
+	out, err := toolcmd.Stamp(ctx, shell, tool, func(o *toolcmd.StampOptions) {
 		o.Verify, o.Store, o.Key, o.Lease.Owner = verify, store, *t.key, name(ctx, "")
 	})
 	if err != nil {

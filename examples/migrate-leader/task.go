@@ -11,7 +11,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/stackrescue/stackrescue/migrate"
+	"github.com/stackrescue/stackrescue/migrate/toolcmd"
 )
 
 // metadata is where ECS tells a container about its task.
@@ -48,13 +48,13 @@ func name(ctx context.Context, given string) string {
 	return cmp.Or(task.TaskARN, host)
 }
 
-// shell is a [migrate.Command] on this machine.
+// shell is a [toolcmd.Command] on this machine.
 func shell(ctx context.Context, args []string) ([]string, error) {
 	cmd := exec.CommandContext(ctx, args[0], args[1:]...)
 	out, err := cmd.Output()
 	lines := strings.Split(strings.TrimRight(string(out), "\n"), "\n")
 	if exit, ok := errors.AsType[*exec.ExitError](err); ok && exit.Exited() {
-		return lines, &migrate.CommandError{Args: args, Code: exit.ExitCode(), Lines: strings.Split(strings.TrimRight(string(exit.Stderr), "\n"), "\n")}
+		return lines, &toolcmd.CommandError{Args: args, Code: exit.ExitCode(), Lines: strings.Split(strings.TrimRight(string(exit.Stderr), "\n"), "\n")}
 	}
 	return lines, err
 }

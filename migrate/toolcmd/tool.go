@@ -1,28 +1,28 @@
-package migrate
+package toolcmd
 
 import (
-	"errors"
 	"fmt"
 	"regexp"
 	"strings"
+
+	"github.com/stackrescue/stackrescue/migrate"
 )
 
-// Tool is a migration tool as far as a rescue talks to it.
+// Tool is a migration tool's commands. It is plain data, and survives JSON.
 type Tool struct {
 	// Name is such as "alembic".
-	Name string
+	Name string `json:"name"`
 	// Current prints the revision that the tool's table holds, Heads the
-	// revision that the image brings.
-	Current, Heads []string
+	// revision that the image brings. Both are needed.
+	Current []string `json:"current"`
+	Heads   []string `json:"heads"`
 	// Stamp is the command that writes a revision into the table without
 	// running anything; the revision is appended.
-	Stamp []string
-
-	revision *regexp.Regexp
+	Stamp []string `json:"stamp"`
 }
 
-// ErrOutput means that a tool printed something else than expected.
-var ErrOutput = errors.New("unexpected output")
+// revision is how a tool prints a revision on a line of its own.
+var revision = regexp.MustCompile(`^([0-9a-zA-Z_.-]+)(?: \((?:head|mergepoint|effective head)\))*$`)
 
 // Alembic is the tool of SQLAlchemy. prefix is put before each command, such
 // as "poetry", "run".
@@ -31,11 +31,10 @@ var ErrOutput = errors.New("unexpected output")
 func Alembic(prefix ...string) Tool {
 	with := func(args ...string) []string { return append(append([]string{}, prefix...), args...) }
 	return Tool{
-		Name:     "alembic",
-		Current:  with("alembic", "current"),
-		Heads:    with("alembic", "heads"),
-		Stamp:    with("alembic", "stamp"),
-		revision: regexp.MustCompile(`^([0-9a-zA-Z_.-]+)(?: \((?:head|mergepoint|effective head)\))*$`),
+		Name:    "alembic",
+		Current: with("alembic", "current"),
+		Heads:   with("alembic", "heads"),
+		Stamp:   with("alembic", "stamp"),
 	}
 }
 
@@ -44,7 +43,7 @@ func Alembic(prefix ...string) Tool {
 func (t Tool) parse(lines []string) []string {
 	var out []string
 	for _, l := range lines {
-		if m := t.revision.FindStringSubmatch(strings.TrimSpace(l)); m != nil {
+		if m := revision.FindStringSubmatch(strings.TrimSpace(l)); m != nil {
 			out = append(out, m[1])
 		}
 	}
@@ -54,7 +53,7 @@ func (t Tool) parse(lines []string) []string {
 func (t Tool) one(what string, lines []string) (string, error) {
 	revs := t.parse(lines)
 	if len(revs) != 1 {
-		return "", fmt.Errorf("%s %s: %d revisions: %w", t.Name, what, len(revs), ErrOutput)
+		return "", fmt.Errorf("%s %s: %d revisions: %w", t.Name, what, len(revs), migrate.ErrOutput)
 	}
 	return revs[0], nil
 }
