@@ -35,7 +35,7 @@ func (r *runner) migrate(ctx context.Context, c clients, s Step, res *StepResult
 		task, err := ecsx.WaitTask(ctx, c.ecs, c.logs, spec.Cluster, arn, func(o *ecsx.StoppedOptions) { o.Every, o.Settle = r.o.Every, r.o.Settle })
 		return answer(task, s.Migrate.Container, args, err)
 	}
-	probe, report := migrate.Reported()
+	probe, report := migrate.ReportedState()
 	handed := m.Tool.Name == "" && len(m.Verify) == 0
 	if !handed {
 		probe = applied(run, m)

@@ -66,7 +66,7 @@ func lead(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		look = toolcmd.ProbeCommand(shell, []string{"/bin/sh", "-c", *probe})
 	}
 	r, err := migrate.New(store, *key, look, migrate.Func(work), func(o *migrate.RunOptions) {
-		o.Owner, o.Build, o.Lease, o.Every, o.Drain, o.Enter = name(ctx, *owner), *build, *lease, *every, *drain, enter
+		o.Owner, o.Build, o.Lease, o.Interval, o.Drain, o.Enter = name(ctx, *owner), *build, *lease, *every, *drain, enter
 		o.Attempts = *attempts
 		o.Observe = func(e migrate.Event) { fmt.Fprintln(stderr, "migrate-leader:", e) }
 	})
@@ -109,7 +109,7 @@ func recorded(store migrate.Store, key, build string, ran *atomic.Bool) migrate.
 			return migrate.State{Version: build, Done: true}, nil
 		}
 		_, p, err := migrate.Status(ctx, store, key)
-		if p.Outcome != migrate.Done || p.Build != build {
+		if p.Outcome != migrate.OutcomeDone || p.Build != build {
 			return migrate.State{}, err
 		}
 		return migrate.State{Version: build, Done: true}, err

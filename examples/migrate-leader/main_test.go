@@ -62,7 +62,7 @@ func TestRunBecomesTheApplication(t *testing.T) {
 	}
 	require.NoError(t, json.Unmarshal(out, &s))
 	require.Equal(t, migrate.Fence(1), s.Epoch)
-	require.Equal(t, migrate.Done, s.Progress.Outcome)
+	require.Equal(t, migrate.OutcomeDone, s.Progress.Outcome)
 }
 
 // TestOneShots runs five containers that only migrate, as every task of a

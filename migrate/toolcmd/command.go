@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os/exec"
 	"strings"
+	"sync/atomic"
 	"syscall"
 
 	"github.com/stackrescue/stackrescue/internal/poll"
@@ -75,8 +76,10 @@ const maxLines = 1000
 // the version.
 //
 // A command that cannot be run at all returns [migrate.ErrProbe]: its program is
-// not there or not executable, which shells report as 127 and 126.
+// not there or not executable, which shells report as 127 and 126, or a signal
+// has ended it three times in a row.
 func ProbeCommand(run Command, args []string) migrate.Probe {
+	var signals atomic.Int32
 	return func(ctx context.Context) (migrate.State, error) {
 		lines, err := run(ctx, args)
 		var s migrate.State
@@ -84,6 +87,11 @@ func ProbeCommand(run Command, args []string) migrate.Probe {
 			s.Version = strings.TrimSpace(lines[n-1])
 		}
 		e, failed := errors.AsType[*CommandError](err)
+		if !failed || e.Code >= 0 {
+			signals.Store(0)
+		} else if signals.Add(1) >= 3 {
+			return s, fmt.Errorf("%w: %w", migrate.ErrProbe, err)
+		}
 		switch {
 		case err == nil:
 			s.Done = true
