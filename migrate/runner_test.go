@@ -309,10 +309,10 @@ func TestNewRefuses(t *testing.T) {
 	probe := (&database{}).probe
 	run := func(context.Context, migrate.Fence) error { return nil }
 	for want, steps := range map[string][]migrate.Step{
-		"no steps":       nil,
-		"has no ID":      {{Run: run}},
-		"two steps have the ID a":  {{ID: "a", Run: run}, {ID: "a", Run: run}},
-		"nothing to run": {{ID: "a"}},
+		"no steps":                nil,
+		"has no ID":               {{Run: run}},
+		"two steps have the ID a": {{ID: "a", Run: run}, {ID: "a", Run: run}},
+		"nothing to run":          {{ID: "a"}},
 	} {
 		_, err := migrate.New(m.Client(), "k", probe, steps)
 		require.ErrorContains(t, err, want)
