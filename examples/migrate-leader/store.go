@@ -44,7 +44,9 @@ func openStore(ctx context.Context, spec, key string, terminate bool) (*opened, 
 		if err != nil {
 			return nil, err
 		}
-		return &opened{Store: dynamolease.New(dynamodb.NewFromConfig(cfg), what)}, nil
+		return &opened{Store: dynamolease.New(dynamodb.NewFromConfig(cfg, func(o *dynamodb.Options) {
+			o.RetryMaxAttempts = 1 // calls are retried here, and say why
+		}), what)}, nil
 	case "postgres", "postgresql", "postgres-session", "mysql", "mariadb", "mysql2":
 		engine := mysqlKind
 		if strings.HasPrefix(kind, "postgres") {
