@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 	"github.com/aws/smithy-go"
 
+	"github.com/stackrescue/stackrescue/internal/awsretry"
 	"github.com/stackrescue/stackrescue/internal/poll"
 )
 
@@ -95,6 +96,9 @@ func Apply(ctx context.Context, api ApplyAPI, bucket UploadAPI, d *Draft, optFns
 		return out, fmt.Errorf("stack %s: %w", root.Name, ErrNothingToChange)
 	}
 	if err := updatable(d.Tree); err != nil {
+		return nil, err
+	}
+	if err := d.Check(optFns...); err != nil {
 		return nil, err
 	}
 	id, err := c.create(ctx)
@@ -197,7 +201,7 @@ func (c *creator) start(ctx context.Context, id, after string) error {
 				return nil
 			}
 		}
-		if _, api := errors.AsType[smithy.APIError](err); n == tries || api && !poll.Transient(err) {
+		if _, api := errors.AsType[smithy.APIError](err); n == tries || api && !awsretry.Transient(err) {
 			return stackErr(root.Name, err)
 		}
 		if err := poll.Sleep(ctx, c.opts.Every); err != nil {

@@ -40,6 +40,11 @@ type Draft struct {
 	Tree *Tree
 	// Parameters are new values for parameters of the root. Others keep theirs.
 	Parameters map[string]string
+	// Recorded gives the images, by container, of the revision that a stack
+	// records for a task definition. They are used where the template does not
+	// tell what an image comes to, such as an import; nil for one that is not
+	// known. May be nil.
+	Recorded func(s *Stack, logicalID string) map[string]string
 
 	originals map[string][]byte // by stack id
 	current   map[string][]byte
@@ -51,26 +56,29 @@ type Draft struct {
 // with every character beyond U+007F replaced by a question mark; the copy in
 // S3 is used when it is the same but for that, else what CloudFormation has.
 //
+// With a nil bucket nothing is read from S3, and the draft is of what
+// CloudFormation has: to see what could be changed, not to be applied.
+//
 // Calls s3:GetObject, once for each nested stack. Safe to repeat.
 func NewDraft(ctx context.Context, bucket FetchAPI, t *Tree) (*Draft, error) {
 	d := &Draft{Tree: t, Parameters: map[string]string{}, originals: map[string][]byte{}, current: map[string][]byte{}, urls: map[string]string{}}
 	for s := range t.All() {
 		body := s.Template
 		if s.parent != nil {
-			u, err := d.templateURL(s)
-			if err != nil {
-				return nil, err
+			// A URL that cannot be read is a problem of a draft that changes this
+			// stack alone: see Check.
+			if u, err := d.templateURL(s); err == nil {
+				d.urls[s.ID] = u
+				stored, err := fetch(ctx, bucket, u)
+				switch {
+				case err == nil && bytes.Equal(mangle(stored), s.Template):
+					body = stored
+				case err != nil && ctx.Err() != nil:
+					return nil, fmt.Errorf("stack %s: template %s: %w", s.Name, u, err)
+				}
+				// Otherwise the object is gone or was replaced since: what
+				// CloudFormation recorded is what the stack is.
 			}
-			d.urls[s.ID] = u
-			stored, err := fetch(ctx, bucket, u)
-			switch {
-			case err == nil && bytes.Equal(mangle(stored), s.Template):
-				body = stored
-			case err != nil && ctx.Err() != nil:
-				return nil, fmt.Errorf("stack %s: template %s: %w", s.Name, u, err)
-			}
-			// Otherwise the object is gone or was replaced since: what
-			// CloudFormation recorded is what the stack is.
 		}
 		d.originals[s.ID], d.current[s.ID] = body, body
 	}
@@ -104,32 +112,6 @@ func (d *Draft) Set(s *Stack, values ...TemplateValue) ([]Edit, error) {
 	return p.Edits, nil
 }
 
-// SetParameter gives a parameter of a stack of the tree another value: in the
-// root by the update, in a nested stack where its parent hands it down.
-func (d *Draft) SetParameter(s *Stack, name, value string) error {
-	if s.parent == nil {
-		d.Parameters[name] = value
-		return nil
-	}
-	path := "/Resources/" + tree.Escape(s.LogicalID) + "/Properties/Parameters/" + tree.Escape(name)
-	doc, err := tree.Parse(d.current[s.parent.ID], tree.Limits{Bytes: maxTemplateBytes, Depth: maxDepth})
-	if err != nil {
-		return fmt.Errorf("stack %s: %w", s.parent.Name, err)
-	}
-	n, _, err := doc.At(doc.Roots[0], path)
-	if err != nil {
-		return fmt.Errorf("stack %s: parameter %s of %s: %w", s.parent.Name, name, s.LogicalID, err)
-	}
-	switch fn, arg := exprAt(n).call(); {
-	case fn == "":
-		_, err = d.Set(s.parent, TemplateValue{Path: path, Value: value})
-		return err
-	case fn == "Ref" && s.parent.hasParameter(arg.Value):
-		return d.SetParameter(s.parent, arg.Value, value)
-	}
-	return fmt.Errorf("stack %s: parameter %s of %s is an expression: change it at its source", s.parent.Name, name, s.LogicalID)
-}
-
 func (s *Stack) hasParameter(name string) bool {
 	for _, p := range s.Parameters {
 		if p.Key == name {
@@ -157,14 +139,59 @@ func (d *Draft) templateURL(s *Stack) (string, error) {
 func (o *FindOptions) context(s *Stack) {
 	o.Parameters = map[string]string{}
 	for _, p := range s.Parameters {
-		if p.Resolved != "" {
-			o.Parameters[p.Key] = p.Resolved
-		} else if p.Value != "****" {
-			o.Parameters[p.Key] = p.Value
+		if p.Value == "****" {
+			o.NotKnown = append(o.NotKnown, p.Key)
+			continue
 		}
+		o.Parameters[p.Key] = p.Value // of one in Systems Manager, its name
 	}
 	if parts := strings.Split(s.ID, ":"); len(parts) > 4 {
 		o.Partition, o.Region, o.Account = parts[1], parts[3], parts[4]
+	}
+}
+
+// findOptions give Find what the draft knows about a stack.
+func (d *Draft) findOptions(s *Stack) FindOptions {
+	var o FindOptions
+	o.context(s)
+	o.attributes(s)
+	r, _, err := d.renderer(s, 0)
+	if err != nil {
+		return o
+	}
+	entries(r.root.Get("Parameters"), func(name string, _ *tree.Node) {
+		switch v := r.parameter(name).(type) {
+		case string:
+			o.Parameters[name] = v
+		case commaList:
+			o.Parameters[name] = string(v)
+		case unknown:
+			if v.place.In != PlaceSSM {
+				delete(o.Parameters, name)
+				o.NotKnown = append(o.NotKnown, name)
+			}
+		}
+	})
+	return o
+}
+
+// attributes gives Find what the stack's resources come to.
+func (o *FindOptions) attributes(s *Stack) {
+	o.Attributes = map[string]string{}
+	for _, r := range s.Resources {
+		if r.Type != repositoryType {
+			continue
+		}
+		for _, attribute := range []string{"", "RepositoryUri"} {
+			if v := s.attribute(r, attribute); v != "" {
+				o.Attributes[strings.TrimSuffix(r.LogicalID+"."+attribute, ".")] = v
+			}
+		}
+	}
+	for _, c := range s.Children {
+		for _, out := range c.Outputs {
+			o.Attributes[c.LogicalID+".Outputs."+out.Key] = out.Value
+		}
 	}
 }
 

@@ -9,43 +9,65 @@ import (
 
 // Carry keeps a property as it is in reality, where the template would set it
 // back: the DesiredCount of a service that was scaled. It changes the text in
-// the template, or the value of the parameter that the property reads, and
-// reports whether something had to be changed. A property that the template
-// does not set is left alone; one that is another expression is an error,
-// because the update would reset it.
+// the template, the branch of an Fn::If that counts, or the parameter or entry
+// of a mapping that the property reads, and reports whether something had to be
+// changed. A property that the template does not set is left alone.
+//
+// It returns a *[DraftError], and leaves the draft as it was, if the update
+// would set the property back and that cannot be changed from here, or if what
+// the update would set is not known.
 func (d *Draft) Carry(s *Stack, logicalID, property, live string) (changed bool, err error) {
-	path := "/Resources/" + tree.Escape(logicalID) + "/Properties/" + tree.Escape(property)
-	doc, err := tree.Parse(d.current[s.ID], tree.Limits{Bytes: maxTemplateBytes, Depth: maxDepth})
+	path := propertyPath(logicalID, property)
+	r, doc, err := d.renderer(s, 0)
 	if err != nil {
 		return false, fmt.Errorf("stack %s: %w", s.Name, err)
 	}
-	n, _, err := doc.At(doc.Roots[0], path)
+	problem := Problem{StackID: s.ID, Stack: s.Name, Resource: logicalID, Property: property, To: live}
+	fail := func(why string, err error, places ...Place) error {
+		x := problem
+		x.Why, x.Err, x.Places = why, err, places
+		return draftError([]Problem{x})
+	}
+	n, _, err := doc.At(r.root, path)
 	if errors.Is(err, tree.ErrNoNode) {
 		return false, nil
 	}
 	if err != nil {
-		return false, fmt.Errorf("stack %s: %w", s.Name, err)
+		e := templateError(path, err)
+		return false, fail(e.Error(), e)
 	}
-	e := exprAt(n)
-	fn, arg := e.call()
-	switch {
-	case fn == "" && e.Kind == tree.Scalar:
-		if e.Value == live {
+	switch v := r.value(n).(type) {
+	case string:
+		if v == live {
 			return false, nil
 		}
-		_, err = d.Set(s, TemplateValue{Path: path, Value: live})
-		return err == nil, err
-	case fn == "Ref":
-		for _, p := range s.Parameters {
-			if p.Key != arg.Value {
-				continue
-			}
-			if p.Value == live {
-				return false, nil
-			}
-			err = d.SetParameter(s, p.Key, live)
-			return err == nil, err
+		problem.From = v
+	case noValue:
+		return false, nil
+	case unknown:
+		return false, fail("what the update would set it to is not known: "+v.why, ErrUnresolved, v.place)
+	default:
+		return false, fail("what the update would set it to is not known", ErrUnresolved)
+	}
+	next := d.clone()
+	err = next.setExpression(s, logicalID, property, path, live)
+	if e, ok := errors.AsType[*DraftError](err); ok {
+		for i := range e.Problems {
+			x := &e.Problems[i]
+			x.Resource, x.Property, x.From, x.To = logicalID, property, problem.From, live
 		}
 	}
-	return false, fmt.Errorf("stack %s: %s of %s is an expression, and the update would set it back from %s", s.Name, property, logicalID, live)
+	if err != nil {
+		return false, err
+	}
+	// What was changed must count: read it anew.
+	r, doc, err = next.renderer(s, 0)
+	if err != nil {
+		return false, fmt.Errorf("stack %s: %w", s.Name, err)
+	}
+	if n, _, err = doc.At(r.root, path); err != nil || r.value(n) != live {
+		return false, fail("it would still be set back", ErrElsewhere)
+	}
+	d.become(next)
+	return true, nil
 }

@@ -1,9 +1,10 @@
 package cfnx
 
 import (
+	"bytes"
 	"context"
-	"errors"
 	"fmt"
+	"maps"
 	"strings"
 
 	"github.com/stackrescue/stackrescue/cfnx/internal/tree"
@@ -26,71 +27,37 @@ type ImagePatch struct {
 // PatchImages changes the images of every template of the tree to what
 // resolver returns for their references: the same reference where the image
 // is fine, another one, "" where there is none, an error where that is not
-// known, which ends it. Images that come from a parameter are changed by its
-// value. It fails, without changing the draft, when an image cannot be changed
-// from here.
+// known, which ends it. A nil resolver keeps every reference.
+//
+// An image that resolver keeps is left alone, wherever it comes from; so is one
+// that a condition takes out of the stack. What an image comes to is read from
+// the template with the stack's parameters, else from Recorded. A change goes
+// into the text of the template, or where one parameter or entry of a mapping
+// makes the difference, into that.
+//
+// It returns a *[DraftError] with every image that cannot be changed from here,
+// and leaves the draft as it was: [ErrNoSuchImage], [ErrUnresolved],
+// [ErrElsewhere], [ErrConflict] and the others of [PatchImages].
 func (d *Draft) PatchImages(ctx context.Context, resolver func(ctx context.Context, ref string) (string, error)) ([]ImagePatch, error) {
-	next := *d
-	next.current = map[string][]byte{}
-	for id, body := range d.current {
-		next.current[id] = body
+	if resolver == nil {
+		resolver = func(_ context.Context, ref string) (string, error) { return ref, nil }
 	}
-	next.Parameters = map[string]string{}
-	for k, v := range d.Parameters {
-		next.Parameters[k] = v
-	}
-	var out []ImagePatch
-	var left []error
+	p := draftPatch{d: d.clone(), resolver: resolver, want: map[string]string{}}
 	for s := range d.Tree.All() {
-		p, err := PatchImages(next.current[s.ID], ByResolver(ctx, resolver), func(o *PatchOptions) {
-			o.context(s)
-			o.Original = true // question marks stay what they are: only images are touched
-		})
-		if e, ok := errors.AsType[*TemplateError](err); ok && errors.Is(e, ErrNotTemplate) {
-			continue // a template of other languages holds no image that could be patched
-		}
-		if err != nil {
+		if err := p.stack(ctx, s); err != nil {
 			return nil, fmt.Errorf("stack %s: %w", s.Name, err)
 		}
-		next.current[s.ID] = p.Template
-		for _, e := range p.Edits {
-			out = append(out, ImagePatch{s.Name, e.Resource, e.Container, e.From, e.To, "template"})
-		}
-		for _, skip := range p.Unpatched {
-			patch, err := next.elsewhere(s, skip)
-			if err != nil {
-				left = append(left, err)
-				continue
-			}
-			out = append(out, patch)
+	}
+	if len(p.problems) == 0 {
+		if err := p.prove(); err != nil {
+			return nil, err
 		}
 	}
-	if len(left) > 0 {
-		return nil, errors.Join(left...)
+	if len(p.problems) > 0 {
+		return nil, draftError(p.problems)
 	}
-	d.current, d.Parameters = next.current, next.Parameters
-	return out, nil
-}
-
-// elsewhere changes an image that comes from one parameter as a whole.
-func (d *Draft) elsewhere(s *Stack, skip Unpatched) (ImagePatch, error) {
-	i := skip.Image
-	fail := func() (ImagePatch, error) {
-		return ImagePatch{}, fmt.Errorf("stack %s: %s, container %s: image %s: %w", s.Name, i.Resource, i.Container, i.Text, skip.Err)
-	}
-	if errors.Is(skip.Err, ErrNoSuchImage) || skip.Wanted == "" {
-		return fail()
-	}
-	for _, place := range skip.Places {
-		if place.In != PlaceParameter || place.Value == "" {
-			continue
-		}
-		if err := d.SetParameter(s, place.Name, place.Value); err != nil {
-			return ImagePatch{}, err
-		}
-		return ImagePatch{s.Name, i.Resource, i.Container, i.Text, skip.Wanted, "parameter " + place.Name}, nil
-	}
-	return fail()
+	d.become(p.d)
+	return p.out, nil
 }
 
 // LostOutput is an output that a stack's template declares and the stack does
@@ -244,7 +211,8 @@ func (d *Draft) touched(s *Stack) map[string]bool {
 	return out
 }
 
-// asked are the resources of a stack whose text the draft has changed.
+// asked are the resources of a stack whose text the draft has changed, or the
+// mapping that they read.
 func (d *Draft) asked(s *Stack) map[string]bool {
 	was, is := resourceTexts(d.originals[s.ID]), resourceTexts(d.current[s.ID])
 	out := map[string]bool{}
@@ -253,17 +221,65 @@ func (d *Draft) asked(s *Stack) map[string]bool {
 			out[id] = true
 		}
 	}
+	if bytes.Equal(d.originals[s.ID], d.current[s.ID]) {
+		return out
+	}
+	mapsWas, mapsAre := sectionTexts(d.originals[s.ID], "Mappings"), sectionTexts(d.current[s.ID], "Mappings")
+	for id, names := range mappingReaders(d.current[s.ID]) {
+		for _, name := range names {
+			// A name that is not a text may be any of them.
+			if name == "" && !maps.Equal(mapsWas, mapsAre) || mapsWas[name] != mapsAre[name] {
+				out[id] = true
+			}
+		}
+	}
 	return out
 }
 
-// resourceTexts are the bytes of every resource of a template.
-func resourceTexts(template []byte) map[string]string {
-	out := map[string]string{}
+// mappingReaders are the mappings that each resource reads; "" for one whose
+// name is an expression.
+func mappingReaders(template []byte) map[string][]string {
+	out := map[string][]string{}
 	doc, err := tree.Parse(template, tree.Limits{Bytes: maxTemplateBytes, Depth: maxDepth})
 	if err != nil || len(doc.Roots) == 0 {
 		return out
 	}
 	entries(doc.Roots[0].Follow().Get("Resources"), func(id string, r *tree.Node) {
+		out[id] = mappingNames(exprAt(r), nil, 0)
+	})
+	return out
+}
+
+func mappingNames(e exprNode, names []string, depth int) []string {
+	if e.Node == nil || depth > maxDepth {
+		return names
+	}
+	if fn, arg := e.call(); fn != "" {
+		if args := arg.args(); fn == "Fn::FindInMap" && len(args) > 0 {
+			name, _ := args[0].text()
+			names = append(names, name)
+		}
+		return mappingNames(arg, names, depth+1)
+	}
+	for i, n := range e.Items {
+		if e.Kind == tree.Sequence || e.Kind == tree.Mapping && i%2 == 1 {
+			names = mappingNames(exprAt(n), names, depth+1)
+		}
+	}
+	return names
+}
+
+// resourceTexts are the bytes of every resource of a template.
+func resourceTexts(template []byte) map[string]string { return sectionTexts(template, "Resources") }
+
+// sectionTexts are the bytes of every entry of a section of a template.
+func sectionTexts(template []byte, section string) map[string]string {
+	out := map[string]string{}
+	doc, err := tree.Parse(template, tree.Limits{Bytes: maxTemplateBytes, Depth: maxDepth})
+	if err != nil || len(doc.Roots) == 0 {
+		return out
+	}
+	entries(doc.Roots[0].Follow().Get(section), func(id string, r *tree.Node) {
 		start, end := doc.Span(r)
 		out[id] = strings.TrimSpace(string(doc.Text[start:end]))
 	})

@@ -14,10 +14,17 @@ type FindOptions struct {
 	// an image that has the value asked for already is kept, so give the values
 	// the stack is updated with.
 	Parameters map[string]string
+	// NotKnown are parameters whose values are not known: their Default does
+	// not count.
+	NotKnown []string
 	// Account, Region and Partition are the values of AWS::AccountId,
 	// AWS::Region and AWS::Partition, "" where not known. AWS::URLSuffix
 	// follows from Partition (aws, aws-cn, aws-us-gov, aws-eusc).
 	Account, Region, Partition string
+	// Attributes are what resources of the stack come to: "Repo" is Ref of
+	// Repo, "Repo.RepositoryUri" an attribute, "App.Outputs.Image" an output of
+	// a nested stack. What is not here is not known.
+	Attributes map[string]string
 	// Also are JSON pointers of nested stacks' parameters that are images, as
 	// StackParameter.Path has them. They are found as Images too, with the
 	// parameter's name for the container's.

@@ -147,12 +147,15 @@ func (e exprNode) dotted() string {
 
 func (f *imageFinder) attributeParts(name string) parts {
 	res, attr, _ := strings.Cut(name, ".")
-	if strings.HasPrefix(attr, "Outputs.") {
-		return openPart(name, Place{In: PlaceStack, Name: name})
-	}
 	place := Place{In: PlaceResource, Name: res}
 	if f.resources[res] != nil {
 		place.Path = "/Resources/" + tree.Escape(res)
+	}
+	if strings.HasPrefix(attr, "Outputs.") {
+		place = Place{In: PlaceStack, Name: name}
+	}
+	if v, known := f.opts.Attributes[name]; known {
+		return parts{{text: v, place: place}}
 	}
 	return openPart(name, place)
 }

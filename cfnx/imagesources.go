@@ -1,6 +1,7 @@
 package cfnx
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -21,7 +22,7 @@ func (f *imageFinder) refParts(name string) parts {
 		}
 		return parts{p}
 	case ImageResource:
-		return openPart(name, Place{In: PlaceResource, Name: name, Path: "/Resources/" + tree.Escape(name)})
+		return f.attributeParts(name)
 	}
 	return openPart(name, Place{In: PlaceUnknown, Name: name})
 }
@@ -54,7 +55,7 @@ func (f *imageFinder) parameterParts(name string) parts {
 	path := "/Parameters/" + tree.Escape(name)
 	value, given := f.opts.Parameters[name]
 	def := decl.Get("Default").Follow()
-	if !given && def != nil && def.Kind == tree.Scalar && !def.Null() {
+	if !given && !slices.Contains(f.opts.NotKnown, name) && def != nil && def.Kind == tree.Scalar && !def.Null() {
 		value, given = def.Value, true
 	}
 	place := Place{In: PlaceParameter, Name: name, Path: path}

@@ -29,6 +29,9 @@ var (
 	// ErrRefused means that a change set would do more than was asked for; it
 	// was deleted, nothing was changed.
 	ErrRefused = errors.New("change set refused")
+	// ErrConflict means that two things that a draft is asked for cannot both
+	// be had, because one parameter feeds them.
+	ErrConflict = errors.New("two wishes for one value")
 	// ErrNothingToChange means that what was asked for is already so.
 	ErrNothingToChange = errors.New("nothing to change")
 )

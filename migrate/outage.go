@@ -1,17 +1,12 @@
 package migrate
 
 import (
-	"context"
-	"database/sql/driver"
 	"errors"
-	"io"
-	"net"
 	"regexp"
 	"slices"
 	"strings"
-	"syscall"
 
-	"github.com/stackrescue/stackrescue/internal/sqlstate"
+	"github.com/stackrescue/stackrescue/internal/sqlconn"
 )
 
 // outageError is work that ended because the database was away.
@@ -26,21 +21,7 @@ func isOutage(err error) bool {
 		// What a tool says last decides: earlier lines may be of a retry.
 		return slices.ContainsFunc(exit.Lines, saysOutage)
 	}
-	if errors.Is(err, errProbeTimeout) {
-		return true
-	}
-	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
-		return false
-	}
-	if _, ok := errors.AsType[net.Error](err); ok {
-		return true
-	}
-	for _, is := range []error{driver.ErrBadConn, io.ErrUnexpectedEOF, syscall.ECONNREFUSED, syscall.ECONNRESET, syscall.EPIPE} {
-		if errors.Is(err, is) {
-			return true
-		}
-	}
-	return sqlstate.Unavailable(err)
+	return errors.Is(err, errProbeTimeout) || sqlconn.Away(err)
 }
 
 // awayTexts are how clients of databases say that they could not reach one, or

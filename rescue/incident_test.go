@@ -16,6 +16,7 @@ import (
 	"github.com/stackrescue/stackrescue/migrate/toolcmd"
 	"github.com/stackrescue/stackrescue/rescue"
 	"github.com/stackrescue/stackrescue/rescue/rescuetest"
+	"github.com/stackrescue/stackrescue/rescue/rescuetest/simtype"
 )
 
 var update = flag.Bool("update", false, "write golden files anew")
@@ -157,12 +158,12 @@ func TestOldCodeIsNotDeployedWhenItsImagesAreGone(t *testing.T) {
 // and the schema fits.
 func TestBackWithTheImagesRestored(t *testing.T) {
 	t.Parallel()
-	for name, digest := range map[string]setting{"resolved again": {set: func(*rescuetest.Switches) {}}, "recorded": {set: func(s *rescuetest.Switches) { s.RollbackDigest = rescuetest.DigestRecorded }}} {
+	for name, digest := range map[string]setting{"resolved again": {set: func(*rescuetest.Switches) {}}, "recorded": {set: func(s *rescuetest.Switches) { s.RollbackDigest = simtype.DigestRecorded }}} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				in, err := rescuetest.ExpiredRollbackImage(t.Context(), func(o *rescuetest.IncidentOptions) {
-					o.Switches.OutputsAfterSkip = rescuetest.OutputsKept
+					o.Switches.OutputsAfterSkip = simtype.OutputsKept
 					digest.set(&o.Switches)
 				})
 				require.NoError(t, err)
@@ -221,9 +222,12 @@ func TestBundleExplainsOffline(t *testing.T) {
 		require.Equal(t, p.String(), q.String())
 		require.Equal(t, p.Fingerprint, q.Fingerprint)
 	})
-	raw, err := os.ReadFile(filepath.Join(dir, "bundle.json"))
+	files, err := filepath.Glob(filepath.Join(dir, "capture-*.json"))
+	require.NoError(t, err)
+	require.Len(t, files, 1)
+	raw, err := os.ReadFile(files[0])
 	require.NoError(t, err)
 	require.Contains(t, string(raw), "DuplicateTable")
-	_, err = rescue.ReadBundle([]byte(`{"version":2}`))
-	require.ErrorContains(t, err, "version 2")
+	_, err = rescue.ReadBundle([]byte(`{"version":3}`))
+	require.ErrorContains(t, err, "version 3")
 }

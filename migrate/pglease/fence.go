@@ -64,7 +64,7 @@ func Raise(ctx context.Context, db *sql.DB, key string, fence migrate.Fence, opt
 		}
 		return left(ctx, db, key, fence, o.Terminate)
 	}
-	for pids, err := range poll.Every(ctx, o.Interval, check) {
+	for pids, err := range poll.Every(ctx, o.Interval, check, func(p *poll.Options) { p.Transient = sqlconn.Away }) {
 		switch {
 		case err != nil:
 			return wrap("take over from previous leaders", err)

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/stackrescue/stackrescue/internal/poll"
+	"github.com/stackrescue/stackrescue/internal/sqlconn"
 )
 
 // ErrNoSession is returned by [EndSession] if no session with that ID holds a
@@ -67,7 +68,7 @@ func EndSession(ctx context.Context, db *sql.DB, id int64, optFns ...func(*EndOp
 	// The server ends it a moment later.
 	for now, err := range poll.Every(ctx, 100*time.Millisecond, func(ctx context.Context) (*snapshot, error) {
 		return read(ctx, db, InspectOptions{Tool: o.Tool, Table: o.Table})
-	}) {
+	}, func(p *poll.Options) { p.Transient = sqlconn.Away }) {
 		if err != nil {
 			return fail(x, err)
 		}

@@ -14,15 +14,15 @@ type Tool struct {
 	Name string `json:"name"`
 	// Current prints the revision that the tool's table holds, Heads the
 	// revision that the image brings. Both are needed.
-	Current []string `json:"current"`
-	Heads   []string `json:"heads"`
+	Current []string `json:"current,omitempty"`
+	Heads   []string `json:"heads,omitempty"`
 	// Stamp is the command that writes a revision into the table without
 	// running anything; the revision is appended.
-	Stamp []string `json:"stamp"`
+	Stamp []string `json:"stamp,omitempty"`
+	// Revision is the regular expression of a line of output that holds a
+	// revision, which is its first group; other lines are the tool's log.
+	Revision string `json:"revision,omitempty"`
 }
-
-// revision is how a tool prints a revision on a line of its own.
-var revision = regexp.MustCompile(`^([0-9a-zA-Z_.-]+)(?: \((?:head|mergepoint|effective head)\))*$`)
 
 // Alembic is the tool of SQLAlchemy. prefix is put before each command, such
 // as "poetry", "run".
@@ -31,27 +31,35 @@ var revision = regexp.MustCompile(`^([0-9a-zA-Z_.-]+)(?: \((?:head|mergepoint|ef
 func Alembic(prefix ...string) Tool {
 	with := func(args ...string) []string { return append(append([]string{}, prefix...), args...) }
 	return Tool{
-		Name:    "alembic",
-		Current: with("alembic", "current"),
-		Heads:   with("alembic", "heads"),
-		Stamp:   with("alembic", "stamp"),
+		Name:     "alembic",
+		Current:  with("alembic", "current"),
+		Heads:    with("alembic", "heads"),
+		Stamp:    with("alembic", "stamp"),
+		Revision: `^([0-9a-zA-Z_.-]+)(?: \((?:head|mergepoint|effective head)\))*$`,
 	}
 }
 
 // parse reads revisions off a command's output; lines of the tool's log are
 // passed over.
-func (t Tool) parse(lines []string) []string {
+func (t Tool) parse(lines []string) ([]string, error) {
+	revision, err := regexp.Compile(t.Revision)
+	if err != nil || revision.NumSubexp() < 1 {
+		return nil, fmt.Errorf("%s: Revision %q is not a regular expression with a group", t.Name, t.Revision)
+	}
 	var out []string
 	for _, l := range lines {
 		if m := revision.FindStringSubmatch(strings.TrimSpace(l)); m != nil {
 			out = append(out, m[1])
 		}
 	}
-	return out
+	return out, nil
 }
 
 func (t Tool) one(what string, lines []string) (string, error) {
-	revs := t.parse(lines)
+	revs, err := t.parse(lines)
+	if err != nil {
+		return "", err
+	}
 	if len(revs) != 1 {
 		return "", fmt.Errorf("%s %s: %d revisions: %w", t.Name, what, len(revs), migrate.ErrOutput)
 	}

@@ -100,7 +100,7 @@ func policyAction(policy, prefix string) types.PolicyAction {
 // static reports whether a replacement is certain: a property that recreates
 // has a new value that is known, or comes from a resource that is replaced. A
 // nested change set tells only what it computed itself
-// (world.Switches.NestedChangeSets).
+// (simtype.Switches.NestedChangeSets).
 func (cs *changeSet) static(f difference) bool {
 	if f.typ != f.old.typ && f.old.typ != "" {
 		return true

@@ -9,7 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 
-	"github.com/stackrescue/stackrescue/internal/sim/world"
+	"github.com/stackrescue/stackrescue/rescue/rescuetest/simtype"
 )
 
 // ContinueUpdateRollback tries a failed rollback again (reference/cfn.md 1.2).
@@ -27,7 +27,7 @@ func (s *Service) ContinueUpdateRollback(_ context.Context, in *cloudformation.C
 	sw := s.world.Switches
 	force := isTrue(in.ForceRollback)
 	switch {
-	case in.ForceRollback != nil && sw.ForceRollback == world.ForceUnknown:
+	case in.ForceRollback != nil && sw.ForceRollback == simtype.ForceUnknown:
 		// The query protocol ignores members it does not know; that an endpoint
 		// rejects the field is the worse case (reference/cfn.md 0, uncertain).
 		return nil, invalid("Unknown parameter: ForceRollback")
@@ -55,7 +55,7 @@ func (s *Service) ContinueUpdateRollback(_ context.Context, in *cloudformation.C
 	st.mutated()
 	st.remember(in.ClientRequestToken)
 	st.token = str(in.ClientRequestToken)
-	b := &rollback{skip: skip, force: force, failing: sw.ForceRollback == world.ForceSkipsFailedAndFailing, continued: true}
+	b := &rollback{skip: skip, force: force, failing: sw.ForceRollback == simtype.ForceSkipsFailedAndFailing, continued: true}
 	st.rollBack(types.OperationTypeContinueRollback, "User Initiated", b, nil)
 	return out, nil
 }
@@ -100,7 +100,7 @@ func (r *resource) skippable() error {
 		}
 		return nil
 	}
-	if r.rollbackFailed || r.st.svc.world.Switches.SkipValidation == world.SkipsRelaxed {
+	if r.rollbackFailed || r.st.svc.world.Switches.SkipValidation == simtype.SkipsRelaxed {
 		return nil
 	}
 	return invalidf("Resource [%s] is not in UPDATE_FAILED because a rollback failed and cannot be skipped", r.id)

@@ -10,7 +10,7 @@ import (
 )
 
 // mutated keeps what the next reads still show, where reads are stale
-// (world.Switches.StaleReads).
+// (simtype.Switches.StaleReads).
 func (s *stack) mutated() {
 	if n := s.svc.world.Switches.StaleReads; n > 0 {
 		d := s.describe()

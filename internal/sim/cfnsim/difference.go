@@ -7,7 +7,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 
-	"github.com/stackrescue/stackrescue/internal/sim/world"
+	"github.com/stackrescue/stackrescue/rescue/rescuetest/simtype"
 )
 
 // difference is what an update would do to one resource.
@@ -58,7 +58,7 @@ func (s *stack) differences(d *definition) ([]difference, error) {
 		// The present value, even where the resource is about to be updated
 		// (recordings/cloudformation/test_change_set_fn_get_attr).
 		v, err := s.attOf(id, attribute)
-		falsely := r.child != nil && f.action != "" && s.svc.world.Switches.NestedChangeSets == world.NestedChangesFalseReplacement
+		falsely := r.child != nil && f.action != "" && s.svc.world.Switches.NestedChangeSets == simtype.NestedChangesFalseReplacement
 		if err != nil || falsely {
 			return unknown{id}, nil // an attribute that is missing fails the update
 		}
@@ -214,13 +214,13 @@ func ordered(all []declaration) []declaration {
 // sameAs reports whether an update to d would change nothing. A nested stack
 // may always have changed: its template is fetched again
 // (https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_ResourceChangeDetail.html,
-// Automatic), unless world.Switches.SameTemplateURL says otherwise.
+// Automatic), unless simtype.Switches.SameTemplateURL says otherwise.
 func (s *stack) sameAs(d *definition) (bool, error) {
 	diff, err := s.differences(d)
 	if err != nil {
 		return false, err
 	}
-	fetched := s.svc.world.Switches.SameTemplateURL == world.SameURLFetchedAgain
+	fetched := s.svc.world.Switches.SameTemplateURL == simtype.SameURLFetchedAgain
 	for _, f := range diff {
 		if f.certain() && (!f.automatic || fetched) {
 			return false, nil

@@ -150,7 +150,7 @@ func (p serviceProvider) make(c *call) error {
 }
 
 // change sends all properties but DesiredCount, which it sends only when the
-// template's value changed (world.Switches.DesiredCount). A rollback sends the
+// template's value changed (simtype.Switches.DesiredCount). A rollback sends the
 // old task definition's revision.
 func (p serviceProvider) change(c *call) error {
 	var in ecs.UpdateServiceInput

@@ -100,7 +100,7 @@ func changed(a, b object) []string {
 	return names
 }
 
-// base is what an update compares with (world.Switches.NoDifferenceAfterSkip).
+// base is what an update compares with (simtype.Switches.NoDifferenceAfterSkip).
 func (r *resource) base() object {
 	if r.skipped && r.st.svc.world.Switches.NoDifferenceAfterSkip != 0 {
 		return r.sent

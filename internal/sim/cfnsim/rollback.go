@@ -4,6 +4,8 @@ import (
 	"slices"
 
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
+
+	"github.com/stackrescue/stackrescue/rescue/rescuetest/simtype"
 )
 
 // rollback is one attempt to go back to the stable definition.
@@ -113,7 +115,7 @@ func (s *stack) revert(c *scope, r *resource, done func(error)) {
 	default:
 		r.set(types.ResourceStatusUpdateInProgress, "", past.record)
 		k := s.svc.kind(r.typ)
-		s.handle(r, k.changed, k.change, c, r.sent, past.record, PhaseRollback, func(*call) {
+		s.handle(r, k.changed, k.change, c, r.sent, past.record, simtype.OnRollback, func(*call) {
 			r.sent = past.record
 		}, restored)
 	}

@@ -18,7 +18,7 @@ func (s *Service) DescribeServices(_ context.Context, in *ecs.DescribeServicesIn
 }
 
 // A Consistent view reads what was written last, as other services of AWS do;
-// [world.Switches.StaleReads] is about customers' calls.
+// [simtype.Switches.StaleReads] is about customers' calls.
 type Consistent struct{ *Service }
 
 // DescribeServices answers without lag.

@@ -10,7 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 
-	"github.com/stackrescue/stackrescue/internal/sim/world"
+	"github.com/stackrescue/stackrescue/rescue/rescuetest/simtype"
 )
 
 // serviceRevision is one configuration of a service, with the digests that its
@@ -25,7 +25,7 @@ type serviceRevision struct {
 
 // record keeps the digest a container's tag stood for, unless version
 // consistency is disabled for it (reference/ecs.md 1.4).
-func (r *serviceRevision) record(c *Container, digest string) {
+func (r *serviceRevision) record(c *container, digest string) {
 	if c.def.VersionConsistency != types.VersionConsistencyDisabled {
 		r.digests[c.Name()] = digest
 	}
@@ -34,7 +34,7 @@ func (r *serviceRevision) record(c *Container, digest string) {
 // reuseDigests is the switch: whether a new deployment of a known task
 // definition revision keeps the digests recorded for it.
 func (v *service) reuseDigests(rev *serviceRevision) {
-	if v.svc.world.Switches.RollbackDigest != world.DigestRecorded {
+	if v.svc.world.Switches.RollbackDigest != simtype.DigestRecorded {
 		return
 	}
 	for _, old := range slices.Backward(v.revisions) {

@@ -22,7 +22,7 @@ func (t *task) checkTarget() {
 	}
 	v := t.service
 	lb := v.spec.loadBalancers[0]
-	var c *Container
+	var c *container
 	for _, x := range t.containers {
 		if lb.ContainerName == nil || x.Name() == *lb.ContainerName {
 			c = x

@@ -26,7 +26,7 @@ type task struct {
 	deployment *deployment // nil for RunTask
 	rev        *revision
 	overrides  *types.TaskOverride
-	containers []*Container
+	containers []*container
 
 	id, arn, startedBy, group  string
 	order                      uint64
@@ -57,7 +57,7 @@ func (s *Service) launch(c *cluster, r *revision, o *types.TaskOverride, setup f
 		version: 1, created: s.world.Now(), group: "family:" + *r.def.Family,
 	}
 	for _, def := range r.def.ContainerDefinitions {
-		t.containers = append(t.containers, &Container{task: t, def: def, image: *def.Image, status: "PENDING", health: types.HealthStatusUnknown})
+		t.containers = append(t.containers, &container{task: t, def: def, image: *def.Image, status: "PENDING", health: types.HealthStatusUnknown})
 	}
 	if setup != nil {
 		setup(t)

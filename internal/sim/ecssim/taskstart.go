@@ -140,7 +140,7 @@ func (t *task) startContainers() {
 
 // dependenciesMet follows dependsOn
 // (https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ContainerDependency.html).
-func (t *task) dependenciesMet(c *Container) bool {
+func (t *task) dependenciesMet(c *container) bool {
 	for _, d := range c.def.DependsOn {
 		for _, other := range t.containers {
 			if other.Name() != *d.ContainerName {

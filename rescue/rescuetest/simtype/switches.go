@@ -1,4 +1,4 @@
-package world
+package simtype
 
 import "time"
 

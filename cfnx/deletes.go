@@ -1,0 +1,263 @@
+package cfnx
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
+)
+
+// Deletion is a physical resource that the clean-up after a rolled back update
+// deletes, once the whole tree is back; it cannot be stopped then.
+type Deletion struct {
+	StackID    string `json:"stackId"`
+	Stack      string `json:"stack"`
+	LogicalID  string `json:"logicalId"`
+	PhysicalID string `json:"physicalId"`
+	Type       string `json:"type"`
+	// Replaced is whether it is the new side of a replacement; otherwise the
+	// update created the resource.
+	Replaced bool `json:"replaced,omitempty"`
+	// Kept is whether the template that made it keeps it as an orphan
+	// (DeletionPolicy). Where that template cannot be read it is false: assumed
+	// to be deleted.
+	Kept bool `json:"kept,omitempty"`
+	// HoldsData is whether a resource of its type holds what cannot be made
+	// again.
+	HoldsData bool `json:"holdsData,omitempty"`
+	// UsedBy are the places in the documents given to [Deletes] that name it,
+	// such as "Environment.QUEUE_URL" of container web: "web.Environment.QUEUE_URL".
+	UsedBy []string `json:"usedBy,omitempty"`
+}
+
+// String is one line.
+func (d Deletion) String() string {
+	s := fmt.Sprintf("%s.%s (%s) %s: ", d.Stack, d.LogicalID, d.Type, d.PhysicalID)
+	switch {
+	case d.Kept:
+		s += "kept outside of the stack"
+	case d.HoldsData:
+		s += "deleted with its data"
+	default:
+		s += "deleted"
+	}
+	if len(d.UsedBy) > 0 {
+		s += ", used by " + strings.Join(d.UsedBy, ", ")
+	}
+	return s
+}
+
+// Deletes lists what the clean-up at the end of a continued rollback deletes:
+// every resource that the failed update created, with all that is in nested
+// stacks it created, and the new side of every replacement.
+//
+// inUse are what serves: task definitions and services, of the SDK, as the AWS
+// CLI prints them, or as maps. A resource that one of them names, by its
+// physical id or a part of an ARN, a URL or a host name, is told with the place.
+// The revision itself is not told as used by itself. It is pure.
+func Deletes(t *Tree, inUse ...any) []Deletion {
+	if t == nil || t.Root == nil {
+		return nil
+	}
+	uses := namedIn(inUse)
+	var out []Deletion
+	for s := range t.All() {
+		forward, _ := s.attempt()
+		if createsStack(s) && s.parent != nil && len(forward) > 0 {
+			out = append(out, allOf(s)...)
+			continue
+		}
+		if createsStack(s) {
+			continue
+		}
+		for _, id := range logicalIDs(forward) {
+			out = append(out, deletions(s, forward, id)...)
+		}
+	}
+	for i := range out {
+		d := &out[i]
+		d.HoldsData = holdsData(d.Type)
+		if d.Type != taskDefinitionType {
+			d.UsedBy = uses.of(d.PhysicalID)
+		}
+	}
+	return out
+}
+
+// logicalIDs are the resources that events tell of, in their order.
+func logicalIDs(events []Event) []string {
+	var ids []string
+	for _, e := range events {
+		if !e.own() && !slices.Contains(ids, e.LogicalID) {
+			ids = append(ids, e.LogicalID)
+		}
+	}
+	return ids
+}
+
+// deletions are the physical resources that the update made for a resource.
+func deletions(s *Stack, forward []Event, id string) []Deletion {
+	made := created(forward, s, id)
+	was := s.Recorded(id)
+	var out []Deletion
+	for _, e := range forward {
+		if e.LogicalID != id || e.own() || e.PhysicalID == "" || e.PhysicalID == was {
+			continue
+		}
+		if slices.ContainsFunc(out, func(d Deletion) bool { return d.PhysicalID == e.PhysicalID }) {
+			continue
+		}
+		if strings.HasPrefix(string(e.Status), "DELETE_") {
+			continue
+		}
+		out = append(out, Deletion{StackID: s.ID, Stack: s.Name, LogicalID: id, PhysicalID: e.PhysicalID, Type: e.Type, Replaced: !made, Kept: made && s.keeps(id)})
+	}
+	// One whose creation failed before it had a physical id leaves nothing.
+	return out
+}
+
+// keeps reports whether the template keeps a resource that the failed update
+// created. Only the template of that update has it: that of the stack before
+// has not, and then nothing is known.
+func (s *Stack) keeps(logicalID string) bool {
+	r, _, err := draftOfTree(&Tree{Root: s.root()}).renderer(s, 0)
+	if err != nil {
+		return false
+	}
+	n := r.root.Get("Resources").Follow().Get(logicalID).Follow()
+	if p := n.Get("DeletionPolicy").Follow(); p != nil {
+		// RetainExceptOnCreate deletes what the update created.
+		return p.Value == "Retain"
+	}
+	return false
+}
+
+// allOf are all resources of a nested stack that the update created.
+func allOf(s *Stack) []Deletion {
+	var out []Deletion
+	for _, r := range s.Resources {
+		if r.PhysicalID == "" || r.Status == types.ResourceStatusDeleteComplete {
+			continue
+		}
+		out = append(out, Deletion{StackID: s.ID, Stack: s.Name, LogicalID: r.LogicalID, PhysicalID: r.PhysicalID, Type: r.Type, Kept: s.keeps(r.LogicalID)})
+	}
+	return out
+}
+
+// holdsData are the types whose deletion loses what nobody can make again.
+// https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-template-resource-type-ref.html
+func holdsData(typ string) bool {
+	switch typ {
+	case "AWS::S3::Bucket", "AWS::S3Express::DirectoryBucket", "AWS::DynamoDB::Table", "AWS::DynamoDB::GlobalTable", "AWS::RDS::DBInstance", "AWS::RDS::DBCluster",
+		"AWS::DocDB::DBCluster", "AWS::DocDB::DBInstance", "AWS::Neptune::DBCluster", "AWS::Neptune::DBInstance", "AWS::Redshift::Cluster", "AWS::RedshiftServerless::Namespace",
+		"AWS::ElastiCache::CacheCluster", "AWS::ElastiCache::ReplicationGroup", "AWS::ElastiCache::ServerlessCache", "AWS::MemoryDB::Cluster", "AWS::DAX::Cluster",
+		"AWS::OpenSearchService::Domain", "AWS::OpenSearchServerless::Collection", "AWS::Elasticsearch::Domain", "AWS::EFS::FileSystem", "AWS::FSx::FileSystem", "AWS::FSx::Volume", "AWS::EC2::Volume",
+		"AWS::SQS::Queue", "AWS::Kinesis::Stream", "AWS::KinesisFirehose::DeliveryStream", "AWS::MSK::Cluster", "AWS::MSK::ServerlessCluster", "AWS::AmazonMQ::Broker", "AWS::Events::Archive",
+		"AWS::SecretsManager::Secret", "AWS::SSM::Parameter", "AWS::KMS::Key", "AWS::ECR::Repository", "AWS::Logs::LogGroup", "AWS::Cognito::UserPool", "AWS::Backup::BackupVault",
+		"AWS::Timestream::Table", "AWS::Timestream::InfluxDBInstance", "AWS::QLDB::Ledger", "AWS::Cassandra::Table", "AWS::DSQL::Cluster", "AWS::CodeCommit::Repository", "AWS::Lightsail::Database":
+		return true
+	}
+	return false
+}
+
+// usage are the texts of documents, with where they stand.
+type usage []struct{ path, text string }
+
+func namedIn(documents []any) usage {
+	var u usage
+	for _, doc := range documents {
+		b, err := json.Marshal(doc)
+		if err != nil {
+			continue
+		}
+		var v any
+		if json.Unmarshal(b, &v) == nil {
+			u.walk("", v)
+		}
+	}
+	slices.SortFunc(u, func(a, b struct{ path, text string }) int { return strings.Compare(a.path, b.path) })
+	return u
+}
+
+func (u *usage) walk(path string, v any) {
+	switch v := v.(type) {
+	case string:
+		*u = append(*u, struct{ path, text string }{path, v})
+	case []any:
+		for _, x := range v {
+			if m, ok := x.(map[string]any); ok {
+				if name, named := member(m, "name").(string); named {
+					u.walk(join(strings.TrimSuffix(strings.TrimSuffix(path, "ContainerDefinitions"), "."), name), x)
+					continue
+				}
+			}
+			u.walk(path, x)
+		}
+	case map[string]any:
+		for k, x := range v {
+			switch {
+			case strings.EqualFold(k, "value"), strings.EqualFold(k, "valueFrom"):
+				u.walk(path, x)
+			case strings.EqualFold(k, "name"), readOnlyTask[strings.ToLower(k)]:
+			default:
+				u.walk(join(path, upper(k)), x)
+			}
+		}
+	}
+}
+
+func join(path, name string) string {
+	if path == "" {
+		return name
+	}
+	return path + "." + name
+}
+
+// of are the places that name a physical resource: whole, or as a part that is
+// set off on both sides.
+func (u usage) of(physical string) []string {
+	var out []string
+	for _, name := range names(physical) {
+		for _, x := range u {
+			if setOff(x.text, name) && !slices.Contains(out, x.path) {
+				out = append(out, x.path)
+			}
+		}
+	}
+	return out
+}
+
+// names are what a physical id may be named by: itself, and the name at the
+// end of an ARN or a URL.
+func names(physical string) []string {
+	if len(physical) < 3 {
+		return nil
+	}
+	out := []string{physical}
+	if strings.HasPrefix(physical, "arn:") || strings.Contains(physical, "://") {
+		if i := strings.LastIndexAny(physical, ":/"); i >= 0 && len(physical)-i > 3 {
+			out = append(out, physical[i+1:])
+		}
+	}
+	return out
+}
+
+// setOff reports whether name stands in text with nothing beside it that could
+// belong to a longer name.
+func setOff(text, name string) bool {
+	part := func(c byte) bool { return wordByte(c) || c == '-' || c == '_' }
+	for from := 0; ; {
+		i := strings.Index(text[from:], name)
+		if i < 0 {
+			return false
+		}
+		i += from
+		end := i + len(name)
+		if (i == 0 || !part(text[i-1]) || !part(name[0])) && (end == len(text) || !part(text[end])) {
+			return true
+		}
+		from = i + 1
+	}
+}

@@ -1,0 +1,237 @@
+package cfnx
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/stackrescue/stackrescue/cfnx/internal/tree"
+)
+
+// DifferenceKind says how a property of a template and of a running task
+// definition differ.
+type DifferenceKind string
+
+// Kinds of differences.
+const (
+	// NotRendered: what serves has the property, the template does not set it.
+	NotRendered DifferenceKind = "not-rendered"
+	// NotServing: the template sets the property, what serves has it not.
+	NotServing DifferenceKind = "not-serving"
+	// OtherValue: both have it, with different values.
+	OtherValue DifferenceKind = "other-value"
+	// NotKnown: what the template comes to is not known. That is not equal.
+	NotKnown DifferenceKind = "not-known"
+)
+
+// Difference is one property in which the task definition that a template
+// renders differs from one that serves. It holds no value of either.
+type Difference struct {
+	// StackID, Stack and Resource are the task definition's in the tree.
+	StackID  string `json:"stackId"`
+	Stack    string `json:"stack"`
+	Resource string `json:"resource"`
+	// Container is the container's name; "" for the task definition itself.
+	Container string `json:"container,omitempty"`
+	// Property is the path of the property below the container or the task
+	// definition: "Environment.SMTP_HOST", "Secrets.KEY", "Command", "Memory".
+	// It is "" for a container that one side alone has.
+	Property string         `json:"property,omitempty"`
+	Kind     DifferenceKind `json:"kind"`
+	// Why is more about a value that is not known.
+	Why string `json:"why,omitempty"`
+	// Places are where a value that is not known comes from.
+	Places []Place `json:"places,omitempty"`
+}
+
+// String is one line, without values.
+func (d Difference) String() string {
+	s := fmt.Sprintf("stack %s: %s: ", d.Stack, d.Resource)
+	if d.Container != "" {
+		s += "container " + d.Container + ": "
+	}
+	if d.Property != "" {
+		s += d.Property + ": "
+	}
+	switch d.Kind {
+	case NotRendered:
+		s += "the template does not set it"
+	case NotServing:
+		s += "what serves does not have it"
+	case OtherValue:
+		s += "the template sets another value"
+	case NotKnown:
+		s += "what the template comes to is not known"
+	}
+	if d.Why != "" {
+		s += ": " + d.Why
+	}
+	return s
+}
+
+// TaskDefinitionOf follows a service's TaskDefinition through Ref, parameters
+// and outputs of nested stacks to the resource of the tree that it names.
+func (d *Draft) TaskDefinitionOf(s *Stack, service string) (*Stack, string, bool) {
+	r, doc, err := d.renderer(s, 0)
+	if err != nil {
+		return nil, "", false
+	}
+	n, _, err := doc.At(r.root, propertyPath(service, "TaskDefinition"))
+	if err != nil {
+		return nil, "", false
+	}
+	return d.follow(s, r, exprAt(n), 0)
+}
+
+// follow follows an expression to the one resource of the tree that it names.
+func (d *Draft) follow(s *Stack, r *renderer, e exprNode, depth int) (*Stack, string, bool) {
+	if depth > maxNesting {
+		return nil, "", false
+	}
+	at := func(s *Stack, path string) (*Stack, string, bool) {
+		r, doc, err := d.renderer(s, 0)
+		if err != nil {
+			return nil, "", false
+		}
+		n, _, err := doc.At(r.root, path)
+		if err != nil {
+			return nil, "", false
+		}
+		return d.follow(s, r, exprAt(n), depth+1)
+	}
+	fn, arg := e.call()
+	name, attribute := "", ""
+	switch fn {
+	case "Ref":
+		name = arg.Value
+	case "Fn::GetAtt":
+		name, attribute, _ = strings.Cut(arg.dotted(), ".")
+	case "Fn::Sub":
+		tmpl, vars := arg.subTemplate()
+		if tmpl.Node == nil {
+			return nil, "", false
+		}
+		text := strings.TrimSpace(tmpl.Value)
+		if !strings.HasPrefix(text, "${") || strings.IndexByte(text, '}') != len(text)-1 {
+			return nil, "", false
+		}
+		name = strings.TrimSpace(text[2 : len(text)-1])
+		if v := vars.Follow().Get(name); v != nil {
+			return d.follow(s, r, exprAt(v), depth+1)
+		}
+		name, attribute, _ = strings.Cut(name, ".")
+	case "Fn::If":
+		args := arg.exactly(3)
+		if args == nil {
+			return nil, "", false
+		}
+		switch c := r.condition(args[0].Value).(type) {
+		case bool:
+			if c {
+				return d.follow(s, r, args[1], depth+1)
+			}
+			return d.follow(s, r, args[2], depth+1)
+		}
+		return nil, "", false
+	case "":
+		// An ARN that is written out, or given as a parameter's value.
+		if text, ok := e.text(); ok {
+			return d.named(text)
+		}
+		return nil, "", false
+	default:
+		return nil, "", false
+	}
+	if key, ok := strings.CutPrefix(attribute, "Outputs."); ok {
+		i := slices.IndexFunc(s.Children, func(c *Stack) bool { return c.LogicalID == name })
+		if i < 0 {
+			return nil, "", false
+		}
+		return at(s.Children[i], "/Outputs/"+tree.Escape(key)+"/Value")
+	}
+	if r.root.Get("Parameters").Follow().Get(name) == nil {
+		if r.root.Get("Resources").Follow().Get(name) == nil {
+			return nil, "", false
+		}
+		return s, name, true
+	}
+	if s.parent != nil {
+		if st, id, ok := at(s.parent, parameterPath(s, name)); ok {
+			return st, id, true
+		}
+	}
+	text, _ := r.parameter(name).(string)
+	return d.named(text)
+}
+
+// named is the resource of the tree with a physical id.
+func (d *Draft) named(physical string) (*Stack, string, bool) {
+	if !strings.HasPrefix(physical, "arn:") {
+		return nil, "", false
+	}
+	for s := range d.Tree.All() {
+		for _, r := range s.Resources {
+			if s.Recorded(r.LogicalID) == physical {
+				return s, r.LogicalID, true
+			}
+		}
+	}
+	return nil, "", false
+}
+
+// ServiceDifferences compares the task definition that the draft renders for a
+// service with one that serves, in everything but images: environment, secrets,
+// command, ports, roles, cpu, memory, health check, volumes and whatever else
+// either of them sets. Values that ECS fills in are no differences.
+//
+// serving is a task definition as encoding/json writes it: *types.TaskDefinition
+// of the SDK, what the AWS CLI prints, or a map; keys may begin in lower case.
+// Of an environment variable, "valueSha256", the SHA-256 of the value in
+// hexadecimal digits, may be given in the place of "value".
+//
+// recorded is, in the same form, the revision that the stack has recorded for
+// the task definition, nil where it is not known. It gives what the template
+// does not tell and an update renders again as it was: attributes of resources,
+// imports, parameters with NoEcho. It also proves that the template is the one
+// it was rendered from: where the two disagree the value is [NotKnown].
+//
+// A reference that cannot be followed is one Difference, of the service's
+// TaskDefinition. The result is sorted by container and property. It is pure.
+func (d *Draft) ServiceDifferences(s *Stack, service string, serving, recorded any) ([]Difference, error) {
+	st, id, ok := d.TaskDefinitionOf(s, service)
+	if !ok {
+		return []Difference{{StackID: s.ID, Stack: s.Name, Resource: service, Property: "TaskDefinition", Kind: NotKnown, Why: "it cannot be followed to a resource of the tree"}}, nil
+	}
+	return d.TaskDefinitionDifferences(st, id, serving, recorded)
+}
+
+// TaskDefinitionDifferences is [Draft.ServiceDifferences] of a task definition
+// of the tree.
+func (d *Draft) TaskDefinitionDifferences(s *Stack, logicalID string, serving, recorded any) ([]Difference, error) {
+	r, doc, err := d.renderer(s, 0)
+	if err != nil {
+		return nil, fmt.Errorf("stack %s: %w", s.Name, err)
+	}
+	var rendered any = unknown{why: "resource " + logicalID + " is not in the template", place: Place{In: PlaceResource, Name: logicalID}}
+	if n, _, err := doc.At(r.root, "/Resources/"+tree.Escape(logicalID)+"/Properties"); err == nil {
+		rendered = r.value(n)
+	}
+	is, err := taskDocument(serving)
+	if err != nil {
+		return nil, fmt.Errorf("serving task definition: %w", err)
+	}
+	var was taskProperties
+	if recorded != nil {
+		if was, err = taskDocument(recorded); err != nil {
+			return nil, fmt.Errorf("recorded task definition: %w", err)
+		}
+	}
+	t := taskProperties{}
+	t.add(rendered)
+	var out []Difference
+	for _, x := range compareTasks(t, is, was) {
+		x.StackID, x.Stack, x.Resource = s.ID, s.Name, logicalID
+		out = append(out, x)
+	}
+	return out, nil
+}

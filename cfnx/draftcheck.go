@@ -1,0 +1,86 @@
+package cfnx
+
+import (
+	"fmt"
+	"slices"
+)
+
+// maxTemplateObject is the largest template that CloudFormation takes from S3.
+// https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html
+const maxTemplateObject = 1 << 20
+
+// Check lists what would keep [Apply] from making a change set of the draft as
+// it is: the size of a template and the place in S3 that it needs, the URL of
+// a nested stack's changed template, macros together with nested stacks. It
+// returns a *[DraftError] with all of it, or nil. It is pure: whether AWS
+// accepts the change set is known only after Apply with DryRun.
+//
+// Of the options it reads TemplateURL.
+func (d *Draft) Check(optFns ...func(*ApplyOptions)) error {
+	var o ApplyOptions
+	for _, fn := range optFns {
+		if fn != nil {
+			fn(&o)
+		}
+	}
+	if d.Empty() {
+		return nil
+	}
+	var problems []Problem
+	add := func(s *Stack, why string, err error, places ...Place) {
+		problems = append(problems, Problem{StackID: s.ID, Stack: s.Name, Property: "Template", Why: why, Err: err, Places: places})
+	}
+	next := d.clone()
+	var up func(s *Stack)
+	up = func(s *Stack) {
+		for _, c := range s.Children {
+			up(c)
+		}
+		if s.parent == nil || string(next.current[s.ID]) == string(d.originals[s.ID]) {
+			return
+		}
+		body := len(next.current[s.ID])
+		u, known := d.urls[s.ID]
+		switch {
+		case !known:
+			add(s.parent, "the template URL of nested stack "+s.LogicalID+" cannot be read off its template", ErrElsewhere, Place{In: PlaceHere, Name: s.LogicalID + ".TemplateURL"})
+			return
+		case body > maxTemplateObject:
+			add(s, fmt.Sprintf("it has %d bytes, CloudFormation takes %d", body, maxTemplateObject), ErrLimit)
+		}
+		if _, _, err := location(u); err != nil {
+			add(s, err.Error(), ErrElsewhere)
+			return
+		}
+		if err := next.setTemplateURL(s, u+"-0123456789abcdef"); err != nil {
+			add(s.parent, "the place of a changed template of "+s.LogicalID+" cannot be written: "+err.Error(), ErrElsewhere)
+		}
+	}
+	root := d.Tree.Root
+	up(root)
+	body := next.current[root.ID]
+	switch changed := string(body) != string(d.originals[root.ID]); {
+	case changed && len(body) > maxTemplateObject:
+		add(root, fmt.Sprintf("it has %d bytes, CloudFormation takes %d", len(body), maxTemplateObject), ErrLimit)
+	case changed && len(body) > inlineBytes && o.TemplateURL == "" && len(d.urls) == 0:
+		add(root, fmt.Sprintf("a template of %d bytes must be in S3: name a place in ApplyOptions.TemplateURL", len(body)), ErrLimit)
+	}
+	if len(root.Children) > 0 {
+		for s := range d.Tree.All() {
+			if names := macros(d.current[s.ID]); len(names) > 0 {
+				// https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_CreateChangeSet.html
+				// (Capabilities, CAPABILITY_AUTO_EXPAND)
+				add(s, fmt.Sprintf("change sets take no macros (%s) together with nested stacks: update with UpdateStack", names[0]), ErrMacro)
+			}
+		}
+	}
+	return draftError(problems)
+}
+
+func macros(template []byte) []string {
+	f, err := newImageFinder(template, FindOptions{})
+	if err != nil {
+		return nil
+	}
+	return slices.Compact(f.macros())
+}

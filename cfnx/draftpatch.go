@@ -1,0 +1,273 @@
+package cfnx
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+)
+
+// draftPatch is one run of Draft.PatchImages, on a clone of the draft.
+type draftPatch struct {
+	d        *Draft
+	resolver func(ctx context.Context, ref string) (string, error)
+	out      []ImagePatch
+	problems []Problem
+	// want is what each image whose reference is known is to be in the end, by
+	// stack id and path.
+	want map[string]string
+}
+
+// stack patches the template of one stack.
+func (p *draftPatch) stack(ctx context.Context, s *Stack) error {
+	r, _, err := p.d.renderer(s, 0)
+	if errors.Is(err, ErrNotTemplate) {
+		return nil // a template of other languages holds no image that could be patched
+	}
+	if err != nil {
+		return err
+	}
+	change := func(i Image) (string, error) {
+		if !r.rendered(i.Path) {
+			return "", nil
+		}
+		to, err := p.decide(ctx, s, i)
+		if to != "" && i.known() {
+			p.want[s.ID+i.Path] = to
+		}
+		if to == i.Text {
+			return "", err
+		}
+		return to, err
+	}
+	patch, err := PatchImages(p.d.current[s.ID], change, func(o *PatchOptions) {
+		o.FindOptions = p.d.findOptions(s)
+		o.Original = true // question marks stay what they are: only images are touched
+	})
+	if err != nil {
+		return err
+	}
+	p.d.current[s.ID] = patch.Template
+	for _, e := range patch.Edits {
+		p.out = append(p.out, ImagePatch{s.Name, e.Resource, e.Container, e.From, e.To, "template"})
+	}
+	for _, h := range patch.Hidden {
+		if !r.rendered(h.Path) {
+			continue
+		}
+		if err := p.hidden(ctx, s, h); err != nil {
+			return err
+		}
+	}
+	for _, u := range patch.Unpatched {
+		if err := p.elsewhere(ctx, s, u); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// known reports whether the image's reference is known whole.
+func (i Image) known() bool {
+	return i.Text != "" && !strings.Contains(i.Text, "${") && !strings.Contains(i.Text, "{{resolve:")
+}
+
+// decide asks the resolver about an image as the template tells it, or else as
+// the stack has recorded it: "" leaves it alone.
+func (p *draftPatch) decide(ctx context.Context, s *Stack, i Image) (string, error) {
+	if i.Kind == ImageNull || i.Kind == ImageCollection {
+		return "", nil
+	}
+	if i.known() {
+		return p.resolve(ctx, i.Text)
+	}
+	refs := p.recorded(s, i.Resource, i.Container)
+	if len(refs) == 0 {
+		return "", fmt.Errorf("%w: %s", ErrUnresolved, i.Text)
+	}
+	want := ""
+	for _, ref := range refs {
+		to, err := p.resolve(ctx, ref)
+		switch {
+		case err != nil:
+			return "", err
+		case to == ref:
+		case want != "" && want != to || len(refs) > 1:
+			return "", fmt.Errorf("%w: %s is several images", ErrUnresolved, i.Text)
+		default:
+			want = to
+		}
+	}
+	return want, nil
+}
+
+func (p *draftPatch) resolve(ctx context.Context, ref string) (string, error) {
+	if err := context.Cause(ctx); err != nil {
+		return "", err
+	}
+	to, err := p.resolver(ctx, ref)
+	if err == nil && to == "" {
+		err = fmt.Errorf("%w: %s", ErrNoSuchImage, ref)
+	}
+	return to, err
+}
+
+// recorded are the images that the stack has recorded for a container: of one
+// resource, or of all that a loop of the template makes.
+func (p *draftPatch) recorded(s *Stack, resource, container string) []string {
+	if p.d.Recorded == nil {
+		return nil
+	}
+	var refs []string
+	for _, id := range made(s, resource) {
+		images := p.d.Recorded(s, id)
+		ref, ok := images[container]
+		if !ok && container == "" && len(images) == 1 {
+			for _, only := range images {
+				ref, ok = only, true
+			}
+		}
+		if !ok {
+			return nil
+		}
+		if !slices.Contains(refs, ref) {
+			refs = append(refs, ref)
+		}
+	}
+	return refs
+}
+
+// made are the resources of the stack that a resource of the template becomes:
+// itself, or, below Fn::ForEach, those whose names its own can come to.
+func made(s *Stack, resource string) []string {
+	i := strings.LastIndexByte(resource, '/')
+	if i < 0 {
+		return []string{resource}
+	}
+	pattern := resource[i+1:]
+	for {
+		from := strings.IndexAny(pattern, "$&")
+		end := strings.IndexByte(pattern, '}')
+		if from < 0 || end < from {
+			break
+		}
+		pattern = pattern[:from] + "*" + pattern[end+1:]
+	}
+	var out []string
+	for _, r := range s.Resources {
+		if ok, err := path.Match(pattern, r.LogicalID); err == nil && ok {
+			out = append(out, r.LogicalID)
+		}
+	}
+	return out
+}
+
+// elsewhere changes an image that comes from one parameter, or one entry of a
+// mapping, as a whole.
+func (p *draftPatch) elsewhere(ctx context.Context, s *Stack, u Unpatched) error {
+	i := u.Image
+	fail := func(places []Place) {
+		from := i.Text
+		if refs := p.recorded(s, i.Resource, i.Container); !i.known() && len(refs) > 0 {
+			from = refs[0]
+		}
+		p.problems = append(p.problems, Problem{
+			StackID: s.ID, Stack: s.Name, Resource: i.Resource, Container: i.Container, Property: "Image", From: from, To: u.Wanted,
+			Places: places, Why: u.Err.Err.Error(), Err: u.Err,
+		})
+	}
+	if u.Wanted == "" {
+		var places []Place
+		for _, x := range i.Places {
+			if x.In != PlaceHere && x.In != PlacePseudo {
+				places = append(places, x)
+			}
+		}
+		if places == nil {
+			places = []Place{{In: PlaceHere, Name: i.Path, Path: i.Path}}
+		}
+		fail(places)
+		return nil
+	}
+	set, err := p.d.setPlace(s, u.Places)
+	if e, ok := errors.AsType[*DraftError](err); ok {
+		for _, x := range e.Problems {
+			x.Resource, x.Container, x.Property, x.From = i.Resource, i.Container, "Image", i.Text
+			p.problems = append(p.problems, x)
+		}
+		return nil
+	}
+	switch {
+	case err != nil:
+		return err
+	case !set:
+		fail(u.Places)
+		return nil
+	}
+	for _, place := range u.Places {
+		if place.Value != "" {
+			p.out = append(p.out, ImagePatch{s.Name, i.Resource, i.Container, i.Text, u.Wanted, string(place.In) + " " + place.Name})
+			break
+		}
+	}
+	return nil
+}
+
+// hidden asks about the images of a part of the template that cannot be looked
+// into, as the stack has recorded them: they cannot be changed.
+func (p *draftPatch) hidden(ctx context.Context, s *Stack, h Hidden) error {
+	problem := Problem{StackID: s.ID, Stack: s.Name, Resource: h.Resource, Property: "Image", Places: []Place{{In: PlaceMacro, Name: h.Fn, Path: h.Path}}}
+	var images map[string]string
+	if p.d.Recorded != nil && h.Resource != "" {
+		images = p.d.Recorded(s, h.Resource)
+	}
+	for container, ref := range images {
+		to, err := p.resolve(ctx, ref)
+		if err == nil && to == ref {
+			continue
+		}
+		if err == nil {
+			err = ErrMacro
+		} else if !isSkip(err) {
+			return err
+		}
+		x := problem
+		x.Container, x.From, x.To, x.Why, x.Err = container, ref, to, err.Error(), err
+		p.problems = append(p.problems, x)
+	}
+	return nil
+}
+
+// prove reads the images of the changed draft anew: each must be what it was to
+// become. A parameter that feeds two images cannot give each its own.
+func (p *draftPatch) prove() error {
+	for s := range p.d.Tree.All() {
+		r, _, err := p.d.renderer(s, 0)
+		if errors.Is(err, ErrNotTemplate) {
+			continue
+		}
+		if err != nil {
+			return fmt.Errorf("stack %s: %w", s.Name, err)
+		}
+		o := p.d.findOptions(s)
+		found, err := Find(p.d.current[s.ID], func(x *FindOptions) { *x = o })
+		if err != nil {
+			return fmt.Errorf("stack %s: %w", s.Name, err)
+		}
+		for _, image := range found.Images {
+			for _, i := range image.Leaves() {
+				want, asked := p.want[s.ID+i.Path]
+				if !asked || i.Text == want || !r.rendered(i.Path) {
+					continue
+				}
+				p.problems = append(p.problems, Problem{
+					StackID: s.ID, Stack: s.Name, Resource: i.Resource, Container: i.Container, Property: "Image", From: i.Text, To: want,
+					Places: i.Places, Why: "a change for another image would make it " + i.Text, Err: ErrConflict,
+				})
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,177 @@
+package rescue
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+
+	"github.com/aws/aws-sdk-go-v2/service/ecs"
+
+	"github.com/stackrescue/stackrescue/cfnx"
+	"github.com/stackrescue/stackrescue/ecrx"
+)
+
+// recorded reads the revisions that the stacks have recorded for the task
+// definitions which no service uses, such as scheduled tasks: their images may
+// not be in the templates as text.
+func (c *capturer) recorded(ctx context.Context) error {
+	known := func(arn string) bool {
+		return slices.ContainsFunc(c.b.Services, func(s ServiceFacts) bool { _, ok := s.Definitions[arn]; return ok })
+	}
+	for s := range c.b.Tree.All() {
+		for _, r := range s.Resources {
+			arn := s.Recorded(r.LogicalID)
+			if r.Type != definitionType || arn == "" || known(arn) {
+				continue
+			}
+			out, err := c.c.ecs.DescribeTaskDefinition(ctx, &ecs.DescribeTaskDefinitionInput{TaskDefinition: &arn})
+			if err != nil {
+				if err := c.problem(ctx, "task definition "+arn, err); err != nil {
+					return err
+				}
+				continue
+			}
+			if c.b.Recorded == nil {
+				c.b.Recorded = map[string]Definition{}
+			}
+			c.b.Recorded[arn] = definition(out.TaskDefinition)
+		}
+	}
+	return nil
+}
+
+// recordedKey names a resource of a stack in SavepointStep.Recorded.
+func recordedKey(stackID, logicalID string) string { return stackID + " " + logicalID }
+
+// recordedImages are, by recordedKey, the images of the revisions that the
+// stacks have recorded.
+func (b *Bundle) recordedImages() map[string]map[string]string {
+	out := map[string]map[string]string{}
+	for s := range b.Tree.All() {
+		for _, r := range s.Resources {
+			if r.Type != definitionType {
+				continue
+			}
+			arn := s.Recorded(r.LogicalID)
+			def, ok := b.Recorded[arn]
+			for _, f := range b.Services {
+				if d, known := f.Definitions[arn]; known && !ok {
+					def, ok = d, true
+				}
+			}
+			if !ok {
+				continue
+			}
+			images := map[string]string{}
+			for _, x := range def.Containers {
+				images[x.Name] = x.Image
+			}
+			out[recordedKey(s.ID, r.LogicalID)] = images
+		}
+	}
+	return out
+}
+
+// recordedImages is Draft.Recorded of SavepointStep.Recorded.
+func recordedImages(m map[string]map[string]string) func(*cfnx.Stack, string) map[string]string {
+	return func(s *cfnx.Stack, logicalID string) map[string]string { return m[recordedKey(s.ID, logicalID)] }
+}
+
+// recorded is what the plan keeps of the recorded images.
+func (p *planner) recorded() map[string]map[string]string { return p.b.recordedImages() }
+
+// draft is a draft of the trees' templates as CloudFormation has them. It calls
+// nothing.
+func (b *Bundle) draft() (*cfnx.Draft, error) {
+	d, err := cfnx.NewDraft(context.Background(), nil, b.Tree)
+	if err != nil {
+		return nil, err
+	}
+	d.Recorded = recordedImages(b.recordedImages())
+	return d, nil
+}
+
+// templateImages are the references that a savepoint of the tree would render,
+// as far as they can be told now.
+func templateImages(ctx context.Context, b *Bundle) []string {
+	d, err := b.draft()
+	if err != nil {
+		return nil
+	}
+	var refs []string
+	// What cannot be told is a problem of the plan that needs it.
+	_, _ = d.PatchImages(ctx, func(_ context.Context, ref string) (string, error) {
+		refs = append(refs, ref)
+		return ref, nil
+	})
+	return refs
+}
+
+// savepointImages are what each recorded image becomes in the templates.
+func (p *planner) savepointImages(keep map[string]string) map[string]string {
+	images := map[string]string{}
+	for _, s := range p.b.Services {
+		to := map[string]string{}
+		for _, c := range s.Definitions[keep[s.Service.String()]].Containers {
+			to[c.Name] = c.Image
+		}
+		for _, c := range s.Definitions[s.Back].Containers {
+			if t := to[c.Name]; t != "" && t != c.Image {
+				images[c.Image] = t
+			}
+		}
+	}
+	return images
+}
+
+// savepointRenders proves, before anything is done, that the savepoint can be made: every
+// image and count of its draft. The error is a *[cfnx.DraftError] with what
+// cannot be edited, and where it would have to be changed.
+func (p *planner) savepointRenders(images map[string]string) error {
+	d, err := p.b.draft()
+	if err != nil {
+		return fmt.Errorf("savepoint: %w", err)
+	}
+	var problems []cfnx.Problem
+	note := func(err error) error {
+		if e, ok := errors.AsType[*cfnx.DraftError](err); ok {
+			problems = append(problems, e.Problems...)
+			return nil
+		}
+		return err
+	}
+	for _, f := range p.b.Services {
+		if s := p.b.Tree.Stack(f.StackID); s != nil && f.Definitions != nil {
+			_, err := d.Carry(s, f.LogicalID, "DesiredCount", strconv.Itoa(f.Desired))
+			if err := note(err); err != nil {
+				return fmt.Errorf("savepoint: %w", err)
+			}
+		}
+	}
+	_, err = d.PatchImages(context.Background(), func(_ context.Context, ref string) (string, error) {
+		if t := images[ref]; t != "" {
+			ref = t
+		}
+		switch s := p.b.Images[ref]; {
+		case s.State.Usable(), s.State == ecrx.External:
+			return ref, nil
+		case s.State == ecrx.Unknown, s.State == "":
+			return "", fmt.Errorf("image %s: its state is not known: %s", ref, s.Error)
+		}
+		return "", nil
+	})
+	if err := note(err); err != nil {
+		return fmt.Errorf("savepoint: %w", err)
+	}
+	if len(problems) == 0 {
+		if err := note(d.Check()); err != nil {
+			return fmt.Errorf("savepoint: %w", err)
+		}
+	}
+	if len(problems) > 0 {
+		return fmt.Errorf("the savepoint after the unlock could not be made: %w", &cfnx.DraftError{Problems: problems})
+	}
+	return nil
+}

@@ -1,0 +1,104 @@
+package rescue
+
+import (
+	"strings"
+	"time"
+
+	cfntypes "github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
+
+	"github.com/stackrescue/stackrescue/cfnx"
+	"github.com/stackrescue/stackrescue/internal/redact"
+)
+
+const definitionType = "AWS::ECS::TaskDefinition"
+
+// revisions finds the revision that the latest update made and the one that
+// the stack goes back to. It follows the service's own reference: names of
+// families and of statuses prove nothing.
+func (c *capturer) revisions(f *ServiceFacts) {
+	t := c.b.Tree
+	s := t.Stack(f.StackID)
+	began := attemptBegan(t)
+	for _, e := range during(s, began) {
+		f.Reached = f.Reached || e.LogicalID == f.LogicalID
+	}
+	f.Touched = f.Reached
+	if draft, err := c.b.draft(); err == nil {
+		if st, id, ok := draft.TaskDefinitionOf(s, f.LogicalID); ok {
+			f.fromResource(t, st, id, began)
+			return
+		}
+	}
+	d, err := s.Declared(f.LogicalID, "TaskDefinition")
+	switch {
+	case err != nil:
+		f.RevisionsUnknown = redact.Text(err.Error())
+	case d.Known && isRevision(d.Value):
+		f.Back = d.Value
+		if f.Touched {
+			f.RevisionsUnknown = "service " + f.Service.String() + " is given its revision as a value, and no event says which one the latest update gave it"
+		}
+	default:
+		f.RevisionsUnknown = "stack " + s.Name + ": TaskDefinition of " + f.LogicalID + " is an expression whose value is not known"
+	}
+}
+
+// fromResource reads both revisions off the events of the task definition that
+// the service refers to.
+func (f *ServiceFacts) fromResource(t *cfnx.Tree, s *cfnx.Stack, logicalID string, began time.Time) {
+	r, _ := s.Resource(logicalID)
+	if r.Type != definitionType {
+		f.RevisionsUnknown = "stack " + s.Name + ": TaskDefinition of " + f.LogicalID + " refers to " + logicalID + ", which is no task definition"
+		return
+	}
+	f.Back = s.Recorded(logicalID)
+	changed := false
+	for _, e := range during(s, began) {
+		if e.LogicalID != logicalID || e.Type != definitionType {
+			continue
+		}
+		changed = true
+		if e.Status == cfntypes.ResourceStatusCreateComplete || e.Status == cfntypes.ResourceStatusUpdateComplete {
+			f.Forward, f.Touched = e.PhysicalID, true
+		}
+	}
+	if !goesBack(t.Root.Status) {
+		f.Back = r.PhysicalID
+	}
+	switch {
+	case f.Forward == "" && f.Touched && !changed:
+		f.Forward = f.Back // the update changed the service, and not what it runs
+	case f.Forward == "" && f.Touched:
+		f.RevisionsUnknown = "the latest update changed service " + f.Service.String() + ", and no event says which revision it made"
+	}
+}
+
+// isRevision reports whether a physical id is the ARN of a task definition.
+func isRevision(id string) bool { return strings.Contains(id, ":task-definition/") }
+
+// goesBack reports whether the stack's latest update did not succeed.
+func goesBack(s cfntypes.StackStatus) bool {
+	return strings.Contains(string(s), "ROLLBACK") || s == cfntypes.StackStatusUpdateInProgress || s == cfntypes.StackStatusUpdateFailed
+}
+
+// attemptBegan is when the root's latest update or creation began, by
+// CloudFormation's own clock.
+func attemptBegan(t *cfnx.Tree) time.Time {
+	for _, e := range t.Root.Forward() {
+		return e.Time
+	}
+	return time.Time{}
+}
+
+// during are the events of a stack's latest forward operation that belong to
+// the root's latest attempt: what a nested stack did in an earlier one is not
+// part of it.
+func during(s *cfnx.Stack, began time.Time) []cfnx.Event {
+	var out []cfnx.Event
+	for _, e := range s.Forward() {
+		if !e.Time.Before(began) {
+			out = append(out, e)
+		}
+	}
+	return out
+}
