@@ -38,7 +38,7 @@ type AuditOptions struct {
 	// Pushes is how many pushes are expected within it, for rules that count: as
 	// in [AuditReport.Pushes].
 	Pushes int
-	// Parallel is how many calls are under way at once. Defaults to 16.
+	// Parallel is how many calls are under way at once. Defaults to 24.
 	Parallel int
 	// Now is the moment for which it is told. Defaults to time.Now.
 	Now func() time.Time

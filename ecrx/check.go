@@ -48,7 +48,7 @@ type CheckOptions struct {
 	// their own; it is called from several goroutines. Defaults to the one that
 	// was given, for all of them.
 	Client func(Repository) CheckAPI
-	// Parallel is how many calls are under way at once. Defaults to 16.
+	// Parallel is how many calls are under way at once. Defaults to 24.
 	Parallel int
 	// Now is the moment for which Headroom is told. Defaults to time.Now.
 	Now func() time.Time
