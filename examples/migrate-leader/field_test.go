@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -139,13 +140,14 @@ func TestUnsetIsNotDone(t *testing.T) {
 	t.Run("on ECS", func(t *testing.T) {
 		t.Parallel()
 		// The shape of the answer: container metadata of the endpoint's version 4.
-		image := "sha256:aaaa"
+		var image atomic.Value
+		image.Store("sha256:aaaa")
 		srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if r.URL.Path == "/v4/abc/task" {
 				_, _ = w.Write([]byte(`{"TaskARN":"arn:aws:ecs:us-east-1:1:task/prod/7"}`))
 				return
 			}
-			_, _ = fmt.Fprintf(w, `{"DockerId":"d","Name":"app","Image":"1.dkr.ecr.us-east-1.amazonaws.com/app:latest","ImageID":%q}`, image)
+			_, _ = fmt.Fprintf(w, `{"DockerId":"d","Name":"app","Image":"1.dkr.ecr.us-east-1.amazonaws.com/app:latest","ImageID":%q}`, image.Load())
 		}))
 		defer srv.Close()
 		env := []string{metadata + "=" + srv.URL + "/v4/abc"}
@@ -153,10 +155,10 @@ func TestUnsetIsNotDone(t *testing.T) {
 		require.Zero(t, deploy(t, dir, env, 1).code)
 		require.Zero(t, deploy(t, dir, env, 2).code)
 		require.Equal(t, "1", ran(t, dir), "the same image does not migrate again")
-		image = "sha256:bbbb"
+		image.Store("sha256:bbbb")
 		require.Zero(t, deploy(t, dir, env, 3).code)
 		require.Equal(t, "1 3", ran(t, dir), "the tag is the same, the image is not")
-		image = "sha256:aaaa"
+		image.Store("sha256:aaaa")
 		e := deploy(t, dir, env, 4)
 		require.Contains(t, e.out, "APP 4", "a rollback to the old image comes up")
 		require.Equal(t, "1 3", ran(t, dir))
