@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 	"github.com/aws/smithy-go"
 
+	"github.com/stackrescue/stackrescue/internal/awsretry"
 	"github.com/stackrescue/stackrescue/internal/poll"
 )
 
@@ -200,7 +201,7 @@ func (c *creator) start(ctx context.Context, id, after string) error {
 				return nil
 			}
 		}
-		if _, api := errors.AsType[smithy.APIError](err); n == tries || api && !poll.Transient(err) {
+		if _, api := errors.AsType[smithy.APIError](err); n == tries || api && !awsretry.Transient(err) {
 			return stackErr(root.Name, err)
 		}
 		if err := poll.Sleep(ctx, c.opts.Every); err != nil {

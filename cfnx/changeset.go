@@ -11,6 +11,7 @@ import (
 	cfn "github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 
+	"github.com/stackrescue/stackrescue/internal/awsretry"
 	"github.com/stackrescue/stackrescue/internal/poll"
 )
 
@@ -142,7 +143,7 @@ func (c *creator) create(ctx context.Context) (string, error) {
 		if _, exists := errors.AsType[*types.AlreadyExistsException](err); exists {
 			return name, nil // made by an earlier try whose answer was lost
 		}
-		if n == tries || !poll.Transient(err) {
+		if n == tries || !awsretry.Transient(err) {
 			return "", stackErr(root.Name, err)
 		}
 		if err := poll.Sleep(ctx, c.opts.Every); err != nil {
@@ -190,7 +191,7 @@ func (c *creator) capabilities() []types.Capability {
 // [ErrNothingToChange].
 func (c *creator) await(ctx context.Context, id string) (string, error) {
 	root := c.d.Tree.Root
-	for out, err := range poll.Every(ctx, c.opts.Every, func(ctx context.Context) (*cfn.DescribeChangeSetOutput, error) {
+	for out, err := range awsretry.Every(ctx, c.opts.Every, func(ctx context.Context) (*cfn.DescribeChangeSetOutput, error) {
 		return c.api.DescribeChangeSet(ctx, &cfn.DescribeChangeSetInput{StackName: &root.ID, ChangeSetName: &id})
 	}) {
 		if err != nil {

@@ -15,6 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 	"github.com/aws/smithy-go"
 
+	"github.com/stackrescue/stackrescue/internal/awsretry"
 	"github.com/stackrescue/stackrescue/internal/poll"
 )
 
@@ -248,7 +249,7 @@ func (c *continuation) start(ctx context.Context, root *Stack, names []string, a
 		if started {
 			return nil
 		}
-		if e, api := errors.AsType[smithy.APIError](err); n == tries || !poll.Transient(err) && !(api && e.ErrorCode() == "OperationInProgressException") {
+		if e, api := errors.AsType[smithy.APIError](err); n == tries || !awsretry.Transient(err) && !(api && e.ErrorCode() == "OperationInProgressException") {
 			return err
 		}
 		if err := poll.Sleep(ctx, c.opts.Every); err != nil {

@@ -58,7 +58,7 @@ func (d Deletion) String() string {
 // physical id or a part of an ARN, a URL or a host name, is told with the place.
 // The revision itself is not told as used by itself. It is pure.
 func Deletes(t *Tree, inUse ...any) []Deletion {
-	if t == nil || t.Root == nil {
+	if t == nil || t.Root == nil || !t.Root.unsettled() {
 		return nil
 	}
 	uses := namedIn(inUse)

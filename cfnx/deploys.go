@@ -71,13 +71,15 @@ func (d Deploy) String() string {
 // Deploys lists the ECS services of the tree that the failed update changed and
 // that CloudFormation has not rolled back yet: to these, but for the skipped
 // ones, a continued rollback sends the revision that their stack has recorded.
-// A service that a rollback has reached already is not sent anything again.
+// A service that a rollback has reached already is not sent anything again. For
+// an update that is still under way it is what its rollback would do; there is
+// nothing to list once the root is *_COMPLETE.
 //
 // back reports whether ECS itself has already taken a service back to To, as
 // its circuit breaker does: then nothing is deployed. A nil back says so of
 // none. It is pure.
 func Deploys(t *Tree, skips []Skip, back func(Deploy) bool) []Deploy {
-	if t == nil || t.Root == nil {
+	if t == nil || t.Root == nil || !t.Root.unsettled() {
 		return nil
 	}
 	draft := draftOfTree(t)

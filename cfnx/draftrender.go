@@ -57,7 +57,7 @@ func (d *Draft) parameterValue(s *Stack, root *tree.Node, name string, depth int
 		return unknown{place: place, stable: true, why: "a parameter without a value"}
 	case !isText:
 		return value
-	case strings.HasPrefix(typ, "AWS::SSM::Parameter::Value"):
+	case strings.HasPrefix(typ, "AWS::SSM::Parameter::Value"), typ == "" && s.resolved(name):
 		return unknown{place: Place{In: PlaceSSM, Name: text, Path: place.Path}, why: "a parameter of Systems Manager, which the update reads again"}
 	case text == "****":
 		return unknown{place: place, stable: true, why: "a parameter with NoEcho"}
@@ -65,6 +65,12 @@ func (d *Draft) parameterValue(s *Stack, root *tree.Node, name string, depth int
 		return commaList(text)
 	}
 	return text
+}
+
+// resolved reports whether the stack shows that a parameter is one of Systems
+// Manager.
+func (s *Stack) resolved(name string) bool {
+	return slices.ContainsFunc(s.Parameters, func(p Parameter) bool { return p.Key == name && p.Resolved != "" })
 }
 
 // givenValue is the value that the draft, the parent or the stack's record give
@@ -131,6 +137,9 @@ func (d *Draft) attributeValue(s *Stack, resource, attribute string, depth int) 
 		return d.outputValue(s, resource, key, depth)
 	}
 	res, ok := s.Resource(resource)
+	if !ok && attribute == "" && s.hasParameter(resource) {
+		return d.parameterValue(s, nil, resource, depth) // the template does not declare it: it was not read whole
+	}
 	open := unknown{place: Place{In: PlaceResource, Name: resource, Path: "/Resources/" + tree.Escape(resource)}, stable: true, why: "an attribute of resource " + resource}
 	if !ok {
 		open.why = "resource " + resource + " is not in the stack"

@@ -11,6 +11,7 @@ import (
 	cfn "github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 
+	"github.com/stackrescue/stackrescue/internal/awsretry"
 	"github.com/stackrescue/stackrescue/internal/poll"
 )
 
@@ -49,7 +50,7 @@ func Wait(ctx context.Context, api WaitAPI, stack string, optFns ...func(*WaitOp
 		fn(&o)
 	}
 	w := waiter{api: api, stack: stack, opts: o, seen: o.After}
-	for status, err := range poll.Every(ctx, cmp.Or(o.Every, 5*time.Second), w.look) {
+	for status, err := range awsretry.Every(ctx, cmp.Or(o.Every, 5*time.Second), w.look) {
 		if err != nil {
 			if missing(err) || errors.Is(err, ErrStackNotFound) {
 				return "", stackErr(stack, err)

@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
 	"github.com/aws/aws-sdk-go-v2/service/ecr/types"
 
+	"github.com/stackrescue/stackrescue/internal/awsretry"
 	"github.com/stackrescue/stackrescue/internal/poll"
 )
 
@@ -118,7 +119,7 @@ func ComparePreview(ctx context.Context, api PreviewAPI, repo Repository, optFns
 }
 
 func startPreview(ctx context.Context, api PreviewAPI, repo Repository, text string, every time.Duration) error {
-	for _, err := range poll.Every(ctx, every, func(ctx context.Context) (struct{}, error) {
+	for _, err := range awsretry.Every(ctx, every, func(ctx context.Context) (struct{}, error) {
 		_, err := api.StartLifecyclePolicyPreview(ctx, &ecr.StartLifecyclePolicyPreviewInput{
 			RegistryId: repo.registry(), RepositoryName: &repo.Name, LifecyclePolicyText: &text}, repo.there)
 		return struct{}{}, err
@@ -143,7 +144,7 @@ func startPreview(ctx context.Context, api PreviewAPI, repo Repository, text str
 
 func awaitPreview(ctx context.Context, api PreviewAPI, repo Repository, every time.Duration) (map[string]types.LifecyclePolicyPreviewResult, error) {
 	results := map[string]types.LifecyclePolicyPreviewResult{}
-	for done, err := range poll.Every(ctx, every, func(ctx context.Context) (bool, error) {
+	for done, err := range awsretry.Every(ctx, every, func(ctx context.Context) (bool, error) {
 		var next *string
 		for {
 			out, err := api.GetLifecyclePolicyPreview(ctx, &ecr.GetLifecyclePolicyPreviewInput{

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/stackrescue/stackrescue/internal/awsretry"
 	"github.com/stackrescue/stackrescue/internal/poll"
 )
 
@@ -16,7 +17,7 @@ const tries = 8
 func ride[T any](ctx context.Context, every time.Duration, fn func() (T, error)) (T, error) {
 	for n := 1; ; n++ {
 		v, err := fn()
-		if err == nil || n == tries || !poll.Transient(err) || ctx.Err() != nil {
+		if err == nil || n == tries || !awsretry.Transient(err) || ctx.Err() != nil {
 			return v, err
 		}
 		if err := poll.Sleep(ctx, every); err != nil {

@@ -9,6 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
 	"github.com/aws/aws-sdk-go-v2/service/ecr/types"
 
+	"github.com/stackrescue/stackrescue/internal/awsretry"
 	"github.com/stackrescue/stackrescue/internal/poll"
 )
 
@@ -126,7 +127,7 @@ func (t *tagger) put(ctx context.Context, m Manifest, tag, previous string) erro
 		case err == nil:
 			t.observe(tag, previous, m.Digest)
 			return nil
-		case n == tries || !exists && !poll.Transient(err):
+		case n == tries || !exists && !awsretry.Transient(err):
 			return fmt.Errorf("tag %s: %w", tag, err)
 		case exists && now != nil: // the tag is there, at another digest, and immutable
 			return fmt.Errorf("tag %s: %w: %w", tag, ErrTagTaken, err)

@@ -9,6 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
 
+	"github.com/stackrescue/stackrescue/internal/awsretry"
 	"github.com/stackrescue/stackrescue/internal/poll"
 )
 
@@ -65,7 +66,7 @@ func setPolicy(ctx context.Context, api ThawAPI, repo Repository, from, to *Poli
 		if err == nil {
 			return nil
 		}
-		if n == tries || !poll.Transient(err) {
+		if n == tries || !awsretry.Transient(err) {
 			return fmt.Errorf("repository %s: lifecycle policy: %w", repo, err)
 		}
 		if err := poll.Sleep(ctx, every); err != nil {

@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
 	"github.com/aws/aws-sdk-go-v2/service/ecr/types"
 
+	"github.com/stackrescue/stackrescue/internal/awsretry"
 	"github.com/stackrescue/stackrescue/internal/poll"
 )
 
@@ -76,7 +77,7 @@ func Unarchive(ctx context.Context, api UnarchiveAPI, repo Repository, digests [
 			u.opts.Observe(e)
 		}
 	}
-	for e, err := range poll.Every(ctx, u.opts.Every, u.look, func(o *poll.Options) {
+	for e, err := range awsretry.Every(ctx, u.opts.Every, u.look, func(o *poll.Options) {
 		o.Retried = func(err error) { observe(UnarchiveEvent{Active: max(last.Active, 0), Of: len(u.wanted), Err: err}) }
 	}) {
 		if err != nil {

@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
 	"github.com/aws/aws-sdk-go-v2/service/ecr/types"
 
+	"github.com/stackrescue/stackrescue/internal/awsretry"
 	"github.com/stackrescue/stackrescue/internal/poll"
 )
 
@@ -90,7 +91,7 @@ func (u *untagger) remove(ctx context.Context, digest, tag string) (bool, error)
 			u.observe(tag, digest)
 			return true, nil
 		}
-		if n == tries || !poll.Transient(err) {
+		if n == tries || !awsretry.Transient(err) {
 			return false, fmt.Errorf("tag %s: %w", tag, err)
 		}
 		if err := poll.Sleep(ctx, u.opts.Every); err != nil {

@@ -26,9 +26,7 @@ func TestAdoptTask(t *testing.T) {
 		_, err := f.ecs.RegisterTaskDefinition(t.Context(), &ecs.RegisterTaskDefinitionInput{Family: aws.String("job"), ContainerDefinitions: []types.ContainerDefinition{f.container("app", image)}})
 		require.NoError(t, err)
 		spec := func(token, arg string) ecsx.TaskSpec {
-			return ecsx.TaskSpec{Cluster: "prod", TaskDefinition: "job", Token: token, Overrides: &types.TaskOverride{
-				ContainerOverrides: []types.ContainerOverride{{Name: aws.String("app"), Command: []string{arg}}},
-			}}
+			return ecsx.TaskSpec{Cluster: "prod", TaskDefinition: "job", Token: token, Overrides: []ecsx.ContainerOverride{{Container: "app", Command: []string{arg}}}}
 		}
 		adopt := func(token, arg string) string {
 			arn, err := ecsx.AdoptTask(t.Context(), f.ecs, spec(token, arg))

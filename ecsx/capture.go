@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 
+	"github.com/stackrescue/stackrescue/internal/awsretry"
 	"github.com/stackrescue/stackrescue/internal/poll"
 )
 
@@ -21,6 +22,8 @@ type capture struct {
 	opts StoppedOptions
 
 	final   map[string]StoppedTask
+	seen    map[string]bool // ids that the cursor has: handed over before
+	named   []string        // the tasks of the query, each once, without those seen
 	pending map[string]bool // seen on the way down
 	watched map[string]bool // pending when enough had stopped: waited for
 	rounds  int
@@ -36,7 +39,7 @@ const missingRounds = 12
 // wait polls until enough tasks have stopped, and returns them in the order in
 // which they began to stop.
 func (c *capture) wait(ctx context.Context) ([]StoppedTask, error) {
-	for _, err := range poll.Every(ctx, c.opts.Every, func(ctx context.Context) (struct{}, error) { return struct{}{}, c.look(ctx) }, func(o *poll.Options) {
+	for _, err := range awsretry.Every(ctx, c.opts.Interval, func(ctx context.Context) (struct{}, error) { return struct{}{}, c.look(ctx) }, func(o *poll.Options) {
 		o.Retried = func(err error) { c.observe("still trying: " + err.Error()) }
 	}) {
 		if err != nil {
@@ -74,7 +77,7 @@ func (c *capture) sorted() []StoppedTask {
 // its way down then has arrived; later ones are left for the next call.
 func (c *capture) enough() bool {
 	if len(c.q.Tasks) > 0 {
-		return len(c.final) == len(c.q.Tasks)
+		return len(c.final) == len(c.named)
 	}
 	if c.watched == nil && len(c.final)+len(c.pending) >= c.opts.AtLeast {
 		c.watched = map[string]bool{}
@@ -97,7 +100,7 @@ func (c *capture) enough() bool {
 func (c *capture) look(ctx context.Context) error {
 	c.rounds++
 	if len(c.q.Tasks) > 0 {
-		for chunk := range slices.Chunk(c.q.Tasks, 100) {
+		for chunk := range slices.Chunk(c.named, 100) {
 			if err := c.describe(ctx, chunk); err != nil {
 				return err
 			}
@@ -110,7 +113,7 @@ func (c *capture) look(ctx context.Context) error {
 func (c *capture) describe(ctx context.Context, refs []string) error {
 	todo := slices.DeleteFunc(slices.Clone(refs), func(ref string) bool {
 		_, done := c.final[afterSlash(ref)]
-		return done || c.opts.Cursor.has(ref)
+		return done || c.seen[afterSlash(ref)]
 	})
 	if len(todo) == 0 {
 		return nil
@@ -161,7 +164,9 @@ func (c *capture) define(ctx context.Context, t *StoppedTask) {
 		}
 		err = c.defErrs[t.TaskDefinition]
 	}
-	t.Err = err
+	if err != nil {
+		t.Problem = err.Error()
+	}
 	if def == nil {
 		return
 	}

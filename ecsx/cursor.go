@@ -15,12 +15,17 @@ type Cursor struct {
 // longer than ECS remembers them.
 const forgetAfter = 24 * time.Hour
 
-func (c *Cursor) has(arn string) bool {
+// ids are the ids of the tasks that were handed over: a query may name a task
+// by its id or by its ARN.
+func (c *Cursor) ids() map[string]bool {
 	if c == nil {
-		return false
+		return nil
 	}
-	_, ok := c.Seen[arn]
-	return ok
+	ids := make(map[string]bool, len(c.Seen))
+	for arn := range c.Seen {
+		ids[afterSlash(arn)] = true
+	}
+	return ids
 }
 
 func (c *Cursor) add(t StoppedTask) {

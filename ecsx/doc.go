@@ -11,7 +11,7 @@
 //
 // # Waiting
 //
-// A function that waits does so on the caller's goroutine, polls at Every and
+// A function that waits does so on the caller's goroutine, polls at Interval and
 // reports to Observe, in order. Throttling and server errors are ridden out
 // until ctx ends. No goroutine outlives a call.
 //

@@ -14,6 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 
+	"github.com/stackrescue/stackrescue/internal/awsretry"
 	"github.com/stackrescue/stackrescue/internal/poll"
 )
 
@@ -41,9 +42,9 @@ type ForceDeployOptions struct {
 	Edit func(*ecs.RegisterTaskDefinitionInput) error
 	// Tags are added to the new revision, beside those of From.
 	Tags map[string]string
-	// Every is the pause between two tries of a call that failed for a passing
+	// Interval is the time between two tries of a call that failed for a passing
 	// reason. Defaults to 2 s.
-	Every time.Duration
+	Interval time.Duration
 	// Observe is told what was done, after it was done.
 	Observe func(DeployEvent)
 }
@@ -111,7 +112,7 @@ func ForceDeployLatest(ctx context.Context, api ForceDeployAPI, svc Service, res
 	for _, fn := range optFns {
 		fn(&d.opts)
 	}
-	d.opts.Every = cmp.Or(d.opts.Every, 2*time.Second)
+	d.opts.Interval = cmp.Or(d.opts.Interval, 2*time.Second)
 	s, err := describe(ctx, api, svc)
 	if err != nil {
 		return nil, err
@@ -228,10 +229,10 @@ func (d *deployer) register(ctx context.Context, in *ecs.RegisterTaskDefinitionI
 			d.observe("registered revision %s", afterSlash(arn))
 			return arn, true, nil
 		}
-		if n == tries || !poll.Transient(err) && !concurrent(err) {
+		if n == tries || !awsretry.Transient(err) && !concurrent(err) {
 			return "", false, fmt.Errorf("service %s: register family %s: %w", d.svc, aws.ToString(in.Family), err)
 		}
-		if err := poll.Sleep(ctx, d.opts.Every); err != nil {
+		if err := poll.Sleep(ctx, d.opts.Interval); err != nil {
 			return "", false, err
 		}
 	}
@@ -292,10 +293,10 @@ func (d *deployer) update(ctx context.Context, dep *Deployment) error {
 		if err == nil && out.Service != nil {
 			return d.started(dep, out.Service)
 		}
-		if n == tries || !poll.Transient(err) {
+		if n == tries || !awsretry.Transient(err) {
 			return fmt.Errorf("service %s: %w", d.svc, err)
 		}
-		if err := poll.Sleep(ctx, d.opts.Every); err != nil {
+		if err := poll.Sleep(ctx, d.opts.Interval); err != nil {
 			return err
 		}
 		s, err := describe(ctx, d.api, d.svc)

@@ -211,9 +211,7 @@ func TestRunTaskTellsTheTruth(t *testing.T) {
 		_, err := f.ecs.RegisterTaskDefinition(t.Context(), &ecs.RegisterTaskDefinitionInput{Family: aws.String("job"), ContainerDefinitions: []types.ContainerDefinition{c}})
 		require.NoError(t, err)
 		run := func(token, arg string) (*ecsx.StoppedTask, error) {
-			return ecsx.RunTask(t.Context(), f.ecs, f.logs, ecsx.TaskSpec{Cluster: "prod", TaskDefinition: "job", Token: token, Overrides: &types.TaskOverride{
-				ContainerOverrides: []types.ContainerOverride{{Name: aws.String("app"), Command: []string{arg}}},
-			}})
+			return ecsx.RunTask(t.Context(), f.ecs, f.logs, ecsx.TaskSpec{Cluster: "prod", TaskDefinition: "job", Token: token, Overrides: []ecsx.ContainerOverride{{Container: "app", Command: []string{arg}}}})
 		}
 		task, err := run("a", "ok")
 		require.NoError(t, err)

@@ -36,8 +36,8 @@ type Log struct {
 	Lines []Line `json:"lines,omitempty"`
 	// Dropped is how many older lines were left out for the sake of the limit.
 	Dropped int `json:"dropped,omitempty"`
-	// Err is why the log is partial or missing; nil otherwise.
-	Err error `json:"-"`
+	// Problem is why the log is partial or missing; "" otherwise.
+	Problem string `json:"problem,omitempty"`
 }
 
 // Messages are the lines' texts.

@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs/types"
 
+	"github.com/stackrescue/stackrescue/internal/awsretry"
 	"github.com/stackrescue/stackrescue/internal/poll"
 )
 
@@ -65,7 +66,7 @@ func (r *logReader) filter(ctx context.Context, g group, cs []*StoppedContainer,
 	byStream := make(map[string]*StoppedContainer, len(cs))
 	streams := make([]string, 0, len(cs))
 	for _, c := range cs {
-		c.Log.Lines, c.Log.Dropped, c.Log.Err = nil, 0, nil
+		c.Log.Lines, c.Log.Dropped, c.Log.Problem = nil, 0, ""
 		byStream[c.Log.Stream] = c
 		streams = append(streams, c.Log.Stream)
 	}
@@ -87,7 +88,7 @@ func (r *logReader) filter(ctx context.Context, g group, cs []*StoppedContainer,
 		}
 		if _, missing := errors.AsType[*types.ResourceNotFoundException](err); missing {
 			if len(cs) == 1 {
-				cs[0].Log.State, cs[0].Log.Err = LogStreamMissing, err
+				cs[0].Log.State, cs[0].Log.Problem = LogStreamMissing, err.Error()
 				return nil
 			}
 			half := len(cs) / 2
@@ -96,7 +97,7 @@ func (r *logReader) filter(ctx context.Context, g group, cs []*StoppedContainer,
 		if err != nil {
 			// Such as no permission: it must not hide what ECS said.
 			for _, c := range cs {
-				c.Log.State, c.Log.Err = LogPartial, fmt.Errorf("log group %s: %w", g.name, err)
+				c.Log.State, c.Log.Problem = LogPartial, fmt.Sprintf("log group %s: %v", g.name, err)
 			}
 			return nil
 		}
@@ -120,7 +121,7 @@ func (r *logReader) filter(ctx context.Context, g group, cs []*StoppedContainer,
 func retried[T any](ctx context.Context, call func() (T, error), pause time.Duration) (T, error) {
 	for n := 0; ; n++ {
 		v, err := call()
-		if err == nil || n == 5 || !poll.Transient(err) {
+		if err == nil || n == 5 || !awsretry.Transient(err) {
 			return v, err
 		}
 		if serr := poll.Sleep(ctx, max(pause, time.Millisecond)); serr != nil {

@@ -32,12 +32,15 @@ func (o Outcome) Final() bool { return o != InProgress && o != RollingBack }
 type Rollout struct {
 	// Deployment is its id, TaskDefinition the revision it deploys; "" once ECS
 	// no longer lists it.
-	Deployment     string `json:"deployment"`
-	TaskDefinition string `json:"taskDefinition,omitempty"`
-	Outcome        Outcome
+	Deployment     string  `json:"deployment"`
+	TaskDefinition string  `json:"taskDefinition,omitempty"`
+	Outcome        Outcome `json:"outcome"`
 	// Desired, Running, Pending and Failed are numbers of tasks; Failed counts
 	// consecutive failures and is reset by a healthy task.
-	Desired, Running, Pending, Failed int
+	Desired int `json:"desired"`
+	Running int `json:"running"`
+	Pending int `json:"pending"`
+	Failed  int `json:"failed"`
 	// Reason is what ECS says about the outcome.
 	Reason string `json:"reason,omitempty"`
 	// Primary is the id of the deployment that is PRIMARY now.

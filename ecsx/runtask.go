@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -45,14 +47,10 @@ type TaskSpec struct {
 	Cluster string `json:"cluster,omitempty"`
 	// TaskDefinition is an ARN, "family:revision" or "family".
 	TaskDefinition string `json:"taskDefinition"`
-	// Network is where it runs; needed on Fargate. A service's can be used.
-	Network *types.NetworkConfiguration `json:"network,omitempty"`
-	// LaunchType defaults to the cluster's strategy; CapacityProviders are set
-	// instead of it, not beside it.
-	LaunchType        types.LaunchType                     `json:"launchType,omitempty"`
-	CapacityProviders []types.CapacityProviderStrategyItem `json:"capacityProviders,omitempty"`
-	// Overrides change commands and environments.
-	Overrides *types.TaskOverride `json:"overrides,omitempty"`
+	// Placement is where it runs; a service's can be used: [PlacementOf].
+	Placement
+	// Overrides change commands and environments, by container.
+	Overrides []ContainerOverride `json:"overrides,omitempty"`
 	// Token makes the start safe to repeat, 1 to 64 characters: the same token
 	// with the same spec finds the task that was started before. "" lets the
 	// SDK make one, which does not outlive the call.
@@ -69,7 +67,7 @@ type TaskSpec struct {
 func StartTask(ctx context.Context, api StartTaskAPI, spec TaskSpec) (string, error) {
 	in := &ecs.RunTaskInput{
 		Cluster: aws.String(cmp.Or(spec.Cluster, "default")), TaskDefinition: &spec.TaskDefinition, Count: aws.Int32(1),
-		NetworkConfiguration: spec.Network, LaunchType: spec.LaunchType, CapacityProviderStrategy: spec.CapacityProviders, Overrides: spec.Overrides,
+		NetworkConfiguration: spec.Network.sdk(), LaunchType: spec.LaunchType, CapacityProviderStrategy: strategy(spec.CapacityProviders), Overrides: overrides(spec.Overrides),
 	}
 	if spec.Token != "" {
 		in.ClientToken = &spec.Token
@@ -93,6 +91,21 @@ func StartTask(ctx context.Context, api StartTaskAPI, spec TaskSpec) (string, er
 		return "", e
 	}
 	return aws.ToString(out.Tasks[0].TaskArn), nil
+}
+
+func overrides(list []ContainerOverride) *types.TaskOverride {
+	if len(list) == 0 {
+		return nil
+	}
+	out := &types.TaskOverride{}
+	for _, o := range list {
+		x := types.ContainerOverride{Name: aws.String(o.Container), Command: o.Command}
+		for _, k := range slices.Sorted(maps.Keys(o.Environment)) {
+			x.Environment = append(x.Environment, types.KeyValuePair{Name: aws.String(k), Value: aws.String(o.Environment[k])})
+		}
+		out.ContainerOverrides = append(out.ContainerOverrides, x)
+	}
+	return out
 }
 
 // RunTask starts one task of spec, waits until it has stopped and returns it

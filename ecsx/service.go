@@ -14,9 +14,9 @@ import (
 // Service names one ECS service.
 type Service struct {
 	// Cluster is the cluster's name or ARN; "" is "default".
-	Cluster string
+	Cluster string `json:"cluster,omitempty"`
 	// Name is the service's name or ARN.
-	Name string
+	Name string `json:"name"`
 }
 
 // String is "cluster/name", without the rest of an ARN.

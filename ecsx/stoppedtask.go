@@ -34,9 +34,9 @@ type StoppedTask struct {
 	// Like is the ARN of a task that stopped in the same way, whose logs were
 	// read instead of this one's; "" where this one's were.
 	Like string `json:"like,omitempty"`
-	// Err is why the record is not whole, such as a task definition that could
-	// not be described; nil otherwise. Logs have errors of their own.
-	Err error `json:"-"`
+	// Problem is why the record is not whole, such as a task definition that
+	// could not be described; "" otherwise. Logs have one of their own.
+	Problem string `json:"problem,omitempty"`
 
 	region string
 }

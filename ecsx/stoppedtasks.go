@@ -30,8 +30,8 @@ type LogsAPI interface {
 // StoppedOptions change [StoppedTasks] and [WaitStoppedTaskLogs]. The zero
 // value is the default.
 type StoppedOptions struct {
-	// Every is the pause between two looks. Defaults to 5 s.
-	Every time.Duration
+	// Interval is the time between polls. Defaults to 5 s.
+	Interval time.Duration
 	// AtLeast is how many tasks must have stopped before the waiting ends.
 	// Defaults to 1; a negative value means none: take what is there. It has no
 	// meaning for a [Query] that names tasks: all of them are waited for.
@@ -95,13 +95,15 @@ func StoppedTasks(ctx context.Context, tasks StoppedTasksAPI, logs LogsAPI, q Qu
 	for _, fn := range optFns {
 		fn(&o)
 	}
-	o.Every = cmp.Or(o.Every, 5*time.Second)
+	o.Interval = cmp.Or(o.Interval, 5*time.Second)
 	o.Settle = cmp.Or(o.Settle, settle)
 	o.AtLeast = cmp.Or(o.AtLeast, 1)
 	c := &capture{
 		api: tasks, q: q, opts: o, final: map[string]StoppedTask{}, pending: map[string]bool{},
 		defs: map[string]*types.TaskDefinition{}, defErrs: map[string]error{},
 	}
+	c.seen = o.Cursor.ids()
+	c.named = unseen(q.Tasks, c.seen)
 	r := &logReader{api: logs, limit: o.TailLines, pause: o.Settle, rounds: settleRounds}
 	return func(yield func(StoppedTask, error) bool) {
 		ts, err := c.wait(ctx)
@@ -141,6 +143,21 @@ func WaitStoppedTaskLogs(ctx context.Context, tasks StoppedTasksAPI, logs LogsAP
 		}
 	}
 	return nil
+}
+
+// unseen are the named tasks, each once, without those whose ids were handed
+// over before.
+func unseen(refs []string, seen map[string]bool) []string {
+	var out []string
+	known := map[string]bool{}
+	for _, ref := range refs {
+		id := afterSlash(ref)
+		if !seen[id] && !known[id] {
+			known[id] = true
+			out = append(out, ref)
+		}
+	}
+	return out
 }
 
 // errStopped means that the consumer broke off.

@@ -167,7 +167,7 @@ func TestDeniedLogsDoNotHideReasons(t *testing.T) {
 		require.NoError(t, ecsx.WaitStoppedTaskLogs(t.Context(), f.ecs, f.logs, ecsx.Query{Cluster: "prod"}, func(s ecsx.StoppedTask) error {
 			require.Equal(t, "container app exited with 3", s.Cause.Summary)
 			require.Equal(t, ecsx.LogPartial, s.Containers[0].Log.State)
-			require.ErrorContains(t, s.Containers[0].Log.Err, "AccessDenied")
+			require.Contains(t, s.Containers[0].Log.Problem, "AccessDenied")
 			return nil
 		}))
 	})

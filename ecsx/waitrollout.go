@@ -11,7 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 
-	"github.com/stackrescue/stackrescue/internal/poll"
+	"github.com/stackrescue/stackrescue/internal/awsretry"
 )
 
 // RolloutAPI is DescribeServices, DescribeServiceDeployments, ListTasks,
@@ -25,8 +25,8 @@ type RolloutAPI interface {
 // RolloutOptions change [Rollouts] and [WaitRollout]. The zero value is the
 // default.
 type RolloutOptions struct {
-	// Every is the pause between two looks. Defaults to 5 s.
-	Every time.Duration
+	// Interval is the time between polls. Defaults to 5 s.
+	Interval time.Duration
 	// Patience is how many tasks may fail for a deterministic cause, such as an
 	// image that does not exist, before the rollout counts as [Failing].
 	// Defaults to 1; a negative value means to wait for ECS's own verdict.
@@ -35,7 +35,7 @@ type RolloutOptions struct {
 	Observe func(Rollout)
 }
 
-// Rollouts looks at deployment d of its service at once and then at Every, and
+// Rollouts looks at deployment d of its service at once and then at Interval, and
 // yields what it sees until the outcome is final. An error is yielded at most
 // once, last. The sequence can be ranged over once.
 //
@@ -48,7 +48,7 @@ type RolloutOptions struct {
 func Rollouts(ctx context.Context, api RolloutAPI, d Deployment, optFns ...func(*RolloutOptions)) iter.Seq2[Rollout, error] {
 	w := newWatch(api, d, optFns)
 	return func(yield func(Rollout, error) bool) {
-		for r, err := range poll.Every(ctx, w.opts.Every, w.look) {
+		for r, err := range awsretry.Every(ctx, w.opts.Interval, w.look) {
 			if err != nil {
 				yield(Rollout{}, fmt.Errorf("service %s: %w", d.Service, err))
 				return
@@ -68,7 +68,7 @@ func Rollouts(ctx context.Context, api RolloutAPI, d Deployment, optFns ...func(
 func WaitRollout(ctx context.Context, api RolloutAPI, d Deployment, optFns ...func(*RolloutOptions)) (*Rollout, error) {
 	w := newWatch(api, d, optFns)
 	var last Rollout
-	for r, err := range poll.Every(ctx, w.opts.Every, w.look) {
+	for r, err := range awsretry.Every(ctx, w.opts.Interval, w.look) {
 		if err != nil {
 			return nil, &RolloutError{Service: d.Service, Deployment: d.ID, Last: last, Cause: w.cause, Err: err}
 		}
@@ -102,7 +102,7 @@ func newWatch(api RolloutAPI, d Deployment, optFns []func(*RolloutOptions)) *wat
 	for _, fn := range optFns {
 		fn(&w.opts)
 	}
-	w.opts.Every = cmp.Or(w.opts.Every, 5*time.Second)
+	w.opts.Interval = cmp.Or(w.opts.Interval, 5*time.Second)
 	w.opts.Patience = cmp.Or(w.opts.Patience, 1)
 	return w
 }
@@ -148,7 +148,7 @@ func (w *watch) explain(ctx context.Context, _ *types.Service) error {
 	q := Query{Cluster: w.d.Service.cluster(), Deployment: w.d.ID}
 	var failed []StoppedTask
 	for t, err := range StoppedTasks(ctx, w.api, nil, q, func(o *StoppedOptions) {
-		o.AtLeast, o.LogsOf, o.Cursor, o.Settle, o.Every = -1, NoTask, &w.cursor, -1, w.opts.Every
+		o.AtLeast, o.LogsOf, o.Cursor, o.Settle, o.Interval = -1, NoTask, &w.cursor, -1, w.opts.Interval
 	}) {
 		if err != nil {
 			return err

@@ -33,7 +33,11 @@ func Inspect(ctx context.Context, run Command, tool Tool) (Table, error) {
 	if lines, err = run(ctx, tool.Current); err != nil {
 		return s, fmt.Errorf("inspect: %w", err)
 	}
-	if len(tool.parse(lines)) > 0 {
+	revs, err := tool.parse(lines)
+	if err != nil {
+		return s, fmt.Errorf("inspect: %w", err)
+	}
+	if len(revs) > 0 {
 		if s.Revision, err = tool.one("current", lines); err != nil {
 			return s, fmt.Errorf("inspect: %w", err)
 		}

@@ -7,18 +7,21 @@ import (
 	"strings"
 )
 
-// Tool is a migration tool as far as a rescue talks to it.
+// Tool is a migration tool as far as a rescue talks to it. It is plain data and
+// survives as JSON.
 type Tool struct {
 	// Name is such as "alembic".
-	Name string
+	Name string `json:"name"`
 	// Current prints the revision that the tool's table holds, Heads the
 	// revision that the image brings.
-	Current, Heads []string
+	Current []string `json:"current,omitempty"`
+	Heads   []string `json:"heads,omitempty"`
 	// Stamp is the command that writes a revision into the table without
 	// running anything; the revision is appended.
-	Stamp []string
-
-	revision *regexp.Regexp
+	Stamp []string `json:"stamp,omitempty"`
+	// Revision is the regular expression of a line of output that tells a
+	// revision, which is its first group; other lines are the tool's log.
+	Revision string `json:"revision,omitempty"`
 }
 
 // ErrOutput means that a tool printed something else than expected.
@@ -35,24 +38,31 @@ func Alembic(prefix ...string) Tool {
 		Current:  with("alembic", "current"),
 		Heads:    with("alembic", "heads"),
 		Stamp:    with("alembic", "stamp"),
-		revision: regexp.MustCompile(`^([0-9a-zA-Z_.-]+)(?: \((?:head|mergepoint|effective head)\))*$`),
+		Revision: `^([0-9a-zA-Z_.-]+)(?: \((?:head|mergepoint|effective head)\))*$`,
 	}
 }
 
 // parse reads revisions off a command's output; lines of the tool's log are
 // passed over.
-func (t Tool) parse(lines []string) []string {
+func (t Tool) parse(lines []string) ([]string, error) {
+	revision, err := regexp.Compile(t.Revision)
+	if err != nil || revision.NumSubexp() < 1 {
+		return nil, fmt.Errorf("%s: Revision %q is not a regular expression with a group", t.Name, t.Revision)
+	}
 	var out []string
 	for _, l := range lines {
-		if m := t.revision.FindStringSubmatch(strings.TrimSpace(l)); m != nil {
+		if m := revision.FindStringSubmatch(strings.TrimSpace(l)); m != nil {
 			out = append(out, m[1])
 		}
 	}
-	return out
+	return out, nil
 }
 
 func (t Tool) one(what string, lines []string) (string, error) {
-	revs := t.parse(lines)
+	revs, err := t.parse(lines)
+	if err != nil {
+		return "", err
+	}
 	if len(revs) != 1 {
 		return "", fmt.Errorf("%s %s: %d revisions: %w", t.Name, what, len(revs), ErrOutput)
 	}

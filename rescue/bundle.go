@@ -3,11 +3,7 @@ package rescue
 import (
 	"encoding/json"
 	"fmt"
-	"os"
-	"path/filepath"
 	"time"
-
-	ecstypes "github.com/aws/aws-sdk-go-v2/service/ecs/types"
 
 	"github.com/stackrescue/stackrescue/cfnx"
 	"github.com/stackrescue/stackrescue/ecrx"
@@ -18,7 +14,7 @@ import (
 // diagnosis can be made from it later and elsewhere, long after ECS has
 // forgotten the tasks.
 type Bundle struct {
-	// Version of the format; this package writes and reads 1.
+	// Version of the format; this package writes 2 and reads 1 too.
 	Version int       `json:"version"`
 	At      time.Time `json:"at"`
 	Account string    `json:"account"`
@@ -46,39 +42,6 @@ type Bundle struct {
 	Problems []string `json:"problems,omitempty"`
 }
 
-// ServiceFacts are an ECS service of a stack.
-type ServiceFacts struct {
-	StackID   string       `json:"stackId"`
-	LogicalID string       `json:"logicalId"`
-	Service   ecsx.Service `json:"service"`
-	Status    string       `json:"status"`
-	Desired   int          `json:"desired"`
-	Running   int          `json:"running"`
-	Pending   int          `json:"pending"`
-	// Primary is the deployment that ECS is bringing the service to, State and
-	// Reason how far it is.
-	Primary string `json:"primary,omitempty"`
-	State   string `json:"state,omitempty"`
-	Reason  string `json:"reason,omitempty"`
-	// Breaker is whether a circuit breaker would end a failing deployment.
-	Breaker    bool                           `json:"breaker"`
-	Controller string                         `json:"controller,omitempty"`
-	Events     []string                       `json:"events,omitempty"`
-	Network    *ecstypes.NetworkConfiguration `json:"network,omitempty"`
-	LaunchType ecstypes.LaunchType            `json:"launchType,omitempty"`
-	// CapacityProviders are set instead of a launch type.
-	CapacityProviders []ecstypes.CapacityProviderStrategyItem `json:"capacityProviders,omitempty"`
-
-	// Current is the revision the service is set to, Forward the one that the
-	// failed update made, Back the one that the stack wants to go back to. They
-	// may be the same; "" where there is none.
-	Current string `json:"current,omitempty"`
-	Forward string `json:"forward,omitempty"`
-	Back    string `json:"back,omitempty"`
-	// Definitions are those revisions, by ARN.
-	Definitions map[string]Definition `json:"definitions,omitempty"`
-}
-
 // Definition is a task definition revision, without the values of its
 // environment.
 type Definition struct {
@@ -104,46 +67,20 @@ type ImageFacts struct {
 	Error  string     `json:"error,omitempty"`
 }
 
-// bundleFile is the name of a bundle in the folder that a caller names.
-const bundleFile = "bundle.json"
+// bundleVersion is the version that is written. Version 1 had the keys of Go's
+// fields in places, and an SDK structure for the network; its services had no
+// deployments, so that which revision serves is not known from it.
+const bundleVersion = 2
 
-// Write puts the bundle into the folder, which it makes, as bundle.json. An
-// earlier bundle there is replaced only when the new one is written whole.
-func (b *Bundle) Write(dir string) error {
-	data, err := json.MarshalIndent(b, "", "  ")
-	if err != nil {
-		return fmt.Errorf("evidence: %w", err)
-	}
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return fmt.Errorf("evidence: %w", err)
-	}
-	tmp := filepath.Join(dir, "."+bundleFile+".tmp")
-	if err := os.WriteFile(tmp, append(data, '\n'), 0o600); err != nil {
-		return fmt.Errorf("evidence: %w", err)
-	}
-	if err := os.Rename(tmp, filepath.Join(dir, bundleFile)); err != nil {
-		return fmt.Errorf("evidence: %w", err)
-	}
-	return nil
-}
-
-// OpenBundle reads a bundle from the folder that [Bundle.Write] was given.
-func OpenBundle(dir string) (*Bundle, error) {
-	data, err := os.ReadFile(filepath.Join(dir, bundleFile))
-	if err != nil {
-		return nil, fmt.Errorf("evidence: %w", err)
-	}
-	return ReadBundle(data)
-}
-
-// ReadBundle reads a bundle. One of another version is refused.
+// ReadBundle reads a bundle of this or an earlier version; it returns an error
+// for a later one.
 func ReadBundle(data []byte) (*Bundle, error) {
 	var b Bundle
 	if err := json.Unmarshal(data, &b); err != nil {
 		return nil, fmt.Errorf("evidence: %w", err)
 	}
-	if b.Version != 1 {
-		return nil, fmt.Errorf("evidence: version %d, this program reads 1", b.Version)
+	if b.Version < 1 || b.Version > bundleVersion {
+		return nil, fmt.Errorf("evidence: version %d, this program reads 1 to %d", b.Version, bundleVersion)
 	}
 	if b.Tree == nil || b.Tree.Root == nil {
 		return nil, fmt.Errorf("evidence: no stack in it")

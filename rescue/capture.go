@@ -6,19 +6,18 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	cfntypes "github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
 	ecrtypes "github.com/aws/aws-sdk-go-v2/service/ecr/types"
-	"github.com/aws/aws-sdk-go-v2/service/ecs"
-	ecstypes "github.com/aws/aws-sdk-go-v2/service/ecs/types"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 
 	"github.com/stackrescue/stackrescue/cfnx"
 	"github.com/stackrescue/stackrescue/ecrx"
 	"github.com/stackrescue/stackrescue/ecsx"
+	"github.com/stackrescue/stackrescue/internal/redact"
 )
 
 // serviceType is the resource type of an ECS service.
@@ -42,7 +41,7 @@ func (c *capturer) capture(ctx context.Context, stack string) error {
 	c.b.Tree = tree
 	for s := range tree.All() {
 		for _, r := range s.Resources {
-			if r.Type == serviceType && r.PhysicalID != "" {
+			if r.Type == serviceType && r.PhysicalID != "" && r.Status != cfntypes.ResourceStatusDeleteComplete {
 				c.b.Services = append(c.b.Services, ServiceFacts{StackID: s.ID, LogicalID: r.LogicalID, Service: ecsx.ParseService(r.PhysicalID)})
 			}
 		}
@@ -69,7 +68,7 @@ func (c *capturer) problem(ctx context.Context, what string, err error) error {
 	if ctx.Err() != nil {
 		return err
 	}
-	c.b.Problems = append(c.b.Problems, what+": "+redact(err.Error()))
+	c.b.Problems = append(c.b.Problems, what+": "+redact.Text(err.Error()))
 	return nil
 }
 
@@ -83,7 +82,7 @@ func (c *capturer) tasks(ctx context.Context) error {
 			c.b.Tasks = append(c.b.Tasks, redacted(t))
 			return nil
 		}, func(o *ecsx.StoppedOptions) {
-			o.AtLeast, o.Every, o.Settle, o.TailLines = -1, c.o.Every, c.o.Settle, 200
+			o.AtLeast, o.Interval, o.Settle, o.TailLines = -1, c.o.Interval, c.o.Settle, 200
 		})
 		if err != nil {
 			if err := c.problem(ctx, "stopped tasks of cluster "+cluster, err); err != nil {
@@ -96,113 +95,16 @@ func (c *capturer) tasks(ctx context.Context) error {
 }
 
 func redacted(t ecsx.StoppedTask) ecsx.StoppedTask {
-	t.Reason, t.Cause.Summary, t.Cause.Excerpt = redact(t.Reason), redact(t.Cause.Summary), redact(t.Cause.Excerpt)
+	t.Reason, t.Cause.Summary, t.Cause.Excerpt = redact.Text(t.Reason), redact.Text(t.Cause.Summary), redact.Text(t.Cause.Excerpt)
+	t.Problem = redact.Text(t.Problem)
 	for i := range t.Containers {
 		x := &t.Containers[i]
-		x.Reason = redact(x.Reason)
+		x.Reason, x.Log.Problem = redact.Text(x.Reason), redact.Text(x.Log.Problem)
 		for j := range x.Log.Lines {
-			x.Log.Lines[j].Message = redact(x.Log.Lines[j].Message)
+			x.Log.Lines[j].Message = redact.Text(x.Log.Lines[j].Message)
 		}
 	}
 	return t
-}
-
-func (c *capturer) service(ctx context.Context, f *ServiceFacts) error {
-	out, err := c.c.ecs.DescribeServices(ctx, &ecs.DescribeServicesInput{Cluster: aws.String(f.Service.Cluster), Services: []string{f.Service.Name}})
-	if err != nil {
-		return c.problem(ctx, "service "+f.Service.String(), err)
-	}
-	if len(out.Services) == 0 {
-		f.Status = "MISSING"
-		return nil
-	}
-	s := out.Services[0]
-	f.Status, f.Desired, f.Running, f.Pending = aws.ToString(s.Status), int(s.DesiredCount), int(s.RunningCount), int(s.PendingCount)
-	f.Current, f.Network = aws.ToString(s.TaskDefinition), s.NetworkConfiguration
-	f.LaunchType, f.CapacityProviders = s.LaunchType, s.CapacityProviderStrategy
-	if s.DeploymentController != nil {
-		f.Controller = string(s.DeploymentController.Type)
-	}
-	if cfg := s.DeploymentConfiguration; cfg != nil && cfg.DeploymentCircuitBreaker != nil {
-		f.Breaker = cfg.DeploymentCircuitBreaker.Enable
-	}
-	for _, d := range s.Deployments {
-		if aws.ToString(d.Status) == "PRIMARY" {
-			f.Primary, f.State, f.Reason = aws.ToString(d.Id), string(d.RolloutState), aws.ToString(d.RolloutStateReason)
-		}
-	}
-	for i, e := range s.Events {
-		if i == 20 {
-			break
-		}
-		f.Events = append(f.Events, aws.ToTime(e.CreatedAt).UTC().Format("15:04:05 ")+redact(aws.ToString(e.Message)))
-	}
-	c.revisions(f)
-	f.Definitions = map[string]Definition{}
-	for _, arn := range []string{f.Current, f.Forward, f.Back} {
-		if _, known := f.Definitions[arn]; known || arn == "" {
-			continue
-		}
-		def, err := c.definition(ctx, arn)
-		if err != nil {
-			if err := c.problem(ctx, "task definition "+arn, err); err != nil {
-				return err
-			}
-			continue
-		}
-		f.Definitions[arn] = def
-	}
-	return nil
-}
-
-// revisions finds, in the stack's record and its events, the revision that the
-// update made and the one that the stack goes back to: of the family that the
-// service runs.
-func (c *capturer) revisions(f *ServiceFacts) {
-	s := c.b.Tree.Stack(f.StackID)
-	mine := func(arn string) bool { return family(arn) != "" && family(arn) == family(f.Current) }
-	for _, r := range s.Resources {
-		if r.Type == "AWS::ECS::TaskDefinition" && mine(r.PhysicalID) {
-			f.Back = r.PhysicalID
-		}
-	}
-	for _, e := range s.Forward() {
-		if e.Type == "AWS::ECS::TaskDefinition" && mine(e.PhysicalID) && strings.HasSuffix(string(e.Status), "_COMPLETE") {
-			f.Forward = e.PhysicalID
-		}
-	}
-}
-
-// family is the family in a task definition's ARN.
-func family(arn string) string {
-	_, rest, ok := strings.Cut(arn, ":task-definition/")
-	if !ok {
-		return ""
-	}
-	name, _, _ := strings.Cut(rest, ":")
-	return name
-}
-
-func (c *capturer) definition(ctx context.Context, arn string) (Definition, error) {
-	out, err := c.c.ecs.DescribeTaskDefinition(ctx, &ecs.DescribeTaskDefinitionInput{TaskDefinition: &arn})
-	if err != nil {
-		return Definition{}, err
-	}
-	def := Definition{ARN: aws.ToString(out.TaskDefinition.TaskDefinitionArn), Active: out.TaskDefinition.Status == ecstypes.TaskDefinitionStatusActive}
-	for _, cd := range out.TaskDefinition.ContainerDefinitions {
-		x := Container{Name: aws.ToString(cd.Name), Image: aws.ToString(cd.Image)}
-		for _, s := range cd.Secrets {
-			if x.Secrets == nil {
-				x.Secrets = map[string]string{}
-			}
-			x.Secrets[aws.ToString(s.Name)] = aws.ToString(s.ValueFrom)
-		}
-		if lc := cd.LogConfiguration; lc != nil && lc.LogDriver == ecstypes.LogDriverAwslogs {
-			x.LogGroup = lc.Options["awslogs-group"]
-		}
-		def.Containers = append(def.Containers, x)
-	}
-	return def, nil
 }
 
 // images says how every image stands that the services refer to, and which
@@ -227,7 +129,7 @@ func (c *capturer) images(ctx context.Context) error {
 	for _, s := range statuses {
 		f := ImageFacts{State: s.State, Digest: s.Digest, Tags: s.Tags}
 		if s.Err != nil {
-			f.Error = redact(s.Err.Error())
+			f.Error = redact.Text(s.Err.Error())
 			if err := c.problem(ctx, "image "+s.Ref, s.Err); err != nil {
 				return err
 			}
@@ -257,7 +159,7 @@ const freezeTime = 14 * 24 * time.Hour
 func (c *capturer) freezes(ctx context.Context) error {
 	needed := map[string][]ecrx.Image{}
 	for _, s := range c.b.Services {
-		for _, rev := range []string{s.Forward, s.Current} {
+		for _, rev := range []string{s.Forward, s.Current, s.Serving()} {
 			for _, x := range s.Definitions[rev].Containers {
 				i, err := ecrx.Parse(x.Image)
 				if err == nil && i.Private() && c.b.Images[x.Image].State.Usable() && !slices.Contains(needed[i.Name()], i) {
@@ -269,7 +171,7 @@ func (c *capturer) freezes(ctx context.Context) error {
 	c.b.Freezes = map[string]*ecrx.Frozen{}
 	for _, name := range slices.Sorted(maps.Keys(needed)) {
 		i := needed[name][0]
-		f, err := ecrx.Freeze(ctx, c.c.ecr, repositoryOf(i), needed[name], freezeTime, func(o *ecrx.FreezeOptions) { o.Now, o.Every = c.o.Now, c.o.Every })
+		f, err := ecrx.Freeze(ctx, c.c.ecr, repositoryOf(i), needed[name], freezeTime, func(o *ecrx.FreezeOptions) { o.Now, o.Every = c.o.Now, c.o.Interval })
 		if err != nil {
 			if err := c.problem(ctx, "lifecycle policy of "+i.Repository, err); err != nil {
 				return err

@@ -29,6 +29,11 @@ type Choices struct {
 	// Migration puts the migration tool's table right, or runs the migration,
 	// before the new code is started. nil leaves the database alone.
 	Migration *Migration
+	// Revisions names, by service as "cluster/name", the revision to keep, as an
+	// ARN or "family:revision". A service that serves is deployed to only if it is
+	// named here. Without a name the revision that serves is kept, else the one
+	// that the failed update made.
+	Revisions map[string]string
 	// Force lets CloudFormation choose what to skip, instead of the resources
 	// that the plan names.
 	Force bool
@@ -38,7 +43,7 @@ type Choices struct {
 // new image.
 type Migration struct {
 	// Tool is such as migrate.Alembic(). With Run, it may be left out.
-	Tool migrate.Tool
+	Tool migrate.Tool `json:"tool"`
 	// Run is a command of the image that migrates, for the operator who knows
 	// that the migration has not run: nil is for one that was applied and not
 	// recorded. It has to take the lock that replicas take, and to be safe to
@@ -46,13 +51,13 @@ type Migration struct {
 	// is started with. Before anything is deployed the Tool's table must hold
 	// the revision of the image, and Verify must hold; with neither, the command
 	// must hand its result back ([migrate.KindResult]).
-	Run []string
+	Run []string `json:"run,omitempty"`
 	// Container is the container whose command is overridden. Defaults to the
 	// first essential one of the new revision.
-	Container string
+	Container string `json:"container,omitempty"`
 	// Verify are commands that must exit with 0 before the table is stamped or,
 	// with Run, after it has run.
-	Verify [][]string
+	Verify [][]string `json:"verify,omitempty"`
 	// Unproven allows a stamp without Verify. It has no meaning with Run.
-	Unproven bool
+	Unproven bool `json:"unproven,omitempty"`
 }

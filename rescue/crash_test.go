@@ -1,8 +1,12 @@
 package rescue_test
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -101,16 +105,58 @@ func TestFaultsAtEveryAction(t *testing.T) {
 	}
 }
 
+// A journal that cannot be written ends the run: before a policy is destroyed
+// whose text would be lost, else after the step that it could not keep.
 func TestJournalThatFailsEndsTheRun(t *testing.T) {
 	t.Parallel()
+	for name, test := range map[string]struct {
+		fails   rescue.StepOutcome
+		deletes int
+	}{
+		"before the change": {rescue.Begun, 0},
+		"after the step":    {rescue.Done, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				in, err := rescuetest.ExpiredRollbackImage(t.Context())
+				require.NoError(t, err)
+				full := errors.New("disk full")
+				_, err = rescue.Run(t.Context(), in.Cloud.Config(), plan(t, in, forward()), confirmed, func(o *rescue.Options) {
+					o.Journal = func(r rescue.StepResult) error {
+						if r.Outcome == test.fails {
+							return full
+						}
+						return nil
+					}
+				})
+				require.ErrorIs(t, err, full)
+				require.Equal(t, test.deletes, done(in.Cloud)["ecr:DeleteLifecyclePolicy"])
+			})
+		})
+	}
+}
+
+// The text of a lifecycle policy is in the journal file before the call that
+// destroys it.
+func TestPolicyTextIsOnDiskBeforeItIsDestroyed(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
 	synctest.Test(t, func(t *testing.T) {
 		in, err := rescuetest.ExpiredRollbackImage(t.Context())
 		require.NoError(t, err)
-		full := errors.New("disk full")
-		_, err = rescue.Run(t.Context(), in.Cloud.Config(), plan(t, in, forward()), confirmed, func(o *rescue.Options) {
-			o.Journal = func(rescue.StepResult) error { return full }
-		})
-		require.ErrorIs(t, err, full)
-		require.Equal(t, 1, done(in.Cloud)["ecr:DeleteLifecyclePolicy"])
+		p := plan(t, in, forward())
+		in.Cloud.Inject(rescuetest.Fault{Action: "ecr:DeleteLifecyclePolicy", Nth: 1, Kind: rescuetest.CrashBefore})
+		_, err = rescue.Run(t.Context(), in.Cloud.Config(), p, confirmed, func(o *rescue.Options) { o.Evidence = dir })
+		require.Error(t, err)
+		data, err := os.ReadFile(filepath.Join(dir, "journal.jsonl"))
+		require.NoError(t, err)
+		line, _, _ := strings.Cut(string(data), "\n")
+		var first rescue.StepResult
+		require.NoError(t, json.Unmarshal([]byte(line), &first))
+		require.Equal(t, rescue.Begun, first.Outcome)
+		require.Equal(t, p.Steps[0].Freeze.Frozen.Old, first.From)
+		require.Contains(t, first.From, "expire 7 days after push")
+		require.Contains(t, first.Text, "put-lifecycle-policy")
 	})
 }

@@ -47,7 +47,7 @@ func capture(ctx context.Context, cfg aws.Config, stack string, o Options) (*Bun
 	case !denied(err):
 		return nil, err
 	}
-	b := &Bundle{Version: 1, At: o.Now().UTC(), Account: account, Region: cfg.Region}
+	b := &Bundle{Version: bundleVersion, At: o.Now().UTC(), Account: account, Region: cfg.Region}
 	cap := capturer{c: c, o: o, b: b, tell: func(s string) { o.tell("diagnose", s) }}
 	if err := cap.capture(ctx, stack); err != nil {
 		err = explain(stack, where, cfg.Region, err)

@@ -25,6 +25,7 @@ const (
 	Stuck        Situation = "stuck"         // the root is UPDATE_ROLLBACK_FAILED
 	ChildStuck   Situation = "child-stuck"   // a nested stack is, the root is not
 	Busy         Situation = "in-progress"   // an operation is under way
+	Uncertain    Situation = "unknown"       // the stack rests, and whether users are served could not be read
 	NotRescuable Situation = "not-rescuable" // see Advice
 )
 
@@ -57,25 +58,6 @@ type Diagnosis struct {
 	Unknown []string `json:"unknown,omitempty"`
 
 	bundle *Bundle
-}
-
-// Users say whether one service serves.
-type Users struct {
-	Service ecsx.Service `json:"service"`
-	Desired int          `json:"desired"`
-	Running int          `json:"running"`
-	Served  bool         `json:"served"`
-}
-
-// String is one line.
-func (u Users) String() string {
-	switch {
-	case u.Served:
-		return fmt.Sprintf("service %s serves: %d of %d tasks run", u.Service, u.Running, u.Desired)
-	case u.Running > 0:
-		return fmt.Sprintf("service %s serves in part: %d of %d tasks run", u.Service, u.Running, u.Desired)
-	}
-	return fmt.Sprintf("service %s does NOT serve: 0 of %d tasks run", u.Service, u.Desired)
 }
 
 // StackLine is one stack's status.
@@ -125,7 +107,7 @@ func Explain(b *Bundle) *Diagnosis {
 		d.Stacks = append(d.Stacks, StackLine{s.Name, s.Status, depth})
 	}
 	for _, f := range b.Services {
-		d.Users = append(d.Users, Users{f.Service, f.Desired, f.Running, f.Desired > 0 && f.Running >= f.Desired && f.State != "FAILED" || f.Desired == 0})
+		d.Users = append(d.Users, usersOf(f))
 	}
 	for _, t := range b.Tasks {
 		if e := t.ExpiresAt(); !e.IsZero() && (d.Expires.IsZero() || e.Before(d.Expires)) {
@@ -166,7 +148,12 @@ func (d *Diagnosis) situation() (Situation, string) {
 	if childStuck != "" {
 		return ChildStuck, "nested stack " + childStuck + " is stuck under a root that is not: run the pipeline again; if it is refused, ask AWS Support"
 	}
-	if len(d.Lost) > 0 || slices.ContainsFunc(d.Users, func(u Users) bool { return !u.Served }) {
+	for _, u := range d.Users {
+		if u.State == UsersUnknown {
+			return Uncertain, u.String() + ": " + u.Next
+		}
+	}
+	if len(d.Lost) > 0 || slices.ContainsFunc(d.Users, func(u Users) bool { return !u.ok() }) {
 		return Degraded, ""
 	}
 	return Healthy, ""

@@ -24,6 +24,15 @@ var (
 	ErrNotRescuable = errors.New("cannot be rescued by this tool")
 	// ErrDirection means that the chosen direction cannot be taken.
 	ErrDirection = errors.New("direction cannot be taken")
+	// ErrUnknown means that something irreversible would rest on a fact that is
+	// not known.
+	ErrUnknown = errors.New("not known")
+	// ErrNoEvidence means that a diagnosis does not hold the evidence that it was
+	// made from, such as one read from JSON.
+	ErrNoEvidence = errors.New("diagnosis without its evidence")
+	// ErrPlan means that a plan is not one that this package can run: of another
+	// version, or incomplete.
+	ErrPlan = errors.New("unusable plan")
 	// ErrChanged means that the account is no longer as it was when the plan
 	// was made.
 	ErrChanged = errors.New("situation has changed since the plan was made")

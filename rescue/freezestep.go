@@ -13,8 +13,11 @@ import (
 // plan knows.
 func (r *runner) freeze(ctx context.Context, c clients, s Step, res *StepResult) error {
 	plan := s.Freeze.Frozen
+	if err := r.begun(s, plan.Old, plan.New); err != nil {
+		return err
+	}
 	f, err := ecrx.Freeze(ctx, c.ecr, plan.Repository, s.Freeze.Needed, plan.Until.Sub(plan.At), func(o *ecrx.FreezeOptions) {
-		o.Apply, o.Plan, o.Every = true, plan, r.o.Every
+		o.Apply, o.Plan, o.Every = true, plan, r.o.Interval
 		// From the moment of the plan, so that the answer is the one announced.
 		o.Now = func() time.Time { return plan.At }
 	})

@@ -3,45 +3,47 @@ package rescue
 import (
 	"fmt"
 	"strings"
+
+	"github.com/stackrescue/stackrescue/internal/neutral"
 )
 
 // Markdown is the report for a pull request or the summary page of a CI job.
 func (r *Report) Markdown() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "## Stack %s: %s\n\n", escape(r.Stack), r.Result)
+	fmt.Fprintf(&b, "## Stack %s: %s\n\n", neutral.Markdown(r.Stack), r.Result)
 	fmt.Fprintf(&b, "Account %s, region %s, direction %s.\n", r.Account, r.Region, r.Direction)
 	if r.Error != "" {
-		fmt.Fprintf(&b, "\n> %s\n", escape(r.Error))
+		fmt.Fprintf(&b, "\n> %s\n", neutral.Markdown(r.Error))
 	}
-	list(&b, "Users", len(r.Users), func(i int) string { return escape(r.Users[i].String()) })
+	list(&b, "Users", len(r.Users), func(i int) string { return neutral.Markdown(r.Users[i].String()) })
 	for _, part := range []struct {
 		title  string
 		causes []Cause
 	}{{"Why the update failed", r.Causes.Update}, {"Why ECS could not go back", r.Causes.Service}, {"Why CloudFormation could not go back", r.Causes.Rollback}} {
-		list(&b, part.title, len(part.causes), func(i int) string { return escape(part.causes[i].String()) })
+		list(&b, part.title, len(part.causes), func(i int) string { return neutral.Markdown(part.causes[i].String()) })
 	}
 	if len(r.Steps) > 0 {
 		b.WriteString("\n### Steps\n\n| step | outcome | what |\n|---|---|---|\n")
 		for _, s := range r.Steps {
-			fmt.Fprintf(&b, "| %s | %s | %s: %s |\n", s.ID, s.Outcome, escape(s.Subject), escape(s.Text))
+			fmt.Fprintf(&b, "| %s | %s | %s: %s |\n", s.ID, s.Outcome, neutral.Markdown(s.Subject), neutral.Markdown(s.Text))
 		}
 	}
 	if len(r.Stacks) > 0 {
 		b.WriteString("\n### Stacks\n\n| stack | status |\n|---|---|\n")
 		for _, s := range r.Stacks {
-			fmt.Fprintf(&b, "| %s | %s |\n", escape(s.Name), s.Status)
+			fmt.Fprintf(&b, "| %s | %s |\n", neutral.Markdown(s.Name), s.Status)
 		}
 	}
 	restored := r.restored()
 	list(&b, "Restored outputs", len(restored), func(i int) string {
-		return fmt.Sprintf("%s.%s = `%s`", escape(restored[i].Stack), escape(restored[i].Key), restored[i].Value)
+		return fmt.Sprintf("%s.%s = `%s`", neutral.Markdown(restored[i].Stack), neutral.Markdown(restored[i].Key), restored[i].Value)
 	})
 	list(&b, "A rollback from here would succeed", len(r.Checks), func(i int) string {
 		mark := "[ ] "
 		if r.Checks[i].OK {
 			mark = "[x] "
 		}
-		return mark + escape(r.Checks[i].What)
+		return mark + neutral.Markdown(r.Checks[i].What)
 	})
 	return b.String()
 }
@@ -54,9 +56,4 @@ func list(b *strings.Builder, title string, n int, line func(int) string) {
 	for i := range n {
 		b.WriteString("- " + line(i) + "\n")
 	}
-}
-
-// escape keeps a text from being read as Markdown: it may come from a log.
-func escape(s string) string {
-	return strings.NewReplacer("\\", "\\\\", "|", "\\|", "`", "\\`", "*", "\\*", "_", "\\_", "<", "&lt;", ">", "&gt;", "[", "\\[", "]", "\\]", "\n", " ", "\r", " ").Replace(s)
 }

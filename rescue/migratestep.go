@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"strings"
 
-	ecstypes "github.com/aws/aws-sdk-go-v2/service/ecs/types"
-
 	"github.com/stackrescue/stackrescue/ecsx"
 	"github.com/stackrescue/stackrescue/migrate"
 )
@@ -16,22 +14,19 @@ import (
 // image, before anything of it is deployed. A task that an earlier run of the
 // plan left in flight is waited for.
 func (r *runner) migrate(ctx context.Context, c clients, s Step, res *StepResult) error {
-	m := r.p.tool
-	if m == nil {
-		return errors.New("the plan does not know the migration any more: make it again")
-	}
+	m := s.Migrate
 	n, from := 0, ""
 	run := func(ctx context.Context, args []string) ([]string, error) {
 		n++
 		spec := s.Migrate.Task
 		spec.Token = token(r.p.Fingerprint, s.ID, fmt.Sprint(n))
-		spec.Overrides = &ecstypes.TaskOverride{ContainerOverrides: []ecstypes.ContainerOverride{{Name: &s.Migrate.Container, Command: args}}}
+		spec.Overrides = []ecsx.ContainerOverride{{Container: s.Migrate.Container, Command: args}}
 		r.o.tell(s.ID, "one-off task: "+strings.Join(args, " "))
 		arn, err := ecsx.AdoptTask(ctx, c.ecs, spec)
 		if err != nil {
 			return nil, err
 		}
-		task, err := ecsx.WaitTask(ctx, c.ecs, c.logs, spec.Cluster, arn, func(o *ecsx.StoppedOptions) { o.Every, o.Settle = r.o.Every, r.o.Settle })
+		task, err := ecsx.WaitTask(ctx, c.ecs, c.logs, spec.Cluster, arn, func(o *ecsx.StoppedOptions) { o.Interval, o.Settle = r.o.Interval, r.o.Settle })
 		return answer(task, s.Migrate.Container, args, err)
 	}
 	probe, report := migrate.Reported()
@@ -73,7 +68,7 @@ func (r *runner) migrate(ctx context.Context, c clients, s Step, res *StepResult
 }
 
 // applied probes with the tool's table and the checks, as far as there are any.
-func applied(run migrate.Command, m *Migration) migrate.Probe {
+func applied(run migrate.Command, m *MigrateStep) migrate.Probe {
 	return func(ctx context.Context) (migrate.State, error) {
 		var s migrate.State
 		if m.Tool.Name != "" {

@@ -4,17 +4,19 @@ import (
 	"time"
 
 	"github.com/stackrescue/stackrescue/cfnx"
+	"github.com/stackrescue/stackrescue/internal/redact"
 )
 
 // Options change [Diagnose] and [Run]. The zero value is the default.
 type Options struct {
-	// Every is the pause between two looks at something that is waited for.
+	// Interval is the time between polls of something that is waited for.
 	// Defaults to 5 s.
-	Every time.Duration
+	Interval time.Duration
 	// Settle is how long logs are given to arrive. Defaults to 10 s; a negative
 	// value means not to wait.
 	Settle time.Duration
-	// Evidence is a folder that the evidence is written to; "" writes none.
+	// Evidence is a folder to which each capture of the evidence is added, and
+	// the results of a run's steps, in journal.jsonl; "" writes none.
 	Evidence string
 	// Ledger is what the stacks were before anything was touched, where
 	// somebody wrote it down with [cfnx.Record].
@@ -31,8 +33,10 @@ type Options struct {
 	// its end. Steps that succeeded are not repeated, as long as what they
 	// brought about still holds.
 	Done []StepResult
-	// Journal is told each step's result as soon as it is known, to be kept and
-	// given back as Done. An error ends the run.
+	// Journal is called with each step's result as soon as it is known, to be kept
+	// and given back as Done; and before a step destroys what cannot be read
+	// again, with the outcome [Begun] and what it is in From: a lifecycle policy's
+	// text. An error ends the run, in the second case before the change.
 	Journal func(StepResult) error
 }
 
@@ -40,8 +44,8 @@ func (o *Options) resolve(optFns []func(*Options)) {
 	for _, fn := range optFns {
 		fn(o)
 	}
-	if o.Every == 0 {
-		o.Every = 5 * time.Second
+	if o.Interval == 0 {
+		o.Interval = 5 * time.Second
 	}
 	if o.Settle == 0 {
 		o.Settle = 10 * time.Second
@@ -70,6 +74,6 @@ func (e Event) String() string {
 
 func (o *Options) tell(step, text string) {
 	if o.Observe != nil {
-		o.Observe(Event{Version: 1, At: o.Now(), Step: step, Text: redact(text)})
+		o.Observe(Event{Version: 1, At: o.Now(), Step: step, Text: redact.Text(text)})
 	}
 }

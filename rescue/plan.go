@@ -4,15 +4,18 @@ import (
 	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"time"
 
 	"github.com/stackrescue/stackrescue/cfnx"
 	"github.com/stackrescue/stackrescue/ecrx"
 	"github.com/stackrescue/stackrescue/ecsx"
+	"github.com/stackrescue/stackrescue/migrate"
 )
 
 // Plan is the way out, as data: nothing is done until [Run].
@@ -33,8 +36,6 @@ type Plan struct {
 	Ledger *cfnx.Ledger `json:"ledger,omitempty"`
 	// Causes are the diagnosis', for the report.
 	Causes Causes `json:"causes"`
-
-	tool *Migration
 }
 
 // Risk is how much a step can cost.
@@ -82,7 +83,7 @@ type Step struct {
 	After  string `json:"after"`
 	Undo   string `json:"undo,omitempty"`
 	// Takes is the longest it is expected to take.
-	Takes time.Duration `json:"takes"`
+	Takes time.Duration `json:"-"` // takesSeconds
 
 	Freeze    *FreezeStep    `json:"freeze,omitempty"`
 	Stamp     *StampStep     `json:"stamp,omitempty"`
@@ -90,6 +91,30 @@ type Step struct {
 	Redeploy  *RedeployStep  `json:"redeploy,omitempty"`
 	Unlock    *UnlockStep    `json:"unlock,omitempty"`
 	Savepoint *SavepointStep `json:"savepoint,omitempty"`
+}
+
+// step is a [Step] whose methods JSON does not see.
+type step Step
+
+// MarshalJSON writes Takes as the number takesSeconds.
+func (s Step) MarshalJSON() ([]byte, error) {
+	return json.Marshal(struct {
+		*step
+		TakesSeconds float64 `json:"takesSeconds"`
+	}{(*step)(&s), s.Takes.Seconds()})
+}
+
+// UnmarshalJSON reads what MarshalJSON writes.
+func (s *Step) UnmarshalJSON(data []byte) error {
+	v := struct {
+		*step
+		TakesSeconds float64 `json:"takesSeconds"`
+	}{step: (*step)(s)}
+	if err := json.Unmarshal(data, &v); err != nil {
+		return err
+	}
+	s.Takes = time.Duration(math.Round(v.TakesSeconds * float64(time.Second)))
+	return nil
 }
 
 // FreezeStep takes rules out of a lifecycle policy.
@@ -103,15 +128,21 @@ type FreezeStep struct {
 type StampStep struct {
 	Task      ecsx.TaskSpec `json:"task"`
 	Container string        `json:"container"`
-	Tool      string        `json:"tool"`
+	// Tool and Verify are the commands that it runs, Unproven whether it may do
+	// without any in Verify.
+	Tool     migrate.Tool `json:"tool"`
+	Verify   [][]string   `json:"verify,omitempty"`
+	Unproven bool         `json:"unproven,omitempty"`
 }
 
 // MigrateStep runs a migration that has not run.
 type MigrateStep struct {
 	Task      ecsx.TaskSpec `json:"task"`
 	Container string        `json:"container"`
-	// Run is the command.
-	Run []string `json:"run"`
+	// Run is the command, Tool and Verify what it is verified with.
+	Run    []string     `json:"run"`
+	Tool   migrate.Tool `json:"tool"`
+	Verify [][]string   `json:"verify,omitempty"`
 }
 
 // RedeployStep starts a service on a revision that no stack owns.
@@ -144,12 +175,28 @@ type SavepointStep struct {
 // MakePlan decides the way out of what d found. It is pure and changes
 // nothing. A stack that needs none is [ErrHealthy], one that is busy
 // [ErrBusy], one that this tool cannot help [ErrNotRescuable], a direction
-// that cannot be taken [ErrDirection]: all in an *[Error] with advice.
+// that cannot be taken [ErrDirection]: all in an *[Error] with advice. A
+// direction that would rest on something that is not known is [ErrUnknown] as
+// well. A nil diagnosis, or one without its evidence, is [ErrNoEvidence].
 func MakePlan(d *Diagnosis, c Choices) (*Plan, error) {
 	fail := func(err error, next string) error {
+		if r, ok := errors.AsType[*refusal](err); ok {
+			next = r.next
+		}
 		return &Error{Stack: d.Stack, Where: d.Account + ", " + d.Region, Err: err, Next: cmp.Or(next, d.Advice)}
 	}
+	if d == nil {
+		return nil, ErrNoEvidence
+	}
+	if d.bundle == nil {
+		return nil, fail(ErrNoEvidence, "diagnose again, or explain the bundle that was written with it")
+	}
+	if v := d.bundle.Version; v < bundleVersion {
+		return nil, fail(fmt.Errorf("%w: it is of version %d, which does not say what serves", ErrNoEvidence, v), "diagnose again")
+	}
 	switch d.Situation {
+	case Uncertain:
+		return nil, fail(ErrUnknown, "")
 	case Healthy:
 		return nil, fail(ErrHealthy, "users are served and the stack rests")
 	case Busy:
@@ -158,9 +205,12 @@ func MakePlan(d *Diagnosis, c Choices) (*Plan, error) {
 		return nil, fail(ErrNotRescuable, "")
 	}
 	p := &planner{d: d, c: c, b: d.bundle, p: &Plan{
-		Version: 1, Account: d.Account, Region: d.Region, Stack: d.Stack, StackID: d.StackID, Direction: c.Direction,
-		Fingerprint: fingerprint(d), Causes: d.Causes, Ledger: d.bundle.Ledger, tool: c.Migration,
+		Version: planVersion, Account: d.Account, Region: d.Region, Stack: d.Stack, StackID: d.StackID, Direction: c.Direction,
+		Fingerprint: fingerprint(d), Causes: d.Causes, Ledger: d.bundle.Ledger,
 	}}
+	if err := p.named(); err != nil {
+		return nil, fail(fmt.Errorf("%w: %w", ErrDirection, err), "")
+	}
 	var err error
 	switch c.Direction {
 	case Forward:
@@ -168,10 +218,12 @@ func MakePlan(d *Diagnosis, c Choices) (*Plan, error) {
 	case Back:
 		err = p.back()
 	case Hold:
-		p.freeze()
-		p.unlock(cfnx.PlanSkips(p.b.Tree).Skips)
+		err = p.hold()
 	default:
 		err = errors.New("choose forward, hold or back")
+	}
+	if err == nil {
+		err = p.known()
 	}
 	if err != nil {
 		return nil, fail(fmt.Errorf("%w: %w", ErrDirection, err), "")

@@ -22,57 +22,71 @@ type planner struct {
 }
 
 func (p *planner) add(s Step) {
+	s.Risk = riskOf[s.Kind]
 	s.ID = fmt.Sprintf("%d-%s", len(p.p.Steps)+1, s.Kind)
 	p.p.Steps = append(p.p.Steps, s)
 }
 
 // forward: the new code stays. Users first, then the stack.
 func (p *planner) forward() error {
-	for _, s := range p.b.Services {
-		if bad := p.d.missing(s, p.target(s)); bad != "" {
-			return fmt.Errorf("service %s: %s", s.Service, bad)
+	keep := map[string]string{}
+	for i := range p.b.Services {
+		s := &p.b.Services[i]
+		target, err := p.keep(s)
+		if err != nil {
+			return err
 		}
+		if err := p.runs(s, target); err != nil {
+			return err
+		}
+		if err := p.renders(s, target); err != nil {
+			return err
+		}
+		keep[s.Service.String()] = target
 	}
-	images := p.savepointImages()
+	images := p.savepointImages(keep)
 	if err := p.render(images); err != nil {
 		return err
 	}
 	p.freeze()
-	for _, s := range p.b.Services {
-		p.redeploy(s, p.target(s), p.c.Migration)
+	for i := range p.b.Services {
+		s := &p.b.Services[i]
+		p.redeploy(s, keep[s.Service.String()], p.c.Migration)
 	}
-	p.unlock(cfnx.PlanSkips(p.b.Tree).Skips)
+	if err := p.unlock(cfnx.PlanSkips(p.b.Tree).Skips, keep); err != nil {
+		return err
+	}
 	p.savepoint(images)
 	return nil
-}
-
-// target is the revision that the forward direction keeps: the failed
-// update's, or the current one.
-func (p *planner) target(s ServiceFacts) string {
-	if d, ok := s.Definitions[s.Forward]; ok && len(d.Containers) > 0 {
-		return s.Forward
-	}
-	return s.Current
 }
 
 // back: the old code returns, with the images it had. Nothing stands in for
 // them.
 func (p *planner) back() error {
-	for _, s := range p.b.Services {
-		if bad := p.d.missing(s, s.Back); bad != "" {
-			return fmt.Errorf("service %s: %s: restore the same images first", s.Service, bad)
-		}
-		if def, ok := s.Definitions[s.Back]; ok && !def.Active {
-			return fmt.Errorf("service %s: revision %s is inactive", s.Service, short(s.Back))
+	for i := range p.b.Services {
+		s := &p.b.Services[i]
+		if err := p.goesBack(s); err != nil {
+			return err
 		}
 	}
 	p.p.Warnings = append(p.p.Warnings, "the old code returns: make sure that it fits the schema")
 	p.freeze()
-	for _, s := range p.b.Services {
+	for i := range p.b.Services {
+		s := &p.b.Services[i]
 		p.redeploy(s, s.Back, nil)
 	}
-	p.unlock(nil)
-	return nil
+	return p.unlock(nil, nil)
+}
+
+// hold: the stack is unlocked, and what serves goes on serving.
+func (p *planner) hold() error {
+	keep := map[string]string{}
+	for i := range p.b.Services {
+		s := &p.b.Services[i]
+		keep[s.Service.String()] = s.Current
+	}
+	p.freeze()
+	return p.unlock(cfnx.PlanSkips(p.b.Tree).Skips, keep)
 }
 
 func (p *planner) freeze() {
@@ -105,7 +119,7 @@ func (p *planner) freeze() {
 		}
 		p.add(Step{
 			Kind: KindFreeze, Subject: "repository " + f.Repository.Name, Why: "would take images away that are needed: " + strings.Join(slices.Compact(rules), ", "),
-			Risk: RiskReversible, Actions: []string{"ecr:DescribeImages", "ecr:GetLifecyclePolicy", "ecr:PutLifecyclePolicy", "ecr:DeleteLifecyclePolicy"}, Command: command,
+			Actions: []string{"ecr:DescribeImages", "ecr:GetLifecyclePolicy", "ecr:PutLifecyclePolicy", "ecr:DeleteLifecyclePolicy"}, Command: command,
 			Before: "the policy is as it was when the plan was made", After: "the policy no longer has these rules",
 			Undo: put(f.Old), Takes: time.Minute, Freeze: step,
 		})
@@ -114,10 +128,10 @@ func (p *planner) freeze() {
 
 // redeploy gets a service running on a revision, after the migration that it
 // waits for was recorded.
-func (p *planner) redeploy(s ServiceFacts, target string, m *Migration) {
+func (p *planner) redeploy(s *ServiceFacts, target string, m *Migration) {
 	def := s.Definitions[target]
-	served := s.Running >= s.Desired && s.State != "FAILED"
-	if served && s.Current == target {
+	users := usersOf(*s)
+	if users.ok() && (s.Serving() == target || s.Serving() == "" && s.Current == target) {
 		return
 	}
 	if m != nil && len(def.Containers) > 0 {
@@ -128,8 +142,8 @@ func (p *planner) redeploy(s ServiceFacts, target string, m *Migration) {
 		images[c.Name] = c.Image
 	}
 	p.add(Step{
-		Kind: KindRedeploy, Subject: "service " + s.Service.String(), Why: Users{s.Service, s.Desired, s.Running, served}.String(),
-		Risk: RiskService, Actions: []string{"ecs:DescribeServices", "ecs:DescribeTaskDefinition", "ecs:ListTaskDefinitions", "ecs:RegisterTaskDefinition", "ecs:TagResource", "ecs:UpdateService", "ecs:DescribeServiceDeployments", "ecs:ListTasks", "ecs:DescribeTasks", "ecr:DescribeImages", "iam:PassRole"},
+		Kind: KindRedeploy, Subject: "service " + s.Service.String(), Why: users.String(),
+		Actions: []string{"ecs:DescribeServices", "ecs:DescribeTaskDefinition", "ecs:ListTaskDefinitions", "ecs:RegisterTaskDefinition", "ecs:TagResource", "ecs:UpdateService", "ecs:DescribeServiceDeployments", "ecs:ListTasks", "ecs:DescribeTasks", "ecr:DescribeImages", "iam:PassRole"},
 		Command: fmt.Sprintf("aws ecs update-service --cluster %s --service %s --task-definition <clone of %s> --force-new-deployment", s.Service.Cluster, s.Service.Name, short(target)),
 		Before:  "every image of " + short(target) + " exists", After: "the service is steady on a revision that no stack owns",
 		Undo: fmt.Sprintf("aws ecs update-service --cluster %s --service %s --task-definition %s", s.Service.Cluster, s.Service.Name, short(s.Current)), Takes: 20 * time.Minute,
@@ -138,10 +152,10 @@ func (p *planner) redeploy(s ServiceFacts, target string, m *Migration) {
 }
 
 // migration gets the database to where the new code needs it.
-func (p *planner) migration(s ServiceFacts, target, container string, m *Migration) {
+func (p *planner) migration(s *ServiceFacts, target, container string, m *Migration) {
 	spec := ecsx.TaskSpec{
-		Cluster: s.Service.Cluster, TaskDefinition: target, Network: s.Network,
-		LaunchType: s.LaunchType, CapacityProviders: s.CapacityProviders, StartedBy: "stackrescue",
+		Cluster: s.Service.Cluster, TaskDefinition: target, Placement: s.Placement,
+		StartedBy: "stackrescue",
 	}
 	like := func(command []string) string {
 		return fmt.Sprintf("aws ecs run-task --cluster %s --task-definition %s --overrides '…%s'", s.Service.Cluster, short(target), strings.Join(command, " "))
@@ -149,27 +163,28 @@ func (p *planner) migration(s ServiceFacts, target, container string, m *Migrati
 	if len(m.Run) > 0 {
 		p.add(Step{
 			Kind: KindMigrate, Subject: "migration in container " + container, Why: "replicas wait for a migration that has not run",
-			Risk: RiskDatabase, Actions: []string{"ecs:RunTask", "ecs:DescribeTasks", "ecs:DescribeTaskDefinition", "logs:FilterLogEvents", "iam:PassRole"},
+			Actions: []string{"ecs:RunTask", "ecs:DescribeTasks", "ecs:DescribeTaskDefinition", "logs:FilterLogEvents", "iam:PassRole"},
 			Command: like(m.Run), Before: "every image of " + short(target) + " exists", After: "the database is verified to be where the image needs it",
 			Undo: "restore a snapshot of the database", Takes: time.Hour,
-			Migrate: &MigrateStep{Task: spec, Container: container, Run: m.Run},
+			Migrate: &MigrateStep{Task: spec, Container: container, Run: m.Run, Tool: m.Tool, Verify: m.Verify},
 		})
 		return
 	}
 	p.add(Step{
 		Kind: KindStamp, Subject: m.Tool.Name + " in container " + container, Why: "replicas wait for a migration that was applied and not recorded",
-		Risk: RiskDatabase, Actions: []string{"ecs:RunTask", "ecs:DescribeTasks", "ecs:ListTasks", "ecs:DescribeTaskDefinition", "logs:FilterLogEvents", "iam:PassRole"},
+		Actions: []string{"ecs:RunTask", "ecs:DescribeTasks", "ecs:ListTasks", "ecs:DescribeTaskDefinition", "logs:FilterLogEvents", "iam:PassRole"},
 		Command: like(m.Tool.Stamp),
 		Before:  "the checks prove that the migration was applied", After: "the tool's table holds the revision that the image brings",
 		Undo: "stamp the earlier revision, which the result names", Takes: 10 * time.Minute,
-		Stamp: &StampStep{Task: spec, Container: container, Tool: m.Tool.Name},
+		Stamp: &StampStep{Task: spec, Container: container, Tool: m.Tool, Verify: m.Verify, Unproven: m.Unproven},
 	})
 }
 
-// unlock continues the rollback, with the skips that the direction needs.
-func (p *planner) unlock(skips []cfnx.Skip) {
+// unlock continues the rollback, with the skips that the direction needs. keep
+// has the revision that each service must still run afterwards.
+func (p *planner) unlock(skips []cfnx.Skip, keep map[string]string) error {
 	if p.d.Situation != Stuck {
-		return
+		return nil
 	}
 	u := &UnlockStep{Skips: skips, Force: p.c.Force}
 	names := []string{}
@@ -187,17 +202,18 @@ func (p *planner) unlock(skips []cfnx.Skip) {
 		reason = "skips what cannot go back: " + strings.Join(why, "; ")
 	}
 	p.add(Step{
-		Kind: KindUnlock, Subject: "stack " + p.d.Stack, Why: reason, Risk: RiskIrreversible,
+		Kind: KindUnlock, Subject: "stack " + p.d.Stack, Why: reason,
 		Actions: []string{"cloudformation:DescribeStacks", "cloudformation:DescribeStackEvents", "cloudformation:ListStackResources", "cloudformation:GetTemplate", "cloudformation:ContinueUpdateRollback"},
 		Command: command, Before: "stack " + p.d.Stack + " is UPDATE_ROLLBACK_FAILED", After: "stack " + p.d.Stack + " is UPDATE_ROLLBACK_COMPLETE",
 		Takes: 3 * time.Hour, Unlock: u,
 	})
+	return nil
 }
 
 func (p *planner) savepoint(images map[string]string) {
 	p.add(Step{
 		Kind: KindSavepoint, Subject: "stack " + p.d.Stack, Why: "the next rollback would return to images that are gone, and lost outputs break the next update",
-		Risk: RiskService, Actions: []string{"cloudformation:DescribeStacks", "cloudformation:DescribeStackEvents", "cloudformation:ListStackResources", "cloudformation:GetTemplate", "cloudformation:CreateChangeSet", "cloudformation:DescribeChangeSet", "cloudformation:ExecuteChangeSet", "cloudformation:DeleteChangeSet", "s3:GetObject", "s3:PutObject", "ecs:DescribeServices", "ecr:DescribeImages", "secretsmanager:DescribeSecret"},
+		Actions: []string{"cloudformation:DescribeStacks", "cloudformation:DescribeStackEvents", "cloudformation:ListStackResources", "cloudformation:GetTemplate", "cloudformation:CreateChangeSet", "cloudformation:DescribeChangeSet", "cloudformation:ExecuteChangeSet", "cloudformation:DeleteChangeSet", "s3:GetObject", "s3:PutObject", "ecs:DescribeServices", "ecr:DescribeImages", "secretsmanager:DescribeSecret"},
 		Command: "aws cloudformation create-change-set --include-nested-stacks …, then execute-change-set",
 		Before:  "stack " + p.d.Stack + " is UPDATE_ROLLBACK_COMPLETE", After: "stack " + p.d.Stack + " is UPDATE_COMPLETE with images that exist and all its outputs",
 		Undo: "the update rolls itself back when it fails", Takes: time.Hour,
@@ -208,6 +224,6 @@ func (p *planner) savepoint(images map[string]string) {
 func (p *planner) verify() {
 	p.add(Step{
 		Kind: KindVerify, Subject: "stack " + p.d.Stack, Why: "what users see, the stacks, and whether a rollback from here would succeed",
-		Risk: RiskNone, Actions: ReadActions(), After: "every check holds", Takes: 5 * time.Minute,
+		Actions: ReadActions(), After: "every check holds", Takes: 5 * time.Minute,
 	})
 }

@@ -44,7 +44,7 @@ func (r *runner) redeploy(ctx context.Context, c clients, s Step, res *StepResul
 	}
 	if d == nil {
 		d, err = ecsx.ForceDeployLatest(ctx, c.ecs, step.Service, resolver(c.ecr, nil), func(o *ecsx.ForceDeployOptions) {
-			o.From, o.Every = step.From, r.o.Every
+			o.From, o.Interval = step.From, r.o.Interval
 			o.Observe = func(e ecsx.DeployEvent) { r.o.tell(s.ID, e.Text) }
 		})
 		if err != nil {
@@ -54,7 +54,7 @@ func (r *runner) redeploy(ctx context.Context, c clients, s Step, res *StepResul
 		r.o.tell(s.ID, "deployment "+d.ID+" is this plan's: waiting for it")
 	}
 	rollout, err := ecsx.WaitRollout(ctx, c.ecs, *d, func(o *ecsx.RolloutOptions) {
-		o.Every = r.o.Every
+		o.Interval = r.o.Interval
 		o.Observe = func(x ecsx.Rollout) { r.o.tell(s.ID, x.String()) }
 	})
 	if err != nil {
@@ -93,7 +93,7 @@ func (r *runner) adopt(ctx context.Context, c clients, s Step) (*ecsx.Deployment
 
 // doneBefore reports whether an earlier run of the plan ended the step well.
 func (r *runner) doneBefore(s Step) bool {
-	return slices.ContainsFunc(r.o.Done, func(d StepResult) bool { return d.ID == s.ID && d.Outcome != Failed })
+	return slices.ContainsFunc(r.o.Done, func(d StepResult) bool { return d.ID == s.ID && (d.Outcome == Done || d.Outcome == Held) })
 }
 
 func tagged(tags []ecstypes.Tag, key, value string) bool {

@@ -7,11 +7,11 @@ import (
 	"slices"
 	"strconv"
 
+	"github.com/aws/aws-sdk-go-v2/service/ecs"
+
 	"github.com/stackrescue/stackrescue/cfnx"
 	"github.com/stackrescue/stackrescue/ecrx"
 )
-
-const taskDefinitionType = "AWS::ECS::TaskDefinition"
 
 // recorded reads the revisions that the stacks have recorded for the task
 // definitions which no service uses, such as scheduled tasks: their images may
@@ -23,10 +23,10 @@ func (c *capturer) recorded(ctx context.Context) error {
 	for s := range c.b.Tree.All() {
 		for _, r := range s.Resources {
 			arn := s.Recorded(r.LogicalID)
-			if r.Type != taskDefinitionType || arn == "" || known(arn) {
+			if r.Type != definitionType || arn == "" || known(arn) {
 				continue
 			}
-			def, err := c.definition(ctx, arn)
+			out, err := c.c.ecs.DescribeTaskDefinition(ctx, &ecs.DescribeTaskDefinitionInput{TaskDefinition: &arn})
 			if err != nil {
 				if err := c.problem(ctx, "task definition "+arn, err); err != nil {
 					return err
@@ -36,7 +36,7 @@ func (c *capturer) recorded(ctx context.Context) error {
 			if c.b.Recorded == nil {
 				c.b.Recorded = map[string]Definition{}
 			}
-			c.b.Recorded[arn] = def
+			c.b.Recorded[arn] = definition(out.TaskDefinition)
 		}
 	}
 	return nil
@@ -51,7 +51,7 @@ func (b *Bundle) recordedImages() map[string]map[string]string {
 	out := map[string]map[string]string{}
 	for s := range b.Tree.All() {
 		for _, r := range s.Resources {
-			if r.Type != taskDefinitionType {
+			if r.Type != definitionType {
 				continue
 			}
 			arn := s.Recorded(r.LogicalID)
@@ -110,11 +110,11 @@ func templateImages(ctx context.Context, b *Bundle) []string {
 }
 
 // savepointImages are what each recorded image becomes in the templates.
-func (p *planner) savepointImages() map[string]string {
+func (p *planner) savepointImages(keep map[string]string) map[string]string {
 	images := map[string]string{}
 	for _, s := range p.b.Services {
 		to := map[string]string{}
-		for _, c := range s.Definitions[p.target(s)].Containers {
+		for _, c := range s.Definitions[keep[s.Service.String()]].Containers {
 			to[c.Name] = c.Image
 		}
 		for _, c := range s.Definitions[s.Back].Containers {
@@ -130,6 +130,9 @@ func (p *planner) savepointImages() map[string]string {
 // image and count of its draft. The error is a *[cfnx.DraftError] with what
 // cannot be edited, and where it would have to be changed.
 func (p *planner) render(images map[string]string) error {
+	if slices.ContainsFunc(p.b.Services, func(s ServiceFacts) bool { return usersOf(s).blocks() }) {
+		return nil // refused below, with the fact
+	}
 	d, err := p.b.draft()
 	if err != nil {
 		return fmt.Errorf("savepoint: %w", err)

@@ -2,30 +2,58 @@ package rescue
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+
+	"github.com/stackrescue/stackrescue/internal/redact"
 )
 
-// StepResult is what became of a step.
+// StepResult is what became of a step: a line of the journal.
 type StepResult struct {
 	Version int    `json:"version"`
 	ID      string `json:"id"`
 	Kind    Kind   `json:"kind"`
 	Subject string `json:"subject"`
-	// Outcome is "done", "held" for a step that found its end already reached,
-	// or "failed".
+	// Outcome is "begun" for a step that is about to change something, "done",
+	// "held" for one that found its end already reached, or "failed".
 	Outcome StepOutcome `json:"outcome"`
 	// Text says what was done, or why it failed.
 	Text  string        `json:"text"`
 	Began time.Time     `json:"began"`
-	Took  time.Duration `json:"took"`
+	Took  time.Duration `json:"-"` // tookSeconds
 	// Outputs are restored ones, From and To what else was changed.
 	Outputs []Restored `json:"outputs,omitempty"`
 	From    string     `json:"from,omitempty"`
 	To      string     `json:"to,omitempty"`
+}
+
+// stepResult is a [StepResult] whose methods JSON does not see.
+type stepResult StepResult
+
+// MarshalJSON writes Took as the number tookSeconds.
+func (r StepResult) MarshalJSON() ([]byte, error) {
+	return json.Marshal(struct {
+		*stepResult
+		TookSeconds float64 `json:"tookSeconds"`
+	}{(*stepResult)(&r), r.Took.Seconds()})
+}
+
+// UnmarshalJSON reads what MarshalJSON writes.
+func (r *StepResult) UnmarshalJSON(data []byte) error {
+	v := struct {
+		*stepResult
+		TookSeconds float64 `json:"tookSeconds"`
+	}{stepResult: (*stepResult)(r)}
+	if err := json.Unmarshal(data, &v); err != nil {
+		return err
+	}
+	r.Took = time.Duration(math.Round(v.TookSeconds * float64(time.Second)))
+	return nil
 }
 
 // StepOutcome is how a step ended.
@@ -33,6 +61,7 @@ type StepOutcome string
 
 // Outcomes of a step.
 const (
+	Begun  StepOutcome = "begun"
 	Done   StepOutcome = "done"
 	Held   StepOutcome = "held"
 	Failed StepOutcome = "failed"
@@ -48,6 +77,9 @@ type Restored struct {
 // Run carries the plan out, step by step, and returns the report. It returns
 // nil as error when every step ended well and every check of the last one
 // holds.
+//
+// A plan of another version, or one that is not complete, is refused with
+// [ErrPlan] before anything is read.
 //
 // Before the first step the situation is read again: one that differs from the
 // plan's is [ErrChanged], unless Options.Done says that this plan was begun
@@ -77,7 +109,7 @@ func Run(ctx context.Context, cfg aws.Config, p *Plan, optFns ...func(*Options))
 		err = &Error{Stack: p.Stack, Err: ErrPartly, Next: "see the checks that do not hold"}
 	default:
 		rep.Result = NotRescued
-		rep.Error = redact(err.Error())
+		rep.Error = redact.Text(err.Error())
 	}
 	return rep, err
 }
@@ -89,6 +121,9 @@ type runner struct {
 }
 
 func (r *runner) run(ctx context.Context, rep *Report) error {
+	if err := r.p.validate(); err != nil {
+		return &Error{Stack: r.p.Stack, Err: err, Next: "diagnose and plan again"}
+	}
 	if err := r.unchanged(ctx); err != nil {
 		return err
 	}
@@ -100,16 +135,14 @@ func (r *runner) run(ctx context.Context, rep *Report) error {
 		err := r.step(ctx, s, &res, rep)
 		res.Took = r.o.Now().UTC().Sub(res.Began)
 		if err != nil {
-			res.Outcome, res.Text = Failed, redact(err.Error())
+			res.Outcome, res.Text = Failed, redact.Text(err.Error())
 		} else {
-			res.Text = redact(res.Text)
+			res.Text = redact.Text(res.Text)
 		}
 		rep.Steps = append(rep.Steps, res)
 		r.o.tell(s.ID, string(res.Outcome)+": "+res.Text)
-		if r.o.Journal != nil {
-			if jerr := r.o.Journal(res); jerr != nil {
-				return errors.Join(err, fmt.Errorf("journal: %w", jerr))
-			}
+		if jerr := r.o.journal(res); jerr != nil {
+			return errors.Join(err, jerr)
 		}
 		if err != nil {
 			return fmt.Errorf("step %s: %w", s.ID, err)

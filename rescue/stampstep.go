@@ -4,11 +4,8 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"strings"
-
-	ecstypes "github.com/aws/aws-sdk-go-v2/service/ecs/types"
 
 	"github.com/stackrescue/stackrescue/ecsx"
 	"github.com/stackrescue/stackrescue/migrate"
@@ -17,18 +14,15 @@ import (
 // stamp records a migration that was applied, through one-off tasks of the new
 // image: the database is usually private.
 func (r *runner) stamp(ctx context.Context, c clients, s Step, res *StepResult) error {
-	m := r.p.tool
-	if m == nil {
-		return errors.New("the plan does not know the migration tool any more: make it again")
-	}
+	m := s.Stamp
 	n := 0
 	run := func(ctx context.Context, args []string) ([]string, error) {
 		n++
 		spec := s.Stamp.Task
 		spec.Token = token(r.p.Fingerprint, s.ID, fmt.Sprint(n), r.o.Now().Format("2006-01-02T15"), strings.Join(args, " "))
-		spec.Overrides = &ecstypes.TaskOverride{ContainerOverrides: []ecstypes.ContainerOverride{{Name: &s.Stamp.Container, Command: args}}}
+		spec.Overrides = []ecsx.ContainerOverride{{Container: s.Stamp.Container, Command: args}}
 		r.o.tell(s.ID, "one-off task: "+strings.Join(args, " "))
-		task, err := ecsx.RunTask(ctx, c.ecs, c.logs, spec, func(o *ecsx.StoppedOptions) { o.Every, o.Settle = r.o.Every, r.o.Settle })
+		task, err := ecsx.RunTask(ctx, c.ecs, c.logs, spec, func(o *ecsx.StoppedOptions) { o.Interval, o.Settle = r.o.Interval, r.o.Settle })
 		return answer(task, s.Stamp.Container, args, err)
 	}
 	out, err := migrate.Stamp(ctx, run, m.Tool, func(o *migrate.StampOptions) { o.Verify, o.Unproven = m.Verify, m.Unproven })

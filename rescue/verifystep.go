@@ -15,6 +15,7 @@ import (
 	"github.com/stackrescue/stackrescue/cfnx"
 	"github.com/stackrescue/stackrescue/ecrx"
 	"github.com/stackrescue/stackrescue/internal/poll"
+	"github.com/stackrescue/stackrescue/internal/redact"
 )
 
 // Check is one thing that was looked at in the end.
@@ -47,7 +48,7 @@ func (r *runner) verify(ctx context.Context, c clients, res *StepResult, rep *Re
 		if rep.ok() || n == verifyLooks {
 			break
 		}
-		if err := poll.Sleep(ctx, r.o.Every); err != nil {
+		if err := poll.Sleep(ctx, r.o.Interval); err != nil {
 			return err
 		}
 	}
@@ -69,12 +70,12 @@ type verifier struct {
 }
 
 func (v *verifier) check(ok bool, what, detail string) {
-	v.rep.Checks = append(v.rep.Checks, Check{what, ok, redact(detail)})
+	v.rep.Checks = append(v.rep.Checks, Check{what, ok, redact.Text(detail)})
 }
 
 func (v *verifier) all(ctx context.Context) error {
 	for _, u := range v.d.Users {
-		v.check(u.Served, "users of "+u.Service.String()+" are served", fmt.Sprintf("%d of %d tasks run", u.Running, u.Desired))
+		v.check(u.ok(), "users of "+u.Service.String()+" are served", u.detail())
 	}
 	for s := range v.b.Tree.All() {
 		v.check(strings.HasSuffix(string(s.Status), "_COMPLETE"), "stack "+s.Name+" rests", string(s.Status))

@@ -36,7 +36,7 @@ func (p place) spec(ctx context.Context, api *ecs.Client) (ecsx.TaskSpec, string
 		if err != nil {
 			return spec, "", err
 		}
-		spec.Network, spec.LaunchType, spec.CapacityProviders = s.NetworkConfiguration, s.LaunchType, s.CapacityProviderStrategy
+		spec.Placement = ecsx.PlacementOf(*s)
 		own = family(aws.ToString(s.TaskDefinition))
 	}
 	stack := ecsx.StackOf(out.Tags)

@@ -12,7 +12,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
-	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 
 	"github.com/stackrescue/stackrescue/ecsx"
 	"github.com/stackrescue/stackrescue/migrate"
@@ -45,7 +44,7 @@ func task(ctx context.Context, cfg aws.Config, args []string, stdout, stderr io.
 		return err
 	}
 	spec.Token, spec.StartedBy = *token, "migrate-leader"
-	spec.Overrides = &types.TaskOverride{ContainerOverrides: []types.ContainerOverride{{Name: &container, Command: command}}}
+	spec.Overrides = []ecsx.ContainerOverride{{Container: container, Command: command}}
 	e := errand{api, cloudwatchlogs.NewFromConfig(cfg), spec, container, command, stderr}
 	switch kind := handsBack(command); kind {
 	case "":
@@ -116,7 +115,7 @@ func (e errand) ended(t *ecsx.StoppedTask, err error, log io.Writer) ([]string, 
 		fmt.Fprintln(log, l)
 	}
 	if c.Log.State != ecsx.LogComplete && c.Log.State != ecsx.LogEmpty {
-		fmt.Fprintf(e.stderr, "migrate-leader: the log of container %s is %s: %v\n", e.container, c.Log.State, c.Log.Err)
+		fmt.Fprintf(e.stderr, "migrate-leader: the log of container %s is %s: %v\n", e.container, c.Log.State, c.Log.Problem)
 	}
 	switch {
 	case c.ExitCode == nil:

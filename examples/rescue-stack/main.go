@@ -91,7 +91,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout io.Writer) 
 		live := options
 		options = func(o *rescue.Options) {
 			live(o)
-			o.Every, o.Settle, o.Now = cloud.Wall(5*time.Second), cloud.Wall(10*time.Second), cloud.Now
+			o.Interval, o.Settle, o.Now = cloud.Wall(5*time.Second), cloud.Wall(10*time.Second), cloud.Now
 		}
 	} else if cfg, err = config.LoadDefaultConfig(ctx); err != nil {
 		return err

@@ -4,15 +4,12 @@ package poll
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"iter"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/aws/retry"
+	"github.com/stackrescue/stackrescue/internal/clock"
 )
 
 // Options change a loop. The zero value is the default.
@@ -21,18 +18,22 @@ type Options struct {
 	// longer, so that many waiters do not call at once. Defaults to 0.1; a
 	// negative value means none.
 	Jitter float64
-	// Retried is told every error that the loop rides out, before it waits.
+	// Transient reports whether an observation that failed with the error is
+	// repeated; nil means that none is.
+	Transient func(error) bool
+	// Retried is called with every error after which the loop goes on, before it
+	// waits.
 	Retried func(error)
 }
 
 // Every observes at once and then per interval, and yields what it saw. The
 // interval is counted from the end of an observation.
 //
-// Throttling, server errors, broken connections and timeouts of single calls
-// are ridden out until ctx ends, even when the SDK has given up on them. The
-// first other error is yielded, alone and last. When ctx ends, the last error
-// matches both ctx.Err() and context.Cause(ctx), and tells what was being
-// ridden out, if anything. The sequence can be ranged over once.
+// Observations that fail with a transient error are repeated until ctx is done.
+// The first other error is yielded, alone and last. When ctx ends, the last
+// error matches both ctx.Err() and context.Cause(ctx), and contains the
+// transient error that was being retried, if any. The sequence can be ranged
+// over once.
 func Every[T any](ctx context.Context, interval time.Duration, observe func(context.Context) (T, error), optFns ...func(*Options)) iter.Seq2[T, error] {
 	opts := Options{Jitter: 0.1}
 	for _, fn := range optFns {
@@ -40,64 +41,52 @@ func Every[T any](ctx context.Context, interval time.Duration, observe func(cont
 	}
 	return func(yield func(T, error) bool) {
 		var zero T
-		var ridden error
-		timer := time.NewTimer(0)
-		defer timer.Stop()
-		for {
-			select {
-			case <-ctx.Done():
-				yield(zero, Ended(ctx, ridden))
+		var last error
+		for first := true; ; first = false {
+			var wait time.Duration
+			if !first {
+				wait = jittered(ctx, interval, opts.Jitter)
+			}
+			if clock.Sleep(ctx, wait) != nil {
+				yield(zero, Ended(ctx, last))
 				return
-			case <-timer.C:
 			}
 			v, err := observe(ctx)
 			switch {
 			case err == nil:
-				ridden = nil
+				last = nil
 				if !yield(v, nil) {
 					return
 				}
-			case ctx.Err() != nil:
-				yield(zero, Ended(ctx, ridden))
+			case clock.Err(ctx) != nil:
+				yield(zero, Ended(ctx, last))
 				return
-			case !Transient(err):
+			case opts.Transient == nil || !opts.Transient(err):
 				yield(zero, err)
 				return
 			default:
-				ridden = err
+				last = err
 				if opts.Retried != nil {
 					opts.Retried(err)
 				}
 			}
-			timer.Reset(jittered(interval, opts.Jitter))
 		}
 	}
 }
 
-// Sleep waits d or until ctx ends, and then returns what [Ended] says.
+// Sleep waits d or until ctx is done, and then returns what [Ended] says.
 func Sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
+	if clock.Sleep(ctx, d) != nil {
 		return Ended(ctx, nil)
-	case <-timer.C:
-		return nil
 	}
-}
-
-// Transient reports whether the same call may well succeed a little later:
-// throttling, server errors, broken connections, timeouts.
-func Transient(err error) bool {
-	return retry.IsErrorRetryables(retry.DefaultRetryables).IsErrorRetryable(err) == aws.TrueTernary ||
-		retry.IsErrorTimeouts(retry.DefaultTimeouts).IsErrorTimeout(err) == aws.TrueTernary
+	return nil
 }
 
 // Ended is the error of a wait that stopped because ctx did. It matches
 // ctx.Err() and context.Cause(ctx), and last where that is not nil.
 func Ended(ctx context.Context, last error) error {
-	err := ctx.Err()
-	if cause := context.Cause(ctx); !errors.Is(err, cause) {
+	err := clock.Err(ctx)
+	if cause := context.Cause(ctx); cause != nil && !errors.Is(err, cause) {
 		err = fmt.Errorf("%w: %w", err, cause)
 	}
 	if last != nil {
@@ -106,14 +95,10 @@ func Ended(ctx context.Context, last error) error {
 	return err
 }
 
-// jittered spreads d by up to share in both directions. crypto/rand is what
-// the SDK's back-off uses too, so one call of cryptotest fixes both in a test.
-func jittered(d time.Duration, share float64) time.Duration {
+// jittered spreads d by up to share in both directions.
+func jittered(ctx context.Context, d time.Duration, share float64) time.Duration {
 	if share <= 0 || d <= 0 {
 		return d
 	}
-	var b [8]byte
-	_, _ = rand.Read(b[:]) // never fails: it crashes the program instead
-	unit := float64(binary.BigEndian.Uint64(b[:])>>11) / (1 << 53)
-	return d + time.Duration(float64(d)*share*(2*unit-1))
+	return d + time.Duration(float64(d)*share*(2*clock.Jitter(ctx)-1))
 }

@@ -4,26 +4,27 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"strings"
 	"testing"
 	"testing/cryptotest"
 	"testing/synctest"
 	"time"
 
-	"github.com/aws/smithy-go"
-	smithyhttp "github.com/aws/smithy-go/transport/http"
 	"github.com/stretchr/testify/require"
 
 	"github.com/stackrescue/stackrescue/internal/poll"
 )
 
 var (
-	throttled   = &smithy.GenericAPIError{Code: "ThrottlingException", Message: "Rate exceeded"}
-	unavailable = &smithyhttp.ResponseError{Response: &smithyhttp.Response{Response: &http.Response{StatusCode: 503}}, Err: errors.New("unavailable")}
-	denied      = &smithy.GenericAPIError{Code: "AccessDenied", Message: "no"}
+	throttled   = errors.New("throttled")
+	unavailable = errors.New("unavailable")
+	denied      = errors.New("denied")
 	errLease    = errors.New("lease lost")
 )
+
+func passes(o *poll.Options) {
+	o.Transient = func(err error) bool { return err == throttled || err == unavailable }
+}
 
 func TestEveryTimeline(t *testing.T) {
 	cryptotest.SetGlobalRandom(t, 1)
@@ -40,7 +41,7 @@ func TestEveryTimeline(t *testing.T) {
 			time.Sleep(100 * time.Millisecond)
 			return n, answers[n-1]
 		}
-		for v, err := range poll.Every(t.Context(), 10*time.Second, observe, func(o *poll.Options) {
+		for v, err := range poll.Every(t.Context(), 10*time.Second, observe, passes, func(o *poll.Options) {
 			o.Retried = func(err error) { note("retried %v", err) }
 		}) {
 			note("%d %v", v, err)
@@ -51,10 +52,10 @@ func TestEveryTimeline(t *testing.T) {
 }
 
 const golden = `   0.100s 1 <nil>
-  10.035s retried api error ThrottlingException: Rate exceeded
-  20.000s retried http response error StatusCode: 503, unavailable
+  10.035s retried throttled
+  20.000s retried unavailable
   30.818s 4 <nil>
-  40.315s 0 api error AccessDenied: no
+  40.315s 0 denied
   40.315s end
 `
 
@@ -129,7 +130,7 @@ func TestEveryEndsWithContext(t *testing.T) {
 				ctx, cancel := tc.ctx(t.Context())
 				defer cancel()
 				var errs []error
-				for _, err := range poll.Every(ctx, 7*time.Second, func(context.Context) (int, error) { return 0, tc.answer }) {
+				for _, err := range poll.Every(ctx, 7*time.Second, func(context.Context) (int, error) { return 0, tc.answer }, passes) {
 					if err != nil {
 						errs = append(errs, err)
 					}
@@ -155,6 +156,16 @@ func TestEveryEndsWhileObserving(t *testing.T) {
 			require.ErrorIs(t, err, context.DeadlineExceeded)
 		}
 	})
+}
+
+// Without Transient the first error ends the loop.
+func TestEveryWithoutTransient(t *testing.T) {
+	t.Parallel()
+	n := 0
+	for _, err := range poll.Every(t.Context(), time.Minute, func(context.Context) (int, error) { n++; return 0, throttled }) {
+		require.Equal(t, throttled, err)
+	}
+	require.Equal(t, 1, n)
 }
 
 func TestSleep(t *testing.T) {

@@ -188,9 +188,11 @@ func (f *fakes) GetSecretValue(_ context.Context, in *secretsmanager.GetSecretVa
 	return &secretsmanager.GetSecretValueOutput{SecretString: &v}, nil
 }
 
-func (f *fakes) PutSecretValue(_ context.Context, in *secretsmanager.PutSecretValueInput) (*secretsmanager.PutSecretValueOutput, error) {
-	f.secrets[*in.SecretId] = *in.SecretString
-	return &secretsmanager.PutSecretValueOutput{}, nil
+func (f *fakes) UpdateSecret(_ context.Context, in *secretsmanager.UpdateSecretInput) (*secretsmanager.UpdateSecretOutput, error) {
+	if in.SecretString != nil {
+		f.secrets[*in.SecretId] = *in.SecretString
+	}
+	return &secretsmanager.UpdateSecretOutput{}, nil
 }
 
 func (f *fakes) PutParameter(_ context.Context, in *ssm.PutParameterInput) (*ssm.PutParameterOutput, error) {

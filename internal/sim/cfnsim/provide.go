@@ -108,9 +108,12 @@ func secretKind(api Secrets) *kind {
 		name, value := c.name("Name"), secretValue(c)
 		c.physical = c.world().ARN("secretsmanager", "secret:"+name+"-"+c.world().Name(6))
 		if !isNil(api) {
-			in := &secretsmanager.CreateSecretInput{Name: &name, SecretString: &value}
+			in := &secretsmanager.CreateSecretInput{Name: &name, SecretString: &value, ClientRequestToken: &c.token}
 			if d := c.text("Description"); d != "" {
 				in.Description = &d
+			}
+			if key := c.text("KmsKeyId"); key != "" {
+				in.KmsKeyId = &key
 			}
 			out, err := api.CreateSecret(c.ctx, in)
 			if err != nil {
@@ -123,11 +126,17 @@ func secretKind(api Secrets) *kind {
 	}
 	if !isNil(api) {
 		k.change = func(c *call) error {
-			v, there := c.new["SecretString"]
-			if !there || same(v, c.old["SecretString"]) {
-				return nil
+			in := &secretsmanager.UpdateSecretInput{SecretId: &c.physical, ClientRequestToken: &c.token}
+			if !same(c.new["SecretString"], c.old["SecretString"]) || !same(c.new["GenerateSecretString"], c.old["GenerateSecretString"]) {
+				in.SecretString = ptr(secretValue(c))
 			}
-			_, err := api.PutSecretValue(c.ctx, &secretsmanager.PutSecretValueInput{SecretId: &c.physical, SecretString: ptr(text(v))})
+			if d := c.text("Description"); d != text(c.old["Description"]) {
+				in.Description = &d
+			}
+			if key := c.text("KmsKeyId"); key != text(c.old["KmsKeyId"]) {
+				in.KmsKeyId = &key
+			}
+			_, err := api.UpdateSecret(c.ctx, in)
 			return err
 		}
 		k.remove = func(c *call) error {

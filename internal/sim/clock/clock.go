@@ -112,8 +112,13 @@ func (c *Clock) settle() {
 	for now := c.live(); len(c.queue) > 0 && !c.queue[0].at.After(now); {
 		e := c.queue[0]
 		c.queue = c.queue[1:]
-		c.at = e.at
-		e.fn()
-		c.at = time.Time{}
+		c.run(e)
 	}
+}
+
+// run runs one event. Should it panic, the clock shows the live time again.
+func (c *Clock) run(e event) {
+	c.at = e.at
+	defer func() { c.at = time.Time{} }()
+	e.fn()
 }

@@ -85,3 +85,21 @@ func TestManyCallers(t *testing.T) {
 		require.Equal(t, 1000, n)
 	})
 }
+
+// A panic in an event leaves the clock usable, at the live time.
+func TestPanickingEvent(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := clock.New(start, 1)
+		ran := false
+		c.Do(func() {
+			c.After(time.Minute, func() { panic("broken") })
+			c.After(2*time.Minute, func() { ran = true })
+		})
+		require.PanicsWithValue(t, "broken", func() { c.Advance(time.Hour) })
+		c.Do(func() {
+			require.True(t, ran)
+			require.Equal(t, start.Add(time.Hour), c.Now())
+		})
+	})
+}

@@ -17,7 +17,7 @@ func (v *service) threshold() int {
 func (d *deployment) breakCircuit() {
 	v := d.service
 	cb := v.configuration().DeploymentCircuitBreaker
-	if !cb.Enable || d.failed < v.threshold() {
+	if !cb.Enable || d.failed < v.threshold() || v.status != "ACTIVE" {
 		return
 	}
 	now := v.svc.world.Now()

@@ -39,7 +39,10 @@ func (v *service) reconcile() {
 	v.replaceOld(minimum)
 	v.scaleIn(p)
 	v.start(p, maximum)
-	v.drained()
+	if v.status != "ACTIVE" {
+		v.drained() // a deleted service completes no deployment
+		return
+	}
 
 	alive, ready := p.alive(), 0
 	for _, t := range alive {
@@ -54,7 +57,7 @@ func (v *service) reconcile() {
 	if p.state == types.DeploymentRolloutStateInProgress {
 		p.complete()
 	}
-	if !v.steady && v.status == "ACTIVE" {
+	if !v.steady {
 		v.steady = true
 		clear(v.told)
 		v.event("has reached a steady state.")
@@ -151,9 +154,6 @@ func names(ts []*task) string {
 
 // drained makes a deleted service INACTIVE once its tasks are gone.
 func (v *service) drained() {
-	if v.status != "DRAINING" {
-		return
-	}
 	for _, t := range v.cluster.tasks {
 		if t.service == v && t.lastStatus != "STOPPED" {
 			return

@@ -141,10 +141,14 @@ func (s *Service) UpdateService(_ context.Context, in *ecs.UpdateServiceInput) (
 		v.desired = int(*in.DesiredCount)
 	}
 	deploys := v.apply(in)
-	if r == nil && deploys {
-		r = v.deployments[0].rev.td
+	var serving *revision
+	if len(v.deployments) > 0 { // none under an EXTERNAL controller
+		serving = v.deployments[0].rev.td
 	}
-	if r != nil && (in.ForceNewDeployment || deploys || r != v.deployments[0].rev.td) {
+	if r == nil && deploys {
+		r = serving
+	}
+	if r != nil && (in.ForceNewDeployment || deploys || r != serving) {
 		v.deploy(r, in.ForceNewDeployment)
 	}
 	v.steady = false
@@ -224,6 +228,14 @@ func (s *Service) DeleteService(_ context.Context, in *ecs.DeleteServiceInput) (
 		return nil, invalid("The service cannot be stopped while it is scaled above 0.")
 	}
 	v.status, v.desired = "DRAINING", 0
+	for _, d := range v.deployments {
+		if d.state == types.DeploymentRolloutStateInProgress {
+			d.recordOrBack().finish(types.ServiceDeploymentStatusStopped, "")
+		}
+	}
+	if len(v.deployments) == 0 {
+		v.status = "INACTIVE" // nothing to drain, and no look of the scheduler would say so
+	}
 	v.reconcileSoon()
 	return &ecs.DeleteServiceOutput{Service: new(v.describe())}, nil
 }

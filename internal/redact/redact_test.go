@@ -1,9 +1,11 @@
-package rescue
+package redact_test
 
 import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/stackrescue/stackrescue/internal/redact"
 )
 
 func TestRedact(t *testing.T) {
@@ -18,6 +20,6 @@ func TestRedact(t *testing.T) {
 		"arn:aws:secretsmanager:us-east-1:1:secret:rds!db-1-AbCd": "arn:aws:secretsmanager:us-east-1:1:secret:rds!db-1-AbCd",
 		"relation \"plans\" already exists":                       "relation \"plans\" already exists",
 	} {
-		require.Equal(t, want, redact(in))
+		require.Equal(t, want, redact.Text(in))
 	}
 }

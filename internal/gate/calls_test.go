@@ -1,4 +1,4 @@
-package apidoc
+package gate
 
 import (
 	"go/ast"

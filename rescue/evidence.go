@@ -1,0 +1,176 @@
+package rescue
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/stackrescue/stackrescue/ecsx"
+)
+
+// Names in a folder of evidence: captures are named by their time, so that
+// they sort; legacyFile is the one file that version 1 of this package
+// replaced with each capture.
+const (
+	capturePrefix = "capture-"
+	captureSuffix = ".json"
+	legacyFile    = "bundle.json"
+)
+
+// Write adds the bundle to the folder, which it makes, as a file of its own:
+// nothing that is there is replaced. A bundle that is there already is not
+// written again.
+func (b *Bundle) Write(dir string) error {
+	data, err := json.MarshalIndent(b, "", "  ")
+	if err != nil {
+		return fmt.Errorf("evidence: %w", err)
+	}
+	data = append(data, '\n')
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return fmt.Errorf("evidence: %w", err)
+	}
+	sum := sha256.Sum256(data)
+	name := filepath.Join(dir, capturePrefix+b.At.UTC().Format("20060102T150405.000Z")+"-"+hex.EncodeToString(sum[:4])+captureSuffix)
+	f, err := os.CreateTemp(dir, ".capture-*")
+	if err != nil {
+		return fmt.Errorf("evidence: %w", err)
+	}
+	_, err = f.Write(data)
+	err = errors.Join(err, f.Sync(), f.Close())
+	if err == nil {
+		// A link does not replace what is there, as a rename would.
+		if err = os.Link(f.Name(), name); errors.Is(err, fs.ErrExist) {
+			err = nil // the same content: its hash is in the name
+		} else if err != nil {
+			err = exclusive(name, data) // a file system without links
+		}
+	}
+	if err = errors.Join(err, os.Remove(f.Name())); err != nil {
+		return fmt.Errorf("evidence: %w", err)
+	}
+	return nil
+}
+
+// exclusive writes a file that is not there yet.
+func exclusive(name string, data []byte) error {
+	f, err := os.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if errors.Is(err, fs.ErrExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(data)
+	return errors.Join(err, f.Sync(), f.Close())
+}
+
+// OpenBundle reads a folder that [Bundle.Write] was given: the newest capture
+// of the stack, with the stopped tasks of all captures, each as the capture
+// that knows most about it has it. Earlier facts never stand in for ones that
+// the newest capture lacks: they may no longer be true. A capture that cannot be
+// read, or is of another stack, is left out and named in Problems.
+//
+// It returns an error that wraps fs.ErrNotExist if the folder has no capture,
+// and that of the first one if none can be read.
+func OpenBundle(dir string) (*Bundle, error) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, fmt.Errorf("evidence: %w", err)
+	}
+	var all []*Bundle
+	var problems []string
+	var first error
+	for _, e := range entries {
+		if e.Name() != legacyFile && !(strings.HasPrefix(e.Name(), capturePrefix) && strings.HasSuffix(e.Name(), captureSuffix)) {
+			continue
+		}
+		data, err := os.ReadFile(filepath.Join(dir, e.Name()))
+		if err != nil {
+			err = fmt.Errorf("evidence: %w", err)
+		}
+		var b *Bundle
+		if err == nil {
+			b, err = ReadBundle(data)
+		}
+		if err != nil {
+			problems = append(problems, "capture "+e.Name()+": "+err.Error())
+			first = cmp.Or(first, err)
+			continue
+		}
+		all = append(all, b)
+	}
+	if len(all) == 0 && first != nil {
+		return nil, first
+	}
+	if len(all) == 0 {
+		return nil, fmt.Errorf("evidence: folder %s has no capture: %w", dir, fs.ErrNotExist)
+	}
+	slices.SortStableFunc(all, func(a, b *Bundle) int { return a.At.Compare(b.At) })
+	newest := all[len(all)-1]
+	var same []*Bundle
+	for _, b := range all {
+		if b.Tree.Root.ID == newest.Tree.Root.ID {
+			same = append(same, b)
+			continue
+		}
+		problems = append(problems, "capture of "+b.At.UTC().Format(time.RFC3339)+" is of another stack, "+b.Tree.Root.Name+": it is left out")
+	}
+	newest.Problems = append(newest.Problems, problems...)
+	if len(same) > 1 {
+		newest.Tasks = mergeTasks(same)
+	}
+	return newest, nil
+}
+
+// mergeTasks has each stopped task of the captures once, as the one that knows
+// most about it has it, in the order in which they stopped.
+func mergeTasks(captures []*Bundle) []ecsx.StoppedTask {
+	best := map[string]ecsx.StoppedTask{}
+	var order []string
+	for _, b := range captures {
+		for _, t := range b.Tasks {
+			old, known := best[t.ARN]
+			if !known {
+				order = append(order, t.ARN)
+			}
+			if !known || knowledge(t) >= knowledge(old) {
+				best[t.ARN] = t
+			}
+		}
+	}
+	out := make([]ecsx.StoppedTask, len(order))
+	for i, arn := range order {
+		out[i] = best[arn]
+	}
+	slices.SortStableFunc(out, func(a, b ecsx.StoppedTask) int { return stopped(a).Compare(stopped(b)) })
+	return out
+}
+
+func stopped(t ecsx.StoppedTask) time.Time {
+	if t.StoppingAt.IsZero() {
+		return t.StoppedAt
+	}
+	return t.StoppingAt
+}
+
+// knowledge compares two captures of the same task: one that ECS still knew is
+// worth more than one that it had forgotten, then the lines of its logs count.
+func knowledge(t ecsx.StoppedTask) int {
+	n := 0
+	if !t.Expired {
+		n = 1 << 20
+	}
+	for _, c := range t.Containers {
+		n += len(c.Log.Lines)
+	}
+	return n
+}

@@ -1,0 +1,79 @@
+package rescue
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// keep decides which revision a service is to run in the end: the one that the
+// operator names, else the one that serves, else the one that the failed update
+// made. It is never the old one in passing.
+func (p *planner) keep(s *ServiceFacts) (string, error) {
+	if name := p.c.Revisions[s.Service.String()]; name != "" {
+		return s.revision(name)
+	}
+	users := usersOf(*s)
+	if users.blocks() {
+		return s.Current, nil // refused below, with the fact
+	}
+	serving := s.Serving()
+	named := "name the revision to keep for service " + s.Service.String()
+	switch {
+	case users.State == ScaledToZero:
+		return s.Current, nil
+	case users.State == Served && serving == "" && len(s.Deployments) > 0:
+		return "", unknown("wait until its deployment has ended, then diagnose again", "service %s runs tasks of two revisions: which one is to stay is not known", s.Service)
+	case users.State == Served:
+		return p.keepServing(s, cmp.Or(serving, s.Current))
+	case s.Touched && s.Forward == "":
+		return "", unknown(named, "service %s: the revision of the failed update is not known: %s", s.Service, s.RevisionsUnknown)
+	case s.Touched:
+		return s.Forward, nil
+	case s.Back != "" && s.Current == s.Back:
+		return s.Current, nil
+	}
+	return "", unknown(named, "service %s is set to %s, which neither the stack nor its latest update made", s.Service, short(s.Current))
+}
+
+// named refuses a name for a service that the stack does not have: a typing
+// error would leave the service to the default.
+func (p *planner) named() error {
+	known := map[string]bool{}
+	var names []string
+	for i := range p.b.Services {
+		name := p.b.Services[i].Service.String()
+		known[name] = true
+		names = append(names, name)
+	}
+	for _, name := range slices.Sorted(maps.Keys(p.c.Revisions)) {
+		if !known[name] {
+			return refuse("name one of its services: "+strings.Join(names, ", "), "the stack has no service %s, for which a revision is named", name)
+		}
+	}
+	return nil
+}
+
+// keepServing decides for a service that serves: it is left alone, unless what
+// serves is from before the update. Then forward would deploy the new revision
+// to users who are served, which is for the operator to say; but for a service
+// whose images are gone, so that it serves only until its next task starts.
+func (p *planner) keepServing(s *ServiceFacts, serving string) (string, error) {
+	if serving != s.Back || s.Forward == s.Back || !s.Touched {
+		return serving, nil
+	}
+	next := "name the revision to keep for service " + s.Service.String() + ", or choose hold or back"
+	if s.Forward == "" {
+		return "", unknown(next, "service %s serves the revision from before the update, %s; %s", s.Service, short(serving), s.RevisionsUnknown)
+	}
+	if bad := p.d.missing(*s, serving); bad != "" && p.runs(s, s.Forward) == nil {
+		p.p.Warnings = append(p.p.Warnings, fmt.Sprintf("service %s serves on %s, which cannot start another task (%s): %s is deployed to it", s.Service, short(serving), bad, short(s.Forward)))
+		return s.Forward, nil
+	}
+	if !s.Reached {
+		return serving, nil
+	}
+	return "", refuse(next, "service %s serves the revision from before the update, %s: %s would be deployed to users who are served", s.Service, short(serving), short(s.Forward))
+}

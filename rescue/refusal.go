@@ -1,0 +1,153 @@
+package rescue
+
+import (
+	"cmp"
+	"fmt"
+	"strings"
+
+	"github.com/stackrescue/stackrescue/ecrx"
+)
+
+// refusal is why a plan is not made: the fact that stands in the way, and what
+// the operator can do instead.
+type refusal struct {
+	fact, next string
+	err        error // a sentinel that the fact is a case of, or nil
+}
+
+func (r *refusal) Error() string { return r.fact }
+
+func (r *refusal) Unwrap() error { return r.err }
+
+func refuse(next, format string, a ...any) error {
+	return &refusal{fact: fmt.Sprintf(format, a...), next: next}
+}
+
+// unknown refuses for a fact that could not be read.
+func unknown(next, format string, a ...any) error {
+	return &refusal{fact: fmt.Sprintf(format, a...), next: next, err: ErrUnknown}
+}
+
+// known refuses a plan that would do something irreversible while it is not
+// known whether users are served, or while a service itself is gone or scaled
+// to nothing.
+func (p *planner) known() error {
+	risky := ""
+	for _, s := range p.p.Steps {
+		if s.Risk == RiskIrreversible || s.Kind == KindSavepoint {
+			risky = s.ID
+			break
+		}
+	}
+	if risky == "" {
+		return nil
+	}
+	for _, u := range p.d.Users {
+		if !u.blocks() {
+			continue
+		}
+		if u.State == UsersUnknown {
+			return unknown(u.Next, "step %s cannot be taken back, and %s", risky, u)
+		}
+		return refuse(u.Next, "step %s cannot be taken back, and %s", risky, u)
+	}
+	return nil
+}
+
+// revision finds a revision by ARN or "family:revision" among those that were
+// read.
+func (f *ServiceFacts) revision(name string) (string, error) {
+	var known []string
+	for _, arn := range []string{f.Serving(), f.Current, f.Forward, f.Back} {
+		if _, ok := f.Definitions[arn]; !ok {
+			continue
+		}
+		if arn == name || short(arn) == name {
+			return arn, nil
+		}
+		known = append(known, short(arn))
+	}
+	return "", refuse("name one of them, or deploy the revision first and diagnose again", "service %s: revision %s is none of those that it runs, ran or was updated to: %s", f.Service, name, strings.Join(uniq(known), ", "))
+}
+
+func uniq(s []string) []string {
+	var out []string
+	seen := map[string]bool{}
+	for _, x := range s {
+		if !seen[x] {
+			seen[x] = true
+			out = append(out, x)
+		}
+	}
+	return out
+}
+
+// runs refuses a revision that could not be started: one that was not read, or
+// with an image that is gone or was not looked up.
+func (p *planner) runs(s *ServiceFacts, revision string) error {
+	if usersOf(*s).blocks() {
+		return nil // refused below, with the fact
+	}
+	def, ok := s.Definitions[revision]
+	if !ok || len(def.Containers) == 0 {
+		return unknown("allow ecs:DescribeTaskDefinition and diagnose again", "service %s: task definition %s was not read", s.Service, cmp.Or(short(revision), "of the stack"))
+	}
+	if bad := p.d.missing(*s, revision); bad != "" {
+		return refuse("push or restore the image, or name another revision", "service %s: %s", s.Service, bad)
+	}
+	for _, c := range def.Containers {
+		i := p.b.Images[c.Image]
+		if i.State == ecrx.Unknown || i.State == "" {
+			return unknown("allow ecr:DescribeImages on its repository and diagnose again", "service %s: whether image %s exists is not known: %s", s.Service, c.Image, cmp.Or(i.Error, "it was not looked up"))
+		}
+	}
+	return nil
+}
+
+// renders refuses a savepoint that would not start what is kept: the stack's
+// own template, with other images, renders the recorded revision.
+func (p *planner) renders(s *ServiceFacts, kept string) error {
+	if usersOf(*s).blocks() {
+		return nil // refused below, with the fact
+	}
+	next := "choose hold, which makes no savepoint, and let the pipeline deploy the new template"
+	if s.Back == "" {
+		return unknown(next, "service %s: the revision that the template renders is not known: %s", s.Service, s.RevisionsUnknown)
+	}
+	if kept == s.Back {
+		return nil
+	}
+	differences, compared := s.Differences[kept]
+	if !compared {
+		return unknown(next, "service %s: whether the template renders %s is not known: %s and %s could not be compared", s.Service, short(kept), short(s.Back), short(kept))
+	}
+	if len(differences) == 0 {
+		return nil
+	}
+	lines := make([]string, len(differences))
+	for i, d := range differences {
+		lines[i] = d.String()
+	}
+	return refuse(next, "service %s: the savepoint would render %s with new images, and %s differs from it in more: %s", s.Service, short(s.Back), short(kept), strings.Join(lines, "; "))
+}
+
+// goesBack refuses the way back where what was there before is not known or
+// cannot run.
+func (p *planner) goesBack(s *ServiceFacts) error {
+	if usersOf(*s).blocks() {
+		return nil // refused below, with the fact
+	}
+	if s.Back == "" {
+		return unknown("choose forward or hold", "service %s: the revision to go back to is not known: %s", s.Service, s.RevisionsUnknown)
+	}
+	if err := p.runs(s, s.Back); err != nil {
+		if r, ok := err.(*refusal); ok && r.err == nil { //nolint:errorlint // made here, never wrapped
+			return refuse("restore the same images first", "%s: restore the same images first", r.fact)
+		}
+		return err
+	}
+	if !s.Definitions[s.Back].Active {
+		return refuse("register the same definition again", "service %s: revision %s is inactive", s.Service, short(s.Back))
+	}
+	return nil
+}

@@ -1,0 +1,82 @@
+package rescue
+
+import "github.com/stackrescue/stackrescue/ecsx"
+
+// ServiceFacts are an ECS service of a stack.
+type ServiceFacts struct {
+	StackID   string       `json:"stackId"`
+	LogicalID string       `json:"logicalId"`
+	Service   ecsx.Service `json:"service"`
+	// Unread is why the service could not be read; every field below is then
+	// unknown, not zero.
+	Unread string `json:"unread,omitempty"`
+	// Status is ACTIVE, DRAINING or INACTIVE, as ECS says, or MISSING for a
+	// service that ECS does not know.
+	Status  string `json:"status"`
+	Desired int    `json:"desired"`
+	Running int    `json:"running"`
+	Pending int    `json:"pending"`
+	// Wants is the desired count that the stack's template sets; nil where it
+	// sets none or the value is not known.
+	Wants *int `json:"wants,omitempty"`
+	// Primary is the deployment that ECS is bringing the service to, State and
+	// Reason how far it is.
+	Primary string `json:"primary,omitempty"`
+	State   string `json:"state,omitempty"`
+	Reason  string `json:"reason,omitempty"`
+	// Deployments are those of the service, as ECS lists them.
+	Deployments []DeploymentFacts `json:"deployments,omitempty"`
+	// Breaker is whether a circuit breaker would end a failing deployment.
+	Breaker    bool     `json:"breaker"`
+	Controller string   `json:"controller,omitempty"`
+	Events     []string `json:"events,omitempty"`
+	// Placement is where and on what its tasks run.
+	ecsx.Placement
+
+	// Current is the revision the service is set to, Forward the one that the
+	// latest update made, Back the one that the stack's record has and goes back
+	// to. They may be the same; "" where it is not known or there is none.
+	Current string `json:"current,omitempty"`
+	Forward string `json:"forward,omitempty"`
+	Back    string `json:"back,omitempty"`
+	// Touched is whether the latest update changed the service or its task
+	// definition.
+	Touched bool `json:"touched,omitempty"`
+	// Reached is whether the latest update came to the service itself, and not
+	// only to its task definition.
+	Reached bool `json:"reached,omitempty"`
+	// RevisionsUnknown is why Forward or Back is not known.
+	RevisionsUnknown string `json:"revisionsUnknown,omitempty"`
+	// Definitions are those revisions and those of the deployments, by ARN.
+	Definitions map[string]Definition `json:"definitions,omitempty"`
+	// Differences are the settings, images apart, in which each of them differs
+	// from Back, by ARN; a revision that could not be compared is not in it.
+	Differences map[string][]ecsx.Difference `json:"differences,omitempty"`
+}
+
+// DeploymentFacts are one deployment of a service.
+type DeploymentFacts struct {
+	ID             string `json:"id"`
+	Status         string `json:"status"`
+	State          string `json:"state,omitempty"`
+	TaskDefinition string `json:"taskDefinition"`
+	Desired        int    `json:"desired"`
+	Running        int    `json:"running"`
+	Failed         int    `json:"failed"`
+}
+
+// Serving is the revision of the running tasks; "" where none runs, where tasks
+// of two revisions do, or where the service has no deployments of ECS's own.
+func (f *ServiceFacts) Serving() string {
+	serving := ""
+	for _, d := range f.Deployments {
+		if d.Running == 0 {
+			continue
+		}
+		if serving != "" && serving != d.TaskDefinition {
+			return ""
+		}
+		serving = d.TaskDefinition
+	}
+	return serving
+}

@@ -1,0 +1,67 @@
+package rescue
+
+import (
+	"fmt"
+	"slices"
+)
+
+// planVersion is the version of a plan's format that this package writes and
+// runs.
+const planVersion = 2
+
+// validate checks the whole plan before its first step: a plan may have come
+// through a file.
+func (p *Plan) validate() error {
+	if p.Version != planVersion {
+		return fmt.Errorf("%w: version %d, this program runs %d", ErrPlan, p.Version, planVersion)
+	}
+	if p.StackID == "" || p.Fingerprint == "" {
+		return fmt.Errorf("%w: it names no stack or no situation", ErrPlan)
+	}
+	var ids []string
+	for i, s := range p.Steps {
+		if s.ID == "" || slices.Contains(ids, s.ID) {
+			return fmt.Errorf("%w: step %d: the id %q is empty or used twice", ErrPlan, i+1, s.ID)
+		}
+		ids = append(ids, s.ID)
+		if err := s.validate(); err != nil {
+			return fmt.Errorf("%w: step %s: %w", ErrPlan, s.ID, err)
+		}
+	}
+	return nil
+}
+
+func (s *Step) validate() error {
+	missing := false
+	switch s.Kind {
+	case KindFreeze:
+		missing = s.Freeze == nil || s.Freeze.Frozen == nil
+	case KindStamp:
+		missing = s.Stamp == nil || s.Stamp.Container == "" || len(s.Stamp.Tool.Stamp) == 0 || len(s.Stamp.Tool.Heads) == 0 || len(s.Stamp.Tool.Current) == 0
+	case KindMigrate:
+		missing = s.Migrate == nil || s.Migrate.Container == "" || len(s.Migrate.Run) == 0
+	case KindRedeploy:
+		missing = s.Redeploy == nil || s.Redeploy.From == "" || s.Redeploy.Service.Name == ""
+	case KindUnlock:
+		missing = s.Unlock == nil
+	case KindSavepoint:
+		missing = s.Savepoint == nil
+	case KindVerify:
+	default:
+		return fmt.Errorf("unknown kind %q", s.Kind)
+	}
+	if missing {
+		return fmt.Errorf("what a step of kind %s needs is not in it", s.Kind)
+	}
+	if s.Risk != riskOf[s.Kind] {
+		return fmt.Errorf("its risk is %s and not %q", riskOf[s.Kind], s.Risk)
+	}
+	return nil
+}
+
+// riskOf is how much a step of a kind can cost: it follows from the kind,
+// whatever a file says.
+var riskOf = map[Kind]Risk{
+	KindFreeze: RiskReversible, KindStamp: RiskDatabase, KindMigrate: RiskDatabase, KindRedeploy: RiskService,
+	KindUnlock: RiskIrreversible, KindSavepoint: RiskService, KindVerify: RiskNone,
+}
