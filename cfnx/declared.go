@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/stackrescue/stackrescue/cfnx/internal/expr"
 	"github.com/stackrescue/stackrescue/cfnx/internal/tree"
 )
 
@@ -35,28 +36,28 @@ func (s *Stack) Declared(logicalID, property string) (Declared, error) {
 	if err != nil {
 		return d, fmt.Errorf("stack %s: %w", s.Name, err)
 	}
-	if _, _, err := doc.At(r.root, "/Resources/"+tree.Escape(logicalID)); err != nil {
+	if _, _, err := doc.At(r.Root, "/Resources/"+tree.Escape(logicalID)); err != nil {
 		return d, fmt.Errorf("stack %s: resource %s is not in the template: %w", s.Name, logicalID, err)
 	}
-	n, _, err := doc.At(r.root, propertyPath(logicalID, property))
+	n, _, err := doc.At(r.Root, propertyPath(logicalID, property))
 	if errors.Is(err, tree.ErrNoNode) {
 		return d, nil
 	}
 	if err != nil {
 		return d, fmt.Errorf("stack %s: %w", s.Name, err)
 	}
-	e := exprAt(n)
-	v := r.render(e, 0)
-	d.Set = v != noValue{}
+	e := expr.At(n)
+	v := r.Render(e, 0)
+	d.Set = v != expr.Nothing{}
 	if st, id, ok := draft.follow(s, r, e, 0); ok && st == s {
 		d.Resource = id
 		return d, nil
 	}
 	d.Value, d.Known = v.(string)
-	if u, ok := v.(unknown); ok && u.place.In == PlaceSSM && strings.HasPrefix(u.place.Path, "/Parameters/") {
+	if u, ok := v.(expr.Unknown); ok && u.Kind == expr.SourceSSM && strings.HasPrefix(u.Path, "/Parameters/") {
 		// A parameter of Systems Manager: what the stack last read.
 		for _, p := range s.Parameters {
-			if propertyName(u.place.Path) == p.Key && p.Resolved != "" {
+			if propertyName(u.Path) == p.Key && p.Resolved != "" {
 				d.Value, d.Known = p.Resolved, true
 			}
 		}

@@ -137,11 +137,11 @@ func (d *Draft) literalTaskDefinition(s *Stack, service string) string {
 	if err != nil {
 		return ""
 	}
-	n, _, err := doc.At(r.root, propertyPath(service, "TaskDefinition"))
+	n, _, err := doc.At(r.Root, propertyPath(service, "TaskDefinition"))
 	if err != nil {
 		return ""
 	}
-	text, _ := r.value(n).(string)
+	text, _ := r.Value(n).(string)
 	return text
 }
 

@@ -5,7 +5,9 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/stackrescue/stackrescue/cfnx/internal/expr"
 	"github.com/stackrescue/stackrescue/cfnx/internal/tree"
+	"github.com/stackrescue/stackrescue/cfnx/template"
 )
 
 // DifferenceKind says how a property of a template and of a running task
@@ -40,8 +42,8 @@ type Difference struct {
 	Kind     DifferenceKind `json:"kind"`
 	// Why is more about a value that is not known.
 	Why string `json:"why,omitempty"`
-	// Places are where a value that is not known comes from.
-	Places []Place `json:"places,omitempty"`
+	// Sources are where a value that is not known comes from.
+	Sources []template.Source `json:"places,omitempty"`
 }
 
 // String is one line, without values.
@@ -76,15 +78,15 @@ func (d *Draft) TaskDefinitionOf(s *Stack, service string) (*Stack, string, bool
 	if err != nil {
 		return nil, "", false
 	}
-	n, _, err := doc.At(r.root, propertyPath(service, "TaskDefinition"))
+	n, _, err := doc.At(r.Root, propertyPath(service, "TaskDefinition"))
 	if err != nil {
 		return nil, "", false
 	}
-	return d.follow(s, r, exprAt(n), 0)
+	return d.follow(s, r, expr.At(n), 0)
 }
 
 // follow follows an expression to the one resource of the tree that it names.
-func (d *Draft) follow(s *Stack, r *renderer, e exprNode, depth int) (*Stack, string, bool) {
+func (d *Draft) follow(s *Stack, r *expr.Renderer, e expr.Node, depth int) (*Stack, string, bool) {
 	if depth > maxNesting {
 		return nil, "", false
 	}
@@ -93,21 +95,21 @@ func (d *Draft) follow(s *Stack, r *renderer, e exprNode, depth int) (*Stack, st
 		if err != nil {
 			return nil, "", false
 		}
-		n, _, err := doc.At(r.root, path)
+		n, _, err := doc.At(r.Root, path)
 		if err != nil {
 			return nil, "", false
 		}
-		return d.follow(s, r, exprAt(n), depth+1)
+		return d.follow(s, r, expr.At(n), depth+1)
 	}
-	fn, arg := e.call()
+	fn, arg := e.Call()
 	name, attribute := "", ""
 	switch fn {
 	case "Ref":
 		name = arg.Value
 	case "Fn::GetAtt":
-		name, attribute, _ = strings.Cut(arg.dotted(), ".")
+		name, attribute, _ = strings.Cut(arg.Dotted(), ".")
 	case "Fn::Sub":
-		tmpl, vars := arg.subTemplate()
+		tmpl, vars := arg.SubTemplate()
 		if tmpl.Node == nil {
 			return nil, "", false
 		}
@@ -117,15 +119,15 @@ func (d *Draft) follow(s *Stack, r *renderer, e exprNode, depth int) (*Stack, st
 		}
 		name = strings.TrimSpace(text[2 : len(text)-1])
 		if v := vars.Follow().Get(name); v != nil {
-			return d.follow(s, r, exprAt(v), depth+1)
+			return d.follow(s, r, expr.At(v), depth+1)
 		}
 		name, attribute, _ = strings.Cut(name, ".")
 	case "Fn::If":
-		args := arg.exactly(3)
+		args := arg.Exactly(3)
 		if args == nil {
 			return nil, "", false
 		}
-		switch c := r.condition(args[0].Value).(type) {
+		switch c := r.Condition(args[0].Value).(type) {
 		case bool:
 			if c {
 				return d.follow(s, r, args[1], depth+1)
@@ -135,7 +137,7 @@ func (d *Draft) follow(s *Stack, r *renderer, e exprNode, depth int) (*Stack, st
 		return nil, "", false
 	case "":
 		// An ARN that is written out, or given as a parameter's value.
-		if text, ok := e.text(); ok {
+		if text, ok := e.Text(); ok {
 			return d.named(text)
 		}
 		return nil, "", false
@@ -149,8 +151,8 @@ func (d *Draft) follow(s *Stack, r *renderer, e exprNode, depth int) (*Stack, st
 		}
 		return at(s.Children[i], "/Outputs/"+tree.Escape(key)+"/Value")
 	}
-	if r.root.Get("Parameters").Follow().Get(name) == nil {
-		if r.root.Get("Resources").Follow().Get(name) == nil {
+	if r.Root.Get("Parameters").Follow().Get(name) == nil {
+		if r.Root.Get("Resources").Follow().Get(name) == nil {
 			return nil, "", false
 		}
 		return s, name, true
@@ -160,7 +162,7 @@ func (d *Draft) follow(s *Stack, r *renderer, e exprNode, depth int) (*Stack, st
 			return st, id, true
 		}
 	}
-	text, _ := r.parameter(name).(string)
+	text, _ := r.Parameter(name).(string)
 	return d.named(text)
 }
 
@@ -212,9 +214,9 @@ func (d *Draft) TaskDefinitionDifferences(s *Stack, logicalID string, serving, r
 	if err != nil {
 		return nil, fmt.Errorf("stack %s: %w", s.Name, err)
 	}
-	var rendered any = unknown{why: "resource " + logicalID + " is not in the template", place: Place{In: PlaceResource, Name: logicalID}}
-	if n, _, err := doc.At(r.root, "/Resources/"+tree.Escape(logicalID)+"/Properties"); err == nil {
-		rendered = r.value(n)
+	var rendered any = expr.Unknown{Why: "resource " + logicalID + " is not in the template", Kind: expr.SourceResource, Name: logicalID}
+	if n, _, err := doc.At(r.Root, "/Resources/"+tree.Escape(logicalID)+"/Properties"); err == nil {
+		rendered = r.Value(n)
 	}
 	is, err := taskDocument(serving)
 	if err != nil {

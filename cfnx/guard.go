@@ -6,6 +6,8 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
+
+	"github.com/stackrescue/stackrescue/cfnx/internal/expr"
 )
 
 // guard judges each change of a change set against what the draft asked for.
@@ -137,7 +139,7 @@ func (g *guard) moves(stackID string, d types.ResourceChangeDetail) (moved, know
 	cause, attribute, _ := strings.Cut(aws.ToString(d.CausingEntity), ".")
 	switch d.ChangeSource {
 	case types.ChangeSourceResourceReference, types.ChangeSourceResourceAttribute:
-		return g.value(stackID, use{cause, attribute}, 0), true
+		return g.value(stackID, expr.Use{Name: cause, Attribute: attribute}, 0), true
 	case types.ChangeSourceParameterReference:
 		return g.parameter(stackID, cause, 0), true
 	case types.ChangeSourceAutomatic:
@@ -149,7 +151,7 @@ func (g *guard) moves(stackID string, d types.ResourceChangeDetail) (moved, know
 }
 
 // value reports whether what a reference reads in a stack will differ.
-func (g *guard) value(stackID string, u use, depth int) bool {
+func (g *guard) value(stackID string, u expr.Use, depth int) bool {
 	if depth > maxNesting {
 		return true
 	}
@@ -157,15 +159,15 @@ func (g *guard) value(stackID string, u use, depth int) bool {
 	if s == nil {
 		return true
 	}
-	if s.hasParameter(u.name) {
-		return g.parameter(stackID, u.name, depth+1)
+	if s.hasParameter(u.Name) {
+		return g.parameter(stackID, u.Name, depth+1)
 	}
-	key, output := strings.CutPrefix(u.attribute, "Outputs.")
+	key, output := strings.CutPrefix(u.Attribute, "Outputs.")
 	if !output {
-		return g.moved[stackID+"|"+u.name]
+		return g.moved[stackID+"|"+u.Name]
 	}
 	for _, child := range s.Children {
-		if child.LogicalID != u.name {
+		if child.LogicalID != u.Name {
 			continue
 		}
 		for _, r := range g.deps[child.ID].outputs[key] {
