@@ -199,7 +199,7 @@ func attributesOf(s *Stack) map[string]string {
 	return out
 }
 
-// mangle is what GetTemplate makes of a template (reference/cfn.md 1.8).
+// mangle is what GetTemplate makes of a template (docs/aws/cfn.md 1.8).
 func mangle(b []byte) []byte {
 	return []byte(strings.Map(func(r rune) rune {
 		if r > 0x7f {

@@ -15,6 +15,7 @@ import (
 	"github.com/stackrescue/stackrescue/cfnx"
 	"github.com/stackrescue/stackrescue/cfnx/template"
 	"github.com/stackrescue/stackrescue/rescue/rescuetest"
+	"github.com/stackrescue/stackrescue/rescue/rescuetest/simtype"
 )
 
 type fixture struct {
@@ -175,13 +176,13 @@ func TestContinueRollbackUnderFaults(t *testing.T) {
 func TestPatchTemplateImagesAndRestoreOutputs(t *testing.T) {
 	t.Parallel()
 	for name, sw := range map[string]rescuetest.Switches{
-		"outputs dropped":   {OutputsAfterSkip: rescuetest.OutputsDropped},
+		"outputs dropped":   {OutputsAfterSkip: simtype.OutputsDropped},
 		"outputs kept":      {},
-		"outputs stale":     {OutputsAfterSkip: rescuetest.OutputsStale},
-		"child's dropped":   {OutputsAfterSkip: rescuetest.ChildOutputsDropped},
-		"false replacement": {OutputsAfterSkip: rescuetest.OutputsDropped, NestedChangeSets: rescuetest.NestedChangesFalseReplacement},
-		"stale reads":       {OutputsAfterSkip: rescuetest.OutputsDropped, StaleReads: 3},
-		"same URL":          {OutputsAfterSkip: rescuetest.OutputsDropped, SameTemplateURL: rescuetest.SameURLNotFetched},
+		"outputs stale":     {OutputsAfterSkip: simtype.OutputsStale},
+		"child's dropped":   {OutputsAfterSkip: simtype.ChildOutputsDropped},
+		"false replacement": {OutputsAfterSkip: simtype.OutputsDropped, NestedChangeSets: simtype.NestedChangesFalseReplacement},
+		"stale reads":       {OutputsAfterSkip: simtype.OutputsDropped, StaleReads: 3},
+		"same URL":          {OutputsAfterSkip: simtype.OutputsDropped, SameTemplateURL: simtype.SameURLNotFetched},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -203,7 +204,7 @@ func TestPatchTemplateImagesAndRestoreOutputs(t *testing.T) {
 				applied, err := cfnx.Apply(t.Context(), f.cfn, f.s3, d)
 				require.NoError(t, err)
 				require.Equal(t, types.StackStatusUpdateComplete, applied.Status)
-				if sw.OutputsAfterSkip == rescuetest.OutputsDropped || sw.OutputsAfterSkip == rescuetest.ChildOutputsDropped {
+				if sw.OutputsAfterSkip == simtype.OutputsDropped || sw.OutputsAfterSkip == simtype.ChildOutputsDropped {
 					require.NotEmpty(t, outputs)
 				} else {
 					require.Empty(t, outputs)

@@ -14,10 +14,11 @@ import (
 
 	"github.com/stackrescue/stackrescue/ecrx"
 	"github.com/stackrescue/stackrescue/rescue/rescuetest"
+	"github.com/stackrescue/stackrescue/rescue/rescuetest/simtype"
 )
 
 // readings are other ways in which ECR may behave where nobody could say
-// (reference/ecr.md 1.4, 1.5): what an input is answered with, nil for as the
+// (docs/aws/ecr.md 1.4, 1.5): what an input is answered with, nil for as the
 // simulation does.
 var readings = map[string]func(in any, err error) error{
 	"a filter cannot stand beside ids": func(in any, _ error) error {
@@ -118,22 +119,22 @@ func TestEverySwitch(t *testing.T) {
 	for n, set := range []func(*rescuetest.Switches){
 		func(*rescuetest.Switches) {},
 		func(s *rescuetest.Switches) { s.StaleReads = 3 },
-		func(s *rescuetest.Switches) { s.RollbackDigest = rescuetest.DigestRecorded },
-		func(s *rescuetest.Switches) { s.CleanUp = rescuetest.CleanUpKeeps },
-		func(s *rescuetest.Switches) { s.OutputsAfterSkip = rescuetest.OutputsDropped },
-		func(s *rescuetest.Switches) { s.OutputsAfterSkip = rescuetest.OutputsStale },
-		func(s *rescuetest.Switches) { s.OutputsAfterSkip = rescuetest.ChildOutputsDropped },
-		func(s *rescuetest.Switches) { s.ForceRollback = rescuetest.ForceSkipsFailedOnly },
-		func(s *rescuetest.Switches) { s.ForceRollback = rescuetest.ForceUnknown },
-		func(s *rescuetest.Switches) { s.SkipValidation = rescuetest.SkipsRelaxed },
+		func(s *rescuetest.Switches) { s.RollbackDigest = simtype.DigestRecorded },
+		func(s *rescuetest.Switches) { s.CleanUp = simtype.CleanUpKeeps },
+		func(s *rescuetest.Switches) { s.OutputsAfterSkip = simtype.OutputsDropped },
+		func(s *rescuetest.Switches) { s.OutputsAfterSkip = simtype.OutputsStale },
+		func(s *rescuetest.Switches) { s.OutputsAfterSkip = simtype.ChildOutputsDropped },
+		func(s *rescuetest.Switches) { s.ForceRollback = simtype.ForceSkipsFailedOnly },
+		func(s *rescuetest.Switches) { s.ForceRollback = simtype.ForceUnknown },
+		func(s *rescuetest.Switches) { s.SkipValidation = simtype.SkipsRelaxed },
 		func(s *rescuetest.Switches) { s.LogDelay = 32 * time.Second },
 		func(s *rescuetest.Switches) { s.StoppedTaskRetention = 3 * time.Hour },
-		func(s *rescuetest.Switches) { s.SameTemplateURL = rescuetest.SameURLNotFetched },
-		func(s *rescuetest.Switches) { s.DesiredCount = rescuetest.DesiredCountAlwaysSent },
-		func(s *rescuetest.Switches) { s.NoDifferenceAfterSkip = rescuetest.DifferenceToLastSent },
-		func(s *rescuetest.Switches) { s.NestedChangeSets = rescuetest.NestedChangesFalseReplacement },
-		func(s *rescuetest.Switches) { s.NestedSiblings = rescuetest.SiblingsCleanUp },
-		func(s *rescuetest.Switches) { s.DisableRollbackReplacement = rescuetest.ReplacementAllowed },
+		func(s *rescuetest.Switches) { s.SameTemplateURL = simtype.SameURLNotFetched },
+		func(s *rescuetest.Switches) { s.DesiredCount = simtype.DesiredCountAlwaysSent },
+		func(s *rescuetest.Switches) { s.NoDifferenceAfterSkip = simtype.DifferenceToLastSent },
+		func(s *rescuetest.Switches) { s.NestedChangeSets = simtype.NestedChangesFalseReplacement },
+		func(s *rescuetest.Switches) { s.NestedSiblings = simtype.SiblingsCleanUp },
+		func(s *rescuetest.Switches) { s.DisableRollbackReplacement = simtype.ReplacementAllowed },
 	} {
 		t.Run(fmt.Sprint(n), func(t *testing.T) {
 			t.Parallel()

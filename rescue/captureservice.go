@@ -9,6 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	ecstypes "github.com/aws/aws-sdk-go-v2/service/ecs/types"
 
+	"github.com/stackrescue/stackrescue/cfnx"
 	"github.com/stackrescue/stackrescue/ecsx"
 	"github.com/stackrescue/stackrescue/internal/redact"
 )
@@ -97,17 +98,37 @@ func (c *capturer) definitions(ctx context.Context, f *ServiceFacts) error {
 		whole[arn] = out.TaskDefinition
 		f.Definitions[arn] = definition(out.TaskDefinition)
 	}
-	recorded, ok := whole[f.Back]
-	if !ok {
-		return nil
+	c.compare(f, whole)
+	return nil
+}
+
+// compare says of each revision in what it differs from what the stack's
+// template renders, and what of the update it uses.
+func (c *capturer) compare(f *ServiceFacts, whole map[string]*ecstypes.TaskDefinition) {
+	draft, err := c.b.draft()
+	if err != nil {
+		return
 	}
-	f.Differences = map[string][]ecsx.Difference{}
-	for arn, def := range whole {
-		if arn != f.Back {
-			f.Differences[arn] = ecsx.Diff(recorded, def)
+	stack := c.b.Tree.Stack(f.StackID)
+	var recorded any // nil, not a nil pointer: it is not known
+	if td := whole[f.Back]; td != nil {
+		recorded = td
+	}
+	f.Differences, f.Uses = map[string][]cfnx.Difference{}, map[string]map[string][]string{}
+	for arn, td := range whole {
+		f.Uses[arn] = map[string][]string{}
+		for _, d := range cfnx.Deletes(c.b.Tree, td, f.Placement) {
+			if len(d.UsedBy) > 0 {
+				f.Uses[arn][d.PhysicalID] = d.UsedBy
+			}
+		}
+		if arn == f.Back {
+			continue
+		}
+		if differences, err := draft.ServiceDifferences(stack, f.LogicalID, td, recorded); err == nil {
+			f.Differences[arn] = differences
 		}
 	}
-	return nil
 }
 
 // definition is what is kept of a revision: no value of its environment.

@@ -15,6 +15,7 @@ import (
 
 	"github.com/stackrescue/stackrescue/rescue"
 	"github.com/stackrescue/stackrescue/rescue/rescuetest"
+	"github.com/stackrescue/stackrescue/rescue/rescuetest/simtype"
 )
 
 // flatTemplate is one stack with the image's tag in a parameter.
@@ -56,7 +57,7 @@ Outputs:
 func TestFlatStackWithTheTagInAParameter(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		cloud := rescuetest.New(func(o *rescuetest.Options) { o.Switches.OutputsAfterSkip = rescuetest.OutputsDropped })
+		cloud := rescuetest.New(func(o *rescuetest.Options) { o.Switches.OutputsAfterSkip = simtype.OutputsDropped })
 		cfn := cloudformation.NewFromConfig(cloud.Config())
 		registry := ecr.NewFromConfig(cloud.Config())
 		_, err := registry.CreateRepository(t.Context(), &ecr.CreateRepositoryInput{RepositoryName: aws.String("app")})

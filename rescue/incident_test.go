@@ -16,6 +16,7 @@ import (
 	"github.com/stackrescue/stackrescue/migrate"
 	"github.com/stackrescue/stackrescue/rescue"
 	"github.com/stackrescue/stackrescue/rescue/rescuetest"
+	"github.com/stackrescue/stackrescue/rescue/rescuetest/simtype"
 )
 
 var update = flag.Bool("update", false, "write golden files anew")
@@ -157,12 +158,12 @@ func TestOldCodeIsNotDeployedWhenItsImagesAreGone(t *testing.T) {
 // and the schema fits.
 func TestBackWithTheImagesRestored(t *testing.T) {
 	t.Parallel()
-	for name, digest := range map[string]setting{"resolved again": {set: func(*rescuetest.Switches) {}}, "recorded": {set: func(s *rescuetest.Switches) { s.RollbackDigest = rescuetest.DigestRecorded }}} {
+	for name, digest := range map[string]setting{"resolved again": {set: func(*rescuetest.Switches) {}}, "recorded": {set: func(s *rescuetest.Switches) { s.RollbackDigest = simtype.DigestRecorded }}} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				in, err := rescuetest.ExpiredRollbackImage(t.Context(), func(o *rescuetest.IncidentOptions) {
-					o.Switches.OutputsAfterSkip = rescuetest.OutputsKept
+					o.Switches.OutputsAfterSkip = simtype.OutputsKept
 					digest.set(&o.Switches)
 				})
 				require.NoError(t, err)

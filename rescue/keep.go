@@ -16,9 +16,6 @@ func (p *planner) keep(s *ServiceFacts) (string, error) {
 		return s.revision(name)
 	}
 	users := usersOf(*s)
-	if users.blocks() {
-		return s.Current, nil // refused below, with the fact
-	}
 	serving := s.Serving()
 	named := "name the revision to keep for service " + s.Service.String()
 	switch {

@@ -202,7 +202,7 @@ func TestRevisionsAreFoundByReference(t *testing.T) {
 func TestARevisionThatCannotBeFollowedIsNotGuessed(t *testing.T) {
 	t.Parallel()
 	inSite(t, func(t *testing.T, s *site) {
-		edits := []string{"TaskDefinition: !Ref Task", "TaskDefinition: !If [Yes, !Ref Task, !Ref Task]"}
+		edits := []string{"TaskDefinition: !Ref Task", "TaskDefinition: !Select [0, [!Ref Task]]"}
 		old := s.push("v1")
 		body := func(tag string) string {
 			return "Parameters: {Hush: {Type: String, NoEcho: true, Default: a}}\nConditions: {Yes: !Equals [!Ref Hush, a]}\n" + web(tag, edits...)
@@ -224,16 +224,16 @@ func TestNoSavepointThatDiffersInMoreThanImages(t *testing.T) {
 		edits []string
 		field string
 	}{
-		"a variable":     {with(`Environment: [{Name: MODE, Value: s3cret}]`), "container web: environment MODE added"},
-		"a secret":       {with(`Secrets: [{Name: KEY, ValueFrom: "arn:aws:ssm:us-east-1:123456789012:parameter/key"}]`), "secrets KEY added"},
-		"a command":      {with(`Command: [serve, --new]`), "command added"},
-		"a port":         {with(`PortMappings: [{ContainerPort: 8080}]`), "portMappings 8080/tcp added"},
-		"memory":         {with(`Memory: 256`), "memory added"},
-		"the task's cpu": {[]string{"      Family: web\n", "      Family: web\n      Cpu: '512'\n"}, "cpu added"},
-		"a role":         {[]string{"      Family: web\n", "      Family: web\n      TaskRoleArn: arn:aws:iam::123456789012:role/new\n"}, "taskRoleArn added"},
-		"a volume":       {[]string{"      Family: web\n", "      Family: web\n      Volumes: [{Name: data}]\n"}, "volumes data added"},
-		"a health check": {[]string{"Interval: 10", "Interval: 20"}, "healthCheck.interval changed"},
-		"a container":    {[]string{"      ContainerDefinitions:\n", "      ContainerDefinitions:\n        - {Name: side, Image: !Sub \"${AWS::AccountId}.dkr.ecr.${AWS::Region}.amazonaws.com/app:side\", Essential: false}\n"}, "container side: container added"},
+		"a variable":     {with(`Environment: [{Name: MODE, Value: s3cret}]`), "container web: Environment.MODE"},
+		"a secret":       {with(`Secrets: [{Name: KEY, ValueFrom: "arn:aws:ssm:us-east-1:123456789012:parameter/key"}]`), "Secrets.KEY"},
+		"a command":      {with(`Command: [serve, --new]`), "Command"},
+		"a port":         {with(`PortMappings: [{ContainerPort: 8080}]`), "PortMappings"},
+		"memory":         {with(`Memory: 256`), "Memory"},
+		"the task's cpu": {[]string{"      Family: web\n", "      Family: web\n      Cpu: '512'\n"}, "Cpu"},
+		"a role":         {[]string{"      Family: web\n", "      Family: web\n      TaskRoleArn: arn:aws:iam::123456789012:role/new\n"}, "TaskRoleArn"},
+		"a volume":       {[]string{"      Family: web\n", "      Family: web\n      Volumes: [{Name: data}]\n"}, "Volumes"},
+		"a health check": {[]string{"Interval: 10", "Interval: 20"}, "HealthCheck.Interval"},
+		"a container":    {[]string{"      ContainerDefinitions:\n", "      ContainerDefinitions:\n        - {Name: side, Image: !Sub \"${AWS::AccountId}.dkr.ecr.${AWS::Region}.amazonaws.com/app:side\", Essential: false}\n"}, "container side"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -261,7 +261,7 @@ func TestNoSavepointOfARevisionMadeByHand(t *testing.T) {
 			c.Environment = append(c.Environment, ecstypes.KeyValuePair{Name: aws.String("FIX"), Value: aws.String("1")})
 		}))
 		s.cloud.ForgetCalls()
-		s.refuses(rescue.Choices{Direction: rescue.Forward}, rescue.ErrDirection, "environment FIX added")
+		s.refuses(rescue.Choices{Direction: rescue.Forward}, rescue.ErrDirection, "Environment.FIX")
 		require.Empty(t, s.mutated())
 		require.Equal(t, "2 of 2 run web:3", s.counts())
 	})

@@ -211,19 +211,20 @@ func MakePlan(d *Diagnosis, c Choices) (*Plan, error) {
 	if err := p.named(); err != nil {
 		return nil, fail(fmt.Errorf("%w: %w", ErrDirection, err), "")
 	}
-	var err error
 	switch c.Direction {
-	case Forward:
-		err = p.forward()
-	case Back:
-		err = p.back()
-	case Hold:
-		err = p.hold()
+	case Forward, Hold, Back:
 	default:
-		err = errors.New("choose forward, hold or back")
+		return nil, fail(fmt.Errorf("%w: choose forward, hold or back", ErrDirection), "")
 	}
-	if err == nil {
-		err = p.known()
+	err := p.known()
+	switch {
+	case err != nil:
+	case c.Direction == Forward:
+		err = p.forward()
+	case c.Direction == Back:
+		err = p.back()
+	default:
+		err = p.hold()
 	}
 	if err != nil {
 		return nil, fail(fmt.Errorf("%w: %w", ErrDirection, err), "")

@@ -45,7 +45,7 @@ func (p *planner) forward() error {
 		keep[s.Service.String()] = target
 	}
 	images := p.savepointImages(keep)
-	if err := p.render(images); err != nil {
+	if err := p.savepointRenders(images); err != nil {
 		return err
 	}
 	p.freeze()
@@ -181,10 +181,14 @@ func (p *planner) migration(s *ServiceFacts, target, container string, m *Migrat
 }
 
 // unlock continues the rollback, with the skips that the direction needs. keep
-// has the revision that each service must still run afterwards.
+// has the revision that each service must still run afterwards; nil for the way
+// back.
 func (p *planner) unlock(skips []cfnx.Skip, keep map[string]string) error {
 	if p.d.Situation != Stuck {
 		return nil
+	}
+	if err := p.unlocks(skips, keep); err != nil {
+		return err
 	}
 	u := &UnlockStep{Skips: skips, Force: p.c.Force}
 	names := []string{}

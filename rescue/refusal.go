@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/stackrescue/stackrescue/cfnx"
 	"github.com/stackrescue/stackrescue/ecrx"
 )
 
@@ -33,23 +34,21 @@ func unknown(next, format string, a ...any) error {
 // to nothing.
 func (p *planner) known() error {
 	risky := ""
-	for _, s := range p.p.Steps {
-		if s.Risk == RiskIrreversible || s.Kind == KindSavepoint {
-			risky = s.ID
-			break
-		}
-	}
-	if risky == "" {
+	switch {
+	case p.d.Situation == Stuck:
+		risky = "the continued rollback"
+	case p.c.Direction == Forward:
+		risky = "the savepoint"
+	default:
 		return nil
 	}
 	for _, u := range p.d.Users {
-		if !u.blocks() {
-			continue
+		switch {
+		case u.State == UsersUnknown:
+			return unknown(u.Next, "%s cannot be taken back, and %s", risky, u)
+		case u.blocks():
+			return refuse(u.Next, "%s cannot be taken back, and %s", risky, u)
 		}
-		if u.State == UsersUnknown {
-			return unknown(u.Next, "step %s cannot be taken back, and %s", risky, u)
-		}
-		return refuse(u.Next, "step %s cannot be taken back, and %s", risky, u)
 	}
 	return nil
 }
@@ -85,9 +84,6 @@ func uniq(s []string) []string {
 // runs refuses a revision that could not be started: one that was not read, or
 // with an image that is gone or was not looked up.
 func (p *planner) runs(s *ServiceFacts, revision string) error {
-	if usersOf(*s).blocks() {
-		return nil // refused below, with the fact
-	}
 	def, ok := s.Definitions[revision]
 	if !ok || len(def.Containers) == 0 {
 		return unknown("allow ecs:DescribeTaskDefinition and diagnose again", "service %s: task definition %s was not read", s.Service, cmp.Or(short(revision), "of the stack"))
@@ -107,9 +103,6 @@ func (p *planner) runs(s *ServiceFacts, revision string) error {
 // renders refuses a savepoint that would not start what is kept: the stack's
 // own template, with other images, renders the recorded revision.
 func (p *planner) renders(s *ServiceFacts, kept string) error {
-	if usersOf(*s).blocks() {
-		return nil // refused below, with the fact
-	}
 	next := "choose hold, which makes no savepoint, and let the pipeline deploy the new template"
 	if s.Back == "" {
 		return unknown(next, "service %s: the revision that the template renders is not known: %s", s.Service, s.RevisionsUnknown)
@@ -125,18 +118,21 @@ func (p *planner) renders(s *ServiceFacts, kept string) error {
 		return nil
 	}
 	lines := make([]string, len(differences))
+	asUnknown := true
 	for i, d := range differences {
 		lines[i] = d.String()
+		asUnknown = asUnknown && d.Kind == cfnx.NotKnown
 	}
-	return refuse(next, "service %s: the savepoint would render %s with new images, and %s differs from it in more: %s", s.Service, short(s.Back), short(kept), strings.Join(lines, "; "))
+	fact := fmt.Sprintf("service %s: the savepoint would render %s with new images, and %s differs from it in more: %s", s.Service, short(s.Back), short(kept), strings.Join(lines, "; "))
+	if asUnknown {
+		return unknown(next, "%s", fact)
+	}
+	return refuse(next, "%s", fact)
 }
 
 // goesBack refuses the way back where what was there before is not known or
 // cannot run.
 func (p *planner) goesBack(s *ServiceFacts) error {
-	if usersOf(*s).blocks() {
-		return nil // refused below, with the fact
-	}
 	if s.Back == "" {
 		return unknown("choose forward or hold", "service %s: the revision to go back to is not known: %s", s.Service, s.RevisionsUnknown)
 	}

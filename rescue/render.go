@@ -126,13 +126,10 @@ func (p *planner) savepointImages(keep map[string]string) map[string]string {
 	return images
 }
 
-// render proves, before anything is done, that the savepoint can be made: every
+// savepointRenders proves, before anything is done, that the savepoint can be made: every
 // image and count of its draft. The error is a *[cfnx.DraftError] with what
 // cannot be edited, and where it would have to be changed.
-func (p *planner) render(images map[string]string) error {
-	if slices.ContainsFunc(p.b.Services, func(s ServiceFacts) bool { return usersOf(s).blocks() }) {
-		return nil // refused below, with the fact
-	}
+func (p *planner) savepointRenders(images map[string]string) error {
 	d, err := p.b.draft()
 	if err != nil {
 		return fmt.Errorf("savepoint: %w", err)

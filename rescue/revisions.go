@@ -23,19 +23,23 @@ func (c *capturer) revisions(f *ServiceFacts) {
 		f.Reached = f.Reached || e.LogicalID == f.LogicalID
 	}
 	f.Touched = f.Reached
+	if draft, err := c.b.draft(); err == nil {
+		if st, id, ok := draft.TaskDefinitionOf(s, f.LogicalID); ok {
+			f.fromResource(t, st, id, began)
+			return
+		}
+	}
 	d, err := s.Declared(f.LogicalID, "TaskDefinition")
 	switch {
 	case err != nil:
 		f.RevisionsUnknown = redact.Text(err.Error())
-	case d.Resource != "":
-		f.fromResource(t, s, d.Resource, began)
-	case d.Known:
-		f.fromValue(t, d.Value, began)
+	case d.Known && isRevision(d.Value):
+		f.Back = d.Value
+		if f.Touched {
+			f.RevisionsUnknown = "service " + f.Service.String() + " is given its revision as a value, and no event says which one the latest update gave it"
+		}
 	default:
 		f.RevisionsUnknown = "stack " + s.Name + ": TaskDefinition of " + f.LogicalID + " is an expression whose value is not known"
-	}
-	if f.Touched && f.Forward == "" && f.RevisionsUnknown == "" {
-		f.RevisionsUnknown = "the latest update changed service " + f.Service.String() + ", and no event says which revision it made"
 	}
 }
 
@@ -47,50 +51,26 @@ func (f *ServiceFacts) fromResource(t *cfnx.Tree, s *cfnx.Stack, logicalID strin
 		f.RevisionsUnknown = "stack " + s.Name + ": TaskDefinition of " + f.LogicalID + " refers to " + logicalID + ", which is no task definition"
 		return
 	}
-	f.Back = r.PhysicalID
-	first := true
+	f.Back = s.Recorded(logicalID)
+	changed := false
 	for _, e := range during(s, began) {
 		if e.LogicalID != logicalID || e.Type != definitionType {
 			continue
 		}
-		// A revision is never changed, only replaced: until the update is
-		// through, the first event still has the one before it.
-		if first && e.Status == cfntypes.ResourceStatusUpdateInProgress && isRevision(e.PhysicalID) && goesBack(t.Root.Status) {
-			f.Back = e.PhysicalID
-		}
-		first = false
+		changed = true
 		if e.Status == cfntypes.ResourceStatusCreateComplete || e.Status == cfntypes.ResourceStatusUpdateComplete {
 			f.Forward, f.Touched = e.PhysicalID, true
 		}
 	}
-	if first && f.Touched {
+	if !goesBack(t.Root.Status) {
+		f.Back = r.PhysicalID
+	}
+	switch {
+	case f.Forward == "" && f.Touched && !changed:
 		f.Forward = f.Back // the update changed the service, and not what it runs
+	case f.Forward == "" && f.Touched:
+		f.RevisionsUnknown = "the latest update changed service " + f.Service.String() + ", and no event says which revision it made"
 	}
-}
-
-// fromValue is for a revision that comes as a parameter or a literal: it may be
-// that of a task definition in another stack of the tree.
-func (f *ServiceFacts) fromValue(t *cfnx.Tree, revision string, began time.Time) {
-	for s := range t.All() {
-		for _, r := range s.Resources {
-			if r.Type != definitionType {
-				continue
-			}
-			owns := r.PhysicalID == revision
-			for _, e := range s.Events {
-				owns = owns || e.LogicalID == r.LogicalID && e.PhysicalID == revision
-			}
-			if owns {
-				f.fromResource(t, s, r.LogicalID, began)
-				return
-			}
-		}
-	}
-	if !isRevision(revision) {
-		f.RevisionsUnknown = "TaskDefinition of " + f.LogicalID + " is " + revision + ", which names no revision"
-		return
-	}
-	f.Back = revision
 }
 
 // isRevision reports whether a physical id is the ARN of a task definition.

@@ -1,6 +1,9 @@
 package rescue
 
-import "github.com/stackrescue/stackrescue/ecsx"
+import (
+	"github.com/stackrescue/stackrescue/cfnx"
+	"github.com/stackrescue/stackrescue/ecsx"
+)
 
 // ServiceFacts are an ECS service of a stack.
 type ServiceFacts struct {
@@ -49,9 +52,13 @@ type ServiceFacts struct {
 	RevisionsUnknown string `json:"revisionsUnknown,omitempty"`
 	// Definitions are those revisions and those of the deployments, by ARN.
 	Definitions map[string]Definition `json:"definitions,omitempty"`
-	// Differences are the settings, images apart, in which each of them differs
-	// from Back, by ARN; a revision that could not be compared is not in it.
-	Differences map[string][]ecsx.Difference `json:"differences,omitempty"`
+	// Differences are, by ARN of each of them, the settings, images apart, in
+	// which it differs from what the stack's template renders; a revision that
+	// could not be compared is not in it.
+	Differences map[string][]cfnx.Difference `json:"differences,omitempty"`
+	// Uses are, by ARN of each of them and then by physical id, the places in it
+	// that name a resource which the clean-up after a continued rollback deletes.
+	Uses map[string]map[string][]string `json:"uses,omitempty"`
 }
 
 // DeploymentFacts are one deployment of a service.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/stackrescue/stackrescue/rescue"
 	"github.com/stackrescue/stackrescue/rescue/rescuetest"
+	"github.com/stackrescue/stackrescue/rescue/rescuetest/simtype"
 )
 
 // setting is one value of one switch.
@@ -21,23 +22,23 @@ type setting struct {
 // settings are all values of all switches but the zero ones, which the other
 // settings are combined with. The incident's own default drops outputs.
 var settings = []setting{
-	{"OutputsAfterSkip", "kept", func(s *rescuetest.Switches) { s.OutputsAfterSkip = rescuetest.OutputsKept }},
-	{"OutputsAfterSkip", "stale", func(s *rescuetest.Switches) { s.OutputsAfterSkip = rescuetest.OutputsStale }},
-	{"OutputsAfterSkip", "child's dropped", func(s *rescuetest.Switches) { s.OutputsAfterSkip = rescuetest.ChildOutputsDropped }},
-	{"RollbackDigest", "recorded", func(s *rescuetest.Switches) { s.RollbackDigest = rescuetest.DigestRecorded }},
-	{"ForceRollback", "failed only", func(s *rescuetest.Switches) { s.ForceRollback = rescuetest.ForceSkipsFailedOnly }},
-	{"ForceRollback", "unknown", func(s *rescuetest.Switches) { s.ForceRollback = rescuetest.ForceUnknown }},
-	{"SkipValidation", "relaxed", func(s *rescuetest.Switches) { s.SkipValidation = rescuetest.SkipsRelaxed }},
+	{"OutputsAfterSkip", "kept", func(s *rescuetest.Switches) { s.OutputsAfterSkip = simtype.OutputsKept }},
+	{"OutputsAfterSkip", "stale", func(s *rescuetest.Switches) { s.OutputsAfterSkip = simtype.OutputsStale }},
+	{"OutputsAfterSkip", "child's dropped", func(s *rescuetest.Switches) { s.OutputsAfterSkip = simtype.ChildOutputsDropped }},
+	{"RollbackDigest", "recorded", func(s *rescuetest.Switches) { s.RollbackDigest = simtype.DigestRecorded }},
+	{"ForceRollback", "failed only", func(s *rescuetest.Switches) { s.ForceRollback = simtype.ForceSkipsFailedOnly }},
+	{"ForceRollback", "unknown", func(s *rescuetest.Switches) { s.ForceRollback = simtype.ForceUnknown }},
+	{"SkipValidation", "relaxed", func(s *rescuetest.Switches) { s.SkipValidation = simtype.SkipsRelaxed }},
 	{"LogDelay", "32s", func(s *rescuetest.Switches) { s.LogDelay = 32 * time.Second }},
 	{"StaleReads", "3", func(s *rescuetest.Switches) { s.StaleReads = 3 }},
 	{"StoppedTaskRetention", "3h", func(s *rescuetest.Switches) { s.StoppedTaskRetention = 3 * time.Hour }},
-	{"SameTemplateURL", "not fetched", func(s *rescuetest.Switches) { s.SameTemplateURL = rescuetest.SameURLNotFetched }},
-	{"DesiredCount", "always sent", func(s *rescuetest.Switches) { s.DesiredCount = rescuetest.DesiredCountAlwaysSent }},
-	{"NoDifferenceAfterSkip", "to last sent", func(s *rescuetest.Switches) { s.NoDifferenceAfterSkip = rescuetest.DifferenceToLastSent }},
-	{"NestedChangeSets", "false replacement", func(s *rescuetest.Switches) { s.NestedChangeSets = rescuetest.NestedChangesFalseReplacement }},
-	{"NestedSiblings", "clean up", func(s *rescuetest.Switches) { s.NestedSiblings = rescuetest.SiblingsCleanUp }},
-	{"CleanUp", "keeps", func(s *rescuetest.Switches) { s.CleanUp = rescuetest.CleanUpKeeps }},
-	{"DisableRollbackReplacement", "allowed", func(s *rescuetest.Switches) { s.DisableRollbackReplacement = rescuetest.ReplacementAllowed }},
+	{"SameTemplateURL", "not fetched", func(s *rescuetest.Switches) { s.SameTemplateURL = simtype.SameURLNotFetched }},
+	{"DesiredCount", "always sent", func(s *rescuetest.Switches) { s.DesiredCount = simtype.DesiredCountAlwaysSent }},
+	{"NoDifferenceAfterSkip", "to last sent", func(s *rescuetest.Switches) { s.NoDifferenceAfterSkip = simtype.DifferenceToLastSent }},
+	{"NestedChangeSets", "false replacement", func(s *rescuetest.Switches) { s.NestedChangeSets = simtype.NestedChangesFalseReplacement }},
+	{"NestedSiblings", "clean up", func(s *rescuetest.Switches) { s.NestedSiblings = simtype.SiblingsCleanUp }},
+	{"CleanUp", "keeps", func(s *rescuetest.Switches) { s.CleanUp = simtype.CleanUpKeeps }},
+	{"DisableRollbackReplacement", "allowed", func(s *rescuetest.Switches) { s.DisableRollbackReplacement = simtype.ReplacementAllowed }},
 }
 
 // rescued is the whole rescue under some switches.
@@ -99,7 +100,7 @@ func TestIncidentUnderPairsOfSwitches(t *testing.T) {
 // A service that was scaled keeps its tasks, whatever an update sends.
 func TestScaledServiceStaysScaled(t *testing.T) {
 	t.Parallel()
-	for name, sent := range map[string]setting{"sent when changed": {set: func(*rescuetest.Switches) {}}, "always sent": {set: func(s *rescuetest.Switches) { s.DesiredCount = rescuetest.DesiredCountAlwaysSent }}} {
+	for name, sent := range map[string]setting{"sent when changed": {set: func(*rescuetest.Switches) {}}, "always sent": {set: func(s *rescuetest.Switches) { s.DesiredCount = simtype.DesiredCountAlwaysSent }}} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {

@@ -17,7 +17,7 @@ type Source struct {
 	//     parameter of an SSM type (Path is then its declaration) or a dynamic
 	//     reference. A new value alone is no change to CloudFormation where the
 	//     reference pins no version: the template's text is the same
-	//     (reference/cfn.md 5.2);
+	//     (docs/aws/cfn.md 5.2);
 	//   - "secret": the Secrets Manager secret Name;
 	//   - "mapping": the entry at Path in Mappings, which other expressions may
 	//     read too;

@@ -4,12 +4,14 @@
 //
 // Exit codes: 0 rescued, or planned with -plan; 1 a step failed; 2 wrong usage;
 // 3 nothing to rescue; 4 no such stack here; 5 no access; 6 an operation is in
-// progress; 7 this tool cannot help; 8 not confirmed; 9 rescued in part.
+// progress; 7 this tool cannot help; 8 not confirmed; 9 rescued in part;
+// 10 refused, because of the fact that the message names.
 package main
 
 import (
 	"bufio"
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -30,8 +32,8 @@ import (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
 	err := run(ctx, os.Args[1:], os.Stdin, os.Stdout)
+	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "rescue-stack:", err)
 	}
@@ -46,6 +48,15 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout io.Writer) 
 	planOnly := f.Bool("plan", false, "stop after the plan; nothing is changed")
 	yes := f.Bool("yes", false, "confirm every step")
 	freeze := f.Bool("freeze", false, "allow taking lifecycle rules out that would expire needed images")
+	revisions := map[string]string{}
+	f.Func("revision", "the revision to keep for a service, as CLUSTER/SERVICE=FAMILY:REVISION; a service that serves is deployed to only if it is named", func(s string) error {
+		service, revision, ok := strings.Cut(s, "=")
+		if !ok || service == "" || revision == "" {
+			return errors.New("want CLUSTER/SERVICE=FAMILY:REVISION")
+		}
+		revisions[service] = revision
+		return nil
+	})
 	force := f.Bool("force", false, "let CloudFormation choose what to skip")
 	tool := f.String("migration", "", "the migration tool: its table is stamped before redeploying: alembic")
 	up := f.String("migrate", "", "command in the new image that migrates, under the lock, for a migration that has not run; instead of a stamp")
@@ -56,7 +67,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout io.Writer) 
 	if err := f.Parse(args); err != nil || f.NArg() > 0 || (*stack == "") == !*demo || *tool != "" && *tool != "alembic" {
 		return fmt.Errorf("%w: rescue-stack -demo | -stack NAME -direction forward|hold|back (see -help)", errUsage)
 	}
-	choices := rescue.Choices{Direction: rescue.Direction(*direction), Freeze: *freeze, Force: *force}
+	choices := rescue.Choices{Direction: rescue.Direction(*direction), Freeze: *freeze, Force: *force, Revisions: revisions}
 	if *tool != "" || *up != "" {
 		choices.Migration = &rescue.Migration{Run: strings.Fields(*up)}
 		if *tool != "" {

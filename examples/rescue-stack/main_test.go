@@ -82,6 +82,7 @@ func TestUsageAndExitCodes(t *testing.T) {
 	require.Equal(t, 0, exitCode(nil))
 	require.Equal(t, 1, exitCode(errors.New("other")))
 	require.Equal(t, 4, exitCode(&rescue.Error{Err: rescue.ErrNoStack}))
+	require.Equal(t, 10, exitCode(&rescue.Error{Err: rescue.ErrDirection}))
 }
 
 func TestAskTakesOnlyYes(t *testing.T) {

@@ -18,6 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/stackrescue/stackrescue/rescue/rescuetest"
+	"github.com/stackrescue/stackrescue/rescue/rescuetest/simtype"
 )
 
 // The CDK CLI: the first release that sends ForceRollback, and the last that
@@ -64,10 +65,10 @@ func rollbackRuns() []rollbackRun {
 		name  string
 		value rescuetest.Switches
 	}{
-		{"kept", rescuetest.Switches{OutputsAfterSkip: rescuetest.OutputsKept}},
-		{"dropped", rescuetest.Switches{OutputsAfterSkip: rescuetest.OutputsDropped}},
-		{"stale", rescuetest.Switches{OutputsAfterSkip: rescuetest.OutputsStale}},
-		{"child dropped", rescuetest.Switches{OutputsAfterSkip: rescuetest.ChildOutputsDropped}},
+		{"kept", rescuetest.Switches{OutputsAfterSkip: simtype.OutputsKept}},
+		{"dropped", rescuetest.Switches{OutputsAfterSkip: simtype.OutputsDropped}},
+		{"stale", rescuetest.Switches{OutputsAfterSkip: simtype.OutputsStale}},
+		{"child dropped", rescuetest.Switches{OutputsAfterSkip: simtype.ChildOutputsDropped}},
 	}
 	var runs []rollbackRun
 	for _, o := range outputs {
@@ -77,8 +78,8 @@ func rollbackRuns() []rollbackRun {
 	}
 	return append(runs,
 		rollbackRun{version: cdkSkips, nested: true, switchName: "kept", sw: outputs[0].value},
-		rollbackRun{version: cdkForce, nested: false, switchName: "force unknown", sw: rescuetest.Switches{ForceRollback: rescuetest.ForceUnknown}},
-		rollbackRun{version: cdkForce, nested: false, switchName: "force failed only", sw: rescuetest.Switches{ForceRollback: rescuetest.ForceSkipsFailedOnly}})
+		rollbackRun{version: cdkForce, nested: false, switchName: "force unknown", sw: rescuetest.Switches{ForceRollback: simtype.ForceUnknown}},
+		rollbackRun{version: cdkForce, nested: false, switchName: "force failed only", sw: rescuetest.Switches{ForceRollback: simtype.ForceSkipsFailedOnly}})
 }
 
 type rollbackRun struct {
@@ -99,7 +100,7 @@ func (r rollbackRun) String() string {
 // TestCDKRollback runs "cdk rollback prod --force" of both releases. What is
 // pinned is how the stacks end and which Outputs are lost, not the exit code nor
 // the number of continues: the CLI also exits 0, and gives up, where it saw no
-// error event in time (reference/cfn.md 7). The log has both.
+// error event in time (docs/aws/cfn.md 7). The log has both.
 func TestCDKRollback(t *testing.T) {
 	t.Parallel()
 	bins := map[string]string{cdkForce: findCDK(t, cdkForce), cdkSkips: findCDK(t, cdkSkips)}

@@ -1,16 +1,16 @@
 package rescuetest
 
-import "github.com/stackrescue/stackrescue/internal/sim/cfnsim"
+import "github.com/stackrescue/stackrescue/rescue/rescuetest/simtype"
 
-// Phase is a kind of work of CloudFormation on a resource.
-type Phase = cfnsim.Phase
+// Phase is [simtype.Phase].
+type Phase = simtype.Phase
 
-// Phases.
+// Phases; see the constants of the same names in package simtype.
 const (
-	OnCreate   = cfnsim.PhaseCreate
-	OnUpdate   = cfnsim.PhaseUpdate
-	OnRollback = cfnsim.PhaseRollback
-	OnDelete   = cfnsim.PhaseDelete
+	OnCreate   = simtype.OnCreate
+	OnUpdate   = simtype.OnUpdate
+	OnRollback = simtype.OnRollback
+	OnDelete   = simtype.OnDelete
 )
 
 // FailResource makes CloudFormation's next operation of the phase on a

@@ -4,48 +4,30 @@ import (
 	"errors"
 	"io"
 	"strings"
-	"time"
 
 	"github.com/aws/smithy-go"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 
 	"github.com/stackrescue/stackrescue/internal/sim/op"
+	"github.com/stackrescue/stackrescue/rescue/rescuetest/simtype"
 )
 
-// A Fault makes calls go wrong. The zero value of a field matches anything.
-type Fault struct {
-	// Action is the IAM action of the calls it hits, such as
-	// "ecs:UpdateService", or a prefix that ends in "*", such as "ecs:*". ""
-	// matches every call.
-	Action string
-	// Nth is which of the matching calls it hits, counted from 1 and from the
-	// injection; 0 means every one.
-	Nth int
-	// Kind is what happens.
-	Kind FaultKind
-	// Delay is how much longer a [Slow] call takes.
-	Delay time.Duration
-}
+// Fault is [simtype.Fault].
+type Fault = simtype.Fault
 
-// FaultKind is what a [Fault] does to a call.
-type FaultKind int
+// FaultKind is [simtype.FaultKind].
+type FaultKind = simtype.FaultKind
 
+// What a [Fault] does to a call; see the constants of the same names in
+// package simtype.
 const (
-	// Throttle refuses the call as the service does when its rate is exceeded.
-	Throttle FaultKind = iota + 1
-	// ServerError refuses the call with HTTP status 500.
-	ServerError
-	// Deny refuses the call for want of permission.
-	Deny
-	// LostResponse does what was asked, and breaks the connection.
-	LostResponse
-	// Slow answers after Delay more.
-	Slow
-	// CrashBefore and CrashAfter end the caller before or after the call was
-	// carried out: this call and every later one return [ErrCrashed] until
-	// [Cloud.Restart].
-	CrashBefore
-	CrashAfter
+	Throttle     = simtype.Throttle
+	ServerError  = simtype.ServerError
+	Deny         = simtype.Deny
+	LostResponse = simtype.LostResponse
+	Slow         = simtype.Slow
+	CrashBefore  = simtype.CrashBefore
+	CrashAfter   = simtype.CrashAfter
 )
 
 // ErrCrashed is what the SDK's clients return once a crash was injected.

@@ -14,7 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
-	"github.com/stackrescue/stackrescue/internal/sim/cfnsim"
+	"github.com/stackrescue/stackrescue/rescue/rescuetest/simtype"
 )
 
 //go:embed incident/*.yaml
@@ -87,7 +87,7 @@ const history = 8*24*time.Hour + 25*time.Minute
 // without a name.
 func ExpiredRollbackImage(ctx context.Context, optFns ...func(*IncidentOptions)) (*Incident, error) {
 	o := IncidentOptions{
-		Options: Options{Start: time.Now().Add(-history), Speed: 1, Account: "123456789012", Region: "us-east-1", Latency: time.Millisecond, Switches: Switches{OutputsAfterSkip: OutputsDropped}},
+		Options: Options{Start: time.Now().Add(-history), Speed: 1, Account: "123456789012", Region: "us-east-1", Latency: time.Millisecond, Switches: Switches{OutputsAfterSkip: simtype.OutputsDropped}},
 		Stack:   "prod", Desired: 2, Continues: 1, SkippedDatabase: true,
 	}
 	start := o.Start
@@ -185,7 +185,7 @@ func (b *builder) secondDeploy(ctx context.Context) error {
 		b.cloud.clock.Do(func() {
 			cfn := b.cloud.in(b.cloud.region).cfn
 			for range 1 + b.o.Continues {
-				cfn.FailNext("Database", "Instance", cfnsim.PhaseRollback, `Resource handler returned message: "Database instance is not in available state. (Service: Rds, Status Code: 400)" (HandlerErrorCode: InvalidRequest)`)
+				cfn.FailNext("Database", "Instance", simtype.OnRollback, `Resource handler returned message: "Database instance is not in available state. (Service: Rds, Status Code: 400)" (HandlerErrorCode: InvalidRequest)`)
 			}
 		})
 	}

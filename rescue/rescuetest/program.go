@@ -3,16 +3,16 @@ package rescuetest
 import (
 	"time"
 
-	"github.com/stackrescue/stackrescue/internal/sim/ecssim"
+	"github.com/stackrescue/stackrescue/rescue/rescuetest/simtype"
 )
 
-// A Program is what an image does when a container of it starts. It and every
-// callback it sets up run inside the cloud's clock: they must not block and
-// must not call the cloud.
-type Program = ecssim.Program
+// Program is [simtype.Program]: what an image does when a container of it
+// starts.
+type Program = simtype.Program
 
-// Container is one running container, as its program sees it.
-type Container = ecssim.Container
+// Container is [simtype.Container]: one running container, as its program sees
+// it.
+type Container = simtype.Container
 
 // Runs is a program that is healthy at once and runs until it is stopped.
 func Runs(lines ...string) Program { return RunsAfter(0, lines...) }

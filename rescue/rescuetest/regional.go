@@ -64,7 +64,7 @@ func (c *Cloud) in(region string) *regional {
 		Append: func(region, group, stream string, at time.Time, line string) error {
 			return c.in(region).logs.Append(group, stream, at, line)
 		},
-		Program: func(digest string) ecssim.Program { return c.shared.programs[digest] },
+		Program: func(digest string) Program { return c.shared.programs[digest] },
 	})
 	r.cfn = cfnsim.New(w, cfnsim.Deps{
 		ECS: ecssim.Consistent{Service: r.ecs}, ECR: r.ecr, Logs: r.logs, Secrets: r.secrets, SSM: r.ssm, S3: r.s3,

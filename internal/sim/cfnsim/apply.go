@@ -8,6 +8,8 @@ import (
 	"github.com/aws/smithy-go"
 
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
+
+	"github.com/stackrescue/stackrescue/rescue/rescuetest/simtype"
 )
 
 const (
@@ -110,7 +112,7 @@ func (s *stack) make(c *scope, r *resource, d declaration, props object, status 
 	s.handle(r, k.created, func(call *call) error {
 		call.tags = s.now.tags
 		return k.make(call)
-	}, c, nil, props, PhaseCreate, func(call *call) {
+	}, c, nil, props, simtype.OnCreate, func(call *call) {
 		r.attributes = call.attributes
 		started(call.physical)
 	}, ended)
@@ -136,14 +138,14 @@ func (s *stack) change(c *scope, r *resource, d declaration, props object, done 
 	}
 	k := s.svc.kind(d.typ)
 	old := r.base()
-	s.handle(r, k.changed, k.change, c, old, props, PhaseUpdate, func(*call) {
+	s.handle(r, k.changed, k.change, c, old, props, simtype.OnUpdate, func(*call) {
 		r.sent, r.reached = props, true
 	}, ended)
 }
 
 // handle calls a resource's handler after a moment, then waits until the
 // resource has settled. begun hears that the handler accepted the request.
-func (s *stack) handle(r *resource, takes time.Duration, fn func(*call) error, c *scope, old, props object, phase Phase, begun func(*call), done func(error)) {
+func (s *stack) handle(r *resource, takes time.Duration, fn func(*call) error, c *scope, old, props object, phase simtype.Phase, begun func(*call), done func(error)) {
 	r.generation++
 	g := r.generation
 	r.token = s.svc.world.UUID()
@@ -167,7 +169,7 @@ func (s *stack) handle(r *resource, takes time.Duration, fn func(*call) error, c
 }
 
 // wait ends a handler's work: after its duration, or when it says so itself.
-func (s *stack) wait(r *resource, g int, call *call, takes time.Duration, phase Phase, done func(error)) {
+func (s *stack) wait(r *resource, g int, call *call, takes time.Duration, phase simtype.Phase, done func(error)) {
 	k := s.svc.kind(r.typ)
 	start := s.svc.world.Now()
 	var poll func()
@@ -181,7 +183,7 @@ func (s *stack) wait(r *resource, g int, call *call, takes time.Duration, phase 
 		}
 		done(nil)
 	}
-	if k.settled == nil || phase == PhaseDelete {
+	if k.settled == nil || phase == simtype.OnDelete {
 		s.svc.world.After(takes, end)
 		return
 	}

@@ -4,6 +4,8 @@ import (
 	"slices"
 
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
+
+	"github.com/stackrescue/stackrescue/rescue/rescuetest/simtype"
 )
 
 // discarded is a physical resource that the clean-up deletes.
@@ -17,7 +19,7 @@ type discarded struct {
 // cleanUp deletes what the update or its rollback left behind, starts the
 // clean-up of the nested stacks that wait for it, and ends the operation. It
 // cannot fail: what cannot be deleted after three tries is left outside the
-// stack (reference/cfn.md 1.1).
+// stack (docs/aws/cfn.md 1.1).
 func (s *stack) cleanUp(done func()) {
 	back := s.status == types.StackStatusUpdateRollbackCompleteCleanupInProgress
 	c, err := s.scope(s.now)
@@ -137,8 +139,8 @@ func (s *stack) remove(g discarded, c *scope, done func(error)) {
 			done(call.wrap(err))
 			return
 		}
-		s.svc.world.After(s.svc.duration(g.typ, PhaseDelete, k.removed), func() {
-			if reason, scripted := s.svc.scripted(s, g.r.id, PhaseDelete); scripted {
+		s.svc.world.After(s.svc.duration(g.typ, simtype.OnDelete, k.removed), func() {
+			if reason, scripted := s.svc.scripted(s, g.r.id, simtype.OnDelete); scripted {
 				done(handlerError{"GeneralServiceException", reason})
 				return
 			}

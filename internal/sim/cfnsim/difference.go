@@ -7,7 +7,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 
-	"github.com/stackrescue/stackrescue/internal/sim/world"
+	"github.com/stackrescue/stackrescue/rescue/rescuetest/simtype"
 )
 
 // difference is what an update would do to one resource.
@@ -56,9 +56,9 @@ func (s *stack) differences(d *definition) ([]difference, error) {
 			return unknown{id}, nil
 		}
 		// The present value, even where the resource is about to be updated
-		// (recordings/cloudformation/test_change_set_fn_get_attr).
+		// (docs/aws/recordings.md cloudformation/test_change_set_fn_get_attr).
 		v, err := s.attOf(id, attribute)
-		falsely := r.child != nil && f.action != "" && s.svc.world.Switches.NestedChangeSets == world.NestedChangesFalseReplacement
+		falsely := r.child != nil && f.action != "" && s.svc.world.Switches.NestedChangeSets == simtype.NestedChangesFalseReplacement
 		if err != nil || falsely {
 			return unknown{id}, nil // an attribute that is missing fails the update
 		}
@@ -89,7 +89,7 @@ func (s *stack) differences(d *definition) ([]difference, error) {
 // dynamics adds what might change along with other resources: AWS lists a
 // reader of an attribute of an updated resource, and its readers in turn, when
 // the change set is described without values
-// (recordings/cloudformation/test_change_set_fn_get_attr).
+// (docs/aws/recordings.md cloudformation/test_change_set_fn_get_attr).
 func (s *stack) dynamics(c *scope, out []difference) []difference {
 	at := map[string]int{}
 	for i, f := range out {
@@ -131,7 +131,7 @@ func (s *stack) dynamics(c *scope, out []difference) []difference {
 }
 
 // removed are the properties of a resource that leaves, with what it reads of
-// others not told (recordings/cloudformation/test_change_set_values).
+// others not told (docs/aws/recordings.md cloudformation/test_change_set_values).
 func (s *stack) removed(r *resource) object {
 	c, err := s.scope(s.now)
 	if err != nil {
@@ -214,13 +214,13 @@ func ordered(all []declaration) []declaration {
 // sameAs reports whether an update to d would change nothing. A nested stack
 // may always have changed: its template is fetched again
 // (https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_ResourceChangeDetail.html,
-// Automatic), unless world.Switches.SameTemplateURL says otherwise.
+// Automatic), unless simtype.Switches.SameTemplateURL says otherwise.
 func (s *stack) sameAs(d *definition) (bool, error) {
 	diff, err := s.differences(d)
 	if err != nil {
 		return false, err
 	}
-	fetched := s.svc.world.Switches.SameTemplateURL == world.SameURLFetchedAgain
+	fetched := s.svc.world.Switches.SameTemplateURL == simtype.SameURLFetchedAgain
 	for _, f := range diff {
 		if f.certain() && (!f.automatic || fetched) {
 			return false, nil
@@ -230,7 +230,7 @@ func (s *stack) sameAs(d *definition) (bool, error) {
 }
 
 // otherwise reports changes that are not of resources: outputs, tags,
-// notifications (reference/cfn.md 1.7: outputs count today).
+// notifications (docs/aws/cfn.md 1.7: outputs count today).
 func (s *stack) otherwise(d *definition) bool {
 	return signature(s.now) != signature(d)
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/stackrescue/stackrescue/internal/sim/door"
 	"github.com/stackrescue/stackrescue/internal/sim/op"
 	"github.com/stackrescue/stackrescue/internal/sim/world"
+	"github.com/stackrescue/stackrescue/rescue/rescuetest/simtype"
 )
 
 // sim is the service behind a real client, in a synctest bubble.
@@ -30,7 +31,7 @@ type sim struct {
 
 var start = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
-func newSim(t *testing.T, sw *world.Switches) *sim {
+func newSim(t *testing.T, sw *simtype.Switches) *sim {
 	t.Helper()
 	w := world.New(clock.New(start, 1), "111111111111", "eu-central-1", sw)
 	f := newFakes(w)

@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/stackrescue/stackrescue/internal/sim/world"
+	"github.com/stackrescue/stackrescue/rescue/rescuetest/simtype"
 )
 
 const rootTemplate = `
@@ -99,7 +99,7 @@ Outputs:
 `
 
 // stuck is the incident up to the failed rollback.
-func stuck(t *testing.T, sw *world.Switches) (s *sim, app string) {
+func stuck(t *testing.T, sw *simtype.Switches) (s *sim, app string) {
 	s = newSim(t, sw)
 	s.put("network.yaml", networkTemplate)
 	s.put("database.yaml", databaseTemplate)
@@ -195,26 +195,26 @@ func TestIncident(t *testing.T) {
 // The way out works under every value of every switch that this package
 // reads, and in pairs. Stale reads have a test of their own.
 func TestIncidentUnderEverySwitch(t *testing.T) {
-	var sets []func(*world.Switches)
+	var sets []func(*simtype.Switches)
 	for i := range 4 {
-		sets = append(sets, func(s *world.Switches) { s.OutputsAfterSkip = world.OutputsAfterSkip(i) })
+		sets = append(sets, func(s *simtype.Switches) { s.OutputsAfterSkip = simtype.OutputsAfterSkip(i) })
 	}
 	sets = append(sets,
-		func(s *world.Switches) { s.ForceRollback = world.ForceSkipsFailedOnly },
-		func(s *world.Switches) { s.ForceRollback = world.ForceUnknown },
-		func(s *world.Switches) { s.SkipValidation = world.SkipsRelaxed },
-		func(s *world.Switches) { s.SameTemplateURL = world.SameURLNotFetched },
-		func(s *world.Switches) { s.DesiredCount = world.DesiredCountAlwaysSent },
-		func(s *world.Switches) { s.NoDifferenceAfterSkip = world.DifferenceToLastSent },
-		func(s *world.Switches) { s.NestedChangeSets = world.NestedChangesFalseReplacement },
-		func(s *world.Switches) { s.CleanUp = world.CleanUpKeeps },
-		func(s *world.Switches) { s.DisableRollbackReplacement = world.ReplacementAllowed },
-		func(s *world.Switches) { s.NestedSiblings = world.SiblingsCleanUp },
+		func(s *simtype.Switches) { s.ForceRollback = simtype.ForceSkipsFailedOnly },
+		func(s *simtype.Switches) { s.ForceRollback = simtype.ForceUnknown },
+		func(s *simtype.Switches) { s.SkipValidation = simtype.SkipsRelaxed },
+		func(s *simtype.Switches) { s.SameTemplateURL = simtype.SameURLNotFetched },
+		func(s *simtype.Switches) { s.DesiredCount = simtype.DesiredCountAlwaysSent },
+		func(s *simtype.Switches) { s.NoDifferenceAfterSkip = simtype.DifferenceToLastSent },
+		func(s *simtype.Switches) { s.NestedChangeSets = simtype.NestedChangesFalseReplacement },
+		func(s *simtype.Switches) { s.CleanUp = simtype.CleanUpKeeps },
+		func(s *simtype.Switches) { s.DisableRollbackReplacement = simtype.ReplacementAllowed },
+		func(s *simtype.Switches) { s.NestedSiblings = simtype.SiblingsCleanUp },
 	)
 	for i := range sets {
 		for j := range sets[:i+1] {
 			synctest.Test(t, func(t *testing.T) {
-				var sw world.Switches
+				var sw simtype.Switches
 				sets[i](&sw)
 				sets[j](&sw)
 				s, app := stuck(t, &sw)
@@ -239,19 +239,19 @@ func TestContinueWithTheImageBack(t *testing.T) {
 }
 
 func TestForceRollback(t *testing.T) {
-	for sw, want := range map[world.ForceRollback]types.StackStatus{
-		world.ForceSkipsFailedAndFailing: types.StackStatusUpdateRollbackComplete,
-		world.ForceSkipsFailedOnly:       types.StackStatusUpdateRollbackComplete,
+	for sw, want := range map[simtype.ForceRollback]types.StackStatus{
+		simtype.ForceSkipsFailedAndFailing: types.StackStatusUpdateRollbackComplete,
+		simtype.ForceSkipsFailedOnly:       types.StackStatusUpdateRollbackComplete,
 	} {
 		synctest.Test(t, func(t *testing.T) {
-			s, _ := stuck(t, &world.Switches{ForceRollback: sw})
+			s, _ := stuck(t, &simtype.Switches{ForceRollback: sw})
 			_, err := s.ContinueUpdateRollback(s.ctx, &cloudformation.ContinueUpdateRollbackInput{StackName: ptr("prod"), ForceRollback: ptr(true)})
 			require.NoError(t, err)
 			assert.Equal(t, want, s.rest("prod"))
 		})
 	}
 	synctest.Test(t, func(t *testing.T) {
-		s, _ := stuck(t, &world.Switches{ForceRollback: world.ForceUnknown})
+		s, _ := stuck(t, &simtype.Switches{ForceRollback: simtype.ForceUnknown})
 		_, err := s.ContinueUpdateRollback(s.ctx, &cloudformation.ContinueUpdateRollbackInput{StackName: ptr("prod"), ForceRollback: ptr(true)})
 		assert.ErrorContains(t, err, "ValidationError")
 	})
@@ -260,11 +260,11 @@ func TestForceRollback(t *testing.T) {
 // A skipped database loses its outputs, the next parent update fails on them,
 // and a nested change restores them.
 func TestOutputsAfterSkip(t *testing.T) {
-	for mode, lost := range map[world.OutputsAfterSkip]bool{
-		world.OutputsKept: false, world.OutputsDropped: true, world.OutputsStale: false, world.ChildOutputsDropped: true,
+	for mode, lost := range map[simtype.OutputsAfterSkip]bool{
+		simtype.OutputsKept: false, simtype.OutputsDropped: true, simtype.OutputsStale: false, simtype.ChildOutputsDropped: true,
 	} {
 		synctest.Test(t, func(t *testing.T) {
-			s := newSim(t, &world.Switches{OutputsAfterSkip: mode})
+			s := newSim(t, &simtype.Switches{OutputsAfterSkip: mode})
 			s.put("network.yaml", networkTemplate)
 			s.put("database.yaml", databaseTemplate)
 			s.put("app.yaml", appTemplate)
@@ -273,8 +273,8 @@ func TestOutputsAfterSkip(t *testing.T) {
 			db := s.child("prod", "Database")
 			bigger := strings.Replace(rootTemplate, "db.t4g.medium", "db.t4g.large", 1)
 			s.do(func() {
-				s.svc.FailNext(db, "DB", PhaseUpdate, "no capacity")
-				s.svc.FailNext(db, "DB", PhaseRollback, "still no capacity")
+				s.svc.FailNext(db, "DB", simtype.OnUpdate, "no capacity")
+				s.svc.FailNext(db, "DB", simtype.OnRollback, "still no capacity")
 			})
 			require.Equal(t, types.StackStatusUpdateRollbackFailed, s.update("prod", bigger, "Image", "app:1"))
 			_, err := s.ContinueUpdateRollback(s.ctx, &cloudformation.ContinueUpdateRollbackInput{StackName: ptr("prod"), ResourcesToSkip: []string{db + ".DB"}})
@@ -283,7 +283,7 @@ func TestOutputsAfterSkip(t *testing.T) {
 			_, has := s.outputs(db)["SecretArn"]
 			assert.Equal(t, lost, !has, mode)
 			_, rootHas := s.outputs("prod")["Secret"]
-			assert.Equal(t, mode == world.OutputsDropped, !rootHas, mode)
+			assert.Equal(t, mode == simtype.OutputsDropped, !rootHas, mode)
 
 			s.do(func() { s.cloud.images["app:2"] = true })
 			got := s.update("prod", rootTemplate, "Image", "app:2")

@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
+
+	"github.com/stackrescue/stackrescue/rescue/rescuetest/simtype"
 )
 
 const stackType = "AWS::CloudFormation::Stack"
@@ -68,7 +70,7 @@ func appendTag(tags []types.Tag, t types.Tag) []types.Tag {
 }
 
 // makeChild creates a nested stack, named <Parent>-<LogicalId>-<13>
-// (reference/cfn.md 1.4).
+// (docs/aws/cfn.md 1.4).
 func (s *stack) makeChild(r *resource, props object, started func(string), ended func(error)) {
 	d, err := s.childDefinition(props, nil)
 	if err == nil {
@@ -94,7 +96,7 @@ func (s *stack) makeChild(r *resource, props object, started func(string), ended
 		}
 		if err != nil {
 			err = errors.New("Embedded stack " + child.id + " was not successfully created: " + err.Error())
-		} else if reason, scripted := s.svc.scripted(s, r.id, PhaseCreate); scripted {
+		} else if reason, scripted := s.svc.scripted(s, r.id, simtype.OnCreate); scripted {
 			err = errors.New(reason)
 		}
 		ended(err)
@@ -139,7 +141,7 @@ func (s *stack) changeChild(r *resource, props object, ended func(error)) {
 	child.begin(types.OperationTypeUpdateStack, ptr(s.token))
 	child.update(d, true, func(err error) {
 		if err == nil {
-			if reason, scripted := s.svc.scripted(s, r.id, PhaseUpdate); scripted {
+			if reason, scripted := s.svc.scripted(s, r.id, simtype.OnUpdate); scripted {
 				err = errors.New(reason)
 			}
 		}

@@ -11,10 +11,10 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/stackrescue/stackrescue/internal/sim/world"
+	"github.com/stackrescue/stackrescue/rescue/rescuetest/simtype"
 )
 
-func healthy(t *testing.T, sw *world.Switches) *sim {
+func healthy(t *testing.T, sw *simtype.Switches) *sim {
 	s := newSim(t, sw)
 	s.put("network.yaml", networkTemplate)
 	s.put("database.yaml", databaseTemplate)
@@ -47,12 +47,12 @@ func replacements(cs *cloudformation.DescribeChangeSetOutput) string {
 }
 
 func TestNestedChangeSet(t *testing.T) {
-	for mode, sibling := range map[world.NestedChangeSets]string{
-		world.NestedChangesExact:            "Database Modify False",
-		world.NestedChangesFalseReplacement: "App Modify False, Database Modify False",
+	for mode, sibling := range map[simtype.NestedChangeSets]string{
+		simtype.NestedChangesExact:            "Database Modify False",
+		simtype.NestedChangesFalseReplacement: "App Modify False, Database Modify False",
 	} {
 		synctest.Test(t, func(t *testing.T) {
-			s := healthy(t, &world.Switches{NestedChangeSets: mode})
+			s := healthy(t, &simtype.Switches{NestedChangeSets: mode})
 			cs := s.changeSet(&cloudformation.CreateChangeSetInput{
 				StackName: ptr("prod"), ChangeSetName: ptr("cs"), TemplateBody: ptr(rootTemplate), IncludeNestedStacks: ptr(true), Parameters: pairs([]string{"Image", "app:2"}),
 			})
@@ -105,12 +105,12 @@ func TestOutputsOnlyChangeSet(t *testing.T) {
 
 // While one nested stack's rollback failed, its sibling waits for the clean-up.
 func TestSiblingsOfAFailedRollback(t *testing.T) {
-	for sw, want := range map[world.NestedSiblings]types.StackStatus{
-		world.SiblingsWaitForCleanUp: types.StackStatusUpdateRollbackCompleteCleanupInProgress,
-		world.SiblingsCleanUp:        types.StackStatusUpdateRollbackComplete,
+	for sw, want := range map[simtype.NestedSiblings]types.StackStatus{
+		simtype.SiblingsWaitForCleanUp: types.StackStatusUpdateRollbackCompleteCleanupInProgress,
+		simtype.SiblingsCleanUp:        types.StackStatusUpdateRollbackComplete,
 	} {
 		synctest.Test(t, func(t *testing.T) {
-			s := healthy(t, &world.Switches{NestedSiblings: sw})
+			s := healthy(t, &simtype.Switches{NestedSiblings: sw})
 			db, app := s.child("prod", "Database"), s.child("prod", "App")
 			s.do(func() { s.cloud.images["app:1"], s.cloud.images["app:2"] = false, false })
 			bigger := strings.Replace(rootTemplate, "db.t4g.medium", "db.t4g.large", 1)
@@ -160,8 +160,8 @@ func TestSkipInAGrandchild(t *testing.T) {
 		m := s.child("root", "Mid")
 		g := s.child(m, "Leaf")
 		s.do(func() {
-			s.svc.FailNext(g, "A", PhaseUpdate, "no")
-			s.svc.FailNext("Leaf", "A", PhaseRollback, "no")
+			s.svc.FailNext(g, "A", simtype.OnUpdate, "no")
+			s.svc.FailNext("Leaf", "A", simtype.OnRollback, "no")
 		})
 		require.Equal(t, types.StackStatusUpdateRollbackFailed, s.update("root", root, "V", "2"))
 		assert.Equal(t, types.StackStatusUpdateRollbackFailed, s.stack(m).StackStatus)
@@ -181,9 +181,9 @@ func TestSecondFailureAfterTheFirstSkip(t *testing.T) {
 	inBubble(t, nil, func(s *sim) {
 		s.create("web", two)
 		s.do(func() {
-			s.svc.FailNext("web", "B", PhaseUpdate, "no")
-			s.svc.FailNext("web", "A", PhaseRollback, "first")
-			s.svc.FailNext("web", "B", PhaseRollback, "second")
+			s.svc.FailNext("web", "B", simtype.OnUpdate, "no")
+			s.svc.FailNext("web", "A", simtype.OnRollback, "first")
+			s.svc.FailNext("web", "B", simtype.OnRollback, "second")
 		})
 		require.Equal(t, types.StackStatusUpdateRollbackFailed, s.update("web", two, "V", "x"))
 		skip := func(ids ...string) types.StackStatus {

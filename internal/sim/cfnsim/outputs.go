@@ -6,7 +6,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 
-	"github.com/stackrescue/stackrescue/internal/sim/world"
+	"github.com/stackrescue/stackrescue/rescue/rescuetest/simtype"
 )
 
 // compute reads the outputs of the scope's template.
@@ -44,7 +44,7 @@ func (s *stack) compute(c *scope) ([]types.Output, error) {
 }
 
 // publish makes the outputs of the finished update the stack's: outputs are
-// computed when an operation ends (reference/cfn.md 1.7).
+// computed when an operation ends (docs/aws/cfn.md 1.7).
 func (s *stack) publish(c *scope) error {
 	out, err := s.compute(c)
 	if err != nil {
@@ -58,11 +58,11 @@ func (s *stack) publish(c *scope) error {
 }
 
 // rolledBackOutputs are the outputs after a rollback: those from before the
-// update, but for what a skip may do to them (reference/cfn.md 1.7, uncertain:
-// world.Switches.OutputsAfterSkip).
+// update, but for what a skip may do to them (docs/aws/cfn.md 1.7, uncertain:
+// simtype.Switches.OutputsAfterSkip).
 func (s *stack) rolledBackOutputs() []types.Output {
 	mode := s.svc.world.Switches.OutputsAfterSkip
-	if mode == world.OutputsKept || s.stable == nil {
+	if mode == simtype.OutputsKept || s.stable == nil {
 		return s.before
 	}
 	touched := s.skippedNames(mode)
@@ -70,12 +70,12 @@ func (s *stack) rolledBackOutputs() []types.Output {
 		return s.before
 	}
 	switch mode {
-	case world.ChildOutputsDropped:
+	case simtype.ChildOutputsDropped:
 		if s.parent != nil {
 			return nil
 		}
 		return s.before
-	case world.OutputsDropped:
+	case simtype.OutputsDropped:
 		return slices.DeleteFunc(slices.Clone(s.before), func(o types.Output) bool { return s.reads(str(o.OutputKey), touched) })
 	}
 	return s.staleOutputs(touched)
@@ -83,10 +83,10 @@ func (s *stack) rolledBackOutputs() []types.Output {
 
 // skippedNames are the resources that the rollback left alone; a nested stack
 // counts when it lost outputs.
-func (s *stack) skippedNames(mode world.OutputsAfterSkip) []string {
+func (s *stack) skippedNames(mode simtype.OutputsAfterSkip) []string {
 	var ids []string
 	s.each(func(r *resource) {
-		lost := mode == world.OutputsDropped && r.child != nil && len(r.child.outputs) < len(r.child.before)
+		lost := mode == simtype.OutputsDropped && r.child != nil && len(r.child.outputs) < len(r.child.before)
 		if r.skipped && r.touched || lost {
 			ids = append(ids, r.id)
 		}

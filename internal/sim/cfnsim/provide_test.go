@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/stackrescue/stackrescue/internal/sim/world"
+	"github.com/stackrescue/stackrescue/rescue/rescuetest/simtype"
 )
 
 const service = `
@@ -53,9 +53,9 @@ func TestRollbackToAnInactiveRevision(t *testing.T) {
 }
 
 func TestDesiredCount(t *testing.T) {
-	for sw, want := range map[world.DesiredCount]string{world.DesiredCountSentWhenChanged: "false", world.DesiredCountAlwaysSent: "true"} {
+	for sw, want := range map[simtype.DesiredCount]string{simtype.DesiredCountSentWhenChanged: "false", simtype.DesiredCountAlwaysSent: "true"} {
 		synctest.Test(t, func(t *testing.T) {
-			s := newSim(t, &world.Switches{DesiredCount: sw})
+			s := newSim(t, &simtype.Switches{DesiredCount: sw})
 			s.do(func() { s.cloud.images["web:1"] = true })
 			s.create("web", service, "Image", "web:1")
 			require.Equal(t, types.StackStatusUpdateComplete, s.update("web", service, "Image", "web:1", "MinHealthy", "50"))
@@ -69,13 +69,13 @@ func TestDesiredCount(t *testing.T) {
 // After a skip the record and the resource differ; the switch says which one
 // the next update is compared with.
 func TestNoDifferenceAfterSkip(t *testing.T) {
-	for sw, sent := range map[world.Difference]bool{world.DifferenceToRecord: false, world.DifferenceToLastSent: true} {
+	for sw, sent := range map[simtype.Difference]bool{simtype.DifferenceToRecord: false, simtype.DifferenceToLastSent: true} {
 		synctest.Test(t, func(t *testing.T) {
-			s := newSim(t, &world.Switches{NoDifferenceAfterSkip: sw})
+			s := newSim(t, &simtype.Switches{NoDifferenceAfterSkip: sw})
 			s.create("web", two)
 			s.do(func() {
-				s.svc.FailNext("web", "A", PhaseUpdate, "no")
-				s.svc.FailNext("web", "A", PhaseRollback, "no")
+				s.svc.FailNext("web", "A", simtype.OnUpdate, "no")
+				s.svc.FailNext("web", "A", simtype.OnRollback, "no")
 			})
 			require.Equal(t, types.StackStatusUpdateRollbackFailed, s.update("web", two, "V", "x"))
 			// Another hand sets it to yet another value; the rollback did not reach it.

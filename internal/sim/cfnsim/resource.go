@@ -25,7 +25,7 @@ type resource struct {
 	// back says that the running rollback is done with the resource.
 	back bool
 	// rollbackFailed says that it is in UPDATE_FAILED because a rollback failed,
-	// the only kind that may be skipped (reference/cfn.md 1.2).
+	// the only kind that may be skipped (docs/aws/cfn.md 1.2).
 	rollbackFailed bool
 	// skipped says that the last rollback left it as it was.
 	skipped bool
@@ -100,7 +100,7 @@ func changed(a, b object) []string {
 	return names
 }
 
-// base is what an update compares with (world.Switches.NoDifferenceAfterSkip).
+// base is what an update compares with (simtype.Switches.NoDifferenceAfterSkip).
 func (r *resource) base() object {
 	if r.skipped && r.st.svc.world.Switches.NoDifferenceAfterSkip != 0 {
 		return r.sent

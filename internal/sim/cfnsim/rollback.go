@@ -4,12 +4,14 @@ import (
 	"slices"
 
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
+
+	"github.com/stackrescue/stackrescue/rescue/rescuetest/simtype"
 )
 
 // rollback is one attempt to go back to the stable definition.
 type rollback struct {
 	// skip are the logical ids to leave alone, by stack id; force leaves alone
-	// whatever failed or, with failing, fails (reference/cfn.md 0).
+	// whatever failed or, with failing, fails (docs/aws/cfn.md 0).
 	skip           map[string]map[string]bool
 	force, failing bool
 	// continued says that the caller asked for it after a failure.
@@ -61,7 +63,7 @@ func (s *stack) rollbackEnded(failed []string, err error) {
 		return
 	}
 	s.ended(true)
-	// No clean-up after a rollback that failed (reference/cfn.md 1.1).
+	// No clean-up after a rollback that failed (docs/aws/cfn.md 1.1).
 	s.set(types.StackStatusUpdateRollbackFailed, s.failure(failed, err))
 	if s.svc.world.Switches.NestedSiblings != 0 {
 		s.each(func(r *resource) {
@@ -74,7 +76,7 @@ func (s *stack) rollbackEnded(failed []string, err error) {
 
 // revert takes one resource back to what it was. What was replaced gets its
 // old physical resource back at once, and so does what never was changed; the
-// rest is updated with the old properties (reference/cfn.md 1.5).
+// rest is updated with the old properties (docs/aws/cfn.md 1.5).
 func (s *stack) revert(c *scope, r *resource, done func(error)) {
 	past := r.past
 	ended := func(err error) {
@@ -113,14 +115,14 @@ func (s *stack) revert(c *scope, r *resource, done func(error)) {
 	default:
 		r.set(types.ResourceStatusUpdateInProgress, "", past.record)
 		k := s.svc.kind(r.typ)
-		s.handle(r, k.changed, k.change, c, r.sent, past.record, PhaseRollback, func(*call) {
+		s.handle(r, k.changed, k.change, c, r.sent, past.record, simtype.OnRollback, func(*call) {
 			r.sent = past.record
 		}, restored)
 	}
 }
 
 // skip leaves a resource as it is and records the old template's properties
-// for it (reference/cfn.md 1.2 and 7).
+// for it (docs/aws/cfn.md 1.2 and 7).
 func (s *stack) skip(r *resource) {
 	r.record, r.decl = r.past.record, r.past.decl
 	r.back, r.skipped, r.rollbackFailed = true, true, false

@@ -10,6 +10,7 @@ import (
 
 	"github.com/stackrescue/stackrescue/internal/sim/op"
 	"github.com/stackrescue/stackrescue/internal/sim/world"
+	"github.com/stackrescue/stackrescue/rescue/rescuetest/simtype"
 )
 
 // Service is CloudFormation in one region of one account. Its handlers are
@@ -19,10 +20,10 @@ type Service struct {
 	// start of a resource's operation. Defaults to 1 s.
 	Latency time.Duration
 	// Poll is how often a handler looks whether an ECS service has settled, and
-	// Stabilization how long it does so: three hours (reference/cfn.md 1.5).
+	// Stabilization how long it does so: three hours (docs/aws/cfn.md 1.5).
 	Poll, Stabilization time.Duration
 	// EventsPerPage is the length of a page of events. AWS cuts pages at 1 MB
-	// (reference/cfn.md 1.5), which this many events stay below.
+	// (docs/aws/cfn.md 1.5), which this many events stay below.
 	EventsPerPage int
 
 	world     *world.World
@@ -31,7 +32,7 @@ type Service struct {
 	inert     *kind
 	stacks    []*stack // in the order of creation, deleted ones too
 	script    []scriptedFailure
-	durations map[string]map[Phase]time.Duration
+	durations map[string]map[simtype.Phase]time.Duration
 	drifts    []*detection
 }
 
@@ -39,25 +40,15 @@ type Service struct {
 func New(w *world.World, deps Deps) *Service {
 	s := &Service{
 		Latency: time.Second, Poll: 15 * time.Second, Stabilization: 3 * time.Hour, EventsPerPage: 100,
-		world: w, deps: deps, durations: map[string]map[Phase]time.Duration{},
+		world: w, deps: deps, durations: map[string]map[simtype.Phase]time.Duration{},
 	}
 	s.kinds, s.inert = s.table(), inertKind()
 	return s
 }
 
-// Phase is a kind of work on a resource.
-type Phase string
-
-const (
-	PhaseCreate   Phase = "create"
-	PhaseUpdate   Phase = "update"
-	PhaseRollback Phase = "rollback" // the update that takes a resource back
-	PhaseDelete   Phase = "delete"
-)
-
 type scriptedFailure struct {
 	stack, id string
-	phase     Phase
+	phase     simtype.Phase
 	reason    string
 }
 
@@ -66,11 +57,11 @@ type scriptedFailure struct {
 // is given by name or id; a resource of a nested stack by that stack's name,
 // by its id, or by the logical id of the nested stack's resource. It must be
 // called inside the clock's Do.
-func (s *Service) FailNext(stackNameOrID, logicalID string, phase Phase, reason string) {
+func (s *Service) FailNext(stackNameOrID, logicalID string, phase simtype.Phase, reason string) {
 	s.script = append(s.script, scriptedFailure{stackNameOrID, logicalID, phase, reason})
 }
 
-func (s *Service) scripted(st *stack, id string, phase Phase) (string, bool) {
+func (s *Service) scripted(st *stack, id string, phase simtype.Phase) (string, bool) {
 	for i, f := range s.script {
 		if f.id == id && f.phase == phase && (f.stack == st.name || f.stack == st.id || f.stack == st.parentResource) {
 			s.script = slices.Delete(s.script, i, i+1)
@@ -82,14 +73,14 @@ func (s *Service) scripted(st *stack, id string, phase Phase) (string, bool) {
 
 // Takes sets how long a resource type's phase takes. It must be called inside
 // the clock's Do.
-func (s *Service) Takes(resourceType string, phase Phase, d time.Duration) {
+func (s *Service) Takes(resourceType string, phase simtype.Phase, d time.Duration) {
 	if s.durations[resourceType] == nil {
-		s.durations[resourceType] = map[Phase]time.Duration{}
+		s.durations[resourceType] = map[simtype.Phase]time.Duration{}
 	}
 	s.durations[resourceType][phase] = d
 }
 
-func (s *Service) duration(typ string, phase Phase, d time.Duration) time.Duration {
+func (s *Service) duration(typ string, phase simtype.Phase, d time.Duration) time.Duration {
 	if own, ok := s.durations[typ][phase]; ok {
 		return own
 	}
@@ -157,7 +148,7 @@ func (s *Service) find(nameOrID string) *stack {
 var stackNames = regexp.MustCompile(`^([a-zA-Z][-a-zA-Z0-9]*|arn:[-a-zA-Z0-9:/._+]*)$`)
 
 // checkName refuses what cannot be a stack's name
-// (recordings/cloudformation/api/test_stacks).
+// (docs/aws/recordings.md cloudformation/api/test_stacks).
 func checkName(name string) error {
 	if !stackNames.MatchString(name) {
 		return invalidf("1 validation error detected: Value '%s' at 'stackName' failed to satisfy constraint: Member must satisfy regular expression pattern: [a-zA-Z][-a-zA-Z0-9]*|arn:[-a-zA-Z0-9:/._+]*", name)

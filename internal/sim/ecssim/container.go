@@ -6,15 +6,13 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+
+	"github.com/stackrescue/stackrescue/rescue/rescuetest/simtype"
 )
 
-// A Program is what an image does: it is called when a container of that image
-// starts and goes on through the container's methods. It runs inside the
-// clock's Do, like every callback it sets up, so it must not block.
-type Program func(*Container)
-
-// Container is one container of one task, as its program sees it.
-type Container struct {
+// container is one container of one task: the host of its program's
+// [simtype.Container].
+type container struct {
 	task    *task
 	def     types.ContainerDefinition
 	image   string // as written in the task definition
@@ -30,39 +28,36 @@ type Container struct {
 	healthy  bool
 	health   types.HealthStatus
 	failures int
-	checking bool // a health check is due
+	checking bool           // a health check is due
+	answers  map[string]int // to the load balancer, by path
 	onStop   func()
 }
 
-// Name is the container's name in its task definition.
-func (c *Container) Name() string { return *c.def.Name }
+func (c *container) Name() string { return *c.def.Name }
 
-// TaskARN is the task's ARN.
-func (c *Container) TaskARN() string { return c.task.arn }
+func (c *container) TaskARN() string { return c.task.arn }
 
-// Env is an environment variable of the container: from the task definition,
-// its secrets or the task's overrides. Unset is "".
-func (c *Container) Env(name string) string { return c.env[name] }
+func (c *container) Image() string { return c.image }
 
-// Command is the container's command: the override's, else the task
-// definition's, else nil.
-func (c *Container) Command() []string { return c.command }
+func (c *container) ImageDigest() string { return c.digest }
 
-// Running reports whether the container has started and not exited.
-func (c *Container) Running() bool { return c.status == "RUNNING" }
+func (c *container) Env(name string) string { return c.env[name] }
 
-// Print writes a line to the container's log, if it has an awslogs driver.
-func (c *Container) Print(line string) {
+func (c *container) Command() []string { return c.command }
+
+func (c *container) Running() bool { return c.status == "RUNNING" }
+
+func (c *container) Print(line string) {
 	lc := c.def.LogConfiguration
 	if lc == nil || lc.LogDriver != types.LogDriverAwslogs || c.task.svc.deps.Append == nil {
 		return
 	}
 	// An error here is a group that was deleted while the container ran; the
-	// driver drops the line (reference/ecs.md 1.6).
+	// driver drops the line (docs/aws/ecs.md 1.6).
 	_ = c.task.svc.deps.Append(c.logRegion(), lc.Options["awslogs-group"], c.stream(), c.task.svc.world.Now(), line)
 }
 
-func (c *Container) logRegion() string {
+func (c *container) logRegion() string {
 	if r := c.def.LogConfiguration.Options["awslogs-region"]; r != "" {
 		return r
 	}
@@ -70,16 +65,15 @@ func (c *Container) logRegion() string {
 }
 
 // stream is prefix/container/task; without a prefix it is the runtime id
-// (reference/ecs.md 1.6).
-func (c *Container) stream() string {
+// (docs/aws/ecs.md 1.6).
+func (c *container) stream() string {
 	if p := c.def.LogConfiguration.Options["awslogs-stream-prefix"]; p != "" {
 		return p + "/" + c.Name() + "/" + c.task.id
 	}
 	return c.runtime
 }
 
-// After runs fn when d has passed, unless the container has exited by then.
-func (c *Container) After(d time.Duration, fn func()) {
+func (c *container) After(d time.Duration, fn func()) {
 	c.task.svc.world.After(d, func() {
 		if c.Running() {
 			fn()
@@ -87,9 +81,7 @@ func (c *Container) After(d time.Duration, fn func()) {
 	})
 }
 
-// SetHealthy says what the container's health checks, its own and the load
-// balancer's, find from now on. A container starts out unhealthy.
-func (c *Container) SetHealthy(healthy bool) {
+func (c *container) SetHealthy(healthy bool) {
 	c.healthy = healthy
 	if !c.checking && c.def.HealthCheck != nil && c.Running() {
 		c.checking = true
@@ -100,13 +92,18 @@ func (c *Container) SetHealthy(healthy bool) {
 	}
 }
 
-// OnStop replaces what the program does on SIGTERM, which by default is to
-// exit with 143. It has the container's stop timeout, 30 s by default, until
-// SIGKILL.
-func (c *Container) OnStop(fn func()) { c.onStop = fn }
+func (c *container) Answer(path string, status int) {
+	if c.answers == nil {
+		c.answers = map[string]int{}
+	}
+	if c.answers[path] = status; status == 0 {
+		delete(c.answers, path)
+	}
+}
 
-// Exit ends the container.
-func (c *Container) Exit(code int) {
+func (c *container) OnStop(fn func()) { c.onStop = fn }
+
+func (c *container) Exit(code int) {
 	if !c.Running() {
 		return
 	}
@@ -115,12 +112,12 @@ func (c *Container) Exit(code int) {
 	c.task.containerExited(c)
 }
 
-func (c *Container) essential() bool { return c.def.Essential == nil || *c.def.Essential }
+func (c *container) essential() bool { return c.def.Essential == nil || *c.def.Essential }
 
-func (c *Container) start() {
+func (c *container) start() {
 	c.status, c.started, c.runtime = "RUNNING", true, c.task.id+"-"+c.task.svc.world.Digits(10)
 	c.health = types.HealthStatusUnknown
-	run := func(c *Container) { c.SetHealthy(true) }
+	run := func(c *simtype.Container) { c.SetHealthy(true) }
 	if c.task.svc.deps.Program != nil {
 		if p := c.task.svc.deps.Program(c.digest); p != nil {
 			run = p
@@ -130,13 +127,13 @@ func (c *Container) start() {
 		c.checking = true
 		c.After(c.healthInterval(), c.checkHealth)
 	}
-	run(c)
+	run(simtype.NewContainer(c))
 }
 
 // terminate sends SIGTERM, and SIGKILL after the stop timeout: 30 s unless the
 // definition says otherwise
 // (https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ContainerDefinition.html).
-func (c *Container) terminate() {
+func (c *container) terminate() {
 	if !c.Running() {
 		return
 	}
@@ -152,7 +149,7 @@ func (c *Container) terminate() {
 	c.After(100*time.Millisecond, func() { c.Exit(143) })
 }
 
-func (c *Container) healthInterval() time.Duration {
+func (c *container) healthInterval() time.Duration {
 	if h := c.def.HealthCheck; h.Interval != nil {
 		return time.Duration(*h.Interval) * time.Second
 	}
@@ -163,7 +160,7 @@ func (c *Container) healthInterval() time.Duration {
 // HEALTHY, as many consecutive failures as retries make it UNHEALTHY, and
 // failures within the start period do not count
 // (https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_HealthCheck.html).
-func (c *Container) checkHealth() {
+func (c *container) checkHealth() {
 	h := c.def.HealthCheck
 	start, retries := time.Duration(0), 3
 	if h.StartPeriod != nil {
@@ -194,7 +191,7 @@ func (c *Container) checkHealth() {
 
 // prepare fills in what the container runs with. It fails as the task would
 // when a secret cannot be read.
-func (c *Container) prepare(o *types.ContainerOverride) error {
+func (c *container) prepare(o *types.ContainerOverride) error {
 	c.env = map[string]string{}
 	for _, kv := range c.def.Environment {
 		if kv.Name != nil && kv.Value != nil {

@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/stackrescue/stackrescue/internal/sim/world"
+	"github.com/stackrescue/stackrescue/rescue/rescuetest/simtype"
 )
 
 // A service is deleted in every state it can be in; it drains, ends INACTIVE
@@ -41,7 +41,7 @@ func TestDeleteService(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				b := newBench(t, world.Switches{})
+				b := newBench(t, simtype.Switches{})
 				b.images["app:1"] = "sha256:1"
 				b.create(b.register("app:1", nil), 2, breaker)
 				before(b)
@@ -74,7 +74,7 @@ func TestDeleteService(t *testing.T) {
 // Under an EXTERNAL controller a service has no deployment of its own.
 func TestExternalServiceHasNoDeployment(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := newBench(t, world.Switches{})
+		b := newBench(t, simtype.Switches{})
 		_, err := b.client.CreateService(t.Context(), &ecs.CreateServiceInput{Cluster: aws.String("prod"), ServiceName: aws.String("web"), DesiredCount: aws.Int32(2),
 			DeploymentController: &types.DeploymentController{Type: types.DeploymentControllerTypeExternal}})
 		require.NoError(t, err)

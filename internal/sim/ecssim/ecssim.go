@@ -13,6 +13,7 @@ import (
 	"github.com/stackrescue/stackrescue/internal/sim/op"
 	"github.com/stackrescue/stackrescue/internal/sim/page"
 	"github.com/stackrescue/stackrescue/internal/sim/world"
+	"github.com/stackrescue/stackrescue/rescue/rescuetest/simtype"
 )
 
 // Deps are the other services a task meets. A nil function means that the
@@ -30,7 +31,7 @@ type Deps struct {
 	Append      func(region, group, stream string, at time.Time, line string) error
 	// Program is what an image does when it runs; nil means it runs for ever
 	// and is healthy.
-	Program func(digest string) Program
+	Program func(digest string) simtype.Program
 }
 
 // Service is ECS in one region.

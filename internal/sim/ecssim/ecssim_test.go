@@ -19,6 +19,7 @@ import (
 	"github.com/stackrescue/stackrescue/internal/sim/ecssim"
 	"github.com/stackrescue/stackrescue/internal/sim/op"
 	"github.com/stackrescue/stackrescue/internal/sim/world"
+	"github.com/stackrescue/stackrescue/rescue/rescuetest/simtype"
 )
 
 // bench is ECS alone with a registry that is a map.
@@ -27,12 +28,12 @@ type bench struct {
 	world    *world.World
 	client   *ecs.Client
 	images   map[string]string // reference -> digest
-	programs map[string]ecssim.Program
+	programs map[string]simtype.Program
 	lines    []string
 }
 
-func newBench(t *testing.T, s world.Switches) *bench {
-	b := &bench{t: t, images: map[string]string{}, programs: map[string]ecssim.Program{}}
+func newBench(t *testing.T, s simtype.Switches) *bench {
+	b := &bench{t: t, images: map[string]string{}, programs: map[string]simtype.Program{}}
 	b.world = world.New(clock.New(time.Now(), 1), "123456789012", "us-east-1", &s)
 	var table op.Table
 	ecssim.New(b.world, ecssim.Deps{
@@ -49,7 +50,7 @@ func newBench(t *testing.T, s world.Switches) *bench {
 			}
 			return "", errors.New(ref + ": not found")
 		},
-		Program:     func(digest string) ecssim.Program { return b.programs[digest] },
+		Program:     func(digest string) simtype.Program { return b.programs[digest] },
 		GroupExists: func(_, group string) bool { return group != "gone" },
 		Append: func(_, group, stream string, _ time.Time, line string) error {
 			b.lines = append(b.lines, group+" "+stream[:strings.LastIndexByte(stream, '/')]+": "+line)
@@ -133,12 +134,12 @@ var breaker = &types.DeploymentConfiguration{
 	DeploymentCircuitBreaker: &types.DeploymentCircuitBreaker{Enable: true, Rollback: true},
 }
 
-func healthy(c *ecssim.Container) { c.SetHealthy(true) }
+func healthy(c *simtype.Container) { c.SetHealthy(true) }
 
 func TestRollingUpdateReplacesTasks(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		b := newBench(t, world.Switches{})
+		b := newBench(t, simtype.Switches{})
 		b.images["app:1"], b.images["app:2"] = "sha256:1", "sha256:2"
 		b.create(b.register("app:1", nil), 2, breaker)
 		time.Sleep(2 * time.Minute)
@@ -168,9 +169,9 @@ func TestRollingUpdateReplacesTasks(t *testing.T) {
 func TestCircuitBreakerRollsBackAndForgetsTasks(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		b := newBench(t, world.Switches{})
+		b := newBench(t, simtype.Switches{})
 		b.images["app:1"], b.images["app:2"] = "sha256:1", "sha256:2"
-		b.programs["sha256:2"] = func(c *ecssim.Container) {
+		b.programs["sha256:2"] = func(c *simtype.Container) {
 			c.Print("ERROR no such column")
 			c.After(20*time.Second, func() { c.Exit(1) })
 		}
@@ -207,9 +208,9 @@ func TestCircuitBreakerRollsBackAndForgetsTasks(t *testing.T) {
 func TestRollbackFailsWhenTheOldImageIsGone(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		b := newBench(t, world.Switches{})
+		b := newBench(t, simtype.Switches{})
 		b.images["app:1"], b.images["app:2"] = "sha256:1", "sha256:2"
-		b.programs["sha256:2"] = func(c *ecssim.Container) {}
+		b.programs["sha256:2"] = func(c *simtype.Container) {}
 		cfg := *breaker
 		cfg.MinimumHealthyPercent, cfg.MaximumPercent = aws.Int32(0), aws.Int32(100)
 		b.create(b.register("app:1", nil), 2, &cfg)
@@ -239,7 +240,7 @@ func TestRollbackFailsWhenTheOldImageIsGone(t *testing.T) {
 func TestFirstDeploymentHasNoRollbackCandidate(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		b := newBench(t, world.Switches{})
+		b := newBench(t, simtype.Switches{})
 		b.create(b.register("app:none", nil), 1, breaker)
 		start := time.Now()
 		var failures []time.Duration
@@ -270,7 +271,7 @@ func TestSecretsAndLogGroupsAreLookedUp(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				b := newBench(t, world.Switches{})
+				b := newBench(t, simtype.Switches{})
 				b.images["app:1"] = "sha256:1"
 				b.create(b.register("app:1", tc.edit), 1, breaker)
 				time.Sleep(2 * time.Minute)
@@ -283,9 +284,9 @@ func TestSecretsAndLogGroupsAreLookedUp(t *testing.T) {
 func TestRunTaskIsIdempotentByToken(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		b := newBench(t, world.Switches{})
+		b := newBench(t, simtype.Switches{})
 		b.images["app:1"] = "sha256:1"
-		b.programs["sha256:1"] = func(c *ecssim.Container) {
+		b.programs["sha256:1"] = func(c *simtype.Container) {
 			c.Print(strings.Join(c.Command(), " ") + " " + c.Env("MODE") + " " + c.Env("DB"))
 			c.After(time.Minute, func() { c.Exit(7) })
 		}
@@ -316,14 +317,14 @@ func TestRunTaskIsIdempotentByToken(t *testing.T) {
 func TestDependenciesOrderContainers(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		b := newBench(t, world.Switches{})
+		b := newBench(t, simtype.Switches{})
 		b.images["init:1"], b.images["app:1"] = "sha256:i", "sha256:1"
 		var order []string
-		b.programs["sha256:i"] = func(c *ecssim.Container) {
+		b.programs["sha256:i"] = func(c *simtype.Container) {
 			order = append(order, "init")
 			c.After(time.Minute, func() { order = append(order, "init done"); c.Exit(0) })
 		}
-		b.programs["sha256:1"] = func(c *ecssim.Container) { order = append(order, "app"); healthy(c) }
+		b.programs["sha256:1"] = func(c *simtype.Container) { order = append(order, "app"); healthy(c) }
 		_, err := b.client.RegisterTaskDefinition(t.Context(), &ecs.RegisterTaskDefinitionInput{Family: aws.String("app"), ContainerDefinitions: []types.ContainerDefinition{
 			{Name: aws.String("app"), Image: aws.String("app:1"), DependsOn: []types.ContainerDependency{{ContainerName: aws.String("init"), Condition: types.ContainerConditionSuccess}}},
 			{Name: aws.String("init"), Image: aws.String("init:1"), Essential: aws.Bool(false)},
@@ -339,7 +340,7 @@ func TestDependenciesOrderContainers(t *testing.T) {
 func TestInactiveRevisionsCannotBeDeployed(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		b := newBench(t, world.Switches{})
+		b := newBench(t, simtype.Switches{})
 		b.images["app:1"] = "sha256:1"
 		td := b.register("app:1", nil)
 		b.create(td, 1, breaker)
@@ -357,9 +358,9 @@ func TestInactiveRevisionsCannotBeDeployed(t *testing.T) {
 func TestLoadBalancerHealthStopsTasks(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		b := newBench(t, world.Switches{})
+		b := newBench(t, simtype.Switches{})
 		b.images["app:1"] = "sha256:1"
-		b.programs["sha256:1"] = func(c *ecssim.Container) {}
+		b.programs["sha256:1"] = func(c *simtype.Container) {}
 		td := b.register("app:1", func(d *types.ContainerDefinition) { d.HealthCheck = nil })
 		_, err := b.client.CreateService(t.Context(), &ecs.CreateServiceInput{Cluster: aws.String("prod"), ServiceName: aws.String("web"), TaskDefinition: &td, DesiredCount: aws.Int32(1),
 			HealthCheckGracePeriodSeconds: aws.Int32(120), DeploymentConfiguration: breaker,

@@ -10,7 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 
-	"github.com/stackrescue/stackrescue/internal/sim/world"
+	"github.com/stackrescue/stackrescue/rescue/rescuetest/simtype"
 )
 
 // serviceRevision is one configuration of a service, with the digests that its
@@ -24,8 +24,8 @@ type serviceRevision struct {
 }
 
 // record keeps the digest a container's tag stood for, unless version
-// consistency is disabled for it (reference/ecs.md 1.4).
-func (r *serviceRevision) record(c *Container, digest string) {
+// consistency is disabled for it (docs/aws/ecs.md 1.4).
+func (r *serviceRevision) record(c *container, digest string) {
 	if c.def.VersionConsistency != types.VersionConsistencyDisabled {
 		r.digests[c.Name()] = digest
 	}
@@ -34,7 +34,7 @@ func (r *serviceRevision) record(c *Container, digest string) {
 // reuseDigests is the switch: whether a new deployment of a known task
 // definition revision keeps the digests recorded for it.
 func (v *service) reuseDigests(rev *serviceRevision) {
-	if v.svc.world.Switches.RollbackDigest != world.DigestRecorded {
+	if v.svc.world.Switches.RollbackDigest != simtype.DigestRecorded {
 		return
 	}
 	for _, old := range slices.Backward(v.revisions) {
@@ -103,7 +103,7 @@ func (r *serviceDeployment) finish(status types.ServiceDeploymentStatus, reason 
 }
 
 // historyTime is how far back service deployments are listed.
-const historyTime = 90 * 24 * time.Hour // reference/ecs.md 1.3
+const historyTime = 90 * 24 * time.Hour // docs/aws/ecs.md 1.3
 
 // ListServiceDeployments lists newest first, 20 a page by default.
 func (s *Service) ListServiceDeployments(_ context.Context, in *ecs.ListServiceDeploymentsInput) (*ecs.ListServiceDeploymentsOutput, error) {
@@ -200,7 +200,7 @@ func (r *serviceDeployment) describe() types.ServiceDeployment {
 }
 
 // DescribeServiceRevisions tells the digests a rollback would pull
-// (reference/ecs.md 1.3).
+// (docs/aws/ecs.md 1.3).
 func (s *Service) DescribeServiceRevisions(_ context.Context, in *ecs.DescribeServiceRevisionsInput) (*ecs.DescribeServiceRevisionsOutput, error) {
 	if len(in.ServiceRevisionArns) > 20 {
 		return nil, invalid("serviceRevisionArns can have at most 20 items.")
@@ -239,7 +239,7 @@ func (s *Service) DescribeServiceRevisions(_ context.Context, in *ecs.DescribeSe
 }
 
 // StopServiceDeployment rolls back, also where the service has no circuit
-// breaker (reference/ecs.md 1.3).
+// breaker (docs/aws/ecs.md 1.3).
 func (s *Service) StopServiceDeployment(_ context.Context, in *ecs.StopServiceDeploymentInput) (*ecs.StopServiceDeploymentOutput, error) {
 	v := s.find(*in.ServiceDeploymentArn)
 	if v == nil || len(v.deployments) == 0 {

@@ -8,7 +8,7 @@ import (
 
 // containerExited stops the task with its first essential container; a
 // failed dependency of condition SUCCESS stops it too.
-func (t *task) containerExited(c *Container) {
+func (t *task) containerExited(c *container) {
 	if t.desiredStatus == "RUNNING" {
 		t.startContainers()
 		if c.essential() {
@@ -20,7 +20,7 @@ func (t *task) containerExited(c *Container) {
 	t.finish()
 }
 
-func (t *task) awaitsSuccess(c *Container) bool {
+func (t *task) awaitsSuccess(c *container) bool {
 	for _, other := range t.containers {
 		for _, d := range other.def.DependsOn {
 			if *d.ContainerName == c.Name() && d.Condition == types.ContainerConditionSuccess {
@@ -33,7 +33,7 @@ func (t *task) awaitsSuccess(c *Container) bool {
 
 // healthChanged lets the service replace a task whose essential container
 // became unhealthy, and starts what waited for HEALTHY.
-func (t *task) healthChanged(c *Container) {
+func (t *task) healthChanged(c *container) {
 	switch c.health {
 	case types.HealthStatusHealthy:
 		t.startContainers()
@@ -50,7 +50,7 @@ func (t *task) healthChanged(c *Container) {
 }
 
 // failToStart stops a task that never ran. On Fargate the cause is in the
-// task's own reason (reference/ecs.md 1.2).
+// task's own reason (docs/aws/ecs.md 1.2).
 func (t *task) failToStart(reason string) {
 	if t.desiredStatus == "STOPPED" {
 		return

@@ -12,10 +12,10 @@ import (
 
 	"github.com/stackrescue/stackrescue/internal/sim/logssim"
 	"github.com/stackrescue/stackrescue/internal/sim/simtest"
-	"github.com/stackrescue/stackrescue/internal/sim/world"
+	"github.com/stackrescue/stackrescue/rescue/rescuetest/simtype"
 )
 
-func start(t *testing.T, sw *world.Switches) (*simtest.Sim, *logssim.Service, *cloudwatchlogs.Client) {
+func start(t *testing.T, sw *simtype.Switches) (*simtest.Sim, *logssim.Service, *cloudwatchlogs.Client) {
 	t.Helper()
 	sim := simtest.New(sw)
 	s := logssim.New(sim.World)
@@ -115,7 +115,7 @@ func TestFilterLogEvents(t *testing.T) {
 
 func TestLateStream(t *testing.T) {
 	simtest.Bubble(t, func(t *testing.T) {
-		sim, s, c := start(t, &world.Switches{LogDelay: 32 * time.Second})
+		sim, s, c := start(t, &simtype.Switches{LogDelay: 32 * time.Second})
 		write(t, sim, s, "web/1", 1)
 		get := func() error {
 			_, err := c.GetLogEvents(t.Context(), &cloudwatchlogs.GetLogEventsInput{LogGroupName: aws.String("/app"), LogStreamName: aws.String("web/1")})

@@ -15,6 +15,7 @@ import (
 	"github.com/stackrescue/stackrescue/internal/sim/door"
 	"github.com/stackrescue/stackrescue/internal/sim/op"
 	"github.com/stackrescue/stackrescue/internal/sim/world"
+	"github.com/stackrescue/stackrescue/rescue/rescuetest/simtype"
 )
 
 // Account and Region are where every [Sim] is.
@@ -36,7 +37,7 @@ type Sim struct {
 }
 
 // New returns an empty Sim that starts at the bubble's time.
-func New(s *world.Switches) *Sim {
+func New(s *simtype.Switches) *Sim {
 	return &Sim{World: world.New(clock.New(time.Now(), 1), Account, Region, s)}
 }
 

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/stackrescue/stackrescue/internal/sim/clock"
+	"github.com/stackrescue/stackrescue/rescue/rescuetest/simtype"
 )
 
 // World is one region of one account. Everything in it is read and written
@@ -23,16 +24,16 @@ type World struct {
 	// Region is such as "us-east-1".
 	Region string
 	// Switches are never nil.
-	Switches *Switches
+	Switches *simtype.Switches
 
 	ids *uint64
 }
 
 // New returns the world of one region. Regions made by [World.In] share the
 // clock and the run of identifiers.
-func New(c *clock.Clock, account, region string, s *Switches) *World {
+func New(c *clock.Clock, account, region string, s *simtype.Switches) *World {
 	if s == nil {
-		s = &Switches{}
+		s = &simtype.Switches{}
 	}
 	return &World{Clock: c, Account: account, Partition: partition(region), Region: region, Switches: s, ids: new(uint64)}
 }

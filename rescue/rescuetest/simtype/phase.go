@@ -1,0 +1,16 @@
+package simtype
+
+// A Phase is a kind of work of CloudFormation on a resource.
+type Phase string
+
+const (
+	// OnCreate is the creation of a resource, or of its replacement.
+	OnCreate Phase = "create"
+	// OnUpdate is an update in place.
+	OnUpdate Phase = "update"
+	// OnRollback is the update that takes a resource back to what it was.
+	OnRollback Phase = "rollback"
+	// OnDelete is a deletion: of the stack, of what left the template, or of
+	// what a clean-up removes.
+	OnDelete Phase = "delete"
+)

@@ -1,0 +1,69 @@
+package rescue
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/stackrescue/stackrescue/cfnx"
+	"github.com/stackrescue/stackrescue/ecsx"
+)
+
+// unlocks refuses an unlock that would give a service which serves another
+// revision, or delete what the revision to keep uses or what holds data: the
+// continued rollback does both by itself, and neither can be stopped. keep is
+// nil for the way back, which wants both.
+func (p *planner) unlocks(skips []cfnx.Skip, keep map[string]string) error {
+	if keep == nil {
+		return nil
+	}
+	next := "leave the stack locked, it serves all the same, and let the next pipeline run bring the new template; or choose back"
+	if p.c.Force {
+		// What a forced continue skips is CloudFormation's choice: nothing that
+		// it may deploy is left out.
+		skips = nil
+	}
+	for _, d := range cfnx.Deploys(p.b.Tree, skips, func(d cfnx.Deploy) bool { return d.To != "" && keep[ecsx.ParseService(d.PhysicalID).String()] == d.To }) {
+		if d.State != cfnx.DeploySent {
+			continue
+		}
+		s := p.d.service(cfnx.Failure{StackID: d.StackID, LogicalID: d.LogicalID})
+		if s == nil {
+			continue
+		}
+		users := usersOf(*s)
+		if p.p.Direction == Hold && !users.ok() && users.State != PartlyServed {
+			p.p.Warnings = append(p.p.Warnings, "the continued rollback deploys to a service that does not serve: "+d.String())
+			continue
+		}
+		if d.To == "" {
+			return unknown(next, "the continued rollback would deploy a revision that is not known to service %s: %s", s.Service, d)
+		}
+		return refuse(next, "the continued rollback would deploy %s to service %s, which is to keep %s: %s", short(d.To), s.Service, short(keep[s.Service.String()]), d)
+	}
+	return p.deletes(keep, next)
+}
+
+// deletes refuses what the clean-up would take from the revisions to keep, and
+// what holds data.
+func (p *planner) deletes(keep map[string]string, next string) error {
+	var lost []string
+	for _, d := range cfnx.Deletes(p.b.Tree) {
+		if d.Kept || d.Type == definitionType {
+			continue
+		}
+		for i := range p.b.Services {
+			s := &p.b.Services[i]
+			for _, at := range s.Uses[keep[s.Service.String()]][d.PhysicalID] {
+				d.UsedBy = append(d.UsedBy, s.Service.String()+" "+at)
+			}
+		}
+		if d.HoldsData || len(d.UsedBy) > 0 {
+			slices.Sort(d.UsedBy)
+			lost = append(lost, d.String())
+		}
+	}
+	if len(lost) == 0 {
+		return nil
+	}
+	return refuse(next, "the clean-up after the continued rollback would delete what the failed update made: %s", strings.Join(lost, "; "))
+}
