@@ -3,6 +3,7 @@ package cfnx
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/stackrescue/stackrescue/cfnx/internal/expr"
@@ -127,12 +128,23 @@ func (d *Draft) follow(s *Stack, r *expr.Renderer, e expr.Node, depth int) (*Sta
 		if args == nil {
 			return nil, "", false
 		}
-		switch c := r.Condition(args[0].Value).(type) {
-		case bool:
-			if c {
-				return d.follow(s, r, args[1], depth+1)
-			}
-			return d.follow(s, r, args[2], depth+1)
+		c, known := r.Condition(args[0].Value).(bool)
+		switch {
+		case !known:
+			return nil, "", false
+		case c:
+			return d.follow(s, r, args[1], depth+1)
+		}
+		return d.follow(s, r, args[2], depth+1)
+	case "Fn::Select":
+		args := arg.Exactly(2)
+		if args == nil {
+			return nil, "", false
+		}
+		index, _ := r.Render(args[0], 0).(string)
+		items := args[1].Args()
+		if i, err := strconv.Atoi(index); err == nil && i >= 0 && i < len(items) {
+			return d.follow(s, r, items[i], depth+1)
 		}
 		return nil, "", false
 	case "":

@@ -63,6 +63,9 @@ type Draft struct {
 //
 // Calls s3:GetObject, once for each nested stack. Safe to repeat.
 func NewDraft(ctx context.Context, bucket FetchAPI, t *Tree) (*Draft, error) {
+	if t == nil || t.Root == nil {
+		return nil, errors.New("tree is empty: take a snapshot first")
+	}
 	d := &Draft{Tree: t, Parameters: map[string]string{}, originals: map[string][]byte{}, current: map[string][]byte{}, urls: map[string]string{}}
 	for s := range t.All() {
 		body := s.Template
@@ -212,8 +215,8 @@ func mangle(b []byte) []byte {
 // TemplateObject is where in S3 the template of a nested stack is, as its
 // parent's template says. It is pure.
 func TemplateObject(s *Stack) (bucket, key string, err error) {
-	if s.parent == nil {
-		return "", "", fmt.Errorf("stack %s: not nested", s.Name)
+	if s == nil || s.parent == nil {
+		return "", "", errors.New("stack is not nested: its template is in no object that a parent names")
 	}
 	u, err := (&Draft{}).templateURL(s)
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/stackrescue/stackrescue/cfnx/internal/expr"
+	"github.com/stackrescue/stackrescue/cfnx/internal/options"
 	"github.com/stackrescue/stackrescue/cfnx/template"
 )
 
@@ -20,12 +21,7 @@ const maxTemplateObject = 1 << 20
 //
 // Of the options it reads TemplateURL.
 func (d *Draft) Check(optFns ...func(*ApplyOptions)) error {
-	var o ApplyOptions
-	for _, fn := range optFns {
-		if fn != nil {
-			fn(&o)
-		}
-	}
+	o := options.Of(optFns)
 	if d.Empty() {
 		return nil
 	}

@@ -164,9 +164,12 @@ type RestoredOutput struct {
 
 // RestoreOutputs gives lost outputs the values that source finds, as literals
 // in the templates that declare them; "" leaves an output alone, an error ends
-// it. Outputs that read a resource which the draft changes anyway are left out:
+// it, a nil source takes LostOutput.Known. Outputs that read a resource which the draft changes anyway are left out:
 // CloudFormation reads it anew.
 func (d *Draft) RestoreOutputs(ctx context.Context, lost []LostOutput, source func(context.Context, LostOutput) (string, error)) ([]RestoredOutput, error) {
+	if source == nil {
+		source = func(_ context.Context, l LostOutput) (string, error) { return l.Known, nil }
+	}
 	var out []RestoredOutput
 	for _, l := range lost {
 		s := d.Tree.Stack(l.StackID)

@@ -211,7 +211,7 @@ func (p *draftPatch) elsewhere(ctx context.Context, s *Stack, u template.Unpatch
 	}
 	for _, place := range u.Sources {
 		if place.Value != "" {
-			p.out = append(p.out, ImagePatch{s.Name, i.Resource, i.Container, i.Text, u.Wanted, string(place.Kind) + " " + place.Name})
+			p.out = append(p.out, ImagePatch{s.Name, i.Resource, i.Container, i.Text, u.Wanted, place.Kind + " " + place.Name})
 			break
 		}
 	}

@@ -214,8 +214,11 @@ func nested(t *testing.T, root, child string, parameters ...string) *cfnx.Tree {
 		c.Parameters = append(c.Parameters, cfnx.Parameter{Key: parameters[i], Value: parameters[i+1]})
 	}
 	r.Root.Children = []*cfnx.Stack{c}
-	r.Link()
-	return r
+	data, err := json.Marshal(r)
+	require.NoError(t, err)
+	tree := &cfnx.Tree{}
+	require.NoError(t, json.Unmarshal(data, tree))
+	return tree
 }
 
 func TestCarryReadsExpressions(t *testing.T) {

@@ -14,13 +14,13 @@ import (
 type guard struct {
 	d       *Draft
 	allow   []string // "stack.resource", or "resource" of the root
-	planned []Planned
+	planned []plannedChange
 	asked   map[string]map[string]bool // by stack id
 	deps    map[string]dependencies
 	moved   map[string]bool // "stackID|resource" whose physical id or attributes will differ
 }
 
-func newGuard(d *Draft, allow []string, planned []Planned) *guard {
+func newGuard(d *Draft, allow []string, planned []plannedChange) *guard {
 	g := &guard{d: d, allow: allow, planned: planned, asked: map[string]map[string]bool{}, deps: map[string]dependencies{}, moved: map[string]bool{}}
 	for s := range d.Tree.All() {
 		g.asked[s.ID] = d.asked(s)
@@ -46,15 +46,15 @@ func (g *guard) judge() (ok, refused []Planned) {
 	for _, p := range g.planned {
 		var allowed bool
 		if allowed, p.Why = g.allowed(p); allowed {
-			ok = append(ok, p)
+			ok = append(ok, p.Planned)
 		} else {
-			refused = append(refused, p)
+			refused = append(refused, p.Planned)
 		}
 	}
 	return ok, refused
 }
 
-func (g *guard) allowed(p Planned) (bool, string) {
+func (g *guard) allowed(p plannedChange) (bool, string) {
 	if slices.Contains(g.allow, p.Stack+"."+p.LogicalID) || g.d.Tree.Root.ID == p.StackID && slices.Contains(g.allow, p.LogicalID) {
 		return true, "allowed by name"
 	}
@@ -95,7 +95,7 @@ var immutable = map[string]bool{"AWS::ECS::TaskDefinition": true, "AWS::Batch::J
 
 // static reports whether CloudFormation already knows that the resource will
 // be replaced.
-func static(p Planned) bool {
+func static(p plannedChange) bool {
 	if immutable[p.Type] {
 		return false
 	}
@@ -111,7 +111,7 @@ func static(p Planned) bool {
 
 // traced reports whether every cause of the change is known, and at least one
 // is a value that the draft moves.
-func (g *guard) traced(p Planned) bool {
+func (g *guard) traced(p plannedChange) bool {
 	some := false
 	for _, d := range p.details {
 		moved, known := g.moves(p.StackID, d)
@@ -124,7 +124,7 @@ func (g *guard) traced(p Planned) bool {
 }
 
 // unmoved reports whether every cause of the change is a value that stays.
-func (g *guard) unmoved(p Planned) bool {
+func (g *guard) unmoved(p plannedChange) bool {
 	for _, d := range p.details {
 		if moved, known := g.moves(p.StackID, d); !known || moved {
 			return false
@@ -145,8 +145,9 @@ func (g *guard) moves(stackID string, d types.ResourceChangeDetail) (moved, know
 	case types.ChangeSourceAutomatic:
 		return false, true
 	}
-	// A property that reads something is told twice: with its cause, and as a
-	// modification that depends on it. One that stands alone was edited.
+	// CloudFormation reports a property that reads something twice: with its
+	// cause, and as a modification that depends on it. One that comes alone was
+	// edited.
 	return false, d.Evaluation == types.EvaluationTypeDynamic
 }
 

@@ -142,7 +142,7 @@ func TestContinueRollbackForced(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := stuck(t)
 		_, err := cfnx.ContinueRollbackSkipping(t.Context(), f.cfn, "prod", nil, func(o *cfnx.ContinueOptions) { o.Force = "another" })
-		require.ErrorContains(t, err, `force names "another"`)
+		require.ErrorContains(t, err, `Force is "another"`)
 		out, err := cfnx.ContinueRollbackSkipping(t.Context(), f.cfn, "prod", nil, func(o *cfnx.ContinueOptions) { o.Force = "prod" })
 		require.NoError(t, err)
 		require.True(t, out.Forced)

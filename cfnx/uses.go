@@ -2,6 +2,7 @@ package cfnx
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 
@@ -18,7 +19,8 @@ type UsesAPI interface {
 // Uses yields every image that a stack's resources need, those of nested stacks
 // too, with who needs it, such as "stack web: Task". It goes by the resources
 // that exist, not by the text of templates. images says which images a resource
-// of a type needs; ecsx.TaskDefinitionImages does for task definitions.
+// of a type needs, nil says that none does; ecsx.TaskDefinitionImages does for
+// task definitions.
 //
 // An error is yielded at most once, last: what was yielded then is not all. The
 // sequence can be ranged over once. Its type is also that of package ecrx.
@@ -42,6 +44,9 @@ type stackUses struct {
 }
 
 func (u *stackUses) walk(ctx context.Context, stack string, depth int) error {
+	if stack == "" {
+		return errors.New("stack name is empty: give a stack's name or ARN")
+	}
 	name := nameOf(stack)
 	if depth > maxNesting {
 		return fmt.Errorf("stack %s: nested deeper than %d", name, maxNesting)
@@ -60,6 +65,9 @@ func (u *stackUses) walk(ctx context.Context, stack string, depth int) error {
 				if err := u.walk(ctx, id, depth+1); err != nil || u.stopped {
 					return err
 				}
+				continue
+			}
+			if u.images == nil {
 				continue
 			}
 			refs, err := u.images(ctx, typ, id)

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/stackrescue/stackrescue/cfnx/internal/options"
 	"github.com/stackrescue/stackrescue/cfnx/internal/tree"
 )
 
@@ -34,10 +35,7 @@ type Entry struct {
 // each mapping or list, with the Path of the first entry that went there and no
 // From. Pure.
 func AddEntries(template []byte, entries []Entry, optFns ...func(*PatchOptions)) (*Patch, error) {
-	var o PatchOptions
-	for _, fn := range optFns {
-		fn(&o)
-	}
+	o := options.Of(optFns)
 	f, err := newPatcher(template, o)
 	if err != nil {
 		return nil, err

@@ -194,7 +194,7 @@ func skipReason(places []Source) (detail string, reason error) {
 func placeNames(places []Source) string {
 	var names []string
 	for _, p := range places {
-		s := string(p.Kind)
+		s := p.Kind
 		if p.Name != "" {
 			s += " " + p.Name
 		}

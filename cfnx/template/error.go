@@ -86,25 +86,14 @@ func templateError(path string, err error) error {
 		return err
 	}
 	e := &Error{Path: path, Line: t.Line, Column: t.Column, Detail: t.Detail}
-	switch t.Err {
-	case tree.ErrSyntax:
-		e.Err = ErrNotTemplate
-	case tree.ErrEncoding:
-		e.Err = ErrEncoding
-	case tree.ErrLimit:
-		e.Err = ErrLimit
-	case tree.ErrNoNode:
-		e.Err = ErrNoValue
-	case tree.ErrShared:
-		e.Err = ErrShared
-	case tree.ErrTwice:
-		e.Err = ErrDuplicateKey
-	case tree.ErrValue:
-		e.Err = ErrBadValue
-	case tree.ErrSplice:
-		e.Err = ErrUnspliceable
-	default:
-		e.Err = ErrProof
+	e.Err = ErrProof
+	for _, x := range [][2]error{
+		{tree.ErrSyntax, ErrNotTemplate}, {tree.ErrEncoding, ErrEncoding}, {tree.ErrLimit, ErrLimit}, {tree.ErrNoNode, ErrNoValue}, {tree.ErrShared, ErrShared},
+		{tree.ErrTwice, ErrDuplicateKey}, {tree.ErrValue, ErrBadValue}, {tree.ErrSplice, ErrUnspliceable},
+	} {
+		if errors.Is(t.Err, x[0]) {
+			e.Err = x[1]
+		}
 	}
 	return e
 }

@@ -5,6 +5,7 @@ import (
 	"strconv"
 
 	"github.com/stackrescue/stackrescue/cfnx/internal/expr"
+	"github.com/stackrescue/stackrescue/cfnx/internal/options"
 	"github.com/stackrescue/stackrescue/cfnx/internal/tree"
 )
 
@@ -68,10 +69,7 @@ type Opaque struct {
 // is non-nil if and only if the error is nil. Safe for concurrent use; it
 // keeps nothing of template.
 func FindImages(template []byte, optFns ...func(*FindOptions)) (*FindResult, error) {
-	var o FindOptions
-	for _, fn := range optFns {
-		fn(&o)
-	}
+	o := options.Of(optFns)
 	f, err := newImageFinder(template, o)
 	if err != nil {
 		return nil, err

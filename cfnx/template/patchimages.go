@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/stackrescue/stackrescue/cfnx/internal/expr"
+	"github.com/stackrescue/stackrescue/cfnx/internal/options"
 	"github.com/stackrescue/stackrescue/cfnx/internal/tree"
 )
 
@@ -33,10 +34,7 @@ import (
 // change does, and safe to repeat: a change that asks for what is there makes
 // no Edit. A nil change asks for nothing.
 func PatchImages(template []byte, change ChangeFunc, optFns ...func(*PatchOptions)) (*Patch, error) {
-	var o PatchOptions
-	for _, fn := range optFns {
-		fn(&o)
-	}
+	o := options.Of(optFns)
 	f, err := newPatcher(template, o)
 	if err != nil {
 		return nil, err
@@ -107,7 +105,7 @@ func (p *imagePatch) decide(s *imageSite, e expr.Node, path string) error {
 		if r.Repository == "" || ps[len(ps)-1].open && r.Tag == "" && r.Digest == "" ||
 			!p.valid(want) || ParseImageRef(want).Repository != r.Repository {
 			detail, err := skipReason(img.Sources)
-			if err != ErrMacro {
+			if !errors.Is(err, ErrMacro) {
 				detail, err = "its repository cannot be told", ErrUnresolved
 			}
 			p.skip(img, suffix, img.Sources, err, detail)

@@ -57,7 +57,7 @@ func TestPatchImagesGolden(t *testing.T) {
 			} else {
 				patchGolden(t, out, p.Template)
 			}
-			patchGolden(t, strings.TrimSuffix(file[:strings.Index(file, ".in.")], ".")+".golden", log.Bytes())
+			patchGolden(t, before(file, ".in.")+".golden", log.Bytes())
 		})
 	}
 }
@@ -95,7 +95,7 @@ func describeFound(w *bytes.Buffer, found *FindResult) {
 func placesText(places []Source) string {
 	var out []string
 	for _, p := range places {
-		s := string(p.Kind)
+		s := p.Kind
 		for _, x := range []string{p.Name, p.Path} {
 			if x != "" {
 				s += " " + x
@@ -316,4 +316,9 @@ func builtTexts(size int) map[string]string {
 		"json":             `{"Resources": {"T": [` + fill(`"\u0061",`) + `1]}}`,
 		"json nested":      fill("["),
 	}
+}
+
+func before(s, sep string) string {
+	s, _, _ = strings.Cut(s, sep)
+	return s
 }

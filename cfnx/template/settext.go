@@ -2,6 +2,7 @@ package template
 
 import (
 	"github.com/stackrescue/stackrescue/cfnx/internal/expr"
+	"github.com/stackrescue/stackrescue/cfnx/internal/options"
 	"github.com/stackrescue/stackrescue/cfnx/internal/tree"
 )
 
@@ -15,12 +16,7 @@ import (
 // that of [SetValues]. On return, Patch is non-nil if and only if the error is
 // nil. Pure, and safe to repeat.
 func SetText(template []byte, v Value, optFns ...func(*PatchOptions)) (*Patch, error) {
-	var o PatchOptions
-	for _, fn := range optFns {
-		if fn != nil {
-			fn(&o)
-		}
-	}
+	o := options.Of(optFns)
 	f, err := newPatcher(template, o)
 	if err != nil {
 		return nil, err

@@ -2,6 +2,7 @@ package template
 
 import (
 	"github.com/stackrescue/stackrescue/cfnx/internal/expr"
+	"github.com/stackrescue/stackrescue/cfnx/internal/options"
 	"github.com/stackrescue/stackrescue/cfnx/internal/tree"
 )
 
@@ -27,10 +28,7 @@ type Value struct {
 // those of PatchImages. On return, Patch is non-nil if and only if the error
 // is nil; it has no Unpatched. Pure, and safe to repeat.
 func SetValues(template []byte, values []Value, optFns ...func(*PatchOptions)) (*Patch, error) {
-	var o PatchOptions
-	for _, fn := range optFns {
-		fn(&o)
-	}
+	o := options.Of(optFns)
 	f, err := newPatcher(template, o)
 	if err != nil {
 		return nil, err

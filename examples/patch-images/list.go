@@ -69,7 +69,7 @@ func listImages(files []string, asJSON bool, stdin io.Reader, w io.Writer, opts 
 }
 
 func listedExpr(i template.Image) expr {
-	e := expr{Resource: i.Resource, Type: i.Type, Scope: "ext", Path: i.Path, Kind: string(i.Kind), Raw: i.Raw,
+	e := expr{Resource: i.Resource, Type: i.Type, Scope: "ext", Path: i.Path, Kind: i.Kind, Raw: i.Raw,
 		Start: i.Start, End: i.End, Line: i.Line, Text: i.Text}
 	switch i.Type {
 	case "AWS::ECS::TaskDefinition", "AWS::ECS::DaemonTaskDefinition", "AWS::ECS::ExpressGatewayService",

@@ -41,8 +41,10 @@ type Renderer struct {
 	steps int
 }
 
+// Value renders the expression at a node.
 func (r *Renderer) Value(n *tree.Node) any { return r.Render(At(n), 0) }
 
+// Render renders an expression that is at a depth of nesting.
 func (r *Renderer) Render(e Node, depth int) any {
 	if r.steps++; e.Node == nil || depth > 100 || r.steps > MaxSteps {
 		return Unknown{Why: "nested too deeply", Kind: SourceUnknown}
