@@ -16,6 +16,9 @@ type AuditReport struct {
 	// At is the moment it is about, Until the end of the window.
 	At    time.Time `json:"at"`
 	Until time.Time `json:"until"`
+	// Pushes is how many pushes are expected until then, 0 for as many as in the
+	// last 30 days, negative for none: see [Headroom.Until].
+	Pushes int `json:"pushes,omitempty"`
 	// Repositories are sorted by name, Needs as they were given.
 	Repositories []AuditedRepository `json:"repositories"`
 	Needs        []NeedStatus        `json:"needs,omitempty"`
@@ -71,7 +74,7 @@ func (r *AuditReport) Unknown() []NeedStatus {
 func (r *AuditReport) Losing() []NeedStatus {
 	return r.which(func(s NeedStatus) bool {
 		h := s.Headroom
-		return s.State.Usable() && h != nil && (h.May || !h.Held && !h.At.IsZero() && h.At.Before(r.Until))
+		return s.State.Usable() && h != nil && h.Until(r.At, r.Until, r.Pushes)
 	})
 }
 

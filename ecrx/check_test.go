@@ -140,7 +140,7 @@ func TestCheckHeadroom(t *testing.T) {
 		require.Equal(t, 1, got[0].Headroom.Rule)
 		require.WithinDuration(t, f.cloud.Now().Add(2*day), got[0].Headroom.At, day/24)
 		require.Equal(t, 3, got[1].Headroom.PushesLeft)
-		require.Equal(t, "rule 2 expires it in 3 pushes", got[1].Headroom.String())
+		require.Equal(t, "rule 2 expires it in 3 pushes, at 0.2 a day", got[1].Headroom.String())
 		require.NotContains(t, rescuetest.CallCounts(f.cloud.Calls()), "ecr:BatchGetImage")
 		images, err := ecrx.Images(t.Context(), f.api, f.app.Repo())
 		require.NoError(t, err)

@@ -25,7 +25,7 @@ import (
 	awsmiddleware "github.com/aws/aws-sdk-go-v2/aws/middleware"
 	"github.com/aws/aws-sdk-go-v2/config"
 
-	"github.com/stackrescue/stackrescue/migrate"
+	"github.com/stackrescue/stackrescue/migrate/toolcmd"
 	"github.com/stackrescue/stackrescue/rescue"
 	"github.com/stackrescue/stackrescue/rescue/rescuetest"
 )
@@ -71,7 +71,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout io.Writer) 
 	if *tool != "" || *up != "" {
 		choices.Migration = &rescue.Migration{Run: strings.Fields(*up)}
 		if *tool != "" {
-			choices.Migration.Tool = migrate.Alembic()
+			choices.Migration.Tool = toolcmd.Alembic()
 		}
 		if *verify != "" {
 			choices.Migration.Verify = [][]string{strings.Fields(*verify)}

@@ -3,7 +3,6 @@ package revision
 import (
 	"context"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 )
@@ -14,11 +13,11 @@ import (
 // Source: https://alembic.sqlalchemy.org/en/latest/branches.html, docs/migrate.md 5
 var alembic = tool{
 	name: "alembic", table: "alembic_version",
-	fits:   func(c columns, _ func(string) bool) bool { return c.has("version_num") },
-	read:   readAlembic,
-	locks:  func(server, place) []advisory { return nil },
-	repair: func(content) []string { return []string{"alembic stamp REVISION", "alembic stamp --purge REVISION"} },
-	line:   true,
+	fits:    func(c columns, _ func(string) bool) bool { return c.has("version_num") },
+	read:    readAlembic,
+	locks:   func(server, place) []advisory { return nil },
+	repair:  func(content) []string { return []string{"alembic stamp REVISION", "alembic stamp --purge REVISION"} },
+	missing: missingOfHeads,
 	stamp: &stamper{
 		target: alembicTarget,
 		insert: func(_ Engine, x Entry) Statement {
@@ -91,15 +90,4 @@ func join(es []Entry) string {
 		out[i] = e.String()
 	}
 	return strings.Join(out, ", ")
-}
-
-// reached is what the heads stand for.
-func reached(h History, heads []Entry) map[string]bool {
-	out := map[string]bool{}
-	for _, e := range heads {
-		if set, err := h.upTo(e.Version); err == nil {
-			maps.Copy(out, set)
-		}
-	}
-	return out
 }

@@ -33,7 +33,7 @@ var golangMigrate = tool{
 		}
 		return out
 	},
-	line: true,
+	missing: missingOfNumber,
 	stamp: &stamper{
 		target: func(before []Entry, c Change) ([]Entry, error) {
 			to := number(c.To)

@@ -116,7 +116,7 @@ func (w worker) enter(ctx context.Context, admin *sql.DB, owner string, terminat
 		return err
 	}
 	if err := pglease.Raise(ctx, admin, w.key, w.epoch, func(o *pglease.RaiseOptions) {
-		o.Terminate, o.Every = terminate, 50*time.Millisecond
+		o.Terminate, o.Interval = terminate, 50*time.Millisecond
 	}); err != nil {
 		return err
 	}

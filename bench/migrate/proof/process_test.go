@@ -128,7 +128,7 @@ func (p *process) prepare() (attempt func(context.Context) error, end func(), er
 }
 
 func (p *process) options(o *migrate.RunOptions) {
-	o.Owner, o.Lease, o.Every, o.Drain, o.Backoff = p.Name, p.Lease, p.Every, p.Drain, p.Backoff
+	o.Owner, o.Lease, o.Interval, o.Drain, o.Backoff = p.Name, p.Lease, p.Every, p.Drain, p.Backoff
 	o.Attempts = 1000 // no failure here is the migration's own
 	o.Enter = p.enter
 	o.Observe = func(e migrate.Event) {

@@ -132,7 +132,7 @@ func (r *run) observe(ctx context.Context) {
 			return
 		}
 		s := sighting{time.Now(), rec, migrate.ParseNote(rec.Note)}
-		if n := len(r.seen); n == 0 || r.seen[n-1].rec.Version != rec.Version || r.seen[n-1].rec.Owner != rec.Owner || r.seen[n-1].p != s.p {
+		if n := len(r.seen); n == 0 || r.seen[n-1].rec.Version != rec.Version || r.seen[n-1].rec.Owner != rec.Owner || r.seen[n-1].p.String() != s.p.String() || r.seen[n-1].p.Attempt != s.p.Attempt || r.seen[n-1].p.Leader != s.p.Leader {
 			r.seen = append(r.seen, s)
 		}
 	}

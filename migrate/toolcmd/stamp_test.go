@@ -1,4 +1,4 @@
-package migrate_test
+package toolcmd_test
 
 import (
 	"context"
@@ -12,6 +12,7 @@ import (
 
 	"github.com/stackrescue/stackrescue/migrate"
 	"github.com/stackrescue/stackrescue/migrate/migratetest"
+	"github.com/stackrescue/stackrescue/migrate/toolcmd"
 )
 
 // shell answers the commands of alembic on a table with one row.
@@ -39,25 +40,25 @@ func (s *shell) run(_ context.Context, args []string) ([]string, error) {
 	case line == "check" && s.schema == s.head:
 		return nil, nil
 	}
-	return nil, &migrate.CommandError{Args: args, Code: 1, Lines: []string{"no"}}
+	return nil, &toolcmd.CommandError{Args: args, Code: 1, Lines: []string{"no"}}
 }
 
 func TestStampNeedsProof(t *testing.T) {
 	t.Parallel()
 	s := &shell{row: "a1", head: "b2", schema: "b2"}
-	_, err := migrate.Stamp(t.Context(), s.run, migrate.Alembic())
+	_, err := toolcmd.Stamp(t.Context(), s.run, toolcmd.Alembic())
 	require.ErrorIs(t, err, migrate.ErrUnproven)
 	s.schema = "a1"
-	check := func(o *migrate.StampOptions) { o.Verify = [][]string{{"check"}} }
-	_, err = migrate.Stamp(t.Context(), s.run, migrate.Alembic(), check)
+	check := func(o *toolcmd.StampOptions) { o.Verify = [][]string{{"check"}} }
+	_, err = toolcmd.Stamp(t.Context(), s.run, toolcmd.Alembic(), check)
 	require.ErrorIs(t, err, migrate.ErrUnproven)
 	require.Equal(t, "a1", s.row)
 	s.schema = "b2"
-	out, err := migrate.Stamp(t.Context(), s.run, migrate.Alembic(), check)
+	out, err := toolcmd.Stamp(t.Context(), s.run, toolcmd.Alembic(), check)
 	require.NoError(t, err)
-	require.Equal(t, &migrate.Stamped{From: "a1", To: "b2", Changed: true}, out)
+	require.Equal(t, &toolcmd.Stamped{From: "a1", To: "b2", Changed: true}, out)
 	s.ran = nil
-	out, err = migrate.Stamp(t.Context(), s.run, migrate.Alembic(), check)
+	out, err = toolcmd.Stamp(t.Context(), s.run, toolcmd.Alembic(), check)
 	require.NoError(t, err)
 	require.False(t, out.Changed)
 	require.Equal(t, []string{"alembic heads", "alembic current"}, s.ran)
@@ -65,9 +66,9 @@ func TestStampNeedsProof(t *testing.T) {
 
 func TestInspectRefusesWhatItCannotRead(t *testing.T) {
 	t.Parallel()
-	_, err := migrate.Inspect(t.Context(), func(context.Context, []string) ([]string, error) { return []string{"two words"}, nil }, migrate.Alembic())
+	_, err := toolcmd.Inspect(t.Context(), func(context.Context, []string) ([]string, error) { return []string{"two words"}, nil }, toolcmd.Alembic())
 	require.ErrorIs(t, err, migrate.ErrOutput)
-	s, err := migrate.Inspect(t.Context(), (&shell{row: "", head: "b2"}).run, migrate.Alembic("poetry", "run"))
+	s, err := toolcmd.Inspect(t.Context(), (&shell{row: "", head: "b2"}).run, toolcmd.Alembic("poetry", "run"))
 	require.Error(t, err, "the prefix is part of the command")
 	require.Empty(t, s.Revision)
 }
@@ -92,17 +93,17 @@ func TestStampUnderTheLock(t *testing.T) {
 		}()
 		<-begun
 		begin := time.Now()
-		lock := func(o *migrate.StampOptions) { o.Store, o.Key, o.Unproven = m.Client(), "app", true }
-		out, err := migrate.Stamp(t.Context(), s.run, migrate.Alembic(), lock)
+		lock := func(o *toolcmd.StampOptions) { o.Store, o.Key, o.Unproven = m.Client(), "app", true }
+		out, err := toolcmd.Stamp(t.Context(), s.run, toolcmd.Alembic(), lock)
 		require.NoError(t, err)
-		require.Equal(t, &migrate.Stamped{From: "b2", To: "b2"}, out)
+		require.Equal(t, &toolcmd.Stamped{From: "b2", To: "b2"}, out)
 		require.GreaterOrEqual(t, time.Since(begin), time.Minute)
 		require.NoError(t, <-ended)
 		require.NotContains(t, strings.Join(s.ran, ";"), "stamp")
 		s.row = "a1"
-		out, err = migrate.Stamp(t.Context(), s.run, migrate.Alembic(), lock)
+		out, err = toolcmd.Stamp(t.Context(), s.run, toolcmd.Alembic(), lock)
 		require.NoError(t, err)
-		require.Equal(t, &migrate.Stamped{From: "a1", To: "b2", Changed: true}, out)
+		require.Equal(t, &toolcmd.Stamped{From: "a1", To: "b2", Changed: true}, out)
 		r, err := m.Client().Read(t.Context(), "app")
 		require.NoError(t, err)
 		require.Equal(t, migrate.Fence(3), r.Epoch)

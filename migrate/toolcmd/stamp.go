@@ -1,14 +1,11 @@
-package migrate
+package toolcmd
 
 import (
 	"context"
-	"errors"
 	"fmt"
-)
 
-// ErrUnproven means that a check did not confirm that the migration was
-// applied; nothing was written.
-var ErrUnproven = errors.New("not proven that the migration was applied")
+	"github.com/stackrescue/stackrescue/migrate"
+)
 
 // StampOptions change [Stamp]. The zero value is the default.
 type StampOptions struct {
@@ -20,9 +17,9 @@ type StampOptions struct {
 	// Store and Key, where they are not nil and "", are the lock under which the
 	// tool writes, so that no leader migrates meanwhile: that of the team's
 	// runners. Lease is how it is held.
-	Store Store
+	Store migrate.Store
 	Key   string
-	Lease LeaseOptions
+	Lease migrate.LeaseOptions
 }
 
 // Stamped is what a stamp changed.
@@ -38,7 +35,7 @@ type Stamped struct {
 // recorded. It returns nil when the table, read again, holds the revision.
 //
 // The proof comes first: without a Verify command, or when one fails, it is
-// [ErrUnproven] and nothing was written. A table that holds the revision
+// [migrate.ErrUnproven] and nothing was written. A table that holds the revision
 // already is success with Changed false. Safe to repeat.
 //
 // The tool itself decides what it overwrites. Package revision, where the
@@ -62,12 +59,12 @@ func Stamp(ctx context.Context, run Command, tool Tool, optFns ...func(*StampOpt
 		return out, nil
 	}
 	if len(o.Verify) == 0 && !o.Unproven {
-		return nil, fmt.Errorf("stamp %s: %w: no check was given", before.Head, ErrUnproven)
+		return nil, fmt.Errorf("stamp %s: %w: no check was given", before.Head, migrate.ErrUnproven)
 	}
 	if o.Store == nil {
 		return write(ctx, run, tool, o, before)
 	}
-	err = Lead(ctx, o.Store, o.Key, func(ctx context.Context, _ Fence) error {
+	err = migrate.Lead(ctx, o.Store, o.Key, func(ctx context.Context, _ migrate.Fence) error {
 		if before, err = Inspect(ctx, run, tool); err != nil {
 			return err
 		}
@@ -76,7 +73,7 @@ func Stamp(ctx context.Context, run Command, tool Tool, optFns ...func(*StampOpt
 		}
 		out, err = write(ctx, run, tool, o, before)
 		return err
-	}, func(l *LeadOptions) { l.LeaseOptions = o.Lease })
+	}, func(l *migrate.LeadOptions) { l.LeaseOptions = o.Lease })
 	if err != nil {
 		return nil, err
 	}
@@ -87,7 +84,7 @@ func Stamp(ctx context.Context, run Command, tool Tool, optFns ...func(*StampOpt
 func write(ctx context.Context, run Command, tool Tool, o StampOptions, before Table) (*Stamped, error) {
 	for _, check := range o.Verify {
 		if _, err := run(ctx, check); err != nil {
-			return nil, fmt.Errorf("stamp %s: %w: %w", before.Head, ErrUnproven, err)
+			return nil, fmt.Errorf("stamp %s: %w: %w", before.Head, migrate.ErrUnproven, err)
 		}
 	}
 	if _, err := run(ctx, append(append([]string{}, tool.Stamp...), before.Head)); err != nil {

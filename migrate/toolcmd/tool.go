@@ -1,31 +1,28 @@
-package migrate
+package toolcmd
 
 import (
-	"errors"
 	"fmt"
 	"regexp"
 	"strings"
+
+	"github.com/stackrescue/stackrescue/migrate"
 )
 
-// Tool is a migration tool as far as a rescue talks to it. It is plain data and
-// survives as JSON.
+// Tool is a migration tool's commands. It is plain data, and survives JSON.
 type Tool struct {
 	// Name is such as "alembic".
 	Name string `json:"name"`
 	// Current prints the revision that the tool's table holds, Heads the
-	// revision that the image brings.
+	// revision that the image brings. Both are needed.
 	Current []string `json:"current,omitempty"`
 	Heads   []string `json:"heads,omitempty"`
 	// Stamp is the command that writes a revision into the table without
 	// running anything; the revision is appended.
 	Stamp []string `json:"stamp,omitempty"`
-	// Revision is the regular expression of a line of output that tells a
+	// Revision is the regular expression of a line of output that holds a
 	// revision, which is its first group; other lines are the tool's log.
 	Revision string `json:"revision,omitempty"`
 }
-
-// ErrOutput means that a tool printed something else than expected.
-var ErrOutput = errors.New("unexpected output")
 
 // Alembic is the tool of SQLAlchemy. prefix is put before each command, such
 // as "poetry", "run".
@@ -64,7 +61,7 @@ func (t Tool) one(what string, lines []string) (string, error) {
 		return "", err
 	}
 	if len(revs) != 1 {
-		return "", fmt.Errorf("%s %s: %d revisions: %w", t.Name, what, len(revs), ErrOutput)
+		return "", fmt.Errorf("%s %s: %d revisions: %w", t.Name, what, len(revs), migrate.ErrOutput)
 	}
 	return revs[0], nil
 }

@@ -1,4 +1,4 @@
-package migrate
+package toolcmd
 
 import (
 	"context"
@@ -18,7 +18,7 @@ type Table struct {
 func (s Table) Current() bool { return s.Revision == s.Head }
 
 // Inspect asks the tool where the table stands. It changes nothing. An output
-// that cannot be read is [ErrOutput].
+// that cannot be read is [migrate.ErrOutput].
 //
 // Runs two commands. Safe to repeat.
 func Inspect(ctx context.Context, run Command, tool Tool) (Table, error) {
