@@ -11,20 +11,12 @@ import (
 	"github.com/stackrescue/stackrescue/cfnx/template"
 )
 
-// DifferenceKind says how a property of a template and of a running task
-// definition differ.
-type DifferenceKind string
-
-// Kinds of differences.
+// Kinds of differences, which Difference.Kind documents.
 const (
-	// NotRendered: what serves has the property, the template does not set it.
-	NotRendered DifferenceKind = "not-rendered"
-	// NotServing: the template sets the property, what serves has it not.
-	NotServing DifferenceKind = "not-serving"
-	// OtherValue: both have it, with different values.
-	OtherValue DifferenceKind = "other-value"
-	// NotKnown: what the template comes to is not known. That is not equal.
-	NotKnown DifferenceKind = "not-known"
+	notRendered = "not-rendered"
+	notServing  = "not-serving"
+	otherValue  = "other-value"
+	notKnown    = "not-known"
 )
 
 // Difference is one property in which the task definition that a template
@@ -39,8 +31,16 @@ type Difference struct {
 	// Property is the path of the property below the container or the task
 	// definition: "Environment.SMTP_HOST", "Secrets.KEY", "Command", "Memory".
 	// It is "" for a container that one side alone has.
-	Property string         `json:"property,omitempty"`
-	Kind     DifferenceKind `json:"kind"`
+	Property string `json:"property,omitempty"`
+	// Kind is
+	//   - "not-rendered": what serves has the property, the template does not set
+	//     it;
+	//   - "not-serving": the template sets the property, what serves does not
+	//     have it;
+	//   - "other-value": both have it, with different values;
+	//   - "not-known": what the template comes to is not known, which is not
+	//     equal.
+	Kind string `json:"kind"`
 	// Why is more about a value that is not known.
 	Why string `json:"why,omitempty"`
 	// Sources are where a value that is not known comes from.
@@ -57,13 +57,13 @@ func (d Difference) String() string {
 		s += d.Property + ": "
 	}
 	switch d.Kind {
-	case NotRendered:
+	case notRendered:
 		s += "the template does not set it"
-	case NotServing:
+	case notServing:
 		s += "what serves does not have it"
-	case OtherValue:
+	case otherValue:
 		s += "the template sets another value"
-	case NotKnown:
+	case notKnown:
 		s += "what the template comes to is not known"
 	}
 	if d.Why != "" {
@@ -207,14 +207,14 @@ func (d *Draft) named(physical string) (*Stack, string, bool) {
 // the task definition, nil where it is not known. It gives what the template
 // does not tell and an update renders again as it was: attributes of resources,
 // imports, parameters with NoEcho. It also proves that the template is the one
-// it was rendered from: where the two disagree the value is [NotKnown].
+// it was rendered from: where the two disagree the value is "not-known".
 //
 // A reference that cannot be followed is one Difference, of the service's
 // TaskDefinition. The result is sorted by container and property. It is pure.
 func (d *Draft) ServiceDifferences(s *Stack, service string, serving, recorded any) ([]Difference, error) {
 	st, id, ok := d.TaskDefinitionOf(s, service)
 	if !ok {
-		return []Difference{{StackID: s.ID, Stack: s.Name, Resource: service, Property: "TaskDefinition", Kind: NotKnown, Why: "it cannot be followed to a resource of the tree"}}, nil
+		return []Difference{{StackID: s.ID, Stack: s.Name, Resource: service, Property: "TaskDefinition", Kind: notKnown, Why: "it cannot be followed to a resource of the tree"}}, nil
 	}
 	return d.TaskDefinitionDifferences(st, id, serving, recorded)
 }

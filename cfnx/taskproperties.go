@@ -359,28 +359,28 @@ func compareTasks(rendered, serving, was taskProperties) []Difference {
 			r, recorded := was[k]
 			switch {
 			case !u.Stable || was == nil:
-				x.Kind, x.Why, x.Sources = NotKnown, u.Why, []template.Source{sourceOf(u)}
+				x.Kind, x.Why, x.Sources = notKnown, u.Why, []template.Source{sourceOf(u)}
 			case recorded == serves && r.value == s.value:
 				continue
 			case !serves:
-				x.Kind = NotServing
+				x.Kind = notServing
 			case !recorded:
-				x.Kind = NotRendered
+				x.Kind = notRendered
 			default:
-				x.Kind = OtherValue
+				x.Kind = otherValue
 			}
 			out = append(out, x)
 			continue
 		}
 		switch r, recorded := was[k]; {
 		case has && !serves:
-			x.Kind = NotServing
+			x.Kind = notServing
 		case !has && serves:
-			x.Kind = NotRendered
+			x.Kind = notRendered
 		case t.value != s.value:
-			x.Kind = OtherValue
+			x.Kind = otherValue
 		case was != nil && (!recorded || r.value != t.value):
-			x.Kind, x.Why = NotKnown, "the template read is not the one that the recorded revision was rendered from"
+			x.Kind, x.Why = notKnown, "the template read is not the one that the recorded revision was rendered from"
 		default:
 			continue
 		}

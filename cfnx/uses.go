@@ -11,11 +11,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 )
 
-// UsesAPI is ListStackResources of *cloudformation.Client.
-type UsesAPI interface {
-	cfn.ListStackResourcesAPIClient
-}
-
 // Uses yields every image that a stack's resources need, those of nested stacks
 // too, with who needs it, such as "stack web: Task". It goes by the resources
 // that exist, not by the text of templates. images says which images a resource
@@ -27,7 +22,7 @@ type UsesAPI interface {
 //
 // Calls cloudformation:ListStackResources, for each stack and page once. Safe
 // to repeat.
-func Uses(ctx context.Context, api UsesAPI, stack string, images func(ctx context.Context, resourceType, physicalID string) ([]string, error)) iter.Seq2[struct{ Ref, By string }, error] {
+func Uses(ctx context.Context, api cfn.ListStackResourcesAPIClient, stack string, images func(ctx context.Context, resourceType, physicalID string) ([]string, error)) iter.Seq2[struct{ Ref, By string }, error] {
 	return func(yield func(struct{ Ref, By string }, error) bool) {
 		u := stackUses{api: api, images: images, yield: yield}
 		if err := u.walk(ctx, stack, 0); err != nil && !u.stopped {
@@ -37,7 +32,7 @@ func Uses(ctx context.Context, api UsesAPI, stack string, images func(ctx contex
 }
 
 type stackUses struct {
-	api     UsesAPI
+	api     cfn.ListStackResourcesAPIClient
 	images  func(ctx context.Context, resourceType, physicalID string) ([]string, error)
 	yield   func(struct{ Ref, By string }, error) bool
 	stopped bool

@@ -28,10 +28,10 @@ type Entry struct {
 // as [PatchImages] does. An entry of a mapping that is there with the same
 // value makes no Edit; an item of a list is added once more if it is there.
 //
-// It adds all of the entries or none. The error is a *Error with the
-// path: ErrExists, ErrBadValue, ErrNoValue, ErrDuplicateKey, ErrShared,
-// ErrUnspliceable, or one of those of PatchImages. On return, Patch is non-nil
-// if and only if the error is nil; it has no Unpatched. There is one Edit for
+// It adds all of the entries or none. The error is a *Error with the path:
+// ErrExists, ErrBadValue, ErrNoValue, ErrUnspliceable, or one of those of
+// PatchImages. On return, Patch is non-nil if and only if the error is nil; it
+// has no Unpatched. There is one Edit for
 // each mapping or list, with the Path of the first entry that went there and no
 // From. Pure.
 func AddEntries(template []byte, entries []Entry, optFns ...func(*PatchOptions)) (*Patch, error) {

@@ -57,10 +57,10 @@ func TestAddEntriesRefuses(t *testing.T) {
 		want     error
 	}{
 		"another value":  {"Resources: {}\nOutputs: {A: {Value: a}}\n", newEntry("/Outputs/A", `{"Value": "b"}`), ErrExists},
-		"given twice":    {"Resources: {}\nOutputs: {A: {Value: a}, A: {Value: b}}\n", newEntry("/Outputs/A", `{"Value": "b"}`), ErrDuplicateKey},
-		"alias":          {"Resources: {}\nx: &x {A: 1}\nOutputs: *x\n", newEntry("/Outputs/B", `"b"`), ErrShared},
+		"given twice":    {"Resources: {}\nOutputs: {A: {Value: a}, A: {Value: b}}\n", newEntry("/Outputs/A", `{"Value": "b"}`), ErrUnspliceable},
+		"alias":          {"Resources: {}\nx: &x {A: 1}\nOutputs: *x\n", newEntry("/Outputs/B", `"b"`), ErrUnspliceable},
 		"anchor in use":  {"Resources: {}\nx: *o\nOutputs: &o {A: 1}\n", newEntry("/Outputs/B", `"b"`), ErrNotTemplate},
-		"anchored":       {"Resources: {}\nOutputs: &o {A: 1}\nx: *o\n", newEntry("/Outputs/B", `"b"`), ErrShared},
+		"anchored":       {"Resources: {}\nOutputs: &o {A: 1}\nx: *o\n", newEntry("/Outputs/B", `"b"`), ErrUnspliceable},
 		"no JSON":        {"Resources: {}\nOutputs: {A: 1}\n", newEntry("/Outputs/B", `b`), ErrBadValue},
 		"a function":     {"Resources: {}\nOutputs: !Foo {A: 1}\n", newEntry("/Outputs/B", `"b"`), ErrUnspliceable},
 		"a scalar":       {"Resources: {}\nOutputs: x\n", newEntry("/Outputs/B", `"b"`), ErrUnspliceable},

@@ -63,7 +63,7 @@ func TestVariables(t *testing.T) {
 	}
 	for _, want := range []string{"x.example/a:${U}", "x.example/${AWS::Nope}", "x.example/${T", "x.example/a b"} {
 		_, err := patch(want)
-		assert.ErrorIs(t, err, ErrBadReference, want)
+		assert.ErrorIs(t, err, ErrBadValue, want)
 	}
 	p, err := patch("x.example/${T}/a:1")
 	require.NoError(t, err)

@@ -186,13 +186,13 @@ func TestCorpusPatchTags(t *testing.T) {
 			if err != nil {
 				var te *Error
 				require.ErrorAs(t, err, &te, file)
-				require.NotErrorIs(t, err, ErrProof, file)
+				require.NotErrorIs(t, err, errProof, file)
 				continue
 			}
 			checkBytes(t, text, p)
 			edits += len(p.Edits)
 			for _, s := range p.Unpatched {
-				require.NotErrorIs(t, s.Err, ErrProof, file)
+				require.NotErrorIs(t, s.Err, errProof, file)
 				skips[s.Err.Err.Error()]++
 			}
 		}

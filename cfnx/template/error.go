@@ -19,13 +19,10 @@ var (
 	// ErrMangled: characters seem to be lost, as in what GetTemplate returns
 	// of a template that was not all ASCII. See PatchOptions.Original.
 	ErrMangled = errors.New("its non-ASCII characters are lost")
-	// ErrDuplicateKey: a key on the way to the value is given twice.
-	ErrDuplicateKey = errors.New("key is given twice")
-	// ErrShared: the value is used in several places through a YAML alias or
-	// merge key.
-	ErrShared = errors.New("value is shared by a YAML alias")
 	// ErrUnspliceable: the value is written in a way that cannot be changed
-	// in place, such as a block scalar of several lines.
+	// in place, such as a block scalar of several lines; it is used in several
+	// places through a YAML alias or merge key; or a key on the way to it is given
+	// twice.
 	ErrUnspliceable = errors.New("value cannot be changed in place")
 	// ErrMacro: the value is made by a macro or a transform.
 	ErrMacro = errors.New("value is made by a macro")
@@ -39,15 +36,19 @@ var (
 	ErrNoSuchImage = errors.New("no such image")
 	// ErrNoValue: there is no value at that path.
 	ErrNoValue = errors.New("no such value")
-	// ErrBadReference: the reference to be written is not an image reference.
-	ErrBadReference = errors.New("not an image reference")
-	// ErrBadValue: the value to be added is not JSON.
-	ErrBadValue = errors.New("not a value of JSON")
+	// ErrBadValue: the reference to be written is not an image reference, or the
+	// value to be added is not JSON.
+	ErrBadValue = errors.New("bad value")
 	// ErrExists: an entry that was to be added is there with another value.
-	ErrExists = errors.New("it is there with another value")
-	// ErrProof: the patched text did not stand the proof; a fault of this
+	ErrExists = errors.New("entry exists with another value")
+
+	errShared       = fmt.Errorf("%w: it is shared by a YAML alias", ErrUnspliceable)
+	errDuplicateKey = fmt.Errorf("%w: key is given twice", ErrUnspliceable)
+	errBadReference = fmt.Errorf("%w: not an image reference", ErrBadValue)
+	errBadJSON      = fmt.Errorf("%w: not JSON", ErrBadValue)
+	// errProof: the patched text did not stand the proof; a fault of this
 	// package. Nothing is returned in its place.
-	ErrProof = errors.New("patched text is not the template with its edits")
+	errProof = errors.New("patched text is not the template with its edits")
 )
 
 // Error says what is wrong with a template, or why one of its values
@@ -86,10 +87,10 @@ func templateError(path string, err error) error {
 		return err
 	}
 	e := &Error{Path: path, Line: t.Line, Column: t.Column, Detail: t.Detail}
-	e.Err = ErrProof
+	e.Err = errProof
 	for _, x := range [][2]error{
-		{tree.ErrSyntax, ErrNotTemplate}, {tree.ErrEncoding, ErrEncoding}, {tree.ErrLimit, ErrLimit}, {tree.ErrNoNode, ErrNoValue}, {tree.ErrShared, ErrShared},
-		{tree.ErrTwice, ErrDuplicateKey}, {tree.ErrValue, ErrBadValue}, {tree.ErrSplice, ErrUnspliceable},
+		{tree.ErrSyntax, ErrNotTemplate}, {tree.ErrEncoding, ErrEncoding}, {tree.ErrLimit, ErrLimit}, {tree.ErrNoNode, ErrNoValue}, {tree.ErrShared, errShared},
+		{tree.ErrTwice, errDuplicateKey}, {tree.ErrValue, errBadJSON}, {tree.ErrSplice, ErrUnspliceable},
 	} {
 		if errors.Is(t.Err, x[0]) {
 			e.Err = x[1]

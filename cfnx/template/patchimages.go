@@ -26,10 +26,10 @@ import (
 //
 // Before it returns it proves its work: the patched template is parsed again
 // and its tree compared with the one before, and so are the bytes outside the
-// Edits. Where they are not the same there is ErrProof and no template.
+// Edits. Where they are not the same there is errProof and no template.
 //
 // The error is a *Error with ErrNotTemplate, ErrLimit, ErrEncoding,
-// ErrMangled, ErrBadReference or ErrProof, or it wraps what change returned. On
+// ErrMangled, ErrBadValue or errProof, or it wraps what change returned. On
 // return, Patch is non-nil if and only if the error is nil. Pure but for what
 // change does, and safe to repeat: a change that asks for what is there makes
 // no Edit. A nil change asks for nothing.
@@ -116,7 +116,7 @@ func (p *imagePatch) decide(s *imageSite, e expr.Node, path string) error {
 		return nil
 	}
 	if !p.valid(want) || strayVariable(want, img.Text) {
-		return &Error{Path: img.Path, Line: img.Line, Column: img.Column, Err: ErrBadReference, Detail: fmt.Sprintf("%q", want)}
+		return &Error{Path: img.Path, Line: img.Line, Column: img.Column, Err: errBadReference, Detail: fmt.Sprintf("%q", want)}
 	}
 	p.apply(s, e, ps, img, want)
 	return nil
@@ -155,10 +155,10 @@ func (p *imagePatch) apply(s *imageSite, e expr.Node, ps parts, img Image, want 
 		p.skip(img, want, places, err, detail)
 		return
 	case s.dup:
-		p.skip(img, want, nil, ErrDuplicateKey, "")
+		p.skip(img, want, nil, errDuplicateKey, "")
 		return
 	case p.doc.Shared(target) || p.doc.Shared(e.Node) || strings.Contains(img.Path, "/<<"):
-		p.skip(img, want, nil, ErrShared, "")
+		p.skip(img, want, nil, errShared, "")
 		return
 	case whole && p.doc.Commented(e.Node):
 		p.skip(img, want, nil, ErrUnspliceable, "all of it would have to go, with the comment in it")
@@ -167,7 +167,7 @@ func (p *imagePatch) apply(s *imageSite, e expr.Node, ps parts, img Image, want 
 		p.skip(img, want, nil, ErrUnspliceable, "a variable in a text that cannot have it")
 		return
 	case p.edited[target]:
-		p.skip(img, want, nil, ErrShared, "another image is written in the same text")
+		p.skip(img, want, nil, errShared, "another image is written in the same text")
 		return
 	}
 	var te tree.Edit

@@ -48,8 +48,8 @@ func addSeeds(f *testing.F) {
 // knownError fails where an error is none that PatchImages documents.
 func knownError(t *testing.T, err error) {
 	t.Helper()
-	for _, known := range []error{ErrNotTemplate, ErrEncoding, ErrLimit, ErrBadReference,
-		ErrNoValue, ErrDuplicateKey, ErrShared, ErrUnspliceable, ErrExists} {
+	for _, known := range []error{ErrNotTemplate, ErrEncoding, ErrLimit, ErrBadValue,
+		ErrNoValue, ErrUnspliceable, ErrUnspliceable, ErrUnspliceable, ErrExists} {
 		if errors.Is(err, known) {
 			return
 		}

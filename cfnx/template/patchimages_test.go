@@ -180,7 +180,7 @@ func TestPatchImagesChangeErrors(t *testing.T) {
 	_, err := PatchImages(text, func(Image) (string, error) { return "", boom })
 	assert.ErrorIs(t, err, boom)
 	_, err = PatchImages(text, func(Image) (string, error) { return "not a ref", nil })
-	assert.ErrorIs(t, err, ErrBadReference)
+	assert.ErrorIs(t, err, ErrBadValue)
 	var te *Error
 	require.ErrorAs(t, err, &te)
 	assert.Equal(t, 8, te.Line)

@@ -45,7 +45,7 @@ func SetText(template []byte, v Value, optFns ...func(*PatchOptions)) (*Patch, e
 			Err: &Error{Path: v.Path, Line: x.Line, Column: x.Column, Err: reason, Detail: detail},
 		}}}, nil
 	case f.doc.Shared(edit.scalar):
-		return nil, &Error{Path: v.Path, Err: ErrShared}
+		return nil, &Error{Path: v.Path, Err: errShared}
 	case edit.sub && strayVariable(edit.text, ""):
 		return nil, &Error{Path: v.Path, Err: ErrUnspliceable, Detail: "a variable in a text that cannot have it"}
 	}

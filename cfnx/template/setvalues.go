@@ -23,9 +23,8 @@ type Value struct {
 // scalar keeps its quoting style where that can hold the new text. A value
 // that is the same already makes no Edit.
 //
-// It sets all of the values or none. The error is a *Error with the
-// path: ErrNoValue, ErrDuplicateKey, ErrShared, ErrUnspliceable, or one of
-// those of PatchImages. On return, Patch is non-nil if and only if the error
+// It sets all of the values or none. The error is a *Error with the path:
+// ErrNoValue, ErrUnspliceable, or one of those of PatchImages. On return, Patch is non-nil if and only if the error
 // is nil; it has no Unpatched. Pure, and safe to repeat.
 func SetValues(template []byte, values []Value, optFns ...func(*PatchOptions)) (*Patch, error) {
 	o := options.Of(optFns)
