@@ -73,7 +73,7 @@ func (s *Stack) windows() (forward []Event, backs [][]Event) {
 }
 
 // lastWith is the latest attempt in which a resource failed: a continue can
-// fail at once, without an event of a resource (reference/cfn.md 1.2).
+// fail at once, without an event of a resource (docs/aws/cfn.md 1.2).
 func lastWith(backs [][]Event) []Event {
 	for _, w := range slices.Backward(backs) {
 		if slices.ContainsFunc(w, Event.failed) {

@@ -67,7 +67,7 @@ func (e *RefusedError) Error() string {
 // Unwrap is [ErrRefused].
 func (e *RefusedError) Unwrap() error { return ErrRefused }
 
-// inlineBytes is the largest template a call may hold (reference/cfn.md 1.8).
+// inlineBytes is the largest template a call may hold (docs/aws/cfn.md 1.8).
 const inlineBytes = 51_200
 
 // creator makes the change set of a draft.
@@ -212,7 +212,7 @@ func (c *creator) await(ctx context.Context, id string) (string, error) {
 }
 
 // noChange recognises the two texts for a change set without changes
-// (reference/cfn.md 1.3).
+// (docs/aws/cfn.md 1.3).
 func noChange(reason string) bool {
 	return strings.HasPrefix(reason, "The submitted information didn't contain changes") || strings.HasPrefix(reason, "No updates are to be performed")
 }

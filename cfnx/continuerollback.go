@@ -144,7 +144,7 @@ type continuation struct {
 
 // continuable says why the tree's rollback cannot be continued. A nested stack
 // that has rolled back waits in a clean-up status until every other one has,
-// so that status is no operation under way (reference/cfn.md 1.2).
+// so that status is no operation under way (docs/aws/cfn.md 1.2).
 func continuable(t *Tree) error {
 	for s := range t.All() {
 		if s.InProgress() && (s == t.Root || !strings.HasSuffix(string(s.Status), "_CLEANUP_IN_PROGRESS")) {

@@ -195,7 +195,7 @@ func (o *FindOptions) attributes(s *Stack) {
 	}
 }
 
-// mangle is what GetTemplate makes of a template (reference/cfn.md 1.8).
+// mangle is what GetTemplate makes of a template (docs/aws/cfn.md 1.8).
 func mangle(b []byte) []byte {
 	return []byte(strings.Map(func(r rune) rune {
 		if r > 0x7f {

@@ -8,7 +8,7 @@ import (
 
 // entries returns the entries of a mapping whose key is wanted, nil for all,
 // with those of its merge keys (<<) that it does not set itself.
-// CloudFormation refuses merge keys (reference/cfn.md 5.3); whoever expands them before gets these.
+// CloudFormation refuses merge keys (docs/aws/cfn.md 5.3); whoever expands them before gets these.
 func (f *imageFinder) entries(n *tree.Node, path string, wanted func(key string) bool) []mapEntry {
 	return f.mergedEntries(n, path, wanted, 0)
 }

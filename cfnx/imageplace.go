@@ -14,7 +14,7 @@ const (
 	// parameter of an SSM type (Path is then its declaration) or a dynamic
 	// reference. A new value alone is no change to CloudFormation where the
 	// reference pins no version: the template's text is the same
-	// (reference/cfn.md 5.2).
+	// (docs/aws/cfn.md 5.2).
 	PlaceSSM PlaceKind = "ssm"
 	// PlaceSecret: the Secrets Manager secret Name.
 	PlaceSecret PlaceKind = "secret"

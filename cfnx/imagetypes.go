@@ -3,7 +3,7 @@ package cfnx
 // imagePaths returns where a resource type holds container images, as paths of
 // property names below Properties: "*" is every item of a list, "**" every
 // value of a map. It is nil for a type that runs no container of its own.
-// Source: reference/cfn.md 5.1 and
+// Source: docs/aws/cfn.md 5.1 and
 // https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-template-resource-type-ref.html
 //
 // Not here, because they name machine images or catalogue entries: ImageId of

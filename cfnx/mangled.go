@@ -8,7 +8,7 @@ import (
 // mangledAt returns the byte at which a character seems to have been lost, -1
 // where none does: a question mark in a text that is all ASCII, and that is no
 // end of a question, URL query, regular expression, schedule or YAML key.
-// GetTemplate returns "?" for every character beyond U+007F (reference/cfn.md
+// GetTemplate returns "?" for every character beyond U+007F (docs/aws/cfn.md
 // 1.8); a text with such a character did not come from there.
 //
 // It errs on the side of refusing. What it takes for a question is lost on it:

@@ -72,7 +72,7 @@ type Exclusion struct {
 // were cancelled, that failed in the forward update only, that are nested
 // stacks (what failed inside is skipped instead), or that depend on another
 // that is skipped, because they may well succeed once it is
-// (reference/cfn.md 1.2). It is pure.
+// (docs/aws/cfn.md 1.2). It is pure.
 func PlanSkips(t *Tree) SkipPlan {
 	var p SkipPlan
 	for s := range t.All() {

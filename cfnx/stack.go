@@ -85,7 +85,7 @@ func (e Event) String() string {
 }
 
 // own reports whether the event is the stack's own, not a resource's
-// (reference/cfn.md 1.4).
+// (docs/aws/cfn.md 1.4).
 func (e Event) own() bool { return e.PhysicalID == e.StackID }
 
 // nestedType is the resource type of a nested stack.

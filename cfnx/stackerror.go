@@ -74,7 +74,7 @@ func (e *StackError) Error() string {
 func (e *StackError) Unwrap() error { return e.Err }
 
 // missing recognises the answers for a stack that is not there. All of them
-// are plain validation errors that differ in their texts only (reference/cfn.md
+// are plain validation errors that differ in their texts only (docs/aws/cfn.md
 // 1.3); both spellings have the two words.
 func missing(err error) bool {
 	e, ok := errors.AsType[smithy.APIError](err)

@@ -79,7 +79,7 @@ func auditAndCheck(ctx context.Context, api *ecr.Client, needs []ecrx.Need, clos
 	return report, err
 }
 
-// TestBudget holds the calls and rounds of reference/ecr.md 5.3, in virtual
+// TestBudget holds the calls and rounds of docs/aws/ecr.md 5.3, in virtual
 // time: with nothing but latency a round is one latency.
 func TestBudget(t *testing.T) {
 	t.Parallel()

@@ -16,7 +16,7 @@ import (
 // there at that moment. See [Verdict] for what is certain and what is not.
 //
 // https://docs.aws.amazon.com/AmazonECR/latest/userguide/LifecyclePolicies.html,
-// reference/ecr.md 1.2.
+// docs/aws/ecr.md 1.2.
 func Evaluate(p *Policy, images []Stored, now time.Time) []Verdict {
 	e := newEvaluation(p, images, now)
 	for r := range e.rules {

@@ -155,7 +155,7 @@ func (e *Explanation) find(ctx context.Context, api CheckAPI, opts ExplainOption
 
 // departure reads a CloudTrail event
 // (https://docs.aws.amazon.com/AmazonECR/latest/userguide/logging-using-cloudtrail.html,
-// reference/ecr.md 1.6): what it says about the image, and its digest.
+// docs/aws/ecr.md 1.6): what it says about the image, and its digest.
 func departure(event []byte, img Image) (*Departure, string) {
 	var e struct {
 		EventName    string    `json:"eventName"`

@@ -30,7 +30,7 @@ type Image struct {
 var ErrReference = errors.New("not an image reference")
 
 // privateHost is a private ECR registry of any partition, FIPS and dual-stack
-// names included (reference/ecr.md 1.7).
+// names included (docs/aws/ecr.md 1.7).
 var privateHost = regexp.MustCompile(`^(\d{12})\.dkr[.-]ecr(?:-fips)?\.([a-z0-9-]+)\.(?:amazonaws\.com(?:\.cn)?|amazonaws\.eu|on\.aws|on\.amazonwebservices\.com\.cn|sc2s\.sgov\.gov|c2s\.ic\.gov|cloud\.adc-e\.uk|csp\.hci\.ic\.gov)$`)
 
 // Parse takes an image reference apart, by the grammar that container runtimes

@@ -105,7 +105,7 @@ func (c *checker) read(ctx context.Context, g *group) {
 			return
 		}
 		// One id that does not exist fails the whole call, without saying which
-		// (reference/ecr.md 1.5): then the list decides.
+		// (docs/aws/ecr.md 1.5): then the list decides.
 		if len(ids) <= maxIDs {
 			found, err := byIDs(ctx, api, g.repo, ids)
 			if err == nil {
@@ -124,7 +124,7 @@ func (c *checker) read(ctx context.Context, g *group) {
 }
 
 // noIDs reports whether ECR does not take a filter beside ids, which is not
-// settled (reference/ecr.md 1.4).
+// settled (docs/aws/ecr.md 1.4).
 func noIDs(err error) bool {
 	return isA[*types.InvalidParameterException](err) || isA[*types.ValidationException](err)
 }

@@ -9,7 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecr/types"
 )
 
-// anyStatus: without it archived images count as missing (reference/ecr.md
+// anyStatus: without it archived images count as missing (docs/aws/ecr.md
 // 1.4).
 var anyStatus = types.DescribeImagesFilter{ImageStatus: types.ImageStatusFilterAny}
 

@@ -57,7 +57,7 @@ func (m Manifest) Children() []string {
 // image that is not there, or is archived, is not in the answer.
 //
 // ECR counts this as a pull of each image. Fetched by digest a manifest is never
-// translated (reference/ecr.md 1.5).
+// translated (docs/aws/ecr.md 1.5).
 //
 // Calls ecr:BatchGetImage, once for each 100 digests. Safe to repeat.
 func Manifests(ctx context.Context, api BatchGetImageAPI, repo Repository, digests []string) (map[string]Manifest, error) {

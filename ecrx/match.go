@@ -9,7 +9,7 @@ import (
 // storage class is not looked at. Every prefix or pattern of the list must be
 // met by some tag, one tag may meet several
 // (https://docs.aws.amazon.com/AmazonECR/latest/userguide/LifecyclePolicies.html,
-// reference/ecr.md 1.2).
+// docs/aws/ecr.md 1.2).
 func (s Selection) Matches(tags []string) bool {
 	switch s.TagStatus {
 	case anyTags:

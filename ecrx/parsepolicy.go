@@ -9,7 +9,7 @@ import (
 )
 
 // Limits of a policy's text, in characters, and of its rules
-// (reference/ecr.md 1.1).
+// (docs/aws/ecr.md 1.1).
 const (
 	minPolicyText  = 100
 	maxPolicyText  = 30720
@@ -82,7 +82,7 @@ func decodeObject(text string) (map[string]any, bool) {
 
 // checkRules holds what spans fields of a rule, and rules of a policy. ECR's
 // texts are known for untagged, any and the missing list only
-// (reference/ecr.md 1.1).
+// (docs/aws/ecr.md 1.1).
 func checkRules(rules []Rule) *PolicyError {
 	if len(rules) > maxPolicyRules {
 		return refuse("has %d rules, at most %d are allowed", len(rules), maxPolicyRules)

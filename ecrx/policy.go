@@ -11,7 +11,7 @@ import (
 
 // Policy is a lifecycle policy
 // (https://docs.aws.amazon.com/AmazonECR/latest/userguide/lifecycle_policy_parameters.html,
-// reference/ecr.md 1.1). [ParsePolicy] reads one; nothing that the text says is
+// docs/aws/ecr.md 1.1). [ParsePolicy] reads one; nothing that the text says is
 // lost on the way back through [Policy.String].
 type Policy struct {
 	// Rules are in ascending order of Priority.

@@ -17,7 +17,7 @@ type PolicyError struct {
 	Rule, Index int
 	// Field is such as "selection.countNumber", "" for the whole rule.
 	Field string
-	// Reason is ECR's own text where that is known (reference/ecr.md 1.1).
+	// Reason is ECR's own text where that is known (docs/aws/ecr.md 1.1).
 	Reason string
 }
 

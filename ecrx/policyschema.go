@@ -11,7 +11,7 @@ import (
 const noSchema = "instance failed to match exactly one schema (matched 0 out of 2)"
 
 // checkSchema checks the structure of a policy, in the words of the JSON-schema
-// validator whose answers ECR passes on (reference/ecr.md 1.1).
+// validator whose answers ECR passes on (docs/aws/ecr.md 1.1).
 func checkSchema(root map[string]any) *PolicyError {
 	if err := members(root, []string{"rules"}); err != nil {
 		return err

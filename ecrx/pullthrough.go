@@ -65,7 +65,7 @@ func cacheRules(ctx context.Context, api PullThroughAPI, registry Repository) ([
 }
 
 // upstream is the registry behind a repository's name: that of the longest
-// prefix; ROOT is behind every name (reference/ecr.md 1.7).
+// prefix; ROOT is behind every name (docs/aws/ecr.md 1.7).
 func upstream(rules []types.PullThroughCacheRule, repository string) string {
 	best, url := -1, ""
 	for _, r := range rules {

@@ -18,7 +18,7 @@ import (
 )
 
 // readings are other ways in which ECR may behave where nobody could say
-// (reference/ecr.md 1.4, 1.5): what an input is answered with, nil for as the
+// (docs/aws/ecr.md 1.4, 1.5): what an input is answered with, nil for as the
 // simulation does.
 var readings = map[string]func(in any, err error) error{
 	"a filter cannot stand beside ids": func(in any, _ error) error {

@@ -92,7 +92,7 @@ type vector struct {
 
 // documented are the six examples with outcomes of
 // https://docs.aws.amazon.com/AmazonECR/latest/userguide/lifecycle_policy_examples.html
-// (reference/ecr.md 2).
+// (docs/aws/ecr.md 2).
 func documented() []vector {
 	d := func(n int) time.Duration { return time.Duration(n) * day }
 	prodBeta := []ecrx.Stored{img("A", d(10), "beta-1", "prod-1"), img("B", d(9), "beta-2", "prod-2"), img("C", d(8), "beta-3")}
@@ -118,7 +118,7 @@ func documented() []vector {
 }
 
 // derived follow from the rules' text and from reports of what happened to
-// people (reference/ecr.md 2, D1 to D9).
+// people (docs/aws/ecr.md 2, D1 to D9).
 func derived() []vector {
 	d := func(n int) time.Duration { return time.Duration(n) * day }
 	archived := func(name string, since time.Duration, tags ...string) ecrx.Stored {

@@ -66,7 +66,7 @@ func (v Verdict) Goes() bool {
 	return !slices.Contains(v.Possible, Keep) && !slices.Contains(v.Possible, Blocked)
 }
 
-// Doubt is a point that AWS's documentation leaves open (reference/ecr.md 1.2).
+// Doubt is a point that AWS's documentation leaves open (docs/aws/ecr.md 1.2).
 type Doubt string
 
 // Doubts.

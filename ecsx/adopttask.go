@@ -60,7 +60,7 @@ func AdoptTask(ctx context.Context, api AdoptTaskAPI, spec TaskSpec) (string, er
 			return "", fmt.Errorf("task %s: %w", afterSlash(arn), err)
 		}
 		if len(out.Tasks) == 0 || aws.ToString(out.Tasks[0].LastStatus) != "STOPPED" {
-			return arn, nil // a new task may not be visible yet (reference/ecs.md 1.1)
+			return arn, nil // a new task may not be visible yet (docs/aws/ecs.md 1.1)
 		}
 	}
 	return "", fmt.Errorf("run task %s: %d equal tasks have ended within a day: give another token", afterSlash(spec.TaskDefinition), adoptions)

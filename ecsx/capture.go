@@ -33,7 +33,7 @@ type capture struct {
 
 // missingRounds is for how many polls a task that was named may be unknown
 // before it counts as forgotten: after RunTask, reads lag
-// (reference/ecs.md 1.1).
+// (docs/aws/ecs.md 1.1).
 const missingRounds = 12
 
 // wait polls until enough tasks have stopped, and returns them in the order in
@@ -189,7 +189,7 @@ func (c *capture) define(ctx context.Context, t *StoppedTask) {
 }
 
 // settle is how long the log agent may lag behind a container
-// (reference/ecs.md 1.6): the driver flushes every 5 s and creates streams with
+// (docs/aws/ecs.md 1.6): the driver flushes every 5 s and creates streams with
 // a back-off of up to 32 s.
 const (
 	settle       = 10 * time.Second

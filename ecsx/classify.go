@@ -27,7 +27,7 @@ type Cause struct {
 }
 
 // Classify joins stop code, reasons, exit codes and log of a stopped task into
-// one cause. It is pure; the texts it knows are those of reference/ecs.md 1.2.
+// one cause. It is pure; the texts it knows are those of docs/aws/ecs.md 1.2.
 func Classify(t StoppedTask) Cause {
 	text := reasons(t)
 	for _, k := range known {

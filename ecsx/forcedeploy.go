@@ -239,7 +239,7 @@ func (d *deployer) register(ctx context.Context, in *ecs.RegisterTaskDefinitionI
 }
 
 // concurrent is an error that ECS gives when revisions of one family are
-// registered at the same moment; the SDK does not retry it (reference/ecs.md
+// registered at the same moment; the SDK does not retry it (docs/aws/ecs.md
 // 1.5).
 func concurrent(err error) bool {
 	e, ok := errors.AsType[*types.ClientException](err)

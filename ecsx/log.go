@@ -82,7 +82,7 @@ func (l Log) excerpt() string {
 }
 
 // locate says where the container's log is, from the definition it ran with
-// (reference/ecs.md 1.6): prefix/container/task, or without a prefix the
+// (docs/aws/ecs.md 1.6): prefix/container/task, or without a prefix the
 // runtime's id.
 func locate(def types.ContainerDefinition, found bool, c StoppedContainer, taskARN, region string) Log {
 	lc := def.LogConfiguration

@@ -59,7 +59,7 @@ func (q Query) list(ctx context.Context, api ecs.ListTasksAPIClient, page func([
 		out, err := p.NextPage(ctx)
 		if _, invalid := errors.AsType[*types.InvalidParameterException](err); invalid && in.StartedBy != nil {
 			// That startedBy may be combined with a status is not documented
-			// (reference/ecs.md 1.1): list all and choose by what they say.
+			// (docs/aws/ecs.md 1.1): list all and choose by what they say.
 			in.StartedBy = nil
 			p = ecs.NewListTasksPaginator(api, in)
 			continue

@@ -61,7 +61,7 @@ func (r *logReader) read(ctx context.Context, containers []*StoppedContainer, si
 
 // filter reads the streams of one group. One stream that is not there makes
 // the whole call fail, so the streams are halved until it is found
-// (reference/ecs.md 1.6).
+// (docs/aws/ecs.md 1.6).
 func (r *logReader) filter(ctx context.Context, g group, cs []*StoppedContainer, since time.Time) error {
 	byStream := make(map[string]*StoppedContainer, len(cs))
 	streams := make([]string, 0, len(cs))

@@ -82,7 +82,7 @@ func judge(s *types.Service, id string, record *types.ServiceDeployment) Rollout
 		switch {
 		case d.RolloutState == types.DeploymentRolloutStateCompleted,
 			d.RolloutState == "" && len(s.Deployments) == 1 && d.RunningCount == d.DesiredCount:
-			r.Outcome = Succeeded // no rollout state: services behind a Classic Load Balancer (reference/ecs.md 1.3)
+			r.Outcome = Succeeded // no rollout state: services behind a Classic Load Balancer (docs/aws/ecs.md 1.3)
 		case d.RolloutState == types.DeploymentRolloutStateFailed:
 			r.Outcome = Failed
 		}

@@ -60,7 +60,7 @@ type StoppedContainer struct {
 }
 
 // retention is the least time for which a stopped task can be described
-// (reference/ecs.md 1.1).
+// (docs/aws/ecs.md 1.1).
 const retention = time.Hour
 
 // ExpiresAt is the time from which ECS may have forgotten the task; zero while

@@ -119,7 +119,7 @@ func StoppedTasks(ctx context.Context, tasks StoppedTasksAPI, logs LogsAPI, q Qu
 				}
 			}
 		}
-		if err != nil && err != errStopped {
+		if err != nil && !errors.Is(err, errStopped) {
 			yield(StoppedTask{}, err)
 		}
 	}

@@ -108,7 +108,7 @@ func newWatch(api RolloutAPI, d Deployment, optFns []func(*RolloutOptions)) *wat
 }
 
 // unseenLooks is for how many looks a deployment that was just started may be
-// missing from the list: reads lag behind writes (reference/ecs.md 1.1).
+// missing from the list: reads lag behind writes (docs/aws/ecs.md 1.1).
 const unseenLooks = 6
 
 func (w *watch) look(ctx context.Context) (Rollout, error) {

@@ -62,7 +62,7 @@ func Patience(s *ecstypes.Service, def *ecstypes.TaskDefinition, container strin
 
 // breaker is how many failed tasks trip the circuit breaker, 0 if there is
 // none: half the desired count, at least 3 and at most 200, unless configured
-// (reference/ecs.md 1.3).
+// (docs/aws/ecs.md 1.3).
 func breaker(b *ecstypes.DeploymentCircuitBreaker, desired int) (threshold int, rollback bool) {
 	if b == nil || !b.Enable {
 		return 0, false

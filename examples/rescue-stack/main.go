@@ -32,8 +32,8 @@ import (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
 	err := run(ctx, os.Args[1:], os.Stdin, os.Stdout)
+	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "rescue-stack:", err)
 	}

@@ -100,7 +100,7 @@ func (r rollbackRun) String() string {
 // TestCDKRollback runs "cdk rollback prod --force" of both releases. What is
 // pinned is how the stacks end and which Outputs are lost, not the exit code nor
 // the number of continues: the CLI also exits 0, and gives up, where it saw no
-// error event in time (reference/cfn.md 7). The log has both.
+// error event in time (docs/aws/cfn.md 7). The log has both.
 func TestCDKRollback(t *testing.T) {
 	t.Parallel()
 	bins := map[string]string{cdkForce: findCDK(t, cdkForce), cdkSkips: findCDK(t, cdkSkips)}

@@ -16,14 +16,14 @@ import (
 )
 
 var (
-	throttled   = errors.New("throttled")
-	unavailable = errors.New("unavailable")
-	denied      = errors.New("denied")
-	errLease    = errors.New("lease lost")
+	errThrottled   = errors.New("throttled")
+	errUnavailable = errors.New("unavailable")
+	errDenied      = errors.New("denied")
+	errLease       = errors.New("lease lost")
 )
 
 func passes(o *poll.Options) {
-	o.Transient = func(err error) bool { return err == throttled || err == unavailable }
+	o.Transient = func(err error) bool { return errors.Is(err, errThrottled) || errors.Is(err, errUnavailable) }
 }
 
 func TestEveryTimeline(t *testing.T) {
@@ -34,7 +34,7 @@ func TestEveryTimeline(t *testing.T) {
 		note := func(format string, a ...any) {
 			fmt.Fprintf(&log, "%8.3fs %s\n", time.Since(start).Seconds(), fmt.Sprintf(format, a...))
 		}
-		answers := []error{nil, throttled, unavailable, nil, denied}
+		answers := []error{nil, errThrottled, errUnavailable, nil, errDenied}
 		n := 0
 		observe := func(context.Context) (int, error) {
 			n++
@@ -106,8 +106,8 @@ func TestEveryEndsWithContext(t *testing.T) {
 			ctx: func(ctx context.Context) (context.Context, context.CancelFunc) {
 				return context.WithTimeout(ctx, time.Hour)
 			},
-			answer: throttled,
-			is:     []error{context.DeadlineExceeded, throttled},
+			answer: errThrottled,
+			is:     []error{context.DeadlineExceeded, errThrottled},
 		},
 		"cause": {
 			ctx: func(ctx context.Context) (context.Context, context.CancelFunc) {
@@ -162,8 +162,8 @@ func TestEveryEndsWhileObserving(t *testing.T) {
 func TestEveryWithoutTransient(t *testing.T) {
 	t.Parallel()
 	n := 0
-	for _, err := range poll.Every(t.Context(), time.Minute, func(context.Context) (int, error) { n++; return 0, throttled }) {
-		require.Equal(t, throttled, err)
+	for _, err := range poll.Every(t.Context(), time.Minute, func(context.Context) (int, error) { n++; return 0, errThrottled }) {
+		require.ErrorIs(t, err, errThrottled)
 	}
 	require.Equal(t, 1, n)
 }

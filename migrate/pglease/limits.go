@@ -16,7 +16,7 @@ import (
 // refuse or drop them.
 //
 // Source: https://www.postgresql.org/docs/current/runtime-config-connection.html,
-// reference/migrate.md 0.
+// docs/migrate.md 0.
 func Limits(lease time.Duration) map[string]string {
 	sec := int(lease/time.Second) + 1
 	return map[string]string{

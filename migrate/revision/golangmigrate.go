@@ -12,7 +12,7 @@ import (
 // Dirty is normal while a migration works.
 //
 // Source: https://github.com/golang-migrate/migrate/blob/v4.19.1/database/postgres/postgres.go,
-// https://github.com/golang-migrate/migrate/blob/v4.19.1/database/util.go, reference/migrate.md 5
+// https://github.com/golang-migrate/migrate/blob/v4.19.1/database/util.go, docs/migrate.md 5
 var golangMigrate = tool{
 	name: "golang-migrate", table: "schema_migrations", beside: []string{"schema_lock"},
 	fits: func(c columns, _ func(string) bool) bool { return c.has("version", "dirty") && !c.textual("version") },

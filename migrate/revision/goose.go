@@ -13,7 +13,7 @@ import (
 //
 // Source: https://github.com/pressly/goose/blob/v3.27.3/internal/dialects/postgres.go,
 // https://github.com/pressly/goose/blob/v3.27.3/lock/internal/store/postgres.go,
-// https://github.com/pressly/goose/blob/v3.27.3/lock/session_locker_options.go, reference/migrate.md 5
+// https://github.com/pressly/goose/blob/v3.27.3/lock/session_locker_options.go, docs/migrate.md 5
 var goose = tool{
 	name: "goose", table: "goose_db_version", beside: []string{"goose_lock"},
 	fits:   func(c columns, _ func(string) bool) bool { return c.has("version_id", "is_applied") },

@@ -87,7 +87,7 @@ func (s simple) read(ctx context.Context, r reader, p place) (content, error) {
 
 // recognised are the tools that are left to their own repair.
 //
-// Source: reference/migrate.md 5, and for Ecto
+// Source: docs/migrate.md 5, and for Ecto
 // https://github.com/elixir-ecto/ecto_sql/blob/v3.11.1/lib/ecto/migration/schema_migration.ex,
 // and the documents of the others: https://github.com/jackc/tern, https://github.com/launchbadge/sqlx (sqlx-cli),
 // https://bun.uptrace.dev/guide/migrations.html, https://github.com/salsita/node-pg-migrate,

@@ -15,7 +15,7 @@ func crc(s string) uint32 { return crc32.ChecksumIEEE([]byte(s)) }
 // recognised are tools whose tables are made here as they make them, in the
 // state that a killed process leaves.
 //
-// Source: reference/migrate.md 5
+// Source: docs/migrate.md 5
 func recognised(t *testing.T, l *lab) {
 	for _, c := range []struct {
 		tool    string

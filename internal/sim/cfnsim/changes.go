@@ -50,7 +50,7 @@ func (s *Service) DescribeChangeSet(_ context.Context, in *cloudformation.Descri
 }
 
 // change is a difference as a change set shows it; the shapes are recorded in
-// recordings/cloudformation/test_change_set_*.
+// docs/aws/recordings.md cloudformation/test_change_set_*.
 func (cs *changeSet) change(f difference, values bool) *types.ResourceChange {
 	r := &types.ResourceChange{
 		Action: f.action, LogicalResourceId: ptr(f.id), ResourceType: ptr(f.typ), PhysicalResourceId: optional(f.physical),
@@ -195,7 +195,7 @@ func (cs *changeSet) showValues(t *types.ResourceTargetDefinition, f difference,
 // sources are the reasons of a property's change. One that comes from a
 // parameter or a replaced resource is told twice, by its cause and as a dynamic
 // modification, in an order that depends on whether values are shown
-// (recordings/cloudformation/test_change_sets).
+// (docs/aws/recordings.md cloudformation/test_change_sets).
 func (cs *changeSet) sources(f difference, name string, values bool) []types.ResourceChangeDetail {
 	causes := cs.causes(f, name)
 	if len(causes) == 0 {

@@ -107,7 +107,7 @@ func (s *stack) newChangeSet(name string, d *definition) *changeSet {
 }
 
 // changeSetTarget refuses stacks that the type of change set does not suit
-// (recordings/cloudformation/api/test_changesets).
+// (docs/aws/recordings.md cloudformation/api/test_changesets).
 func (s *Service) changeSetTarget(in *cloudformation.CreateChangeSetInput, st *stack) error {
 	name, set := str(in.StackName), str(in.ChangeSetName)
 	if in.ChangeSetType == types.ChangeSetTypeCreate {
@@ -239,7 +239,7 @@ func (s *stack) forget(cs *changeSet) {
 }
 
 // changeSet finds a change set by id, or by name in its stack. The errors are
-// recorded in recordings/cloudformation/api/test_changesets.
+// recorded in docs/aws/recordings.md cloudformation/api/test_changesets.
 func (s *Service) changeSet(stackName, name *string) (*changeSet, error) {
 	set := str(name)
 	if strings.HasPrefix(set, "arn:") {

@@ -19,7 +19,7 @@ type discarded struct {
 // cleanUp deletes what the update or its rollback left behind, starts the
 // clean-up of the nested stacks that wait for it, and ends the operation. It
 // cannot fail: what cannot be deleted after three tries is left outside the
-// stack (reference/cfn.md 1.1).
+// stack (docs/aws/cfn.md 1.1).
 func (s *stack) cleanUp(done func()) {
 	back := s.status == types.StackStatusUpdateRollbackCompleteCleanupInProgress
 	c, err := s.scope(s.now)

@@ -12,11 +12,11 @@ import (
 	"github.com/stackrescue/stackrescue/rescue/rescuetest/simtype"
 )
 
-// ContinueUpdateRollback tries a failed rollback again (reference/cfn.md 1.2).
+// ContinueUpdateRollback tries a failed rollback again (docs/aws/cfn.md 1.2).
 // Its answer is empty.
 //
 // Nobody has recorded the texts of its refusals: the code is ValidationError,
-// the words here are the simulator's (reference/cfn.md 1.3 and 6.2).
+// the words here are the simulator's (docs/aws/cfn.md 1.3 and 6.2).
 func (s *Service) ContinueUpdateRollback(_ context.Context, in *cloudformation.ContinueUpdateRollbackInput) (*cloudformation.ContinueUpdateRollbackOutput, error) {
 	name := str(in.StackName)
 	if err := checkName(name); err != nil {
@@ -29,7 +29,7 @@ func (s *Service) ContinueUpdateRollback(_ context.Context, in *cloudformation.C
 	switch {
 	case in.ForceRollback != nil && sw.ForceRollback == simtype.ForceUnknown:
 		// The query protocol ignores members it does not know; that an endpoint
-		// rejects the field is the worse case (reference/cfn.md 0, uncertain).
+		// rejects the field is the worse case (docs/aws/cfn.md 0, uncertain).
 		return nil, invalid("Unknown parameter: ForceRollback")
 	case force && len(in.ResourcesToSkip) > 0:
 		return nil, invalid("ForceRollback and ResourcesToSkip are mutually exclusive. Specify only one.")
@@ -49,7 +49,7 @@ func (s *Service) ContinueUpdateRollback(_ context.Context, in *cloudformation.C
 	if err != nil {
 		return nil, err
 	}
-	if in.RoleARN != nil { // for all future operations too (reference/cfn.md 1.2)
+	if in.RoleARN != nil { // for all future operations too (docs/aws/cfn.md 1.2)
 		st.now.role, st.stable.role = in.RoleARN, in.RoleARN
 	}
 	st.mutated()
@@ -64,7 +64,7 @@ var skipEntry = regexp.MustCompile(`^([a-zA-Z0-9]+|[a-zA-Z][-a-zA-Z0-9]*\.[a-zA-
 
 // skipList reads ResourcesToSkip: a logical id of the root, or
 // NestedStackName.LogicalID with the physical name of the stack that directly
-// contains the resource, however deep it is (reference/cfn.md 1.2).
+// contains the resource, however deep it is (docs/aws/cfn.md 1.2).
 func (s *stack) skipList(entries []string) (map[string]map[string]bool, error) {
 	skip := map[string]map[string]bool{}
 	for _, e := range entries {

@@ -11,7 +11,7 @@ import (
 
 // CreateStack starts the creation of a stack. A stack in REVIEW_IN_PROGRESS,
 // which only has change sets, may be created too; its change sets become
-// obsolete (recordings/cloudformation/api/test_changesets).
+// obsolete (docs/aws/recordings.md cloudformation/api/test_changesets).
 func (s *Service) CreateStack(ctx context.Context, in *cloudformation.CreateStackInput) (*cloudformation.CreateStackOutput, error) {
 	name := str(in.StackName)
 	if err := checkName(name); err != nil {
@@ -89,7 +89,7 @@ func (s *Service) definition(ctx context.Context, body, url string, params []typ
 
 // checkStatic computes what does not depend on resources, so that a missing
 // mapping is refused before anything starts
-// (recordings/cloudformation/engine/test_mappings).
+// (docs/aws/recordings.md cloudformation/engine/test_mappings).
 func (c *scope) checkStatic() error {
 	c.ref = func(id string) (any, error) { return unknown{id}, nil }
 	c.att = func(id, _ string) (any, error) { return unknown{id}, nil }
@@ -102,7 +102,7 @@ func (c *scope) checkStatic() error {
 }
 
 // check refuses missing capabilities and resource types that are not allowed
-// (recordings/cloudformation/api/test_update_stack, test_template_engine).
+// (docs/aws/recordings.md cloudformation/api/test_update_stack, test_template_engine).
 func (d *definition) check(caps []types.Capability, allowed []string, direct bool) error {
 	has := func(c types.Capability) bool { return slices.Contains(caps, c) }
 	need := d.t.needs()

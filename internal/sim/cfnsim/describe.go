@@ -55,7 +55,7 @@ func (s *Service) DescribeStacks(_ context.Context, in *cloudformation.DescribeS
 }
 
 // describe is the stack as DescribeStacks shows it; which fields are present is
-// recorded in recordings/cloudformation/api/test_stacks.
+// recorded in docs/aws/recordings.md cloudformation/api/test_stacks.
 func (s *stack) describe() types.Stack {
 	d := types.Stack{
 		StackId: ptr(s.id), StackName: ptr(s.name), StackStatus: s.status, CreationTime: ptr(s.created.UTC()),
@@ -111,7 +111,7 @@ func moment(t time.Time) *time.Time {
 
 // lastOperations are the most recent operation and, where that is an automatic
 // rollback, the one it rolls back, newest first
-// (recordings/cloudformation/test_change_set_mappings; reference/cfn.md 1.6).
+// (docs/aws/recordings.md cloudformation/test_change_set_mappings; docs/aws/cfn.md 1.6).
 func (s *stack) lastOperations() []types.OperationEntry {
 	var out []types.OperationEntry
 	for _, o := range slices.Backward(s.operations) {

@@ -56,7 +56,7 @@ func (s *stack) differences(d *definition) ([]difference, error) {
 			return unknown{id}, nil
 		}
 		// The present value, even where the resource is about to be updated
-		// (recordings/cloudformation/test_change_set_fn_get_attr).
+		// (docs/aws/recordings.md cloudformation/test_change_set_fn_get_attr).
 		v, err := s.attOf(id, attribute)
 		falsely := r.child != nil && f.action != "" && s.svc.world.Switches.NestedChangeSets == simtype.NestedChangesFalseReplacement
 		if err != nil || falsely {
@@ -89,7 +89,7 @@ func (s *stack) differences(d *definition) ([]difference, error) {
 // dynamics adds what might change along with other resources: AWS lists a
 // reader of an attribute of an updated resource, and its readers in turn, when
 // the change set is described without values
-// (recordings/cloudformation/test_change_set_fn_get_attr).
+// (docs/aws/recordings.md cloudformation/test_change_set_fn_get_attr).
 func (s *stack) dynamics(c *scope, out []difference) []difference {
 	at := map[string]int{}
 	for i, f := range out {
@@ -131,7 +131,7 @@ func (s *stack) dynamics(c *scope, out []difference) []difference {
 }
 
 // removed are the properties of a resource that leaves, with what it reads of
-// others not told (recordings/cloudformation/test_change_set_values).
+// others not told (docs/aws/recordings.md cloudformation/test_change_set_values).
 func (s *stack) removed(r *resource) object {
 	c, err := s.scope(s.now)
 	if err != nil {
@@ -230,7 +230,7 @@ func (s *stack) sameAs(d *definition) (bool, error) {
 }
 
 // otherwise reports changes that are not of resources: outputs, tags,
-// notifications (reference/cfn.md 1.7: outputs count today).
+// notifications (docs/aws/cfn.md 1.7: outputs count today).
 func (s *stack) otherwise(d *definition) bool {
 	return signature(s.now) != signature(d)
 }

@@ -22,7 +22,7 @@ type detection struct {
 }
 
 // detectable: drift can be detected in these statuses, UPDATE_ROLLBACK_FAILED
-// among them (reference/cfn.md 1.1).
+// among them (docs/aws/cfn.md 1.1).
 func (s *stack) detectable() error {
 	switch s.status {
 	case types.StackStatusCreateComplete, types.StackStatusUpdateComplete, types.StackStatusUpdateRollbackComplete, types.StackStatusUpdateRollbackFailed:
@@ -32,7 +32,7 @@ func (s *stack) detectable() error {
 }
 
 // detect compares a resource with its record. Nested stacks are not looked
-// into (reference/cfn.md 1.10).
+// into (docs/aws/cfn.md 1.10).
 func (r *resource) detect() {
 	r.driftAt = r.st.svc.world.Now()
 	switch {
@@ -55,7 +55,7 @@ func (r *resource) actual() object {
 }
 
 // DetectStackDrift starts a detection. Resources that a rollback skipped stay
-// NOT_CHECKED (reference/cfn.md 1.10).
+// NOT_CHECKED (docs/aws/cfn.md 1.10).
 func (s *Service) DetectStackDrift(_ context.Context, in *cloudformation.DetectStackDriftInput) (*cloudformation.DetectStackDriftOutput, error) {
 	st := s.find(str(in.StackName))
 	if st == nil {
@@ -165,7 +165,7 @@ func jsonOf(v any) *string {
 }
 
 // propertyDifferences goes into maps, as AWS does
-// (recordings/cloudformation/api/test_drift_detection).
+// (docs/aws/recordings.md cloudformation/api/test_drift_detection).
 func propertyDifferences(path string, want, have object, depth int) []types.PropertyDifference {
 	var out []types.PropertyDifference
 	for _, k := range changed(want, have) {

@@ -76,7 +76,7 @@ func (s *Service) lookUp(c *scope, kind, key string) (value string, ok bool, err
 		return "", false, nil
 	}
 	out, err := s.deps.SSM.GetParameter(c.ctx, &ssm.GetParameterInput{Name: &key, WithDecryption: ptr(true)})
-	if err != nil || out.Parameter == nil { // recordings/cloudformation/test_template_engine
+	if err != nil || out.Parameter == nil { // docs/aws/recordings.md cloudformation/test_template_engine
 		name, _, _ := strings.Cut(key, ":")
 		return "", false, invalidf("Unable to fetch parameters [%s] from parameter store for this account.", name)
 	}

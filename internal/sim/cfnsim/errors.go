@@ -10,12 +10,12 @@ import (
 )
 
 // invalid is CloudFormation's answer to nearly everything it refuses: code
-// ValidationError, status 400 (reference/cfn.md 1.3).
+// ValidationError, status 400 (docs/aws/cfn.md 1.3).
 func invalid(text string) error { return op.Error("ValidationError", text) }
 
 func invalidf(format string, a ...any) error { return invalid(fmt.Sprintf(format, a...)) }
 
-// The texts below are AWS's, recorded or quoted in reference/cfn.md 1.3.
+// The texts below are AWS's, recorded or quoted in docs/aws/cfn.md 1.3.
 
 func noStackWithID(name string) error   { return invalidf("Stack with id %s does not exist", name) }
 func noStackBrackets(name string) error { return invalidf("Stack [%s] does not exist", name) }

@@ -273,7 +273,7 @@ func mapOf(m object) object {
 }
 
 // checkLive refuses references to resources whose condition does not hold
-// (recordings/cloudformation/engine/test_conditions).
+// (docs/aws/recordings.md cloudformation/engine/test_conditions).
 func (c *scope) checkLive() error {
 	dead := map[string]bool{}
 	for _, d := range c.t.resources {

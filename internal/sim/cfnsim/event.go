@@ -8,7 +8,7 @@ import (
 )
 
 // emitOwn writes an event of the stack itself: the id is a bare UUID and the
-// physical id is the stack's (reference/cfn.md 1.5).
+// physical id is the stack's (docs/aws/cfn.md 1.5).
 func (s *stack) emitOwn(status types.StackStatus, reason string) {
 	e := s.event(s.svc.world.UUID(), types.ResourceStatus(status), reason)
 	e.LogicalResourceId, e.PhysicalResourceId, e.ResourceType = ptr(s.name), ptr(s.id), ptr(stackType)
@@ -17,7 +17,7 @@ func (s *stack) emitOwn(status types.StackStatus, reason string) {
 
 // emit writes an event of a resource. Its id tells the status and time, but for
 // clean-up, whose ids are UUIDs and which show no properties
-// (recordings/cloudformation/test_change_set_ref).
+// (docs/aws/recordings.md cloudformation/test_change_set_ref).
 func (s *stack) emit(r *resource, status types.ResourceStatus, reason, physical string, properties object, cleanUp string) {
 	id := ""
 	for at := s.svc.world.Now().UTC(); id == "" || s.hasEvent(id); at = at.Add(time.Millisecond) {

@@ -38,7 +38,7 @@ func (s *Service) DescribeStackEvents(_ context.Context, in *cloudformation.Desc
 	return out, nil
 }
 
-// DescribeEvents tells the events by operation (reference/cfn.md 1.6). Events
+// DescribeEvents tells the events by operation (docs/aws/cfn.md 1.6). Events
 // of nested stacks are not among those of their parent's operation (uncertain).
 func (s *Service) DescribeEvents(_ context.Context, in *cloudformation.DescribeEventsInput) (*cloudformation.DescribeEventsOutput, error) {
 	var list []*stack

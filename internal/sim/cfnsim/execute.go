@@ -9,7 +9,7 @@ import (
 )
 
 // ExecuteChangeSet starts the creation or update that a change set describes
-// and deletes the stack's other change sets (reference/cfn.md 1.1). Its answer
+// and deletes the stack's other change sets (docs/aws/cfn.md 1.1). Its answer
 // is empty.
 func (s *Service) ExecuteChangeSet(_ context.Context, in *cloudformation.ExecuteChangeSetInput) (*cloudformation.ExecuteChangeSetOutput, error) {
 	cs, err := s.changeSet(in.StackName, in.ChangeSetName)

@@ -80,7 +80,7 @@ func visitImports(v any, see func(arg any)) {
 }
 
 // checkExports refuses names that another stack exports and values that
-// another stack imports (reference/cfn.md 1.7).
+// another stack imports (docs/aws/cfn.md 1.7).
 func (s *stack) checkExports(out []types.Output) error {
 	for _, o := range out {
 		if o.ExportName == nil {

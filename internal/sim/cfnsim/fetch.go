@@ -11,7 +11,7 @@ import (
 )
 
 const (
-	maxBody   = 51_200  // bytes in a request (reference/cfn.md 1.8)
+	maxBody   = 51_200  // bytes in a request (docs/aws/cfn.md 1.8)
 	maxObject = 1 << 20 // bytes in S3
 )
 
@@ -47,7 +47,7 @@ var s3Host = regexp.MustCompile(`^(?:(.+)\.)?s3[.-](?:dualstack\.)?(?:([a-z0-9-]
 // fetch reads a template from S3. Both styles of URL are understood, of every
 // partition
 // (https://docs.aws.amazon.com/AmazonS3/latest/userguide/VirtualHosting.html).
-// The texts are recorded in recordings/cloudformation/api/test_templates.
+// The texts are recorded in docs/aws/recordings.md cloudformation/api/test_templates.
 func (s *Service) fetch(ctx context.Context, address string) (string, error) {
 	bucket, key, err := parseS3(address)
 	if err != nil {

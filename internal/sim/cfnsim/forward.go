@@ -39,7 +39,7 @@ func (s *stack) attOf(id, attribute string) (any, error) {
 	return s.svc.kind(r.typ).attribute(s.svc.world, r, attribute)
 }
 
-// outputValue is GetAtt of an embedded stack; the text is in reference/cfn.md 1.4.
+// outputValue is GetAtt of an embedded stack; the text is in docs/aws/cfn.md 1.4.
 func (s *stack) outputValue(attribute string) (any, error) {
 	name, ok := strings.CutPrefix(attribute, "Outputs.")
 	if !ok {
@@ -89,7 +89,7 @@ func (s *stack) createFailed(reason string) {
 	default:
 		s.ended(true)
 		s.begin(types.OperationTypeRollback, ptr(s.token))
-		s.deleted = s.svc.world.Now() // recordings/cloudformation/api/test_stacks: DeletionTime is there from the rollback on
+		s.deleted = s.svc.world.Now() // docs/aws/recordings.md cloudformation/api/test_stacks: DeletionTime is there from the rollback on
 		s.tearDown(types.StackStatusRollbackInProgress, reason+"Rollback requested by user.", types.StackStatusRollbackComplete, types.StackStatusRollbackFailed, nil, nil)
 	}
 }
@@ -122,7 +122,7 @@ func (s *stack) update(d *definition, hold bool, done func(error)) {
 }
 
 // embedded is what the parent says of a nested stack that failed
-// (reference/cfn.md 1.4).
+// (docs/aws/cfn.md 1.4).
 func (s *stack) embedded(did string) error {
 	text := "Embedded stack " + s.id + " was not successfully " + did + ". Currently in " + string(s.status)
 	if s.reason != "" {
@@ -209,7 +209,7 @@ func (s *stack) complete(c *scope) bool {
 }
 
 // cancel is what a sibling's failure does to a resource in progress: it counts
-// as failed, but not because of itself (reference/cfn.md 1.5).
+// as failed, but not because of itself (docs/aws/cfn.md 1.5).
 func (s *stack) cancel(id string) {
 	r := s.resources[id]
 	if r == nil {
@@ -227,7 +227,7 @@ func (s *stack) cancel(id string) {
 }
 
 // preflight is what AWS finds before it touches a resource
-// (recordings/cloudformation/engine/test_attributes).
+// (docs/aws/recordings.md cloudformation/engine/test_attributes).
 func (s *stack) preflight(c *scope) error {
 	for _, o := range c.t.outputs {
 		if !c.holds(o.condition) {

@@ -85,7 +85,7 @@ type handlerError struct{ code, text string }
 func (e handlerError) Error() string { return e.text }
 
 // wrap puts a handler's error into the words of CloudFormation's registry
-// (reference/cfn.md 1.5).
+// (docs/aws/cfn.md 1.5).
 func (c *call) wrap(err error) error {
 	code := "GeneralServiceException"
 	switch e := err.(type) {

@@ -70,7 +70,7 @@ func appendTag(tags []types.Tag, t types.Tag) []types.Tag {
 }
 
 // makeChild creates a nested stack, named <Parent>-<LogicalId>-<13>
-// (reference/cfn.md 1.4).
+// (docs/aws/cfn.md 1.4).
 func (s *stack) makeChild(r *resource, props object, started func(string), ended func(error)) {
 	d, err := s.childDefinition(props, nil)
 	if err == nil {

@@ -44,7 +44,7 @@ func (s *stack) compute(c *scope) ([]types.Output, error) {
 }
 
 // publish makes the outputs of the finished update the stack's: outputs are
-// computed when an operation ends (reference/cfn.md 1.7).
+// computed when an operation ends (docs/aws/cfn.md 1.7).
 func (s *stack) publish(c *scope) error {
 	out, err := s.compute(c)
 	if err != nil {
@@ -58,7 +58,7 @@ func (s *stack) publish(c *scope) error {
 }
 
 // rolledBackOutputs are the outputs after a rollback: those from before the
-// update, but for what a skip may do to them (reference/cfn.md 1.7, uncertain:
+// update, but for what a skip may do to them (docs/aws/cfn.md 1.7, uncertain:
 // simtype.Switches.OutputsAfterSkip).
 func (s *stack) rolledBackOutputs() []types.Output {
 	mode := s.svc.world.Switches.OutputsAfterSkip

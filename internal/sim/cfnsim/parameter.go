@@ -68,7 +68,7 @@ func (t *template) readParameters(doc *document) error {
 		}
 		t.parameters = append(t.parameters, p)
 	}
-	if len(t.parameters) > 200 { // reference/cfn.md 1.7
+	if len(t.parameters) > 200 { // docs/aws/cfn.md 1.7
 		return formatError("Number of parameters " + strconv.Itoa(len(t.parameters)) + " is greater than maximum allowed of 200")
 	}
 	return nil
@@ -76,7 +76,7 @@ func (t *template) readParameters(doc *document) error {
 
 // arguments are the values of a template's parameters, given what the caller
 // sent and what the stack had. A parameter that is not sent takes its default,
-// not its previous value (reference/cfn.md 1.8).
+// not its previous value (docs/aws/cfn.md 1.8).
 func (s *Service) arguments(ctx context.Context, t *template, sent []types.Parameter, previous []argument) ([]argument, error) {
 	var out []argument
 	given := map[string]types.Parameter{}
@@ -98,7 +98,7 @@ func (s *Service) arguments(ctx context.Context, t *template, sent []types.Param
 		switch {
 		case there && isTrue(p.UsePreviousValue):
 			i := slices.IndexFunc(previous, func(o argument) bool { return o.name == d.name })
-			if i < 0 { // reference/cfn.md 1.3
+			if i < 0 { // docs/aws/cfn.md 1.3
 				return nil, invalidf("Invalid input for parameter key %s. Cannot specify usePreviousValue as true for a parameter key not in the previous template", d.name)
 			}
 			a.value = previous[i].value
@@ -137,7 +137,7 @@ func (a *argument) check() error {
 			}
 		}
 	}
-	if len(a.value) > 4096 { // reference/cfn.md 1.7
+	if len(a.value) > 4096 { // docs/aws/cfn.md 1.7
 		return invalidf("Parameter '%s' is longer than 4096 bytes", a.name)
 	}
 	if len(a.allowed) > 0 && !slices.Contains(a.allowed, a.value) {
@@ -159,7 +159,7 @@ const ssmType = "AWS::SSM::Parameter::Value<"
 
 // resolve reads an SSM parameter for the types that name one
 // (https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-supplied-parameter-types.html).
-// UsePreviousValue keeps the name and reads it again (reference/cfn.md 6.7: uncertain).
+// UsePreviousValue keeps the name and reads it again (docs/aws/cfn.md 6.7: uncertain).
 func (s *Service) resolve(ctx context.Context, a *argument) error {
 	if !strings.HasPrefix(a.typ, ssmType) || s.deps.SSM == nil {
 		return nil
@@ -193,7 +193,7 @@ func (a argument) get() any {
 }
 
 // shown is the parameter as descriptions give it: NoEcho values as "****",
-// SSM names with what they stand for (recordings/cloudformation/api/test_stacks).
+// SSM names with what they stand for (docs/aws/recordings.md cloudformation/api/test_stacks).
 func shown(as []argument) []types.Parameter {
 	var out []types.Parameter
 	for _, a := range as {

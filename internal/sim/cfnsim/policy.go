@@ -15,7 +15,7 @@ import (
 var errPolicy = invalid("Error validating stack policy: Invalid stack policy")
 
 // checkPolicy refuses a stack policy that AWS refuses
-// (recordings/cloudformation/api/test_stack_policies).
+// (docs/aws/recordings.md cloudformation/api/test_stack_policies).
 func checkPolicy(body string) error {
 	var p map[string]any
 	if json.Unmarshal([]byte(body), &p) != nil {
@@ -62,7 +62,7 @@ func listOf(v any) []any {
 
 // permits asks the stack policy, which denies what it does not allow
 // (https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/protect-stack-resources.html).
-// The text is AWS's (reference/cfn.md 1.3).
+// The text is AWS's (docs/aws/cfn.md 1.3).
 func (s *stack) permits(action string, r *resource) error {
 	body := s.policy
 	if s.duringUpdate != "" {

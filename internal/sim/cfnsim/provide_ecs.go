@@ -212,7 +212,7 @@ func breaks(s *types.Service) bool {
 var errBreaker = handlerError{"GeneralServiceException", "Error occurred during operation 'ECS Deployment Circuit Breaker was triggered'."}
 
 // settled looks at the deployment that the handler started: COMPLETED is done,
-// FAILED is the circuit breaker's (reference/cfn.md 1.5). Without a breaker
+// FAILED is the circuit breaker's (docs/aws/cfn.md 1.5). Without a breaker
 // nothing fails and the handler waits until its time is over.
 func (p serviceProvider) settled(c *call) (bool, error) {
 	w, _ := c.state.(*waited)

@@ -99,7 +99,7 @@ func readJSON(body string) (*document, error) {
 }
 
 // position is where the reader stopped: the column is the one after what it
-// could not read (recordings/cloudformation/api/test_templates).
+// could not read (docs/aws/recordings.md cloudformation/api/test_templates).
 func position(text string, offset int64, err error) (line, column int) {
 	if s, ok := errors.AsType[*json.SyntaxError](err); ok {
 		offset = s.Offset

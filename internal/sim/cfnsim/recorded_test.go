@@ -56,7 +56,7 @@ func recordings(t *testing.T) map[string]map[string]any {
 }
 
 // newer are members that AWS began to send after most recordings were made
-// (reference/cfn.md 1.6); where a recording has them they are compared.
+// (docs/aws/cfn.md 1.6); where a recording has them they are compared.
 var newer = []string{"LastOperations", "OperationId"}
 
 // answer turns an SDK output into what was on the wire: members that are

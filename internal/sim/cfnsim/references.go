@@ -112,7 +112,7 @@ func getAttArgs(arg any) (id, attribute string, ok bool) {
 }
 
 // checkReferences finds names that nothing in the template has
-// (recordings/cloudformation/engine/test_references).
+// (docs/aws/recordings.md cloudformation/engine/test_references).
 func (t *template) checkReferences(*document) error {
 	known := func(name string) bool {
 		_, ok := t.resource(name)
@@ -173,7 +173,7 @@ func (t *template) cycle() []string {
 }
 
 // checkConditionNames finds conditions that Fn::If and Condition name but
-// nobody defines (recordings/cloudformation/test_change_set_conditions).
+// nobody defines (docs/aws/recordings.md cloudformation/test_change_set_conditions).
 func (t *template) checkConditionNames() error {
 	var bad string
 	see := func(fn, name string) {
@@ -249,7 +249,7 @@ func checkFunctions(v any, depth int) error {
 	return nil
 }
 
-// The texts are recorded: recordings/cloudformation/test_change_set_fn_*.
+// The texts are recorded: docs/aws/recordings.md cloudformation/test_change_set_fn_*.
 func checkFunction(name string, arg any) error {
 	l, isList := arg.([]any)
 	switch name {

@@ -25,7 +25,7 @@ type resource struct {
 	// back says that the running rollback is done with the resource.
 	back bool
 	// rollbackFailed says that it is in UPDATE_FAILED because a rollback failed,
-	// the only kind that may be skipped (reference/cfn.md 1.2).
+	// the only kind that may be skipped (docs/aws/cfn.md 1.2).
 	rollbackFailed bool
 	// skipped says that the last rollback left it as it was.
 	skipped bool

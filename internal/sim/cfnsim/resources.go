@@ -50,7 +50,7 @@ func (r *resource) describe() types.StackResource {
 }
 
 // DescribeStackResources describes at most 100 resources, without a word about
-// the others (reference/cfn.md 1.5).
+// the others (docs/aws/cfn.md 1.5).
 func (s *Service) DescribeStackResources(_ context.Context, in *cloudformation.DescribeStackResourcesInput) (*cloudformation.DescribeStackResourcesOutput, error) {
 	var list []*resource
 	switch {

@@ -11,7 +11,7 @@ import (
 // rollback is one attempt to go back to the stable definition.
 type rollback struct {
 	// skip are the logical ids to leave alone, by stack id; force leaves alone
-	// whatever failed or, with failing, fails (reference/cfn.md 0).
+	// whatever failed or, with failing, fails (docs/aws/cfn.md 0).
 	skip           map[string]map[string]bool
 	force, failing bool
 	// continued says that the caller asked for it after a failure.
@@ -63,7 +63,7 @@ func (s *stack) rollbackEnded(failed []string, err error) {
 		return
 	}
 	s.ended(true)
-	// No clean-up after a rollback that failed (reference/cfn.md 1.1).
+	// No clean-up after a rollback that failed (docs/aws/cfn.md 1.1).
 	s.set(types.StackStatusUpdateRollbackFailed, s.failure(failed, err))
 	if s.svc.world.Switches.NestedSiblings != 0 {
 		s.each(func(r *resource) {
@@ -76,7 +76,7 @@ func (s *stack) rollbackEnded(failed []string, err error) {
 
 // revert takes one resource back to what it was. What was replaced gets its
 // old physical resource back at once, and so does what never was changed; the
-// rest is updated with the old properties (reference/cfn.md 1.5).
+// rest is updated with the old properties (docs/aws/cfn.md 1.5).
 func (s *stack) revert(c *scope, r *resource, done func(error)) {
 	past := r.past
 	ended := func(err error) {
@@ -122,7 +122,7 @@ func (s *stack) revert(c *scope, r *resource, done func(error)) {
 }
 
 // skip leaves a resource as it is and records the old template's properties
-// for it (reference/cfn.md 1.2 and 7).
+// for it (docs/aws/cfn.md 1.2 and 7).
 func (s *stack) skip(r *resource) {
 	r.record, r.decl = r.past.record, r.past.decl
 	r.back, r.skipped, r.rollbackFailed = true, true, false

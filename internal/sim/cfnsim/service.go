@@ -20,10 +20,10 @@ type Service struct {
 	// start of a resource's operation. Defaults to 1 s.
 	Latency time.Duration
 	// Poll is how often a handler looks whether an ECS service has settled, and
-	// Stabilization how long it does so: three hours (reference/cfn.md 1.5).
+	// Stabilization how long it does so: three hours (docs/aws/cfn.md 1.5).
 	Poll, Stabilization time.Duration
 	// EventsPerPage is the length of a page of events. AWS cuts pages at 1 MB
-	// (reference/cfn.md 1.5), which this many events stay below.
+	// (docs/aws/cfn.md 1.5), which this many events stay below.
 	EventsPerPage int
 
 	world     *world.World
@@ -148,7 +148,7 @@ func (s *Service) find(nameOrID string) *stack {
 var stackNames = regexp.MustCompile(`^([a-zA-Z][-a-zA-Z0-9]*|arn:[-a-zA-Z0-9:/._+]*)$`)
 
 // checkName refuses what cannot be a stack's name
-// (recordings/cloudformation/api/test_stacks).
+// (docs/aws/recordings.md cloudformation/api/test_stacks).
 func checkName(name string) error {
 	if !stackNames.MatchString(name) {
 		return invalidf("1 validation error detected: Value '%s' at 'stackName' failed to satisfy constraint: Member must satisfy regular expression pattern: [a-zA-Z][-a-zA-Z0-9]*|arn:[-a-zA-Z0-9:/._+]*", name)

@@ -131,7 +131,7 @@ func (s *stack) drop(r *resource) {
 }
 
 // operation is one entry of DescribeEvents' and LastOperations' history
-// (reference/cfn.md 1.6).
+// (docs/aws/cfn.md 1.6).
 type operation struct {
 	id     string
 	typ    types.OperationType

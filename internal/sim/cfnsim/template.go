@@ -44,7 +44,7 @@ var (
 )
 
 // readTemplate reads a template and checks what AWS checks before an
-// operation starts (recordings/cloudformation/api/test_validations).
+// operation starts (docs/aws/recordings.md cloudformation/api/test_validations).
 func readTemplate(body string) (*template, error) {
 	doc, err := readDocument(body)
 	if err != nil {

@@ -11,7 +11,7 @@ import (
 )
 
 // GetTemplate returns a template's text. The default stage is the processed
-// one; code points above U+007F come back as "?" (reference/cfn.md 1.8).
+// one; code points above U+007F come back as "?" (docs/aws/cfn.md 1.8).
 func (s *Service) GetTemplate(_ context.Context, in *cloudformation.GetTemplateInput) (*cloudformation.GetTemplateOutput, error) {
 	var d *definition
 	switch {
@@ -110,7 +110,7 @@ func (t *template) capabilities() ([]types.Capability, *string) {
 }
 
 // GetTemplateSummary tells what a template declares
-// (recordings/cloudformation/api/test_templates).
+// (docs/aws/recordings.md cloudformation/api/test_templates).
 func (s *Service) GetTemplateSummary(ctx context.Context, in *cloudformation.GetTemplateSummaryInput) (*cloudformation.GetTemplateSummaryOutput, error) {
 	var t *template
 	if in.StackName != nil {

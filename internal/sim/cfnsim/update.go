@@ -9,7 +9,7 @@ import (
 )
 
 // updatable reports whether the stack's status accepts an update
-// (reference/cfn.md 1.1).
+// (docs/aws/cfn.md 1.1).
 func (s *stack) updatable(noRollback bool) bool {
 	switch s.status {
 	case types.StackStatusCreateComplete, types.StackStatusUpdateComplete, types.StackStatusUpdateRollbackComplete,
@@ -97,7 +97,7 @@ func (s *Service) UpdateStack(ctx context.Context, in *cloudformation.UpdateStac
 }
 
 // inherit keeps what an update does not mention: nil tags keep the old ones,
-// an empty list removes them (reference/cfn.md 1.8).
+// an empty list removes them (docs/aws/cfn.md 1.8).
 func (s *stack) inherit(d *definition, tags []types.Tag, notices []string, role *string, m *types.RollbackConfiguration) {
 	d.tags, d.notices, d.role, d.monitoring = tags, notices, role, m
 	if s.now == nil {
@@ -117,7 +117,7 @@ func (s *stack) inherit(d *definition, tags []types.Tag, notices []string, role 
 	}
 }
 
-// checkMonitoring: recordings/cloudformation/api/test_update_stack.
+// checkMonitoring: docs/aws/recordings.md cloudformation/api/test_update_stack.
 func checkMonitoring(m *types.RollbackConfiguration) error {
 	if m == nil {
 		return nil
@@ -165,7 +165,7 @@ func (s *Service) DeleteStack(_ context.Context, in *cloudformation.DeleteStackI
 	switch {
 	case st == nil || !st.live() || st.status == types.StackStatusDeleteInProgress:
 		return out, nil
-	case st.top().protected: // reference/cfn.md 1.3
+	case st.top().protected: // docs/aws/cfn.md 1.3
 		return nil, invalidf("Stack [%s] cannot be deleted while TerminationProtection is enabled", st.name)
 	case len(in.RetainResources) > 0 && st.status != types.StackStatusDeleteFailed:
 		return nil, invalid("RetainResources can only be specified when the stack is in DELETE_FAILED state") // recordings: none; the rule is DeleteStack's documentation

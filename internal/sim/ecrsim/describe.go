@@ -13,7 +13,7 @@ import (
 
 // DescribeImages implements https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_DescribeImages.html:
 // image ids or paging, not both; without a filter only ACTIVE images are seen,
-// also by id (UNCERTAIN, reference/ecr.md 1.4); one missing image fails the call.
+// also by id (UNCERTAIN, docs/aws/ecr.md 1.4); one missing image fails the call.
 func (s *Service) DescribeImages(_ context.Context, in *ecr.DescribeImagesInput) (*ecr.DescribeImagesOutput, error) {
 	r, err := s.repo("DescribeImages", in.RegistryId, in.RepositoryName)
 	if err != nil {

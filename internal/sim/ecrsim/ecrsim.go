@@ -57,7 +57,7 @@ func (s *Service) Register(t *op.Table) {
 }
 
 // repo finds a repository. A registry of another account denies access: its
-// repositories have no policy for this one (reference/ecr.md 1.7).
+// repositories have no policy for this one (docs/aws/ecr.md 1.7).
 func (s *Service) repo(operation string, registry, name *string) (*repository, error) {
 	if id := aws.ToString(registry); id != "" && id != s.w.Account {
 		return nil, s.denied(operation, id, aws.ToString(name))

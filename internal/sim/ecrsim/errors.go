@@ -10,7 +10,7 @@ import (
 )
 
 // Texts are those of https://docs.aws.amazon.com/AmazonECR/latest/APIReference/CommonErrors.html
-// and of error reports in the field (reference/ecr.md 1.5).
+// and of error reports in the field (docs/aws/ecr.md 1.5).
 
 func (s *Service) noRepository(name string) error {
 	return &types.RepositoryNotFoundException{Message: aws.String(fmt.Sprintf(

@@ -17,7 +17,7 @@ type verdict struct {
 
 // evaluate applies the rules to the images, as
 // https://docs.aws.amazon.com/AmazonECR/latest/userguide/LifecyclePolicies.html
-// says (reference/ecr.md 1.2): every rule sees the same images; what a rule
+// says (docs/aws/ecr.md 1.2): every rule sees the same images; what a rule
 // matches by its tags is out of reach of the rules after it for the same
 // storage class, but still counts for them.
 func evaluate(p *policy, images []*image, tags func(digest string) []string, now time.Time) []verdict {
@@ -90,7 +90,7 @@ func (s selection) marks(i *image, n int, now time.Time) bool {
 	case countMoreThan:
 		return n >= s.CountNumber
 	case sincePushed:
-		return i.pushed.Before(limit) // a restore does not change the age: UNCERTAIN (reference/ecr.md 1.2.9)
+		return i.pushed.Before(limit) // a restore does not change the age: UNCERTAIN (docs/aws/ecr.md 1.2.9)
 	case sincePulled:
 		at := i.pulled
 		if i.activated.After(at) {

@@ -13,7 +13,7 @@ import (
 
 // The documented examples of
 // https://docs.aws.amazon.com/AmazonECR/latest/userguide/lifecycle_policy_examples.html
-// and the derived ones of reference/ecr.md 2. Images are "name age-in-days tag…".
+// and the derived ones of docs/aws/ecr.md 2. Images are "name age-in-days tag…".
 var vectors = []struct {
 	id     string
 	rules  []string // "priority tagStatus:list countType:n action"

@@ -42,8 +42,8 @@ func (r *repository) find(id types.ImageIdentifier) (*image, *types.ImageFailure
 
 // BatchGetImage implements https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_BatchGetImage.html.
 // It counts as a pull: "When an image is pulled, the BatchGetImage API is
-// called once" (reference/ecr.md 1.2; which call stamps the time is UNCERTAIN).
-// An archived image fails as ImageInaccessible (UNCERTAIN, reference/ecr.md 1.4).
+// called once" (docs/aws/ecr.md 1.2; which call stamps the time is UNCERTAIN).
+// An archived image fails as ImageInaccessible (UNCERTAIN, docs/aws/ecr.md 1.4).
 func (s *Service) BatchGetImage(_ context.Context, in *ecr.BatchGetImageInput) (*ecr.BatchGetImageOutput, error) {
 	r, err := s.repo("BatchGetImage", in.RegistryId, in.RepositoryName)
 	if err != nil {

@@ -22,7 +22,7 @@ type image struct {
 }
 
 // since is the time that orders images: the last restore replaces the push
-// (reference/ecr.md 1.2.9).
+// (docs/aws/ecr.md 1.2.9).
 func (i *image) since() time.Time {
 	if !i.activated.IsZero() {
 		return i.activated

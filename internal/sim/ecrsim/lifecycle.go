@@ -125,7 +125,7 @@ func (s *Service) PutLifecyclePolicy(_ context.Context, in *ecr.PutLifecyclePoli
 }
 
 // GetLifecyclePolicy implements https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_GetLifecyclePolicy.html;
-// lastEvaluatedAt is the epoch before the first execution (reference/ecr.md 1.1).
+// lastEvaluatedAt is the epoch before the first execution (docs/aws/ecr.md 1.1).
 func (s *Service) GetLifecyclePolicy(_ context.Context, in *ecr.GetLifecyclePolicyInput) (*ecr.GetLifecyclePolicyOutput, error) {
 	r, err := s.repo("GetLifecyclePolicy", in.RegistryId, in.RepositoryName)
 	if err != nil {

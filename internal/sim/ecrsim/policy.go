@@ -12,7 +12,7 @@ import (
 
 // A policy is a lifecycle policy as
 // https://docs.aws.amazon.com/AmazonECR/latest/userguide/lifecycle_policy_parameters.html
-// defines it (reference/ecr.md 1.1).
+// defines it (docs/aws/ecr.md 1.1).
 type policy struct {
 	Rules []rule `json:"rules"`
 }
@@ -52,7 +52,7 @@ const (
 func (s selection) archive() bool { return s.StorageClass == classArchive }
 
 // text is the policy as the service gives it back: rules ordered by priority,
-// white space and order of members not the caller's (reference/ecr.md 1.1).
+// white space and order of members not the caller's (docs/aws/ecr.md 1.1).
 func (p *policy) text() (string, error) {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
@@ -98,7 +98,7 @@ func policyInvalid(why string) error {
 
 // checkRules holds the rules that span members and rules. The texts for
 // duplicates, wildcards, pulled-and-expire and the 90 days are not known
-// (UNCERTAIN, reference/ecr.md 1.1).
+// (UNCERTAIN, docs/aws/ecr.md 1.1).
 func checkRules(rules []rule) string {
 	if len(rules) > 50 {
 		return "array is too long: must have at most 50 elements"

@@ -9,7 +9,7 @@ import (
 )
 
 // A PullError is why a reference cannot be pulled, in containerd's words as ECS
-// passes them on (reference/ecs.md 1.2):
+// passes them on (docs/aws/ecs.md 1.2):
 //
 //	failed to resolve ref <ref>: not found
 type PullError struct {
@@ -20,7 +20,7 @@ type PullError struct {
 func (e *PullError) Error() string { return "failed to resolve ref " + e.Ref + ": " + e.Reason }
 
 // NotFound reports whether the registry knows no such image, which it also says
-// of an archived one (reference/ecr.md 1.4).
+// of an archived one (docs/aws/ecr.md 1.4).
 func (e *PullError) NotFound() bool { return e.Reason == notFound }
 
 const (
@@ -28,7 +28,7 @@ const (
 	noAccess = "pull access denied, repository does not exist or may require authorization: server message: insufficient_scope: authorization failed"
 )
 
-// privateHost is a private registry of any partition (reference/ecr.md 1.7).
+// privateHost is a private registry of any partition (docs/aws/ecr.md 1.7).
 var privateHost = regexp.MustCompile(`^(\d{12})\.dkr[.-]ecr(?:-fips)?\.([a-z0-9-]+)\.(?:amazonaws\.com(?:\.cn)?|amazonaws\.eu|on\.aws|on\.amazonwebservices\.com\.cn|sc2s\.sgov\.gov|c2s\.ic\.gov|cloud\.adc-e\.uk|csp\.hci\.ic\.gov)$`)
 
 // Pull resolves an image reference as a container agent does, records the pull
@@ -98,7 +98,7 @@ func (r reference) String() string {
 	return r.host + "/" + r.path + ":" + r.tag
 }
 
-// parseReference follows the grammar of image references (reference/ecr.md
+// parseReference follows the grammar of image references (docs/aws/ecr.md
 // 1.7): a first component with a dot, a colon or "localhost" is the host; with
 // tag and digest the digest wins.
 func parseReference(s string) reference {

@@ -40,7 +40,7 @@ func (s *Service) put(r *repository, m manifest, tag *string) error {
 	if exists && old.status != types.ImageStatusActive {
 		// "If you re-push an archived image, it is restored immediately"
 		// https://docs.aws.amazon.com/AmazonECR/latest/userguide/image-archive.html
-		// The text does not say that an identical PutImage counts: UNCERTAIN (reference/ecr.md 1.4).
+		// The text does not say that an identical PutImage counts: UNCERTAIN (docs/aws/ecr.md 1.4).
 		old.status, old.activated = types.ImageStatusActive, s.w.Now()
 		if tag == nil || r.tags[*tag] == m.digest {
 			return nil

@@ -33,7 +33,7 @@ type repository struct {
 	preview   *preview
 }
 
-// repositoryName is the model's pattern of RepositoryName (reference/ecr.md 1.7).
+// repositoryName is the model's pattern of RepositoryName (docs/aws/ecr.md 1.7).
 var repositoryName = regexp.MustCompile(`^(?:[a-z0-9]+(?:[._-][a-z0-9]+)*/)*[a-z0-9]+(?:[._-][a-z0-9]+)*$`)
 
 // CreateRepository implements https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_CreateRepository.html
@@ -109,7 +109,7 @@ func (s *Service) DeleteRepository(_ context.Context, in *ecr.DeleteRepositoryIn
 }
 
 // DescribeRepositories implements https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_DescribeRepositories.html:
-// one unknown name fails the whole call (reference/ecr.md 1.5).
+// one unknown name fails the whole call (docs/aws/ecr.md 1.5).
 func (s *Service) DescribeRepositories(_ context.Context, in *ecr.DescribeRepositoriesInput) (*ecr.DescribeRepositoriesOutput, error) {
 	out := &ecr.DescribeRepositoriesOutput{Repositories: []types.Repository{}}
 	if len(in.RepositoryNames) > 0 && (in.NextToken != nil || in.MaxResults != nil) {

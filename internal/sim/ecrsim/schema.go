@@ -12,7 +12,7 @@ const noSchema = "instance failed to match exactly one schema (matched 0 out of 
 
 // checkSchema validates the structure of a lifecycle policy. The texts are
 // those of the JSON-schema validator whose answers ECR passes on
-// (reference/ecr.md 1.1).
+// (docs/aws/ecr.md 1.1).
 func checkSchema(root map[string]any) string {
 	if why := members(root, []string{"rules"}, nil); why != "" {
 		return why

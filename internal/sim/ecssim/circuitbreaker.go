@@ -43,7 +43,7 @@ func (d *deployment) breakCircuit() {
 
 // rollBack makes the latest COMPLETED deployment PRIMARY again; it is IN_PROGRESS
 // until its tasks run, so that a second failure finds nothing to go back to
-// (reference/ecs.md 1.3).
+// (docs/aws/ecs.md 1.3).
 func (v *service) rollBack(from *deployment, reason string) bool {
 	to := v.completed
 	if to == nil || to == from {

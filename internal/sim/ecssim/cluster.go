@@ -128,7 +128,7 @@ func (s *Service) DeleteCluster(_ context.Context, in *ecs.DeleteClusterInput) (
 }
 
 // sortedTasks are a cluster's tasks, newest first. AWS documents no order; this
-// one is what its console and the CDK assume (reference/ecs.md 1.1).
+// one is what its console and the CDK assume (docs/aws/ecs.md 1.1).
 func (c *cluster) sortedTasks() []*task {
 	return slices.SortedFunc(maps.Values(c.tasks), func(a, b *task) int { return cmp.Compare(b.order, a.order) })
 }

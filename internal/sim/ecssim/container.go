@@ -53,7 +53,7 @@ func (c *container) Print(line string) {
 		return
 	}
 	// An error here is a group that was deleted while the container ran; the
-	// driver drops the line (reference/ecs.md 1.6).
+	// driver drops the line (docs/aws/ecs.md 1.6).
 	_ = c.task.svc.deps.Append(c.logRegion(), lc.Options["awslogs-group"], c.stream(), c.task.svc.world.Now(), line)
 }
 
@@ -65,7 +65,7 @@ func (c *container) logRegion() string {
 }
 
 // stream is prefix/container/task; without a prefix it is the runtime id
-// (reference/ecs.md 1.6).
+// (docs/aws/ecs.md 1.6).
 func (c *container) stream() string {
 	if p := c.def.LogConfiguration.Options["awslogs-stream-prefix"]; p != "" {
 		return p + "/" + c.Name() + "/" + c.task.id

@@ -49,7 +49,7 @@ func (v *service) deploy(r *revision, force bool) {
 }
 
 // supersede makes room for a new PRIMARY. What was still under way counts as
-// stopped (reference/ecs.md 1.3: STOPPED also means superseded).
+// stopped (docs/aws/ecs.md 1.3: STOPPED also means superseded).
 func (v *service) supersede() {
 	for _, d := range v.deployments {
 		d.status, d.updated = "ACTIVE", v.svc.world.Now()
@@ -125,7 +125,7 @@ func (d *deployment) alive() []*task {
 
 // failedTask counts a failure and says when the next launch may be. Tasks that
 // never ran make the scheduler wait longer and longer, up to 15 minutes; tasks
-// that ran do not (reference/ecs.md 1.3).
+// that ran do not (docs/aws/ecs.md 1.3).
 func (d *deployment) failedTask(t *task) {
 	if t.counted || d.status != "PRIMARY" {
 		return
@@ -145,7 +145,7 @@ func (d *deployment) failedTask(t *task) {
 }
 
 // backoff fits the one timeline that was observed: failures after 2m34s, 4m46s
-// and 11m00s (reference/ecs.md 1.3).
+// and 11m00s (docs/aws/ecs.md 1.3).
 func backoff(rounds int) time.Duration {
 	if rounds < 2 {
 		return 0

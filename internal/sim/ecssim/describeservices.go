@@ -12,7 +12,7 @@ import (
 )
 
 // DescribeServices takes up to ten services; unknown ones are failures with
-// reason MISSING, deleted ones are INACTIVE (reference/ecs.md 1.3).
+// reason MISSING, deleted ones are INACTIVE (docs/aws/ecs.md 1.3).
 func (s *Service) DescribeServices(_ context.Context, in *ecs.DescribeServicesInput) (*ecs.DescribeServicesOutput, error) {
 	return s.describeServices(in, (*service).read)
 }
@@ -53,7 +53,7 @@ func (s *Service) describeServices(in *ecs.DescribeServicesInput, read func(*ser
 	return out, nil
 }
 
-// ListServices lists ARNs, ten a page by default (reference/ecr.md 1.8).
+// ListServices lists ARNs, ten a page by default (docs/aws/ecr.md 1.8).
 func (s *Service) ListServices(_ context.Context, in *ecs.ListServicesInput) (*ecs.ListServicesOutput, error) {
 	c, err := s.cluster(in.Cluster)
 	if err != nil {

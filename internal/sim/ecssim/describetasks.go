@@ -9,7 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
 
-// ListTasks filters as reference/ecs.md 1.1 says: RUNNING by default, never
+// ListTasks filters as docs/aws/ecs.md 1.1 says: RUNNING by default, never
 // anything for PENDING, family and serviceName not together.
 func (s *Service) ListTasks(_ context.Context, in *ecs.ListTasksInput) (*ecs.ListTasksOutput, error) {
 	c, err := s.cluster(in.Cluster)
@@ -55,7 +55,7 @@ func (s *Service) ListTasks(_ context.Context, in *ecs.ListTasksInput) (*ecs.Lis
 }
 
 // DescribeTasks takes up to 100 tasks; what is gone is a failure with reason
-// MISSING and HTTP status 200 (reference/ecs.md 1.1).
+// MISSING and HTTP status 200 (docs/aws/ecs.md 1.1).
 func (s *Service) DescribeTasks(_ context.Context, in *ecs.DescribeTasksInput) (*ecs.DescribeTasksOutput, error) {
 	c, err := s.cluster(in.Cluster)
 	if err != nil {

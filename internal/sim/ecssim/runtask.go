@@ -12,7 +12,7 @@ import (
 )
 
 // RunTask starts up to ten tasks; a client token that was used before returns
-// its tasks, and a conflict when the parameters differ (reference/ecs.md 1.7).
+// its tasks, and a conflict when the parameters differ (docs/aws/ecs.md 1.7).
 func (s *Service) RunTask(_ context.Context, in *ecs.RunTaskInput) (*ecs.RunTaskOutput, error) {
 	c, err := s.cluster(in.Cluster)
 	if err != nil {

@@ -203,7 +203,7 @@ func (v *service) taskRunning(t *task) {
 // taskStopping counts failures: tasks that never reached RUNNING, and tasks
 // that did not pass the health checks they have. A task without health checks
 // that ran and exited is not counted
-// (reference/ecs.md 1.3; aws/containers-roadmap#1206).
+// (docs/aws/ecs.md 1.3; aws/containers-roadmap#1206).
 func (v *service) taskStopping(t *task) {
 	scaled := strings.HasPrefix(t.stoppedReason, "Scaling activity") || t.stopCode == types.TaskStopCodeUserInitiated
 	if !scaled && (t.startedAt.IsZero() || t.lastHealthFailed() || t.checked() && !t.wasReady()) {

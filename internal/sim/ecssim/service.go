@@ -109,7 +109,7 @@ func (v *service) controllerType() types.DeploymentControllerType {
 
 // UpdateService starts a deployment when the task definition or what its tasks
 // run in changed, or when forced; other properties change without one
-// (reference/ecs.md 1.4).
+// (docs/aws/ecs.md 1.4).
 func (s *Service) UpdateService(_ context.Context, in *ecs.UpdateServiceInput) (*ecs.UpdateServiceOutput, error) {
 	c, err := s.cluster(in.Cluster)
 	if err != nil {
@@ -157,7 +157,7 @@ func (s *Service) UpdateService(_ context.Context, in *ecs.UpdateServiceInput) (
 }
 
 // refuse names what other deployment controllers do not take; texts as seen in
-// the field (reference/ecs.md 1.4).
+// the field (docs/aws/ecs.md 1.4).
 func (v *service) refuse(in *ecs.UpdateServiceInput) error {
 	kind := v.controllerType()
 	if kind == types.DeploymentControllerTypeEcs {

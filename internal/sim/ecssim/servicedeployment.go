@@ -24,7 +24,7 @@ type serviceRevision struct {
 }
 
 // record keeps the digest a container's tag stood for, unless version
-// consistency is disabled for it (reference/ecs.md 1.4).
+// consistency is disabled for it (docs/aws/ecs.md 1.4).
 func (r *serviceRevision) record(c *container, digest string) {
 	if c.def.VersionConsistency != types.VersionConsistencyDisabled {
 		r.digests[c.Name()] = digest
@@ -103,7 +103,7 @@ func (r *serviceDeployment) finish(status types.ServiceDeploymentStatus, reason 
 }
 
 // historyTime is how far back service deployments are listed.
-const historyTime = 90 * 24 * time.Hour // reference/ecs.md 1.3
+const historyTime = 90 * 24 * time.Hour // docs/aws/ecs.md 1.3
 
 // ListServiceDeployments lists newest first, 20 a page by default.
 func (s *Service) ListServiceDeployments(_ context.Context, in *ecs.ListServiceDeploymentsInput) (*ecs.ListServiceDeploymentsOutput, error) {
@@ -200,7 +200,7 @@ func (r *serviceDeployment) describe() types.ServiceDeployment {
 }
 
 // DescribeServiceRevisions tells the digests a rollback would pull
-// (reference/ecs.md 1.3).
+// (docs/aws/ecs.md 1.3).
 func (s *Service) DescribeServiceRevisions(_ context.Context, in *ecs.DescribeServiceRevisionsInput) (*ecs.DescribeServiceRevisionsOutput, error) {
 	if len(in.ServiceRevisionArns) > 20 {
 		return nil, invalid("serviceRevisionArns can have at most 20 items.")
@@ -239,7 +239,7 @@ func (s *Service) DescribeServiceRevisions(_ context.Context, in *ecs.DescribeSe
 }
 
 // StopServiceDeployment rolls back, also where the service has no circuit
-// breaker (reference/ecs.md 1.3).
+// breaker (docs/aws/ecs.md 1.3).
 func (s *Service) StopServiceDeployment(_ context.Context, in *ecs.StopServiceDeploymentInput) (*ecs.StopServiceDeploymentOutput, error) {
 	v := s.find(*in.ServiceDeploymentArn)
 	if v == nil || len(v.deployments) == 0 {

@@ -10,7 +10,7 @@ import (
 )
 
 // event adds a service event. An event is left out when the same one was told
-// within six hours and its cause was not resolved since (reference/ecs.md 1.3).
+// within six hours and its cause was not resolved since (docs/aws/ecs.md 1.3).
 func (v *service) event(format string, a ...any) {
 	msg := fmt.Sprintf(format, a...)
 	if strings.HasPrefix(msg, "was unable") {

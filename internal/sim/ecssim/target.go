@@ -38,7 +38,7 @@ func (t *task) checkTarget() {
 		t.targetFailures = 0
 		if !t.targetHealthy {
 			t.targetHealthy = true
-			t.deployment.failed = 0 // a healthy task resets the count, reference/ecs.md 1.3
+			t.deployment.failed = 0 // a healthy task resets the count, docs/aws/ecs.md 1.3
 			v.reconcileSoon()
 		}
 	case v.svc.world.Now().Sub(t.startedAt) < grace:

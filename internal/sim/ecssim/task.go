@@ -8,7 +8,7 @@ import (
 
 // How long the steps of a task's life take on Fargate. AWS documents none of
 // them; the failing pull is set so that, with the scheduler's pauses, three
-// failures take about eleven minutes, as observed (reference/ecs.md 1.3).
+// failures take about eleven minutes, as observed (docs/aws/ecs.md 1.3).
 const (
 	provisionTime   = 12 * time.Second
 	pullTime        = 9 * time.Second
@@ -16,7 +16,7 @@ const (
 	initFailTime    = 14 * time.Second
 	startTime       = 2 * time.Second
 	deprovisionTime = 11 * time.Second
-	retention       = time.Hour // reference/ecs.md 1.1
+	retention       = time.Hour // docs/aws/ecs.md 1.1
 )
 
 type task struct {

@@ -57,7 +57,7 @@ func (s *Service) startable(ref string) (*revision, error) {
 		return nil, clientError("TaskDefinition not found.")
 	}
 	if !r.active() {
-		// Seen in the field (reference/ecs.md 1.4); the documented grace of up to
+		// Seen in the field (docs/aws/ecs.md 1.4); the documented grace of up to
 		// ten minutes after deregistration is not relied upon here.
 		return nil, clientError("TaskDefinition is inactive")
 	}
@@ -71,7 +71,7 @@ func (s *Service) RegisterTaskDefinition(_ context.Context, in *ecs.RegisterTask
 		return nil, clientError("Container list cannot be empty.")
 	}
 	if in.Tags != nil && len(in.Tags) == 0 {
-		return nil, invalid("Tags can not be empty.") // reference/ecs.md 1.5
+		return nil, invalid("Tags can not be empty.") // docs/aws/ecs.md 1.5
 	}
 	for _, t := range in.Tags {
 		if t.Key != nil && strings.HasPrefix(strings.ToLower(*t.Key), "aws:") {
@@ -153,7 +153,7 @@ func emptyList(p any) {
 	}
 }
 
-// DescribeTaskDefinition answers INACTIVE revisions too (reference/ecs.md 1.5).
+// DescribeTaskDefinition answers INACTIVE revisions too (docs/aws/ecs.md 1.5).
 func (s *Service) DescribeTaskDefinition(_ context.Context, in *ecs.DescribeTaskDefinitionInput) (*ecs.DescribeTaskDefinitionOutput, error) {
 	r, err := s.revision(*in.TaskDefinition)
 	if err != nil {
@@ -184,7 +184,7 @@ func (s *Service) DeregisterTaskDefinition(_ context.Context, in *ecs.Deregister
 }
 
 // ListTaskDefinitions takes a whole family name as its "prefix" and lists
-// ACTIVE revisions unless told otherwise (reference/ecs.md 1.5).
+// ACTIVE revisions unless told otherwise (docs/aws/ecs.md 1.5).
 func (s *Service) ListTaskDefinitions(_ context.Context, in *ecs.ListTaskDefinitionsInput) (*ecs.ListTaskDefinitionsOutput, error) {
 	status := in.Status
 	if status == "" {

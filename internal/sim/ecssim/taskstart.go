@@ -28,7 +28,7 @@ func (t *task) provisioned() {
 }
 
 // initError is the ResourceInitializationError the task would stop with, or
-// "" (texts: reference/ecs.md 1.2).
+// "" (texts: docs/aws/ecs.md 1.2).
 func (t *task) initError() string {
 	for _, c := range t.containers {
 		if err := c.prepare(t.override(c.Name())); err != nil {
@@ -80,7 +80,7 @@ func (t *task) pull() string {
 		c.digest = digest
 		if t.deployment != nil {
 			// The first task establishes the digests of its service revision
-			// (reference/ecs.md 1.4).
+			// (docs/aws/ecs.md 1.4).
 			t.deployment.rev.record(c, digest)
 		}
 	}

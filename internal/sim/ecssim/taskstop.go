@@ -50,7 +50,7 @@ func (t *task) healthChanged(c *container) {
 }
 
 // failToStart stops a task that never ran. On Fargate the cause is in the
-// task's own reason (reference/ecs.md 1.2).
+// task's own reason (docs/aws/ecs.md 1.2).
 func (t *task) failToStart(reason string) {
 	if t.desiredStatus == "STOPPED" {
 		return

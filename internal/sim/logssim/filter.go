@@ -19,12 +19,12 @@ type found struct {
 }
 
 // newestFirst is the earliest start of a search that may go backwards
-// (reference/ecs.md 1.6).
+// (docs/aws/ecs.md 1.6).
 var newestFirst = time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC).UnixMilli()
 
 // FilterLogEvents implements https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_FilterLogEvents.html:
 // streams interleaved by time, the limit across all of them, the end only where
-// no token is given; one stream that does not exist fails the call (reference/ecs.md 1.6).
+// no token is given; one stream that does not exist fails the call (docs/aws/ecs.md 1.6).
 func (s *Service) FilterLogEvents(_ context.Context, in *cloudwatchlogs.FilterLogEventsInput) (*cloudwatchlogs.FilterLogEventsOutput, error) {
 	if err := atMost("limit", in.Limit, pageEvents); err != nil {
 		return nil, err

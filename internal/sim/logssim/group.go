@@ -65,7 +65,7 @@ func (s *Service) DeleteLogGroup(_ context.Context, in *cloudwatchlogs.DeleteLog
 
 // DescribeLogGroups implements https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_DescribeLogGroups.html.
 // A search by pattern leaves some members out and gives a token even on a page
-// that holds everything (recordings/logs test_describe_log_groups_with_pattern).
+// that holds everything (docs/aws/recordings.md logs test_describe_log_groups_with_pattern).
 func (s *Service) DescribeLogGroups(_ context.Context, in *cloudwatchlogs.DescribeLogGroupsInput) (*cloudwatchlogs.DescribeLogGroupsOutput, error) {
 	if in.LogGroupNamePrefix != nil && in.LogGroupNamePattern != nil {
 		return nil, invalid("LogGroup name prefix and LogGroup name pattern are mutually exclusive parameters.")

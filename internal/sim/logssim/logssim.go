@@ -86,7 +86,7 @@ func (g *group) stream(name *string) (*stream, error) {
 	return st, nil
 }
 
-// Texts, with and without a full stop, are those of recordings/logs.
+// Texts, with and without a full stop, are those of docs/aws/recordings.md logs.
 
 func missing(what string) error {
 	return &types.ResourceNotFoundException{Message: aws.String("The specified log " + what + " does not exist.")}

@@ -81,7 +81,7 @@ func (s *Service) DescribeSecret(_ context.Context, in *secretsmanager.DescribeS
 }
 
 // shownTags are absent until the first was given, then never again
-// (recordings/secretsmanager test_secret_tags).
+// (docs/aws/recordings.md secretsmanager test_secret_tags).
 func (x *secret) shownTags() []types.Tag {
 	if !x.tagsWereGiven {
 		return nil
@@ -202,7 +202,7 @@ func (s *Service) RestoreSecret(_ context.Context, in *secretsmanager.RestoreSec
 }
 
 // orAbsent: an empty description is none
-// (recordings/secretsmanager test_create_secret_version_from_empty_secret).
+// (docs/aws/recordings.md secretsmanager test_create_secret_version_from_empty_secret).
 func orAbsent(s *string) *string {
 	if aws.ToString(s) == "" {
 		return nil
@@ -211,7 +211,7 @@ func orAbsent(s *string) *string {
 }
 
 // nameOrARN: the name rule is the first thing every operation checks
-// (recordings/secretsmanager test_invalid_secret_name).
+// (docs/aws/recordings.md secretsmanager test_invalid_secret_name).
 func nameOrARN(id *string) bool {
 	return secretName.MatchString(aws.ToString(id)) || arnPattern.MatchString(aws.ToString(id))
 }

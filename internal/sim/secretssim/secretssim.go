@@ -110,7 +110,7 @@ func (s *Service) live(id *string) (*secret, error) {
 	return x, err
 }
 
-// Texts are those of recordings/secretsmanager.
+// Texts are those of docs/aws/recordings.md secretsmanager.
 
 func notFound(format string, args ...any) error {
 	return &types.ResourceNotFoundException{Message: aws.String(fmt.Sprintf(format, args...))}
@@ -142,7 +142,7 @@ func (x *secret) byStage(stage string) *version {
 
 // move takes the stage from the version that has it and gives it to v. What
 // held AWSCURRENT becomes AWSPREVIOUS and is no longer pending
-// (recordings/secretsmanager test_update_secret_version_stages_current_pending).
+// (docs/aws/recordings.md secretsmanager test_update_secret_version_stages_current_pending).
 func (x *secret) move(stage string, v *version) {
 	old := x.byStage(stage)
 	if old == v {

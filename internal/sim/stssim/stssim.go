@@ -56,7 +56,7 @@ func (s *Service) GetAccessKeyInfo(context.Context, *sts.GetAccessKeyInfoInput) 
 var sessionName = regexp.MustCompile(`^[\w+=,.@-]*$`)
 
 // AssumeRole implements https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html
-// for any role of the account; texts are those of recordings/sts.
+// for any role of the account; texts are those of docs/aws/recordings.md sts.
 func (s *Service) AssumeRole(_ context.Context, in *sts.AssumeRoleInput) (*sts.AssumeRoleOutput, error) {
 	arn, session := aws.ToString(in.RoleArn), aws.ToString(in.RoleSessionName)
 	if !sessionName.MatchString(session) {

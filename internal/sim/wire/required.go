@@ -14,7 +14,7 @@ func Required(operation string) []string { return strings.Fields(required[operat
 
 // missing refuses an input without a member that is required, in the words of
 // the services' own validation
-// (recordings/logs, recordings/sts: "1 validation error detected: …").
+// (docs/aws/recordings.md logs, docs/aws/recordings.md sts: "1 validation error detected: …").
 func missing(s *service, o op.Operation, in reflect.Value) error {
 	var texts []string
 	for _, name := range Required(o.String()) {

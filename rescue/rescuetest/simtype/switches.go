@@ -7,26 +7,26 @@ import "time"
 // work under every other value too. Each field names what is known.
 type Switches struct {
 	// OutputsAfterSkip is what becomes of a stack's Outputs that depend on a
-	// skipped resource when its rollback completes (reference/cfn.md 1.7, 6.3).
+	// skipped resource when its rollback completes (docs/aws/cfn.md 1.7, 6.3).
 	OutputsAfterSkip OutputsAfterSkip
 	// RollbackDigest is whether a deployment of an old task definition revision
 	// resolves its tags again or reuses the digests recorded for that revision
-	// (reference/cfn.md 5.2, 6.8).
+	// (docs/aws/cfn.md 5.2, 6.8).
 	RollbackDigest RollbackDigest
 	// ForceRollback is what ContinueUpdateRollback makes of its ForceRollback
-	// field (reference/cfn.md 0, 6.1).
+	// field (docs/aws/cfn.md 0, 6.1).
 	ForceRollback ForceRollback
 	// SkipValidation is how strictly ResourcesToSkip is checked
-	// (reference/cfn.md 0, 6.2).
+	// (docs/aws/cfn.md 0, 6.2).
 	SkipValidation SkipValidation
 	// LogDelay is how long after a container's line the log service shows it,
-	// stream included (reference/ecs.md 1.6: up to the driver's back-off of 32 s).
+	// stream included (docs/aws/ecs.md 1.6: up to the driver's back-off of 32 s).
 	LogDelay time.Duration
 	// StaleReads is how many DescribeStacks (and DescribeServices) calls after
-	// a mutation still show what was before it (reference/cfn.md 1.14.2).
+	// a mutation still show what was before it (docs/aws/cfn.md 1.14.2).
 	StaleReads int
 	// StoppedTaskRetention is how long a stopped task can be described:
-	// "at least one hour" (reference/ecs.md 1.1). 0 means exactly one hour.
+	// "at least one hour" (docs/aws/ecs.md 1.1). 0 means exactly one hour.
 	StoppedTaskRetention time.Duration
 	// SameTemplateURL is whether a nested stack whose TemplateURL did not change
 	// is fetched and compared again by an update of its parent.
@@ -50,7 +50,7 @@ type Switches struct {
 	// NestedSiblings is where the nested stacks that rolled back well stay while
 	// a sibling's rollback failed: waiting for the clean-up that only the root
 	// starts, as the user guide says of nested stacks that are stuck
-	// (reference/cfn.md 1.2, "Nested trouble"), or in UPDATE_ROLLBACK_COMPLETE.
+	// (docs/aws/cfn.md 1.2, "Nested trouble"), or in UPDATE_ROLLBACK_COMPLETE.
 	NestedSiblings NestedSiblings
 }
 
