@@ -75,6 +75,7 @@ func TestForwardDoesNotRedeployAServiceThatWentBack(t *testing.T) {
 		s.pushFailing("v2")
 		s.cloud.FailResource("prod", "Web", rescuetest.OnRollback, "Rate exceeded")
 		require.Equal(t, cfntypes.StackStatusUpdateRollbackFailed, s.update(web("v2")))
+		s.cloud.Advance(10 * time.Minute) // ECS goes back by itself; CloudFormation's rollback failed before it asked
 		require.Equal(t, "2 of 2 run web:1", s.counts())
 		s.refuses(rescue.Choices{Direction: rescue.Forward}, rescue.ErrDirection, "web:1", "web:2", "users who are served")
 		p, err := rescue.MakePlan(s.diagnose(), rescue.Choices{Direction: rescue.Back})

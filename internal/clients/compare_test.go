@@ -117,8 +117,11 @@ func diffStruct(path string, want reflect.Value, got any) (d []string) {
 var newer = []string{".LastOperations", ".OperationId", ".CurrentServiceDeployment", ".CurrentServiceRevisions", ".ImageStatus",
 	".DeletionProtectionEnabled", ".LogGroupArn", ".LogGroupClass", ".Parameters[0].ARN", ".Parameters[1].ARN"}
 
-// withoutNewer takes the differences away that are only a client's age.
-func withoutNewer(d []string) []string {
+// newest are members of 2026 that no client here knows.
+var newest = []string{".ResetOnHealthyTask"}
+
+// without takes the differences away that are only a client's age.
+func without(newer, d []string) []string {
 	return slices.DeleteFunc(d, func(s string) bool {
 		path, rest, _ := strings.Cut(s, ": ")
 		return strings.HasSuffix(rest, "got <nil>") && slices.ContainsFunc(newer, func(m string) bool { return strings.HasSuffix(path, m) })

@@ -151,9 +151,9 @@ func perform(t *testing.T, start func(cloud *rescuetest.Cloud) client) {
 			i.Cloud.Advance(s.advance)
 		}
 		o := c.do(t, s)
-		what := judge(t, s, o, sdk)
+		what := without(newest, judge(t, s, o, sdk))
 		if c.old() {
-			what = withoutNewer(what)
+			what = without(newer, what)
 		}
 		verdict := "same"
 		if len(what) > 0 {

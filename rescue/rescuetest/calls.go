@@ -26,8 +26,10 @@ type Call struct {
 }
 
 // Mutates reports whether the call changes something in the account.
-func (c Call) Mutates() bool {
-	_, name, _ := strings.Cut(c.Action, ":")
+func (c Call) Mutates() bool { return mutates(c.Action) }
+
+func mutates(action string) bool {
+	_, name, _ := strings.Cut(action, ":")
 	for _, prefix := range []string{"Describe", "List", "Get", "BatchGet", "Filter", "Head", "Validate", "Detect", "Lookup", "Assume"} {
 		if strings.HasPrefix(name, prefix) {
 			return false
@@ -43,8 +45,9 @@ func (c *Cloud) Calls() []Call {
 	return slices.Clone(c.calls)
 }
 
-// ForgetCalls empties the log, after an incident was built.
+// ForgetCalls empties the log and the record, after an incident was built.
 func (c *Cloud) ForgetCalls() {
+	c.clock.Do(c.home.ForgetRecord)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.calls = nil

@@ -13,6 +13,7 @@ import (
 
 	"github.com/stackrescue/stackrescue/internal/sim/clock"
 	"github.com/stackrescue/stackrescue/internal/sim/door"
+	"github.com/stackrescue/stackrescue/internal/sim/fields"
 	"github.com/stackrescue/stackrescue/internal/sim/op"
 	"github.com/stackrescue/stackrescue/internal/sim/world"
 )
@@ -145,7 +146,15 @@ func (c *Cloud) call(ctx context.Context, region string, in any) (out any, reque
 
 	in = op.Copy(in)
 	c.clock.Do(func() {
-		if out, err = o.Call(ctx, in); err == nil {
+		if err = fields.Check(in); err != nil {
+			return
+		}
+		c.home.As(world.Customer, func() {
+			if out, err = o.Call(ctx, in); mutates(action) {
+				c.home.Mutated(action, err)
+			}
+		})
+		if err == nil {
 			out = op.Copy(out)
 		}
 	})

@@ -185,7 +185,7 @@ func (b *builder) secondDeploy(ctx context.Context) error {
 		b.cloud.clock.Do(func() {
 			cfn := b.cloud.in(b.cloud.region).cfn
 			for range 1 + b.o.Continues {
-				cfn.FailNext("Database", "Instance", simtype.OnRollback, `Resource handler returned message: "Database instance is not in available state. (Service: Rds, Status Code: 400)" (HandlerErrorCode: InvalidRequest)`)
+				cfn.FailNext("Database", "Instance", simtype.OnRollback, simtype.BeforeHandler, `Resource handler returned message: "Database instance is not in available state. (Service: Rds, Status Code: 400)" (HandlerErrorCode: InvalidRequest)`)
 			}
 		})
 	}

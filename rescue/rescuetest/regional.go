@@ -67,7 +67,8 @@ func (c *Cloud) in(region string) *regional {
 		Program: func(digest string) Program { return c.shared.programs[digest] },
 	})
 	r.cfn = cfnsim.New(w, cfnsim.Deps{
-		ECS: ecssim.Consistent{Service: r.ecs}, ECR: r.ecr, Logs: r.logs, Secrets: r.secrets, SSM: r.ssm, S3: r.s3,
+		ECS: recordedECS{ecssim.Consistent{Service: r.ecs}, w}, ECR: recordedECR{r.ecr, w}, Logs: recordedLogs{r.logs, w},
+		Secrets: recordedSecrets{r.secrets, w}, SSM: recordedSSM{r.ssm, w}, S3: recordedS3{r.s3, w},
 		OwnedSecret: func(ctx context.Context, owner, name, value string) (string, error) {
 			out, err := r.secrets.CreateSecret(ctx, &secretsmanager.CreateSecretInput{Name: &name, SecretString: &value, ClientRequestToken: aws.String(w.UUID())})
 			if err != nil {

@@ -38,10 +38,7 @@ func TestNoHandlerPanics(t *testing.T) {
 			}, "%s with %s", o, what)
 		}
 		for _, o := range table.All() {
-			must := wire.Required(o.String())
-			if o.Service == "s3" {
-				must = []string{"Bucket", "Key", "CopySource"} // by the route
-			}
+			must := required(o)
 			bare := func() reflect.Value {
 				v := reflect.New(o.In)
 				for _, name := range must {

@@ -81,6 +81,12 @@ func (s *stack) refuse(r *resource, d declaration, props object, err error, done
 // make creates a physical resource, the first or a replacement.
 func (s *stack) make(c *scope, r *resource, d declaration, props object, status types.ResourceStatus, reason string, done func(error)) {
 	r.touched = true
+	if !r.exists() && r.physical != "" {
+		// Its creation failed and was not rolled back: the next operation deletes
+		// what is there (docs/aws/cfn.md 8.3).
+		s.garbage = append(s.garbage, discarded{r, r.incarnation, true})
+		r.physical, r.child = "", nil
+	}
 	r.set(status, reason, props)
 	r.typ = d.typ
 	fail := types.ResourceStatusCreateFailed
@@ -158,7 +164,16 @@ func (s *stack) handle(r *resource, takes time.Duration, fn func(*call) error, c
 			done(err)
 			return
 		}
-		if err := fn(call); err != nil {
+		if reason, due := s.svc.scripted(s, r.id, phase, simtype.BeforeHandler); due {
+			// CloudFormation does not know how far a handler got: a rollback asks it
+			// to go back all the same.
+			r.reached = r.reached || phase == simtype.OnUpdate
+			done(errors.New(reason))
+			return
+		}
+		var err error
+		s.svc.world.As(s.actor(r.id, phase), func() { err = fn(call) })
+		if err != nil {
 			done(call.wrap(err))
 			return
 		}
@@ -171,17 +186,25 @@ func (s *stack) handle(r *resource, takes time.Duration, fn func(*call) error, c
 // wait ends a handler's work: after its duration, or when it says so itself.
 func (s *stack) wait(r *resource, g int, call *call, takes time.Duration, phase simtype.Phase, done func(error)) {
 	k := s.svc.kind(r.typ)
-	start := s.svc.world.Now()
+	start, patience := s.svc.world.Now(), s.svc.patience(call)
 	var poll func()
 	end := func() {
 		if r.generation != g {
 			return
 		}
-		if reason, scripted := s.svc.scripted(s, r.id, phase); scripted {
+		if reason, due := s.svc.scripted(s, r.id, phase, simtype.AfterHandler); due {
 			done(errors.New(reason))
 			return
 		}
 		done(nil)
+	}
+	if s.svc.hangs(s, r.id, phase) {
+		s.svc.world.After(patience, func() {
+			if r.generation == g {
+				done(call.wrap(errStabilize))
+			}
+		})
+		return
 	}
 	if k.settled == nil || phase == simtype.OnDelete {
 		s.svc.world.After(takes, end)
@@ -197,14 +220,34 @@ func (s *stack) wait(r *resource, g int, call *call, takes time.Duration, phase 
 			done(call.wrap(err))
 		case over:
 			end()
-		case s.svc.world.Now().Sub(start) >= s.svc.Stabilization:
-			done(call.wrap(handlerError{"NotStabilized", "Exceeded attempts to wait: resource did not stabilize."}))
+		case s.svc.world.Now().Sub(start) >= patience:
+			done(call.wrap(errStabilize))
 		default:
 			s.svc.world.After(s.svc.Poll, poll)
 		}
 	}
 	s.svc.world.After(s.svc.Poll, poll)
 }
+
+// actor is how the record names CloudFormation at work on a resource.
+func (s *stack) actor(id string, phase simtype.Phase) string {
+	return "cloudformation " + s.name + "." + id + " " + string(phase)
+}
+
+// patience is how long a handler waits for its resource to settle: three hours
+// for an ECS service's rolling update, as observed in 2021, or the 36 hours that
+// its schema says (docs/aws/cfn.md 8.1).
+func (s *Service) patience(c *call) time.Duration {
+	cfg, _ := c.new["DeploymentConfiguration"].(object)
+	strategy := text(cfg["Strategy"])
+	if c.typ == serviceType && (strategy != "" && strategy != "ROLLING" || s.world.Switches.RollingTimeout == simtype.RollingTimesOutAfter36Hours) {
+		return 36 * time.Hour
+	}
+	return s.Stabilization
+}
+
+// The text is AWS's (docs/aws/cfn.md 8.1).
+var errStabilize = handlerError{"NotStabilized", "Exceeded attempts to wait"}
 
 // message is an error's text as a status reason.
 func message(err error) string {

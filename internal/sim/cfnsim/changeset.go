@@ -10,6 +10,8 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
+
+	"github.com/stackrescue/stackrescue/rescue/rescuetest/simtype"
 )
 
 // changeSet is one change set of a stack.
@@ -75,6 +77,11 @@ func (s *Service) CreateChangeSet(ctx context.Context, in *cloudformation.Create
 	if err := checkMonitoring(in.RollbackConfiguration); err != nil {
 		return nil, err
 	}
+	if len(d.t.transforms) > 0 && slices.ContainsFunc(d.t.resources, func(r declaration) bool { return r.typ == stackType }) {
+		// Such templates can only be created and updated directly (docs/aws/cfn.md
+		// 1.8); nobody has published the text.
+		return nil, invalid("Change sets do not support templates with both macros and nested stacks.")
+	}
 	if st == nil {
 		st = s.newStack(name, &definition{})
 		st.set(types.StackStatusReviewInProgress, "User Initiated")
@@ -128,7 +135,7 @@ func (s *Service) changeSetTarget(in *cloudformation.CreateChangeSetInput, st *s
 		return nil
 	}
 	if slices.ContainsFunc(st.changeSets, func(cs *changeSet) bool {
-		return cs.name == set && cs.execution != types.ExecutionStatusExecuteComplete && cs.execution != types.ExecutionStatusExecuteFailed
+		return cs.name == set && !cs.executed()
 	}) {
 		return &types.AlreadyExistsException{Message: ptr("ChangeSet " + set + " already exists")}
 	}
@@ -230,22 +237,52 @@ func mentionsUnknown(v any) bool {
 	return false
 }
 
+// forget deletes a change set with its nested ones, and the stacks in
+// REVIEW_IN_PROGRESS that only these needed.
 func (s *stack) forget(cs *changeSet) {
 	cs.deleted = true
 	s.changeSets = slices.DeleteFunc(s.changeSets, func(o *changeSet) bool { return o == cs })
+	if s.parent != nil {
+		s.withdraw()
+	}
 	for _, c := range cs.children {
 		c.st.forget(c)
 	}
 }
 
-// changeSet finds a change set by id, or by name in its stack. The errors are
-// recorded in docs/aws/recordings.md cloudformation/api/test_changesets.
+// withdraw deletes a stack that only ever had change sets.
+func (s *stack) withdraw() {
+	if s.status == types.StackStatusReviewInProgress {
+		s.deleted = s.svc.world.Now()
+		s.set(types.StackStatusDeleteInProgress, "")
+		s.set(types.StackStatusDeleteComplete, "")
+	}
+}
+
+// forgetOthers deletes the change sets that an execution or the stack's
+// deletion overtakes; executed ones stay
+// (docs/aws/cfn.md 8.2, docs/aws/recordings.md cloudformation/api/test_changesets).
+func (s *stack) forgetOthers(but *changeSet) {
+	for _, cs := range slices.Clone(s.changeSets) {
+		if cs != but && !cs.executed() && cs.execution != types.ExecutionStatusExecuteInProgress && cs.execution != types.ExecutionStatusObsolete {
+			s.forget(cs)
+		}
+	}
+}
+
+// executed reports whether the change set's execution has ended.
+func (cs *changeSet) executed() bool {
+	return cs.execution == types.ExecutionStatusExecuteComplete || cs.execution == types.ExecutionStatusExecuteFailed
+}
+
+// changeSet finds a change set by id, or by name in its stack; the latest of a
+// name. The errors are recorded in docs/aws/recordings.md cloudformation/api/test_changesets.
 func (s *Service) changeSet(stackName, name *string) (*changeSet, error) {
 	set := str(name)
 	if strings.HasPrefix(set, "arn:") {
 		for _, st := range s.stacks {
 			for _, cs := range st.changeSets {
-				if cs.id == set {
+				if cs.id == set && (!cs.executed() || s.world.Switches.ExecutedChangeSet != simtype.ExecutedGone) {
 					return cs, nil
 				}
 			}
@@ -259,8 +296,8 @@ func (s *Service) changeSet(stackName, name *string) (*changeSet, error) {
 	if st == nil {
 		return nil, noStackBrackets(*stackName)
 	}
-	for _, cs := range st.changeSets {
-		if cs.name == set && cs.execution != types.ExecutionStatusExecuteComplete {
+	for _, cs := range slices.Backward(st.changeSets) {
+		if cs.name == set && (!cs.executed() || s.world.Switches.ExecutedChangeSet == simtype.ExecutedByName) {
 			return cs, nil
 		}
 	}
@@ -281,6 +318,9 @@ func (s *Service) DeleteChangeSet(_ context.Context, in *cloudformation.DeleteCh
 	if err != nil {
 		return nil, err
 	}
+	if cs.execution == types.ExecutionStatusExecuteInProgress {
+		return nil, &types.InvalidChangeSetStatusException{Message: ptr("An operation on this ChangeSet is currently in progress.")}
+	}
 	cs.st.forget(cs)
 	return out, nil
 }
@@ -293,7 +333,7 @@ func (s *Service) ListChangeSets(_ context.Context, in *cloudformation.ListChang
 	}
 	var all []types.ChangeSetSummary
 	for _, cs := range st.changeSets {
-		if cs.execution == types.ExecutionStatusExecuteComplete || cs.execution == types.ExecutionStatusExecuteFailed {
+		if cs.executed() && s.world.Switches.ExecutedChangeSet != simtype.ExecutedByName {
 			continue
 		}
 		sum := types.ChangeSetSummary{

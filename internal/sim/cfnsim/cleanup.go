@@ -16,12 +16,20 @@ type discarded struct {
 	old bool
 }
 
+// abandon leaves the physical resource outside the stack.
+func (g discarded) abandon() {
+	if g.child != nil {
+		g.child.orphan = true
+	}
+}
+
 // cleanUp deletes what the update or its rollback left behind, starts the
 // clean-up of the nested stacks that wait for it, and ends the operation. It
 // cannot fail: what cannot be deleted after three tries is left outside the
 // stack (docs/aws/cfn.md 1.1).
 func (s *stack) cleanUp(done func()) {
 	back := s.status == types.StackStatusUpdateRollbackCompleteCleanupInProgress
+	s.cleaningUp = true
 	c, err := s.scope(s.now)
 	if err != nil {
 		s.finishCleanUp(back, false, done)
@@ -86,12 +94,17 @@ func (s *stack) dispose(c *scope, g discarded, try int, back bool, done func(err
 	if g.old && !leaving {
 		policy = g.r.decl.updatePolicy // that of the new declaration
 	}
-	keep := policy == "Retain" || policy == "RetainExceptOnCreate" && !back
+	// Only what the update made is new: a rollback deletes it in spite of
+	// RetainExceptOnCreate, and of Retain where the operation asks for that
+	// (docs/aws/cfn.md 8.3).
+	made := back && !g.old
+	keep := policy == "Retain" && !(made && s.dropNew) || policy == "RetainExceptOnCreate" && !made
 	switch {
 	case g.physical == "":
 		end(nil)
 		return
 	case keep:
+		g.abandon()
 		s.emit(g.r, types.ResourceStatusDeleteSkipped, "", g.physical, nil, "c")
 		end(nil)
 		return
@@ -112,6 +125,7 @@ func (s *stack) dispose(c *scope, g discarded, try int, back bool, done func(err
 			mark(types.ResourceStatusDeleteFailed, message(err))
 			s.dispose(c, g, try+1, back, done)
 		default:
+			g.abandon()
 			mark(types.ResourceStatusDeleteFailed, message(err))
 			end(err)
 		}
@@ -135,18 +149,41 @@ func (s *stack) remove(g discarded, c *scope, done func(error)) {
 		if err := call.resolve(c, nil, g.sent); err != nil {
 			call.new = g.sent
 		}
-		if err := k.remove(call); err != nil {
+		if reason, due := s.svc.scripted(s, g.r.id, simtype.OnDelete, simtype.BeforeHandler); due {
+			done(handlerError{"GeneralServiceException", reason})
+			return
+		}
+		var err error
+		actor := s.actor(g.r.id, simtype.OnDelete) + " " + s.occasion()
+		s.svc.world.As(actor, func() { err = k.remove(call) })
+		if err != nil {
 			done(call.wrap(err))
 			return
 		}
 		s.svc.world.After(s.svc.duration(g.typ, simtype.OnDelete, k.removed), func() {
-			if reason, scripted := s.svc.scripted(s, g.r.id, simtype.OnDelete); scripted {
+			if reason, due := s.svc.scripted(s, g.r.id, simtype.OnDelete, simtype.AfterHandler); due {
 				done(handlerError{"GeneralServiceException", reason})
 				return
+			}
+			if !k.serviced { // else the service has recorded it
+				s.svc.world.As(actor, func() { s.svc.world.Deleted(g.typ, g.physical) })
 			}
 			done(nil)
 		})
 	})
+}
+
+// occasion is why the stack deletes.
+func (s *stack) occasion() string {
+	switch s.status {
+	case types.StackStatusUpdateCompleteCleanupInProgress:
+		return "(clean-up of an update)"
+	case types.StackStatusUpdateRollbackCompleteCleanupInProgress:
+		return "(clean-up of a rollback)"
+	case types.StackStatusRollbackInProgress:
+		return "(rollback of a creation)"
+	}
+	return "(deletion of the stack)"
 }
 
 func (s *stack) finishCleanUp(back, failed bool, done func()) {
@@ -154,7 +191,7 @@ func (s *stack) finishCleanUp(back, failed bool, done func()) {
 	if failed {
 		reason = "Update successful. One or more resources could not be deleted."
 	}
-	s.hold = false
+	s.hold, s.cleaningUp = false, false
 	s.clear()
 	if back {
 		s.ended(false)

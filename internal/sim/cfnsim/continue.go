@@ -146,6 +146,7 @@ func (s *Service) RollbackStack(_ context.Context, in *cloudformation.RollbackSt
 	st.remember(in.ClientRequestToken)
 	st.token = str(in.ClientRequestToken)
 	st.noRollback = false
+	st.dropNew = st.dropNew || isTrue(in.RetainExceptOnCreate)
 	if st.stable == nil {
 		st.begin(types.OperationTypeRollback, in.ClientRequestToken)
 		st.deleted = s.world.Now()

@@ -7,6 +7,9 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
+
+	"github.com/stackrescue/stackrescue/internal/sim/fields"
+	"github.com/stackrescue/stackrescue/internal/sim/op"
 )
 
 // CreateStack starts the creation of a stack. A stack in REVIEW_IN_PROGRESS,
@@ -54,7 +57,11 @@ func (s *Service) CreateStack(ctx context.Context, in *cloudformation.CreateStac
 	}
 	for _, cs := range st.changeSets {
 		cs.execution = types.ExecutionStatusObsolete
+		for _, c := range cs.children {
+			c.st.forget(c)
+		}
 	}
+	st.dropNew = isTrue(in.RetainExceptOnCreate)
 	id := st.begin(types.OperationTypeCreateStack, in.ClientRequestToken)
 	st.remember(in.ClientRequestToken)
 	st.create(nil)
@@ -121,6 +128,11 @@ func (d *definition) check(caps []types.Capability, allowed []string, direct boo
 			if !has(c) && !has(types.CapabilityCapabilityNamedIam) {
 				lacks = append(lacks, string(c))
 			}
+		}
+	}
+	for _, t := range d.t.transforms {
+		if t != languageExtensions && len(lacks) == 0 {
+			return op.Error(fields.NotSimulated, "the simulated cloud refuses the transform "+t+": macros are not run")
 		}
 	}
 	if len(lacks) > 0 {

@@ -51,6 +51,15 @@ func (s *Service) DescribeEvents(_ context.Context, in *cloudformation.DescribeE
 		list = append(list, st)
 	case in.OperationId != nil:
 		list = s.stacks
+	case in.ChangeSetName != nil:
+		cs, err := s.changeSet(nil, in.ChangeSetName)
+		if err != nil {
+			return nil, err
+		}
+		// What a change set's creation has to tell are its validation errors, and
+		// nothing here fails to validate (docs/aws/cfn.md 8.4).
+		page, next, err := cut(cs.operationEvents(), in.NextToken, s.EventsPerPage)
+		return &cloudformation.DescribeEventsOutput{OperationEvents: page, NextToken: next}, err
 	default:
 		return nil, invalid("Either StackName, ChangeSetName or OperationId must be specified.")
 	}
@@ -68,6 +77,21 @@ func (s *Service) DescribeEvents(_ context.Context, in *cloudformation.DescribeE
 	}
 	page, next, err := cut(all, in.NextToken, s.EventsPerPage)
 	return &cloudformation.DescribeEventsOutput{OperationEvents: page, NextToken: next}, err
+}
+
+// operationEvents are the events of the change set's creation.
+func (cs *changeSet) operationEvents() []types.OperationEvent {
+	e := types.OperationEvent{
+		EventId: ptr(cs.id[len(cs.id)-36:]), EventType: types.EventTypeStackEvent, StackId: ptr(cs.st.id), OperationType: types.OperationTypeCreateChangeset,
+		OperationId: ptr(cs.id[len(cs.id)-36:]), OperationStatus: types.BeaconStackOperationStatusInProgress, StartTime: moment(cs.created), Timestamp: moment(cs.created),
+	}
+	switch cs.status {
+	case types.ChangeSetStatusCreateComplete:
+		e.OperationStatus = types.BeaconStackOperationStatusSucceeded
+	case types.ChangeSetStatusFailed:
+		e.OperationStatus, e.ResourceStatusReason = types.BeaconStackOperationStatusFailed, optional(cs.reason)
+	}
+	return []types.OperationEvent{e}
 }
 
 func isFailure(s types.ResourceStatus) bool {

@@ -2,7 +2,6 @@ package cfnsim
 
 import (
 	"context"
-	"slices"
 
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
@@ -35,22 +34,17 @@ func (s *Service) ExecuteChangeSet(_ context.Context, in *cloudformation.Execute
 	}
 	st.mutated()
 	st.remember(in.ClientRequestToken)
-	st.changeSets = slices.DeleteFunc(st.changeSets, func(o *changeSet) bool {
-		o.deleted = o != cs
-		return o != cs
-	})
+	st.forgetOthers(cs)
 	cs.execution = types.ExecutionStatusExecuteInProgress
 	st.changeSetID = cs.id
-	st.noRollback = noRollback
+	st.noRollback, st.dropNew = noRollback, isTrue(in.RetainExceptOnCreate)
 	ended := func(err error) {
 		cs.execution = types.ExecutionStatusExecuteComplete
 		if err != nil {
 			cs.execution = types.ExecutionStatusExecuteFailed
 		}
 	}
-	for _, child := range cs.children {
-		child.adopt()
-	}
+	cs.adopt()
 	if st.status == types.StackStatusReviewInProgress {
 		st.now = cs.d
 		st.updated = s.world.Now()
@@ -66,14 +60,32 @@ func (s *Service) ExecuteChangeSet(_ context.Context, in *cloudformation.Execute
 	return out, nil
 }
 
-// adopt takes away the stack that only a nested change set needed: the parent
-// makes its own.
+// adopt keeps the stacks that nested change sets made for the creation of the
+// nested stacks.
 func (cs *changeSet) adopt() {
-	for _, c := range cs.children {
+	for id, c := range cs.children {
 		c.adopt()
+		c.execution = types.ExecutionStatusExecuteComplete
+		if c.st.status == types.StackStatusReviewInProgress {
+			cs.st.reserve(id, c.st)
+		}
 	}
-	cs.execution = types.ExecutionStatusExecuteComplete
-	if cs.st.status == types.StackStatusReviewInProgress {
-		cs.st.svc.stacks = slices.DeleteFunc(cs.st.svc.stacks, func(o *stack) bool { return o == cs.st })
+}
+
+func (s *stack) reserve(id string, child *stack) {
+	if s.reserved == nil {
+		s.reserved = map[string]*stack{}
 	}
+	s.reserved[id] = child
+}
+
+// reservedOrNew is the nested stack that a resource's creation begins.
+func (s *stack) reservedOrNew(r *resource, d *definition) *stack {
+	child := s.reserved[r.id]
+	if child == nil {
+		child = s.svc.newStack(childName(s.name, r.id)+"-"+s.svc.world.Name(13), d)
+	}
+	delete(s.reserved, r.id)
+	child.now, child.parent, child.parentResource = d, s, r.id
+	return child
 }

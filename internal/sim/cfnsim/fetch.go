@@ -8,6 +8,9 @@ import (
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+
+	"github.com/stackrescue/stackrescue/internal/sim/fields"
+	"github.com/stackrescue/stackrescue/internal/sim/op"
 )
 
 const (
@@ -87,6 +90,9 @@ func parseS3(address string) (bucket, key string, err error) {
 	m := s3Host.FindStringSubmatch(u.Hostname())
 	if m == nil {
 		return "", "", invalid("TemplateURL must be a supported URL.")
+	}
+	if u.Query().Has("versionId") {
+		return "", "", op.Error(fields.NotSimulated, "the simulated cloud refuses the versionId of a TemplateURL: versions of S3 objects")
 	}
 	key = strings.TrimPrefix(u.Path, "/")
 	if bucket = m[1] + m[3]; bucket == "" {

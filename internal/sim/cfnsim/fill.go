@@ -6,14 +6,23 @@ import (
 	"reflect"
 	"strconv"
 	"strings"
+
+	"github.com/stackrescue/stackrescue/internal/sim/fields"
 )
 
 // fill sets an SDK struct's fields from properties of the same names, whatever
 // the case of their first letters (TaskRoleArn, EFSVolumeConfiguration), and
 // takes numbers and booleans that were written as strings, as CloudFormation
-// does. Properties that the struct has no field for are left out.
+// does. Properties that the struct has no field for are left out; those that
+// are not simulated are refused.
 func fill(dst any, props object) error {
-	return set(reflect.ValueOf(dst).Elem(), props, "", 0)
+	if err := set(reflect.ValueOf(dst).Elem(), props, "", 0); err != nil {
+		return err
+	}
+	if err := fields.Check(dst); err != nil {
+		return handlerError{"InvalidRequest", message(err)}
+	}
+	return nil
 }
 
 func set(dst reflect.Value, v any, path string, depth int) error {

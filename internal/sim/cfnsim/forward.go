@@ -3,6 +3,7 @@ package cfnsim
 import (
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"strings"
 
@@ -264,4 +265,8 @@ func (s *stack) clear() {
 		r.touched, r.past, r.back, r.rollbackFailed, r.reached = false, nil, false, false, false
 	})
 	s.garbage, s.rolling, s.duringUpdate = nil, nil, ""
+	for _, id := range slices.Sorted(maps.Keys(s.reserved)) { // the operation ended before it needed them
+		s.reserved[id].withdraw()
+	}
+	s.reserved = nil
 }

@@ -273,8 +273,8 @@ func TestOutputsAfterSkip(t *testing.T) {
 			db := s.child("prod", "Database")
 			bigger := strings.Replace(rootTemplate, "db.t4g.medium", "db.t4g.large", 1)
 			s.do(func() {
-				s.svc.FailNext(db, "DB", simtype.OnUpdate, "no capacity")
-				s.svc.FailNext(db, "DB", simtype.OnRollback, "still no capacity")
+				s.svc.FailNext(db, "DB", simtype.OnUpdate, simtype.BeforeHandler, "no capacity")
+				s.svc.FailNext(db, "DB", simtype.OnRollback, simtype.BeforeHandler, "still no capacity")
 			})
 			require.Equal(t, types.StackStatusUpdateRollbackFailed, s.update("prod", bigger, "Image", "app:1"))
 			_, err := s.ContinueUpdateRollback(s.ctx, &cloudformation.ContinueUpdateRollbackInput{StackName: ptr("prod"), ResourcesToSkip: []string{db + ".DB"}})

@@ -24,6 +24,8 @@ type kind struct {
 	attributes []string
 	// identifier is the property that names the resource.
 	identifier string
+	// serviced says that a simulated service holds the resource.
+	serviced bool
 
 	created, changed, removed time.Duration
 

@@ -39,6 +39,12 @@ func (s *Service) table() map[string]*kind {
 		serviceType:                          serviceKind(s.deps.ECS),
 		"AWS::CloudFormation::WaitCondition": inertKind(),
 	}
+	for typ, api := range map[string]any{
+		"AWS::ECR::Repository": s.deps.ECR, "AWS::Logs::LogGroup": s.deps.Logs, "AWS::SecretsManager::Secret": s.deps.Secrets, "AWS::SSM::Parameter": s.deps.SSM,
+		"AWS::S3::Bucket": s.deps.S3, clusterType: s.deps.ECS, taskDefinitionType: s.deps.ECS, serviceType: s.deps.ECS,
+	} {
+		t[typ].serviced = !isNil(api)
+	}
 	return t
 }
 

@@ -79,13 +79,15 @@ func (s *stack) makeChild(r *resource, props object, started func(string), ended
 			err = c.checkLive()
 		}
 	}
+	if reason, due := s.svc.scripted(s, r.id, simtype.OnCreate, simtype.BeforeHandler); due && err == nil {
+		err = errors.New(reason)
+	}
 	if err != nil {
 		s.svc.world.After(s.svc.Latency, func() { ended(err) })
 		return
 	}
-	child := s.svc.newStack(childName(s.name, r.id)+"-"+s.svc.world.Name(13), d)
-	child.parent, child.parentResource = s, r.id
-	child.noRollback, child.onFailure = s.noRollback, s.onFailure
+	child := s.reservedOrNew(r, d)
+	child.noRollback, child.dropNew, child.onFailure = s.noRollback, s.dropNew, s.onFailure
 	child.begin(types.OperationTypeCreateStack, ptr(s.token))
 	r.child = child
 	started(child.id)
@@ -96,7 +98,7 @@ func (s *stack) makeChild(r *resource, props object, started func(string), ended
 		}
 		if err != nil {
 			err = errors.New("Embedded stack " + child.id + " was not successfully created: " + err.Error())
-		} else if reason, scripted := s.svc.scripted(s, r.id, simtype.OnCreate); scripted {
+		} else if reason, due := s.svc.scripted(s, r.id, simtype.OnCreate, simtype.AfterHandler); due {
 			err = errors.New(reason)
 		}
 		ended(err)
@@ -120,6 +122,9 @@ func (s *stack) changeChild(r *resource, props object, ended func(error)) {
 		}
 	}
 	d, err := s.childDefinition(props, child.now)
+	if reason, due := s.svc.scripted(s, r.id, simtype.OnUpdate, simtype.BeforeHandler); due && err == nil {
+		err = errors.New(reason)
+	}
 	if err == nil && !child.updatable(s.noRollback) {
 		err = cannotUpdate(child)
 	}
@@ -137,11 +142,11 @@ func (s *stack) changeChild(r *resource, props object, ended func(error)) {
 		return
 	}
 	r.sent, r.reached = props, true
-	child.noRollback = s.noRollback
+	child.noRollback, child.dropNew = s.noRollback, s.dropNew
 	child.begin(types.OperationTypeUpdateStack, ptr(s.token))
 	child.update(d, true, func(err error) {
 		if err == nil {
-			if reason, scripted := s.svc.scripted(s, r.id, simtype.OnUpdate); scripted {
+			if reason, due := s.svc.scripted(s, r.id, simtype.OnUpdate, simtype.AfterHandler); due {
 				err = errors.New(reason)
 			}
 		}
@@ -153,6 +158,10 @@ func (s *stack) changeChild(r *resource, props object, ended func(error)) {
 // rollback that its own failure began.
 func (s *stack) revertChild(r *resource, done func(error)) {
 	child := r.child
+	if reason, due := s.svc.scripted(s, r.id, simtype.OnRollback, simtype.BeforeHandler); due {
+		s.svc.world.After(s.svc.Latency, func() { done(errors.New(reason)) })
+		return
+	}
 	if !r.reached {
 		done(nil)
 		return
@@ -197,8 +206,13 @@ func (s *stack) joined(r *resource, done func(error)) {
 
 // deleteChild deletes a nested stack, after whatever it is doing.
 func (s *stack) deleteChild(done func(error)) {
-	start := func() {
-		if !s.live() {
+	var start func()
+	start = func() {
+		switch {
+		case s.cleaningUp:
+			s.waiters = append(s.waiters, start)
+			return
+		case !s.live():
 			done(nil)
 			return
 		}

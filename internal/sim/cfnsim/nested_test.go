@@ -160,8 +160,8 @@ func TestSkipInAGrandchild(t *testing.T) {
 		m := s.child("root", "Mid")
 		g := s.child(m, "Leaf")
 		s.do(func() {
-			s.svc.FailNext(g, "A", simtype.OnUpdate, "no")
-			s.svc.FailNext("Leaf", "A", simtype.OnRollback, "no")
+			s.svc.FailNext(g, "A", simtype.OnUpdate, simtype.BeforeHandler, "no")
+			s.svc.FailNext("Leaf", "A", simtype.OnRollback, simtype.BeforeHandler, "no")
 		})
 		require.Equal(t, types.StackStatusUpdateRollbackFailed, s.update("root", root, "V", "2"))
 		assert.Equal(t, types.StackStatusUpdateRollbackFailed, s.stack(m).StackStatus)
@@ -181,9 +181,9 @@ func TestSecondFailureAfterTheFirstSkip(t *testing.T) {
 	inBubble(t, nil, func(s *sim) {
 		s.create("web", two)
 		s.do(func() {
-			s.svc.FailNext("web", "B", simtype.OnUpdate, "no")
-			s.svc.FailNext("web", "A", simtype.OnRollback, "first")
-			s.svc.FailNext("web", "B", simtype.OnRollback, "second")
+			s.svc.FailNext("web", "B", simtype.OnUpdate, simtype.BeforeHandler, "no")
+			s.svc.FailNext("web", "A", simtype.OnRollback, simtype.BeforeHandler, "first")
+			s.svc.FailNext("web", "B", simtype.OnRollback, simtype.BeforeHandler, "second")
 		})
 		require.Equal(t, types.StackStatusUpdateRollbackFailed, s.update("web", two, "V", "x"))
 		skip := func(ids ...string) types.StackStatus {

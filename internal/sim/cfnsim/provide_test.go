@@ -37,7 +37,7 @@ func TestServiceWithoutBreakerWaitsThreeHours(t *testing.T) {
 		got := s.update("web", service, "Image", "web:2")
 		assert.Equal(t, types.StackStatusUpdateRollbackFailed, got)
 		assert.Greater(t, time.Since(began), 6*time.Hour) // forward and back
-		assert.Contains(t, strings.Join(s.events("web", 0), "\n"), "did not stabilize")
+		assert.Contains(t, strings.Join(s.events("web", 0), "\n"), "Exceeded attempts to wait")
 		assert.Contains(t, strings.Join(s.events("web", 0), "\n"), "HandlerErrorCode: NotStabilized")
 	})
 }
@@ -74,8 +74,8 @@ func TestNoDifferenceAfterSkip(t *testing.T) {
 			s := newSim(t, &simtype.Switches{NoDifferenceAfterSkip: sw})
 			s.create("web", two)
 			s.do(func() {
-				s.svc.FailNext("web", "A", simtype.OnUpdate, "no")
-				s.svc.FailNext("web", "A", simtype.OnRollback, "no")
+				s.svc.FailNext("web", "A", simtype.OnUpdate, simtype.BeforeHandler, "no")
+				s.svc.FailNext("web", "A", simtype.OnRollback, simtype.BeforeHandler, "no")
 			})
 			require.Equal(t, types.StackStatusUpdateRollbackFailed, s.update("web", two, "V", "x"))
 			// Another hand sets it to yet another value; the rollback did not reach it.

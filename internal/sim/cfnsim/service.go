@@ -1,6 +1,8 @@
 package cfnsim
 
 import (
+	"context"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
@@ -34,6 +36,7 @@ type Service struct {
 	script    []scriptedFailure
 	durations map[string]map[simtype.Phase]time.Duration
 	drifts    []*detection
+	faults    []string // contradictions, see Check
 }
 
 // New returns CloudFormation of one region. Its resource types call deps.
@@ -50,6 +53,7 @@ type scriptedFailure struct {
 	stack, id string
 	phase     simtype.Phase
 	reason    string
+	when      simtype.Moment
 }
 
 // FailNext makes the next operation of the phase on a resource fail with the
@@ -57,18 +61,29 @@ type scriptedFailure struct {
 // is given by name or id; a resource of a nested stack by that stack's name,
 // by its id, or by the logical id of the nested stack's resource. It must be
 // called inside the clock's Do.
-func (s *Service) FailNext(stackNameOrID, logicalID string, phase simtype.Phase, reason string) {
-	s.script = append(s.script, scriptedFailure{stackNameOrID, logicalID, phase, reason})
+func (s *Service) FailNext(stackNameOrID, logicalID string, phase simtype.Phase, when simtype.Moment, reason string) {
+	s.script = append(s.script, scriptedFailure{stackNameOrID, logicalID, phase, reason, when})
 }
 
-func (s *Service) scripted(st *stack, id string, phase simtype.Phase) (string, bool) {
+// scripted takes the failure that is due at this moment of the resource's
+// operation off the script.
+func (s *Service) scripted(st *stack, id string, phase simtype.Phase, when simtype.Moment) (reason string, due bool) {
 	for i, f := range s.script {
 		if f.id == id && f.phase == phase && (f.stack == st.name || f.stack == st.id || f.stack == st.parentResource) {
+			if f.when != when {
+				return "", false // the next failure of the phase comes at another moment
+			}
 			s.script = slices.Delete(s.script, i, i+1)
 			return f.reason, true
 		}
 	}
 	return "", false
+}
+
+// hangs reports whether the operation is scripted never to settle.
+func (s *Service) hangs(st *stack, id string, phase simtype.Phase) bool {
+	_, due := s.scripted(st, id, phase, simtype.Never)
+	return due
 }
 
 // Takes sets how long a resource type's phase takes. It must be called inside
@@ -102,37 +117,47 @@ func (s *Service) Drift(stackNameOrID, logicalID string, properties map[string]a
 
 // Register makes all operations known.
 func (s *Service) Register(t *op.Table) {
-	op.On(t, s.CreateStack)
-	op.On(t, s.UpdateStack)
-	op.On(t, s.DeleteStack)
-	op.On(t, s.CancelUpdateStack)
-	op.On(t, s.ContinueUpdateRollback)
-	op.On(t, s.RollbackStack)
-	op.On(t, s.DescribeStacks)
-	op.On(t, s.ListStacks)
-	op.On(t, s.DescribeStackEvents)
-	op.On(t, s.DescribeEvents)
-	op.On(t, s.DescribeStackResource)
-	op.On(t, s.DescribeStackResources)
-	op.On(t, s.ListStackResources)
-	op.On(t, s.CreateChangeSet)
-	op.On(t, s.DescribeChangeSet)
-	op.On(t, s.ExecuteChangeSet)
-	op.On(t, s.DeleteChangeSet)
-	op.On(t, s.ListChangeSets)
-	op.On(t, s.GetTemplate)
-	op.On(t, s.GetTemplateSummary)
-	op.On(t, s.ValidateTemplate)
-	op.On(t, s.ListExports)
-	op.On(t, s.ListImports)
-	op.On(t, s.GetStackPolicy)
-	op.On(t, s.SetStackPolicy)
-	op.On(t, s.UpdateTerminationProtection)
-	op.On(t, s.DetectStackDrift)
-	op.On(t, s.DetectStackResourceDrift)
-	op.On(t, s.DescribeStackDriftDetectionStatus)
-	op.On(t, s.DescribeStackResourceDrifts)
-	op.On(t, s.DescribeAccountLimits)
+	on(t, s.CreateStack)
+	on(t, s.UpdateStack)
+	on(t, s.DeleteStack)
+	on(t, s.CancelUpdateStack)
+	on(t, s.ContinueUpdateRollback)
+	on(t, s.RollbackStack)
+	on(t, s.DescribeStacks)
+	on(t, s.ListStacks)
+	on(t, s.DescribeStackEvents)
+	on(t, s.DescribeEvents)
+	on(t, s.DescribeStackResource)
+	on(t, s.DescribeStackResources)
+	on(t, s.ListStackResources)
+	on(t, s.CreateChangeSet)
+	on(t, s.DescribeChangeSet)
+	on(t, s.ExecuteChangeSet)
+	on(t, s.DeleteChangeSet)
+	on(t, s.ListChangeSets)
+	on(t, s.GetTemplate)
+	on(t, s.GetTemplateSummary)
+	on(t, s.ValidateTemplate)
+	on(t, s.ListExports)
+	on(t, s.ListImports)
+	on(t, s.GetStackPolicy)
+	on(t, s.SetStackPolicy)
+	on(t, s.UpdateTerminationProtection)
+	on(t, s.DetectStackDrift)
+	on(t, s.DetectStackResourceDrift)
+	on(t, s.DescribeStackDriftDetectionStatus)
+	on(t, s.DescribeStackResourceDrifts)
+	on(t, s.DescribeAccountLimits)
+}
+
+// on makes fn answer its operation, unless the request's StackName is empty.
+func on[I, O any](t *op.Table, fn func(context.Context, *I) (*O, error)) {
+	op.On(t, func(ctx context.Context, in *I) (*O, error) {
+		if f := reflect.ValueOf(in).Elem().FieldByName("StackName"); f.IsValid() && !f.IsNil() && f.Elem().Len() == 0 {
+			return nil, invalid("1 validation error detected: Value '' at 'stackName' failed to satisfy constraint: Member must have length greater than or equal to 1")
+		}
+		return fn(ctx, in)
+	})
 }
 
 // find is the stack by id, or the live one by name.

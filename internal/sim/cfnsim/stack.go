@@ -32,10 +32,12 @@ type stack struct {
 	operations      []operation
 	changeSets      []*changeSet
 	changeSetID     string
+	reserved        map[string]*stack // nested stacks that an executed change set made, by logical id
 	policy          string
 	duringUpdate    string // the policy that stands in for policy in this update
 	protected       bool
 	noRollback      bool
+	dropNew         bool // RetainExceptOnCreate: a rollback deletes new resources that their policy retains
 	onFailure       types.OnFailure
 	timeout         *int32
 	detection       *detection
@@ -47,6 +49,10 @@ type stack struct {
 	// hold says that the running update ends before its clean-up, which the
 	// parent starts for all its children at once.
 	hold bool
+	// orphan says that the stack left its parent without being deleted.
+	orphan bool
+	// cleaningUp says that the clean-up runs.
+	cleaningUp bool
 	// token is the running operation's ClientRequestToken.
 	token   string
 	waiters []func()
@@ -76,6 +82,9 @@ func (s *stack) top() *stack {
 
 // set moves the stack to a status and writes the event.
 func (s *stack) set(status types.StackStatus, reason string) {
+	if !slices.Contains(stackEdges[s.status], status) {
+		s.svc.fault("stack %s: %s -> %s", s.name, s.status, status)
+	}
 	s.status, s.reason = status, reason
 	s.emitOwn(status, reason)
 	if settled(status) {

@@ -39,6 +39,7 @@ func (s *stack) tearDown(begin types.StackStatus, reason string, ok, failed type
 		}
 		if deleting {
 			s.deleted = s.svc.world.Now()
+			s.forgetOthers(nil)
 			s.outputs = nil
 		}
 		s.clear()
@@ -52,6 +53,12 @@ func (s *stack) tearDown(begin types.StackStatus, reason string, ok, failed type
 		}
 		p.add(&task{id: r.id, deps: s.readers(r), start: func(end func(error)) { s.destroy(c, r, retain, deleting, end) }})
 	})
+	// What an update that did not end had put aside goes too.
+	for i, g := range s.garbage {
+		if g.physical != "" && g.physical != g.r.physical {
+			p.add(&task{id: taskID(g, i), deps: s.readers(g.r), start: func(end func(error)) { s.dispose(c, g, 3, false, end) }})
+		}
+	}
 	s.svc.world.After(s.svc.Latency, p.run)
 }
 
@@ -71,7 +78,8 @@ func (s *stack) destroy(c *scope, r *resource, retain []string, deleting bool, d
 	if !r.exists() {
 		props = r.sent // its creation failed
 	}
-	if slices.Contains(retain, r.id) || policy == "Retain" || policy == "RetainExceptOnCreate" && deleting {
+	if slices.Contains(retain, r.id) || policy == "Retain" && (deleting || !s.dropNew) || policy == "RetainExceptOnCreate" && deleting {
+		discarded{r, r.incarnation, false}.abandon()
 		r.set(types.ResourceStatusDeleteSkipped, "", props)
 		done(nil)
 		return

@@ -88,7 +88,7 @@ func (s *Service) UpdateStack(ctx context.Context, in *cloudformation.UpdateStac
 		st.policy = policy
 	}
 	st.duringUpdate = during
-	st.noRollback = isTrue(in.DisableRollback)
+	st.noRollback, st.dropNew = isTrue(in.DisableRollback), isTrue(in.RetainExceptOnCreate)
 	id := st.begin(types.OperationTypeUpdateStack, in.ClientRequestToken)
 	st.remember(in.ClientRequestToken)
 	st.changeSetID = ""
@@ -169,7 +169,7 @@ func (s *Service) DeleteStack(_ context.Context, in *cloudformation.DeleteStackI
 		return nil, invalidf("Stack [%s] cannot be deleted while TerminationProtection is enabled", st.name)
 	case len(in.RetainResources) > 0 && st.status != types.StackStatusDeleteFailed:
 		return nil, invalid("RetainResources can only be specified when the stack is in DELETE_FAILED state") // recordings: none; the rule is DeleteStack's documentation
-	case !settled(st.status) && st.status != types.StackStatusReviewInProgress:
+	case (!settled(st.status) || cleaning(st.status)) && st.status != types.StackStatusReviewInProgress:
 		return nil, invalidf("Stack [%s] cannot be deleted while in status %s", st.id, st.status)
 	}
 	st.mutated()

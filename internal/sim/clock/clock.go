@@ -108,6 +108,16 @@ func (c *Clock) Next() (d time.Duration, ok bool) {
 	return c.queue[0].at.Sub(c.live()), true
 }
 
+// Overdue reports whether an event is left whose time has passed: never, once
+// the clock has settled.
+func (c *Clock) Overdue() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	now := c.live()
+	c.settle()
+	return len(c.queue) > 0 && !c.queue[0].at.After(now)
+}
+
 func (c *Clock) settle() {
 	for now := c.live(); len(c.queue) > 0 && !c.queue[0].at.After(now); {
 		e := c.queue[0]

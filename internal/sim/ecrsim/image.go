@@ -90,6 +90,7 @@ func (r *repository) holders(digest string) []string {
 // https://docs.aws.amazon.com/AmazonECR/latest/userguide/LifecyclePolicies.html
 func (s *Service) remove(r *repository, i *image) {
 	delete(r.images, i.digest)
+	s.w.Deleted("AWS::ECR::Image", r.name+"@"+i.digest)
 	maps.DeleteFunc(r.tags, func(_, d string) bool { return d == i.digest })
 	s.w.After(24*time.Hour, func() {
 		if _, back := r.images[i.digest]; back {
@@ -97,7 +98,7 @@ func (s *Service) remove(r *repository, i *image) {
 		}
 		for _, x := range r.sortedImages() {
 			if x.subject == i.digest {
-				s.remove(r, x)
+				s.w.As("ecr: the image it refers to is gone", func() { s.remove(r, x) })
 			}
 		}
 	})

@@ -95,7 +95,7 @@ func (s *Service) execute(r *repository) {
 			i.status, i.archived = types.ImageStatusArchived, now
 			continue
 		}
-		s.remove(r, i)
+		s.w.As("lifecycle policy of "+r.name, func() { s.remove(r, i) })
 	}
 	if len(e.Actions)+len(e.Failures) > 0 {
 		s.history = append(s.history, e)

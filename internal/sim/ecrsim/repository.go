@@ -105,6 +105,7 @@ func (s *Service) DeleteRepository(_ context.Context, in *ecr.DeleteRepositoryIn
 	}
 	r.job++
 	delete(s.repos, r.name)
+	s.w.Deleted("AWS::ECR::Repository", r.name)
 	return &ecr.DeleteRepositoryOutput{Repository: new(s.shape(r))}, nil
 }
 

@@ -98,11 +98,7 @@ func (s *Service) ListClusters(_ context.Context, in *ecs.ListClustersInput) (*e
 			arns = append(arns, c.arn)
 		}
 	}
-	limit := 100
-	if in.MaxResults != nil {
-		limit = int(*in.MaxResults)
-	}
-	items, next, err := paged(arns, in.NextToken, limit)
+	items, next, err := paged(arns, in.NextToken, in.MaxResults, 100)
 	if err != nil {
 		return nil, err
 	}
@@ -124,6 +120,7 @@ func (s *Service) DeleteCluster(_ context.Context, in *ecs.DeleteClusterInput) (
 		return nil, &types.ClusterContainsTasksException{Message: new("The Cluster cannot be deleted while Tasks are active.")}
 	}
 	c.inactive = true
+	s.world.Deleted("AWS::ECS::Cluster", c.name)
 	return &ecs.DeleteClusterOutput{Cluster: new(c.describe())}, nil
 }
 

@@ -25,6 +25,7 @@ type container struct {
 	reason   string
 	exit     *int32
 	started  bool
+	begun    time.Time
 	healthy  bool
 	health   types.HealthStatus
 	failures int
@@ -115,8 +116,14 @@ func (c *container) Exit(code int) {
 func (c *container) essential() bool { return c.def.Essential == nil || *c.def.Essential }
 
 func (c *container) start() {
-	c.status, c.started, c.runtime = "RUNNING", true, c.task.id+"-"+c.task.svc.world.Digits(10)
+	c.status, c.started, c.begun = "RUNNING", true, c.task.svc.world.Now()
+	c.runtime = c.task.id + "-" + c.task.svc.world.Digits(10)
 	c.health = types.HealthStatusUnknown
+	start := simtype.Start{Cluster: c.task.cluster.name, Task: c.task.arn, Revision: c.task.rev.arn(), Container: c.Name(), Image: c.image, Digest: c.digest}
+	if c.task.service != nil {
+		start.Service = c.task.service.name
+	}
+	c.task.svc.world.Started(start)
 	run := func(c *simtype.Container) { c.SetHealthy(true) }
 	if c.task.svc.deps.Program != nil {
 		if p := c.task.svc.deps.Program(c.digest); p != nil {
@@ -173,13 +180,14 @@ func (c *container) checkHealth() {
 	switch {
 	case c.healthy:
 		c.health, c.failures = types.HealthStatusHealthy, 0
-	case c.task.svc.world.Now().Sub(c.task.startedAt) > start:
+	case c.task.svc.world.Now().Sub(c.begun) > start:
 		if c.failures++; c.failures >= retries {
 			c.health = types.HealthStatusUnhealthy
 		}
 	}
 	if c.health != before {
 		c.task.version++
+		c.task.observe()
 		c.task.healthChanged(c)
 	}
 	// Nothing changes while a healthy container stays healthy: the next check

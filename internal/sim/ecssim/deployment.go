@@ -24,6 +24,9 @@ type deployment struct {
 	rounds           int // consecutive rounds of failed launches
 	nextLaunch       time.Time
 	stalled          bool // the scheduler starts nothing more
+	stage            stage
+	done             map[stage]bool // the stages that are over
+	bakeUntil        time.Time
 }
 
 // deploy makes r the service's PRIMARY deployment.
@@ -39,7 +42,7 @@ func (v *service) deploy(r *revision, force bool) {
 	v.revisions = append(v.revisions, rev)
 	d := &deployment{
 		service: v, id: "ecs-svc/" + v.svc.world.Digits(19), status: "PRIMARY", rev: rev,
-		state: types.DeploymentRolloutStateInProgress, created: now, updated: now, nextLaunch: now,
+		state: types.DeploymentRolloutStateInProgress, created: now, updated: now, nextLaunch: now, done: map[stage]bool{},
 	}
 	d.reason = "ECS deployment " + d.id + " in progress."
 	d.record = v.newRecord(d)
@@ -54,7 +57,7 @@ func (v *service) supersede() {
 	for _, d := range v.deployments {
 		d.status, d.updated = "ACTIVE", v.svc.world.Now()
 		if d.state == types.DeploymentRolloutStateInProgress {
-			d.recordOrBack().finish(types.ServiceDeploymentStatusStopped, "")
+			d.recordOrBack().abandon()
 		}
 	}
 }
@@ -160,7 +163,7 @@ func (d *deployment) complete() {
 	d.state, d.updated, d.failed, d.rounds = types.DeploymentRolloutStateCompleted, v.svc.world.Now(), 0, 0
 	d.reason = "ECS deployment " + d.id + " completed."
 	if d.back != nil {
-		d.back.finish(types.ServiceDeploymentStatusRollbackSuccessful, "Service deployment rolled back because the circuit breaker threshold was exceeded.")
+		d.back.finish(types.ServiceDeploymentStatusRollbackSuccessful, *d.back.rollback.Reason)
 		d.back = nil
 	} else {
 		d.record.finish(types.ServiceDeploymentStatusSuccessful, "")

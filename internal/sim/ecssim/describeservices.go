@@ -65,11 +65,7 @@ func (s *Service) ListServices(_ context.Context, in *ecs.ListServicesInput) (*e
 			arns = append(arns, v.arn)
 		}
 	}
-	limit := 10
-	if in.MaxResults != nil {
-		limit = int(*in.MaxResults)
-	}
-	items, next, err := paged(arns, in.NextToken, limit)
+	items, next, err := paged(arns, in.NextToken, in.MaxResults, 10)
 	if err != nil {
 		return nil, err
 	}
@@ -164,6 +160,11 @@ func (v *service) configuration() *types.DeploymentConfiguration {
 	}
 	if d.DeploymentCircuitBreaker == nil {
 		d.DeploymentCircuitBreaker = &types.DeploymentCircuitBreaker{}
+	}
+	if d.DeploymentCircuitBreaker.ResetOnHealthyTask == nil { // filled in (docs/aws/ecs.md 2.3)
+		cb := *d.DeploymentCircuitBreaker
+		cb.ResetOnHealthyTask = new(true)
+		d.DeploymentCircuitBreaker = &cb
 	}
 	return &d
 }

@@ -41,13 +41,7 @@ func (s *Service) ListTasks(_ context.Context, in *ecs.ListTasksInput) (*ecs.Lis
 		}
 		arns = append(arns, t.arn)
 	}
-	limit := 100
-	if in.MaxResults != nil {
-		if limit = int(*in.MaxResults); limit < 1 || limit > 100 {
-			return nil, invalid("maxResults must be between 1 and 100.")
-		}
-	}
-	items, next, err := paged(arns, in.NextToken, limit)
+	items, next, err := paged(arns, in.NextToken, in.MaxResults, 100)
 	if err != nil {
 		return nil, err
 	}

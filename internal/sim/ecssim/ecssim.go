@@ -42,6 +42,7 @@ type Service struct {
 	families map[string]*family
 	tokens   map[string][]string // RunTask client token -> task ARNs
 	order    uint64
+	faults   []string // contradictions, see Check
 }
 
 // New returns ECS with the cluster "default" (created on first use by AWS
@@ -77,6 +78,7 @@ func (s *Service) Register(t *op.Table) {
 	op.On(t, s.DescribeServiceDeployments)
 	op.On(t, s.DescribeServiceRevisions)
 	op.On(t, s.StopServiceDeployment)
+	op.On(t, s.ContinueServiceDeployment)
 	op.On(t, s.RunTask)
 	op.On(t, s.StopTask)
 	op.On(t, s.ListTasks)
@@ -88,8 +90,15 @@ func (s *Service) Register(t *op.Table) {
 // last is the part of an ARN, or of a plain name, after the last slash.
 func last(s string) string { return s[strings.LastIndexByte(s, '/')+1:] }
 
-// paged cuts one page out of all.
-func paged[T any](all []T, token *string, limit int) (items []T, next *string, err error) {
+// paged cuts one page out of all: maxResults long, or usual if that is not
+// given.
+func paged[T any](all []T, token *string, maxResults *int32, usual int) (items []T, next *string, err error) {
+	limit := usual
+	if maxResults != nil {
+		if limit = int(*maxResults); limit < 1 || limit > 100 {
+			return nil, nil, invalid("maxResults must be between 1 and 100.")
+		}
+	}
 	items, next, ok := page.Of(all, token, limit)
 	if !ok {
 		return nil, nil, invalid("Invalid nextToken.")

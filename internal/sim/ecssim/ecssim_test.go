@@ -30,13 +30,20 @@ type bench struct {
 	images   map[string]string // reference -> digest
 	programs map[string]simtype.Program
 	lines    []string
+	ecs      *ecssim.Service
+}
+
+// check asks the service whether it contradicts itself.
+func (b *bench) check() (err error) {
+	b.world.Do(func() { err = b.ecs.Check() })
+	return err
 }
 
 func newBench(t *testing.T, s simtype.Switches) *bench {
 	b := &bench{t: t, images: map[string]string{}, programs: map[string]simtype.Program{}}
 	b.world = world.New(clock.New(time.Now(), 1), "123456789012", "us-east-1", &s)
 	var table op.Table
-	ecssim.New(b.world, ecssim.Deps{
+	b.ecs = ecssim.New(b.world, ecssim.Deps{
 		Pull: func(ref string) (string, error) {
 			if d, ok := b.images[ref]; ok {
 				return d, nil
@@ -62,7 +69,8 @@ func newBench(t *testing.T, s simtype.Switches) *bench {
 			}
 			return "s3cret", nil
 		},
-	}).Register(&table)
+	})
+	b.ecs.Register(&table)
 	b.client = ecs.NewFromConfig(door.Config("us-east-1", func(ctx context.Context, c door.Call) (out any, id string, err error) {
 		time.Sleep(time.Millisecond)
 		o, ok := table.ByInput(c.Input)

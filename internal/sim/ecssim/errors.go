@@ -8,6 +8,13 @@ import (
 
 func itoa(n int) string { return strconv.Itoa(n) }
 
+func str(s *string) string {
+	if s == nil {
+		return ""
+	}
+	return *s
+}
+
 func clientError(msg string) error { return &types.ClientException{Message: &msg} }
 
 func invalid(msg string) error { return &types.InvalidParameterException{Message: &msg} }

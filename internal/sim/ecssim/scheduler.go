@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+
+	"github.com/stackrescue/stackrescue/rescue/rescuetest/simtype"
 )
 
 // schedulerPause is how long after a change the service scheduler looks.
@@ -32,6 +34,22 @@ func (v *service) reconcile() {
 		return
 	}
 	p := v.deployments[0]
+	if p.record.status == types.ServiceDeploymentStatusRollbackRequested && v.status == "ACTIVE" {
+		p.state, p.stalled, p.updated = types.DeploymentRolloutStateFailed, true, v.svc.world.Now()
+		v.rollBack(p, userReason, "ECS deployment rolling back to deploymentId ")
+		p = v.deployments[0]
+	}
+	if p.state == types.DeploymentRolloutStateInProgress && p.back == nil && v.status == "ACTIVE" {
+		switch {
+		case v.blueGreen():
+			v.reconcileBlueGreen(p)
+			return
+		case !p.passed(preScaleUp):
+			v.steady = false
+			return
+		}
+		p.stage = scaleUp
+	}
 	cfg := v.configuration()
 	minimum := (v.desired*int(*cfg.MinimumHealthyPercent) + 99) / 100
 	maximum := v.desired * int(*cfg.MaximumPercent) / 100
@@ -55,6 +73,9 @@ func (v *service) reconcile() {
 		return
 	}
 	if p.state == types.DeploymentRolloutStateInProgress {
+		if !p.passed(postScaleUp) {
+			return
+		}
 		p.complete()
 	}
 	if !v.steady {
@@ -62,6 +83,18 @@ func (v *service) reconcile() {
 		clear(v.told)
 		v.event("has reached a steady state.")
 	}
+}
+
+// stoppingTasks are those on their way down whose containers may still run:
+// they count against the maximum percentage (docs/aws/ecs.md 2.2).
+func (v *service) stoppingTasks() int {
+	n := 0
+	for _, t := range v.cluster.tasks {
+		if t.service == v && t.desiredStatus == "STOPPED" && t.executionStopped == nil {
+			n++
+		}
+	}
+	return n
 }
 
 func (v *service) oldAlive() int {
@@ -124,7 +157,7 @@ func (v *service) start(p *deployment, maximum int) {
 	if p.stalled || v.status != "ACTIVE" {
 		return
 	}
-	want := min(v.desired-len(p.alive()), maximum-len(p.alive())-v.oldAlive())
+	want := min(v.desired-len(p.alive()), maximum-len(p.alive())-v.oldAlive()-v.stoppingTasks())
 	if want <= 0 {
 		return
 	}
@@ -163,11 +196,21 @@ func (v *service) drained() {
 	v.deployments = nil
 }
 
+// uncheckedTime is how long a task without health checks must run until it
+// counts as healthy (docs/aws/ecs.md 2.2).
+const uncheckedTime = 40 * time.Second
+
 // ready reports whether the task counts as healthy for a deployment: RUNNING,
 // and passing the health checks it has.
 func (t *task) ready() bool {
-	if t.lastStatus != "RUNNING" || t.desiredStatus != "RUNNING" {
-		return false
+	return t.lastStatus == "RUNNING" && t.desiredStatus == "RUNNING" && t.passes()
+}
+
+// passes reports whether every health check of the task passes; without any,
+// whether it has run for long enough.
+func (t *task) passes() bool {
+	if !t.checked() {
+		return !t.svc.world.Now().Before(t.startedAt.Add(uncheckedTime))
 	}
 	for _, c := range t.containers {
 		if c.essential() && c.def.HealthCheck != nil && c.health != types.HealthStatusHealthy {
@@ -175,6 +218,37 @@ func (t *task) ready() bool {
 		}
 	}
 	return len(t.service.spec.loadBalancers) == 0 || t.targetHealthy
+}
+
+// becameReady lets the deployment forget its failures once a task is healthy
+// (docs/aws/ecs.md 2.3), and the scheduler go on.
+func (t *task) becameReady() {
+	t.observe()
+	if !t.ready() {
+		return
+	}
+	t.wasReady = true
+	if reset := t.service.configuration().DeploymentCircuitBreaker.ResetOnHealthyTask; reset == nil || *reset {
+		t.deployment.failed = 0
+	}
+	t.service.reconcileSoon()
+}
+
+// observe records how many healthy tasks the task's service has.
+func (t *task) observe() {
+	if t.service != nil {
+		t.service.observe()
+	}
+}
+
+func (v *service) observe() {
+	healthy := 0
+	for _, t := range v.cluster.tasks {
+		if t.service == v && t.ready() {
+			healthy++
+		}
+	}
+	v.svc.world.Healthy(v.cluster.name, v.name, healthy, v.desired)
 }
 
 // checked reports whether the task has any health check at all.
@@ -189,38 +263,39 @@ func (t *task) checked() bool {
 
 // taskRunning ends stage one of the circuit breaker: a task reached RUNNING.
 func (v *service) taskRunning(t *task) {
-	if !t.checked() {
-		t.deployment.failed = 0
-	}
 	t.deployment.rounds = 0
 	if len(v.spec.loadBalancers) > 0 {
 		v.event("registered 1 targets in (target-group %s)", deref(v.spec.loadBalancers[0].TargetGroupArn))
 		v.svc.world.After(targetInterval, t.checkTarget)
 	}
+	if !t.checked() {
+		v.svc.world.After(uncheckedTime, t.becameReady)
+	}
 	v.reconcileSoon()
 }
 
-// taskStopping counts failures: tasks that never reached RUNNING, and tasks
-// that did not pass the health checks they have. A task without health checks
-// that ran and exited is not counted
-// (docs/aws/ecs.md 1.3; aws/containers-roadmap#1206).
+// taskStopping counts failures: tasks that never reached RUNNING, tasks whose
+// health checks failed or never passed, and those that exited by themselves as
+// [simtype.Switches.ExitAfterRunning] has it
+// (docs/aws/ecs.md 1.3; docs/aws/ecs.md 2.3).
 func (v *service) taskStopping(t *task) {
 	scaled := strings.HasPrefix(t.stoppedReason, "Scaling activity") || t.stopCode == types.TaskStopCodeUserInitiated
-	if !scaled && (t.startedAt.IsZero() || t.lastHealthFailed() || t.checked() && !t.wasReady()) {
+	if !scaled && t.failedDeployment() {
 		t.deployment.failedTask(t)
 	}
 	v.reconcileSoon()
 }
 
-func (t *task) lastHealthFailed() bool { return strings.HasPrefix(t.stoppedReason, "Task failed") }
-
-// wasReady reports whether every health check had passed when the task began
-// to stop.
-func (t *task) wasReady() bool {
-	for _, c := range t.containers {
-		if c.essential() && c.def.HealthCheck != nil && c.health != types.HealthStatusHealthy {
-			return false
-		}
+func (t *task) failedDeployment() bool {
+	if t.startedAt.IsZero() || strings.HasPrefix(t.stoppedReason, "Task failed") || t.checked() && !t.wasReady {
+		return true
 	}
-	return len(t.service.spec.loadBalancers) == 0 || t.targetHealthy
+	switch t.svc.world.Switches.ExitAfterRunning {
+	case simtype.ExitNeverCounts:
+		return false
+	case simtype.ExitAlwaysCounts:
+		return true
+	default:
+		return !t.wasReady
+	}
 }

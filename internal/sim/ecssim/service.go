@@ -19,6 +19,7 @@ type service struct {
 	created time.Time
 	spec    spec
 	tags    []types.Tag
+	token   string // of the creation
 
 	deployments []*deployment // PRIMARY first
 	completed   *deployment   // the rollback target: the latest COMPLETED one
@@ -68,12 +69,15 @@ func (s *Service) CreateService(_ context.Context, in *ecs.CreateServiceInput) (
 		return nil, err
 	}
 	if old := c.services[*in.ServiceName]; old != nil && old.status != "INACTIVE" {
+		if old.token != "" && old.token == str(in.ClientToken) {
+			return &ecs.CreateServiceOutput{Service: new(old.describe())}, nil
+		}
 		return nil, invalid("Creation of service was not idempotent.")
 	}
 	v := &service{
 		svc: s, cluster: c, name: *in.ServiceName, status: "ACTIVE", created: s.world.Now(), desired: 1,
 		arn:  s.world.ARN("ecs", "service/"+c.name+"/"+*in.ServiceName),
-		told: map[string]time.Time{},
+		told: map[string]time.Time{}, token: str(in.ClientToken),
 		tags: in.Tags,
 		spec: spec{
 			controller: in.DeploymentController, configuration: in.DeploymentConfiguration, network: in.NetworkConfiguration,
@@ -82,6 +86,12 @@ func (s *Service) CreateService(_ context.Context, in *ecs.CreateServiceInput) (
 			propagate: in.PropagateTags, scheduling: in.SchedulingStrategy, role: in.Role,
 			execute: in.EnableExecuteCommand, managedTags: in.EnableECSManagedTags,
 		},
+	}
+	if err := checkNumbers(in.DesiredCount, in.DeploymentConfiguration); err != nil {
+		return nil, err
+	}
+	if err := checkHooks(in.DeploymentConfiguration, in.LoadBalancers); err != nil {
+		return nil, err
 	}
 	if in.DesiredCount != nil {
 		v.desired = int(*in.DesiredCount)
@@ -97,6 +107,7 @@ func (s *Service) CreateService(_ context.Context, in *ecs.CreateServiceInput) (
 		v.deploy(r, false)
 	}
 	c.services[v.name] = v
+	v.observe()
 	return &ecs.CreateServiceOutput{Service: new(v.describe())}, nil
 }
 
@@ -123,6 +134,12 @@ func (s *Service) UpdateService(_ context.Context, in *ecs.UpdateServiceInput) (
 		return nil, &types.ServiceNotActiveException{Message: new("Service was not ACTIVE.")}
 	}
 	if err := v.refuse(in); err != nil {
+		return nil, err
+	}
+	if err := checkNumbers(in.DesiredCount, in.DeploymentConfiguration); err != nil {
+		return nil, err
+	}
+	if err := checkHooks(in.DeploymentConfiguration, in.LoadBalancers); err != nil {
 		return nil, err
 	}
 	var r *revision
@@ -152,6 +169,7 @@ func (s *Service) UpdateService(_ context.Context, in *ecs.UpdateServiceInput) (
 		v.deploy(r, in.ForceNewDeployment)
 	}
 	v.steady = false
+	v.observe()
 	v.reconcileSoon()
 	return &ecs.UpdateServiceOutput{Service: new(v.describe())}, nil
 }
@@ -204,6 +222,9 @@ func (v *service) apply(in *ecs.UpdateServiceInput) (deploys bool) {
 	if in.ServiceRegistries != nil && !equal(v.spec.registries, in.ServiceRegistries) {
 		v.spec.registries, deploys = in.ServiceRegistries, true
 	}
+	if in.CapacityProviderStrategy != nil && !equal(v.spec.providers, in.CapacityProviderStrategy) {
+		v.spec.providers, v.spec.launchType, deploys = in.CapacityProviderStrategy, "", true
+	}
 	if in.PlatformVersion != nil && deref(in.PlatformVersion) != deref(v.spec.platform) {
 		v.spec.platform, deploys = in.PlatformVersion, true
 	}
@@ -228,9 +249,11 @@ func (s *Service) DeleteService(_ context.Context, in *ecs.DeleteServiceInput) (
 		return nil, invalid("The service cannot be stopped while it is scaled above 0.")
 	}
 	v.status, v.desired = "DRAINING", 0
+	v.observe()
+	s.world.Deleted("AWS::ECS::Service", v.arn)
 	for _, d := range v.deployments {
 		if d.state == types.DeploymentRolloutStateInProgress {
-			d.recordOrBack().finish(types.ServiceDeploymentStatusStopped, "")
+			d.recordOrBack().abandon()
 		}
 	}
 	if len(v.deployments) == 0 {

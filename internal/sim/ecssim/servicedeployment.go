@@ -60,13 +60,14 @@ type serviceDeployment struct {
 	breaker           types.ServiceDeploymentRollbackMonitorsStatus
 	failures          int
 	rollback          *types.Rollback
+	hooks             []*hook
 }
 
 func (v *service) newRecord(d *deployment) *serviceDeployment {
 	now := v.svc.world.Now()
 	r := &serviceDeployment{
 		service: v, deployment: d, target: d.rev, created: now, updated: now,
-		arn:     v.svc.world.ARN("ecs", "service-deployment/"+v.cluster.name+"/"+v.name+"/"+v.svc.world.Digits(19)),
+		arn:     v.svc.world.ARN("ecs", "service-deployment/"+v.cluster.name+"/"+v.name+"/"+v.svc.world.Mixed(21)),
 		status:  types.ServiceDeploymentStatusInProgress,
 		breaker: types.ServiceDeploymentRollbackMonitorsStatusDisabled,
 	}
@@ -82,23 +83,37 @@ func (v *service) newRecord(d *deployment) *serviceDeployment {
 
 func (r *serviceDeployment) rollingBack(reason string, to *serviceRevision) {
 	now := r.service.svc.world.Now()
-	r.status, r.updated = types.ServiceDeploymentStatusRollbackInProgress, now
+	r.set(types.ServiceDeploymentStatusRollbackInProgress)
 	r.rollback = &types.Rollback{Reason: &reason, ServiceRevisionArn: &to.arn, StartedAt: &now}
 }
 
 func (r *serviceDeployment) finish(status types.ServiceDeploymentStatus, reason string) {
-	switch r.status {
-	case types.ServiceDeploymentStatusInProgress, types.ServiceDeploymentStatusRollbackInProgress, types.ServiceDeploymentStatusPending:
-	default:
+	if r.over() {
 		return
 	}
 	now := r.service.svc.world.Now()
-	r.status, r.reason, r.updated, r.finished = status, reason, now, &now
+	r.set(status)
+	r.reason, r.finished = reason, &now
 	if status == types.ServiceDeploymentStatusStopped {
 		r.stopped = &now
 	}
 	if r.breaker == types.ServiceDeploymentRollbackMonitorsStatusMonitoring {
 		r.breaker = types.ServiceDeploymentRollbackMonitorsStatusMonitoringComplete
+	}
+}
+
+// abandon ends what a newer deployment or the service's deletion overtakes:
+// STOPPED, or ROLLBACK_FAILED for a rollback, which has no documented way to
+// STOPPED (docs/aws/ecs.md 2.1).
+func (r *serviceDeployment) abandon() {
+	switch r.status {
+	case types.ServiceDeploymentStatusInProgress:
+		r.set(types.ServiceDeploymentStatusStopRequested)
+		r.finish(types.ServiceDeploymentStatusStopped, "")
+	case types.ServiceDeploymentStatusRollbackInProgress:
+		r.finish(types.ServiceDeploymentStatusRollbackFailed, "")
+	default:
+		r.finish(types.ServiceDeploymentStatusStopped, "")
 	}
 }
 
@@ -132,11 +147,7 @@ func (s *Service) ListServiceDeployments(_ context.Context, in *ecs.ListServiceD
 		}
 		briefs = append(briefs, b)
 	}
-	limit := 20
-	if in.MaxResults != nil {
-		limit = int(*in.MaxResults)
-	}
-	items, next, err := paged(briefs, in.NextToken, limit)
+	items, next, err := paged(briefs, in.NextToken, in.MaxResults, 20)
 	if err != nil {
 		return nil, err
 	}
@@ -159,14 +170,7 @@ func (s *Service) DescribeServiceDeployments(_ context.Context, in *ecs.Describe
 	}
 	out := &ecs.DescribeServiceDeploymentsOutput{ServiceDeployments: []types.ServiceDeployment{}, Failures: []types.Failure{}}
 	for _, arn := range in.ServiceDeploymentArns {
-		var found *serviceDeployment
-		if v := s.find(arn); v != nil {
-			for _, r := range v.history {
-				if r.arn == arn {
-					found = r
-				}
-			}
-		}
+		found := s.record(arn)
 		if found == nil {
 			out.Failures = append(out.Failures, missing(arn))
 			continue
@@ -193,6 +197,7 @@ func (r *serviceDeployment) describe() types.ServiceDeployment {
 	}
 	x := r.deployment.describe()
 	d.TargetServiceRevision.RunningTaskCount, d.TargetServiceRevision.PendingTaskCount = x.RunningCount, x.PendingCount
+	r.describeStages(&d)
 	for _, src := range r.source {
 		d.SourceServiceRevisions = append(d.SourceServiceRevisions, types.ServiceRevisionSummary{Arn: &src.arn})
 	}
@@ -239,21 +244,42 @@ func (s *Service) DescribeServiceRevisions(_ context.Context, in *ecs.DescribeSe
 }
 
 // StopServiceDeployment rolls back, also where the service has no circuit
-// breaker (docs/aws/ecs.md 1.3).
+// breaker (docs/aws/ecs.md 1.3, docs/aws/ecs.md 2.1).
 func (s *Service) StopServiceDeployment(_ context.Context, in *ecs.StopServiceDeploymentInput) (*ecs.StopServiceDeploymentOutput, error) {
-	v := s.find(*in.ServiceDeploymentArn)
-	if v == nil || len(v.deployments) == 0 {
-		return nil, &types.ServiceDeploymentNotFoundException{Message: new("Service deployment not found.")}
+	if in.StopType != "" && in.StopType != types.StopServiceDeploymentStopTypeRollback {
+		// The model has ABORT too; its text says that only ROLLBACK is valid
+		// (docs/aws/ecs.md 2.1).
+		return nil, invalid("Invalid stopType. The only valid value is ROLLBACK.")
 	}
-	p := v.deployments[0]
-	if p.record.arn != *in.ServiceDeploymentArn || p.state != types.DeploymentRolloutStateInProgress || p.back != nil {
-		return nil, &types.ConflictException{Message: new("Service deployment is not in progress.")}
+	r := s.record(*in.ServiceDeploymentArn)
+	if r == nil {
+		return nil, &types.ServiceDeploymentNotFoundException{Message: new("The service deployment does not exist.")}
 	}
-	p.state, p.stalled = types.DeploymentRolloutStateFailed, true
-	if !v.rollBack(p, "Service deployment rolled back because of a user request.") {
-		p.record.finish(types.ServiceDeploymentStatusRollbackFailed, "No rollback candidate was found to run the rollback.")
+	out := &ecs.StopServiceDeploymentOutput{ServiceDeploymentArn: &r.arn}
+	switch r.status {
+	case types.ServiceDeploymentStatusPending, types.ServiceDeploymentStatusInProgress:
+	case types.ServiceDeploymentStatusStopRequested, types.ServiceDeploymentStatusRollbackRequested, types.ServiceDeploymentStatusRollbackInProgress:
+		return out, nil // it goes on (docs/aws/ecs.md 2.1)
+	default:
+		return nil, &types.ConflictException{Message: new("Stopping a service deployment is not allowed for service deployment in terminal states.")}
 	}
-	return &ecs.StopServiceDeploymentOutput{ServiceDeploymentArn: in.ServiceDeploymentArn}, nil
+	r.set(types.ServiceDeploymentStatusRollbackRequested)
+	r.service.remember()
+	r.service.reconcileSoon() // the rollback starts when the scheduler looks
+	return out, nil
+}
+
+// record is the service deployment of an ARN, nil if there is none.
+func (s *Service) record(arn string) *serviceDeployment {
+	v := s.find(arn)
+	if v == nil {
+		return nil
+	}
+	i := slices.IndexFunc(v.history, func(r *serviceDeployment) bool { return r.arn == arn })
+	if i < 0 {
+		return nil
+	}
+	return v.history[i]
 }
 
 func equal(a, b any) bool { return reflect.DeepEqual(a, b) }

@@ -38,8 +38,8 @@ func (t *task) checkTarget() {
 		t.targetFailures = 0
 		if !t.targetHealthy {
 			t.targetHealthy = true
-			t.deployment.failed = 0 // a healthy task resets the count, docs/aws/ecs.md 1.3
-			v.reconcileSoon()
+			t.observe()
+			t.becameReady()
 		}
 	case v.svc.world.Now().Sub(t.startedAt) < grace:
 	default:
@@ -49,6 +49,7 @@ func (t *task) checkTarget() {
 				port = *lb.ContainerPort
 			}
 			t.targetHealthy = false
+			t.observe()
 			v.event("(task %s) (port %d) is unhealthy in (target-group %s) due to (reason Health checks failed with these codes: [503]).", t.id, port, group)
 			t.stop(types.TaskStopCodeServiceSchedulerInitiated, "Task failed ELB health checks in (target-group "+group+")")
 			return

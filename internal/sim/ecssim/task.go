@@ -1,6 +1,7 @@
 package ecssim
 
 import (
+	"slices"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
@@ -41,6 +42,7 @@ type task struct {
 	stoppedReason              string
 	tags                       []types.Tag
 	targetHealthy              bool
+	wasReady                   bool // has counted as healthy once
 	targetFailures             int
 	counted                    bool // as a failure of its deployment
 }
@@ -70,6 +72,10 @@ func (s *Service) launch(c *cluster, r *revision, o *types.TaskOverride, setup f
 func (t *task) now() *time.Time { return new(t.svc.world.Now()) }
 
 func (t *task) set(status string) {
+	if slices.Index(taskOrder, status) <= slices.Index(taskOrder, t.lastStatus) {
+		t.svc.fault("task %s: %s -> %s", t.id[:8], t.lastStatus, status)
+	}
 	t.lastStatus = status
 	t.version++
+	t.observe()
 }

@@ -91,6 +91,9 @@ func (s *Service) RegisterTaskDefinition(_ context.Context, in *ecs.RegisterTask
 			c.Essential = new(true) // documented default
 		}
 		essential = essential || *c.Essential
+		if err := checkNested(c, in.ContainerDefinitions); err != nil {
+			return nil, err
+		}
 		for _, f := range []any{&c.Environment, &c.MountPoints, &c.VolumesFrom, &c.PortMappings} {
 			emptyList(f)
 		}
@@ -138,6 +141,22 @@ func (s *Service) RegisterTaskDefinition(_ context.Context, in *ecs.RegisterTask
 	return &ecs.RegisterTaskDefinitionOutput{TaskDefinition: new(op.Copy(r.def)), Tags: r.tags}, nil
 }
 
+// checkNested refuses what a container lacks where the SDK's validation looks,
+// and dependencies on what is not there.
+func checkNested(c *types.ContainerDefinition, all []types.ContainerDefinition) error {
+	for _, s := range c.Secrets {
+		if s.Name == nil || s.ValueFrom == nil {
+			return clientError("The secret name must be unique and not null or empty. SecretName or valueFrom is missing.")
+		}
+	}
+	for _, d := range c.DependsOn {
+		if d.ContainerName == nil || !slices.ContainsFunc(all, func(o types.ContainerDefinition) bool { return deref(o.Name) == *d.ContainerName }) {
+			return clientError("Container dependency: '" + deref(d.ContainerName) + "' is not a container of the task definition.")
+		}
+	}
+	return nil
+}
+
 // emptyList makes a nil list empty: the service answers lists that were left
 // out as [].
 func emptyList(p any) {
@@ -178,6 +197,7 @@ func (s *Service) DeregisterTaskDefinition(_ context.Context, in *ecs.Deregister
 	}
 	if r.active() {
 		r.def.Status = types.TaskDefinitionStatusInactive
+		s.world.Deleted("AWS::ECS::TaskDefinition", r.arn())
 		r.def.DeregisteredAt = new(s.world.Now())
 	}
 	return &ecs.DeregisterTaskDefinitionOutput{TaskDefinition: &r.def}, nil
@@ -204,11 +224,7 @@ func (s *Service) ListTaskDefinitions(_ context.Context, in *ecs.ListTaskDefinit
 	if in.Sort == types.SortOrderDesc {
 		slices.Reverse(arns)
 	}
-	limit := 100
-	if in.MaxResults != nil {
-		limit = int(*in.MaxResults)
-	}
-	items, next, err := paged(arns, in.NextToken, limit)
+	items, next, err := paged(arns, in.NextToken, in.MaxResults, 100)
 	if err != nil {
 		return nil, err
 	}
@@ -229,11 +245,7 @@ func (s *Service) ListTaskDefinitionFamilies(_ context.Context, in *ecs.ListTask
 		}
 		names = append(names, name)
 	}
-	limit := 100
-	if in.MaxResults != nil {
-		limit = int(*in.MaxResults)
-	}
-	items, next, err := paged(names, in.NextToken, limit)
+	items, next, err := paged(names, in.NextToken, in.MaxResults, 100)
 	if err != nil {
 		return nil, err
 	}

@@ -106,7 +106,6 @@ func (t *task) pulled() {
 		if t.desiredStatus == "STOPPED" {
 			return
 		}
-		t.startedAt = t.svc.world.Now()
 		t.startContainers()
 	})
 }
@@ -135,6 +134,7 @@ func (t *task) startContainers() {
 	t.startedAt = t.svc.world.Now()
 	if t.service != nil {
 		t.service.taskRunning(t)
+		t.becameReady() // its checks may have passed while others still started
 	}
 }
 

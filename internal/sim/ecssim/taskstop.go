@@ -37,6 +37,9 @@ func (t *task) healthChanged(c *container) {
 	switch c.health {
 	case types.HealthStatusHealthy:
 		t.startContainers()
+		if t.service != nil {
+			t.becameReady()
+		}
 	case types.HealthStatusUnhealthy:
 		if c.essential() && t.service != nil {
 			t.service.event("(task %s) failed container health checks.", t.id)

@@ -60,6 +60,7 @@ func (s *Service) DeleteLogGroup(_ context.Context, in *cloudwatchlogs.DeleteLog
 		return nil, &types.ValidationException{Message: aws.String("Log group cannot be deleted because deletion protection is enabled.")}
 	}
 	delete(s.groups, g.name)
+	s.w.Deleted("AWS::Logs::LogGroup", g.name)
 	return &cloudwatchlogs.DeleteLogGroupOutput{}, nil
 }
 

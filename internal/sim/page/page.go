@@ -11,8 +11,11 @@ const mark = "page:"
 
 // Of returns the page of items that token names, at most size long, and the
 // token of the page after it, nil on the last. ok is false when token is not
-// one that Of made.
+// one that Of made, or size is less than 1.
 func Of[T any](items []T, token *string, size int) (part []T, next *string, ok bool) {
+	if size < 1 {
+		return nil, nil, false
+	}
 	from := 0
 	if token != nil && *token != "" {
 		b, err := base64.RawURLEncoding.DecodeString(*token)

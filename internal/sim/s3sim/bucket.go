@@ -55,6 +55,7 @@ func (s *Service) DeleteBucket(_ context.Context, in *s3.DeleteBucketInput) (*s3
 		return nil, op.WithStatus(http.StatusConflict, op.Error("BucketNotEmpty", "The bucket you tried to delete is not empty"))
 	}
 	delete(s.buckets, b.name)
+	s.w.Deleted("AWS::S3::Bucket", b.name)
 	return &s3.DeleteBucketOutput{}, nil
 }
 

@@ -170,7 +170,7 @@ func (s *Service) DeleteSecret(_ context.Context, in *secretsmanager.DeleteSecre
 	mine := x.deletion
 	s.w.After(window, func() {
 		if x.deletion == mine {
-			s.remove(x)
+			s.w.As("secretsmanager: the recovery window has ended", func() { s.remove(x) })
 		}
 	})
 	return &secretsmanager.DeleteSecretOutput{ARN: aws.String(x.arn), Name: aws.String(x.name), DeletionDate: aws.Time(now.Add(window))}, nil
@@ -185,6 +185,7 @@ func (s *Service) remove(x *secret) {
 		}
 	}
 	s.secrets = kept
+	s.w.Deleted("AWS::SecretsManager::Secret", x.arn)
 }
 
 // RestoreSecret implements https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_RestoreSecret.html

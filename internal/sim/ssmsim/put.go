@@ -79,6 +79,7 @@ func (s *Service) DeleteParameter(_ context.Context, in *ssm.DeleteParameterInpu
 		return nil, notFound()
 	}
 	delete(s.parameters, *in.Name)
+	s.w.Deleted("AWS::SSM::Parameter", *in.Name)
 	return &ssm.DeleteParameterOutput{}, nil
 }
 
@@ -91,6 +92,7 @@ func (s *Service) DeleteParameters(_ context.Context, in *ssm.DeleteParametersIn
 			continue
 		}
 		delete(s.parameters, name)
+		s.w.Deleted("AWS::SSM::Parameter", name)
 		out.DeletedParameters = append(out.DeletedParameters, name)
 	}
 	return out, nil

@@ -2,8 +2,12 @@ package wire
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
+	"path/filepath"
 	"reflect"
+	"runtime"
+	"strings"
 
 	"github.com/aws/smithy-go"
 
@@ -48,4 +52,31 @@ func (f fault) text() string {
 // withStatus is an error that the door itself answers with.
 func withStatus(status int, code, message string) error {
 	return op.WithStatus(status, op.Error(code, message))
+}
+
+// guarded makes the call. A panic is the simulator's fault, not the client's:
+// it is answered with status 500 and the operation's name.
+func (h *Handler) guarded(q *request, o op.Operation, in any) (out any, id string, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = withStatus(http.StatusInternalServerError, "InternalFailure", fmt.Sprintf("the simulated %s panicked: %v at %s", o, p, panicSite()))
+		}
+	}()
+	return h.call(q.Context(), q.scope.Region, in)
+}
+
+// panicSite is the file and line that panicked.
+func panicSite() string {
+	pc := make([]uintptr, 64)
+	frames := runtime.CallersFrames(pc[:runtime.Callers(1, pc)])
+	for panicked := false; ; {
+		f, more := frames.Next()
+		if panicked && !strings.HasPrefix(f.Function, "runtime.") {
+			return fmt.Sprintf("%s:%d", filepath.Base(f.File), f.Line)
+		}
+		panicked = panicked || f.Function == "runtime.gopanic"
+		if !more {
+			return "an unknown place"
+		}
+	}
 }

@@ -69,7 +69,7 @@ func (h *Handler) invoke(q *request, s *service, o op.Operation, in reflect.Valu
 	if err := missing(s, o, in.Elem()); err != nil {
 		return nil, q.id, err
 	}
-	out, id, err = h.call(q.Context(), q.scope.Region, in.Interface())
+	out, id, err = h.guarded(q, o, in.Interface())
 	if id == "" {
 		id = q.id
 	}

@@ -57,6 +57,7 @@ var required = map[string]string{
 	"ecr.TagResource":                                  "ResourceArn Tags",
 	"ecr.UntagResource":                                "ResourceArn TagKeys",
 	"ecr.UpdateImageStorageClass":                      "ImageId RepositoryName TargetStorageClass",
+	"ecs.ContinueServiceDeployment":                    "HookId ServiceDeploymentArn",
 	"ecs.CreateService":                                "ServiceName",
 	"ecs.DeleteCluster":                                "Cluster",
 	"ecs.DeleteService":                                "Service",

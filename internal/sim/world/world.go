@@ -26,7 +26,8 @@ type World struct {
 	// Switches are never nil.
 	Switches *simtype.Switches
 
-	ids *uint64
+	ids     *uint64
+	journal *journal
 }
 
 // New returns the world of one region. Regions made by [World.In] share the
@@ -35,7 +36,7 @@ func New(c *clock.Clock, account, region string, s *simtype.Switches) *World {
 	if s == nil {
 		s = &simtype.Switches{}
 	}
-	return &World{Clock: c, Account: account, Partition: partition(region), Region: region, Switches: s, ids: new(uint64)}
+	return &World{Clock: c, Account: account, Partition: partition(region), Region: region, Switches: s, ids: new(uint64), journal: &journal{}}
 }
 
 // In is the same account in another region.
@@ -96,6 +97,12 @@ func (w *World) Digits(n int) string { return w.from("0123456789", n) }
 // Name is a new identifier of n upper-case letters and digits, as
 // CloudFormation appends to generated names.
 func (w *World) Name(n int) string { return w.from("ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789", n) }
+
+// Mixed is a new identifier of n letters and digits, as ECS names service
+// deployments.
+func (w *World) Mixed(n int) string {
+	return w.from("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789", n)
+}
 
 func (w *World) from(alphabet string, n int) string {
 	b := w.next()

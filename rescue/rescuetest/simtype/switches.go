@@ -47,6 +47,16 @@ type Switches struct {
 	// DisableRollbackReplacement is whether an update with DisableRollback may
 	// replace resources (aws/aws-cdk#30546).
 	DisableRollbackReplacement DisableRollbackReplacement
+	// ExecutedChangeSet is how long an executed change set and its template can
+	// be read: recorded by ARN, nobody says for how long (docs/aws/cfn.md 8.2).
+	ExecutedChangeSet ExecutedChangeSet
+	// ExitAfterRunning is whether a task that reached RUNNING and then exits by
+	// itself is a failed task for the circuit breaker (docs/aws/ecs.md 2.3: the documentation's list lacks it, users saw it count).
+	ExitAfterRunning ExitAfterRunning
+	// RollingTimeout is when CloudFormation gives up on an ECS service's rolling
+	// update that does not settle: three hours were observed in 2021, the
+	// registry's schema says 36 (docs/aws/cfn.md 8.1).
+	RollingTimeout RollingTimeout
 	// NestedSiblings is where the nested stacks that rolled back well stay while
 	// a sibling's rollback failed: waiting for the clean-up that only the root
 	// starts, as the user guide says of nested stacks that are stuck
@@ -62,6 +72,32 @@ const (
 	OutputsDropped                              // outputs that read a skipped resource vanish
 	OutputsStale                                // they keep the failed update's values
 	ChildOutputsDropped                         // every output of a child stack with a skip vanishes, root outputs stay
+)
+
+// ExecutedChangeSet is a value of [Switches.ExecutedChangeSet].
+type ExecutedChangeSet int
+
+const (
+	ExecutedByARN  ExecutedChangeSet = iota // by ARN for ever, by name not
+	ExecutedByName                          // by name too
+	ExecutedGone                            // deleted when the execution ends
+)
+
+// RollingTimeout is a value of [Switches.RollingTimeout].
+type RollingTimeout int
+
+const (
+	RollingTimesOutAfter3Hours RollingTimeout = iota
+	RollingTimesOutAfter36Hours
+)
+
+// ExitAfterRunning is a value of [Switches.ExitAfterRunning].
+type ExitAfterRunning int
+
+const (
+	ExitCountsUntilHealthy ExitAfterRunning = iota // until the task has counted as healthy: 40 s after RUNNING without checks
+	ExitNeverCounts
+	ExitAlwaysCounts
 )
 
 // RollbackDigest is a value of [Switches.RollbackDigest].
