@@ -50,6 +50,9 @@ var unexportedState = map[string]string{
 	"ecsx.StoppedTask.region":       "read off the ARN where it is needed",
 	"ecsx.StoppedContainer.runtime": "used while the log is looked for",
 	"cfnx.Stack.parent":             "linked again when a tree is read",
+	"ecrx.Status.err":               "Reason has it as text",
+	"ecrx.AuditReport.read":         "for a check beside the audit, in the same process",
+	"revision.Statement.args":       "Args in the driver's types",
 	"rescue.Diagnosis.bundle":       "MakePlan refuses a diagnosis without it",
 }
 
