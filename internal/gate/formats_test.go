@@ -54,6 +54,9 @@ var unexportedState = map[string]string{
 	"ecsx.StoppedContainer.to":      "used while the log is read",
 	"ecsx.Log.retry":                "keeps the cursor from marking it",
 	"cfnx.Stack.parent":             "linked again when a tree is read",
+	"ecrx.Status.err":               "Reason has it as text",
+	"ecrx.AuditReport.read":         "for a check beside the audit, in the same process",
+	"revision.Statement.args":       "Args in the driver's types",
 	"rescue.Diagnosis.bundle":       "MakePlan refuses a diagnosis without it",
 }
 
