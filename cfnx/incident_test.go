@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/stackrescue/stackrescue/cfnx"
+	"github.com/stackrescue/stackrescue/cfnx/template"
 	"github.com/stackrescue/stackrescue/rescue/rescuetest"
 )
 
@@ -140,7 +141,7 @@ func TestContinueRollbackForced(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := stuck(t)
 		_, err := cfnx.ContinueRollbackSkipping(t.Context(), f.cfn, "prod", nil, func(o *cfnx.ContinueOptions) { o.Force = "another" })
-		require.ErrorContains(t, err, `force names "another"`)
+		require.ErrorContains(t, err, `Force is "another"`)
 		out, err := cfnx.ContinueRollbackSkipping(t.Context(), f.cfn, "prod", nil, func(o *cfnx.ContinueOptions) { o.Force = "prod" })
 		require.NoError(t, err)
 		require.True(t, out.Forced)
@@ -235,7 +236,7 @@ func TestApplyRefusesWhatNobodyAskedFor(t *testing.T) {
 		require.NoError(t, err)
 		d, err := cfnx.NewDraft(t.Context(), f.s3, f.snapshot())
 		require.NoError(t, err)
-		_, err = d.Set(d.Tree.Stack(f.child("Network").ID), cfnx.TemplateValue{Path: "/Resources/Vpc/Properties/CidrBlock", Value: "10.1.0.0/16"})
+		_, err = d.Set(d.Tree.Stack(f.child("Network").ID), template.Value{Path: "/Resources/Vpc/Properties/CidrBlock", Value: "10.1.0.0/16"})
 		require.NoError(t, err)
 		_, err = cfnx.Apply(t.Context(), f.cfn, f.s3, d)
 		require.ErrorIs(t, err, cfnx.ErrRefused)

@@ -28,12 +28,17 @@ type AuditOptions struct {
 	// Repositories are the names to look at. Defaults to all.
 	Repositories []string
 	// Manifests, where set, is asked what needed indexes list, so that their
-	// children count as needed too. ECR counts that as a pull of those indexes.
+	// children count as needed too, and what all indexes of a repository list in
+	// which an untagged image is needed: it may be a child of one. ECR counts
+	// that as a pull of those indexes.
 	Manifests BatchGetImageAPI
 	// Window is for how long what is needed should be safe, beside the 24 hours
 	// that a policy may take. Defaults to 7 days.
 	Window time.Duration
-	// Parallel is how many calls are under way at once. Defaults to 16.
+	// Pushes is how many pushes are expected within it, for rules that count: as
+	// in [AuditReport.Pushes].
+	Pushes int
+	// Parallel is how many calls are under way at once. Defaults to 24.
 	Parallel int
 	// Now is the moment for which it is told. Defaults to time.Now.
 	Now func() time.Time
@@ -102,7 +107,7 @@ type auditor struct {
 
 func (a *auditor) report(ctx context.Context, needs []Need) (*AuditReport, error) {
 	now := a.opts.Now()
-	out := &AuditReport{Version: AuditVersion, At: now.UTC(), Until: now.Add(a.opts.Window + 24*time.Hour).UTC(), read: map[Repository][]Stored{}}
+	out := &AuditReport{Version: AuditVersion, At: now.UTC(), Until: now.Add(a.opts.Window + 24*time.Hour).UTC(), Pushes: a.opts.Pushes, read: map[Repository][]Stored{}}
 	policies := map[Repository]*Policy{}
 	out.Repositories = make([]AuditedRepository, len(a.repos))
 	parallel(a.opts.Parallel, len(a.repos), func(i int) { out.Repositories[i] = a.audited(a.repos[i], now) }, func(int) {})
@@ -131,9 +136,9 @@ func (a *auditor) report(ctx context.Context, needs []Need) (*AuditReport, error
 }
 
 func (a *auditor) audited(r *audited, now time.Time) AuditedRepository {
-	out := AuditedRepository{Repository: r.repo, Policy: r.text, Images: len(r.images), Needed: len(a.needs[r.repo]), Err: errors.Join(r.error, r.policyErr)}
-	if out.Err != nil {
-		out.Error = out.Err.Error()
+	out := AuditedRepository{Repository: r.repo, Policy: r.text, Images: len(r.images), Needed: len(a.needs[r.repo])}
+	if err := errors.Join(r.error, r.policyErr); err != nil {
+		out.Error = err.Error()
 	}
 	for _, x := range r.images {
 		out.Bytes += x.Bytes

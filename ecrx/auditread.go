@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -96,8 +97,10 @@ func (a *auditor) indexes(ctx context.Context) {
 	wanted := map[Repository][]string{}
 	for _, r := range a.repos {
 		located := locate(r.images, a.needs[r.repo])
+		// A needed image without a tag may be a child of any index.
+		orphaned := slices.ContainsFunc(slices.Collect(maps.Keys(located)), func(i int) bool { return len(r.images[i].Tags) == 0 && !r.images[i].Index() })
 		for i, x := range r.images {
-			if len(located[i]) > 0 && x.Index() && x.Status != types.ImageStatusArchived {
+			if (orphaned || len(located[i]) > 0) && x.Index() && x.Status != types.ImageStatusArchived {
 				wanted[r.repo] = append(wanted[r.repo], x.Digest)
 			}
 		}

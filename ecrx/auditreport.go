@@ -16,6 +16,9 @@ type AuditReport struct {
 	// At is the moment it is about, Until the end of the window.
 	At    time.Time `json:"at"`
 	Until time.Time `json:"until"`
+	// Pushes is how many pushes are expected until then, 0 for as many as in the
+	// last 30 days, negative for none: see [Headroom.Until].
+	Pushes int `json:"pushes,omitempty"`
 	// Repositories are sorted by name, Needs as they were given.
 	Repositories []AuditedRepository `json:"repositories"`
 	Needs        []NeedStatus        `json:"needs,omitempty"`
@@ -42,9 +45,8 @@ type AuditedRepository struct {
 	// Needed is how many needs are here.
 	Needed   int       `json:"needed,omitempty"`
 	Findings []Finding `json:"findings,omitempty"`
-	// Error is why something is not known; Err the same.
+	// Error is why something is not known.
 	Error string `json:"error,omitempty"`
-	Err   error  `json:"-"`
 }
 
 // NeedStatus is how something that is needed stands, and who needs it.
@@ -71,7 +73,7 @@ func (r *AuditReport) Unknown() []NeedStatus {
 func (r *AuditReport) Losing() []NeedStatus {
 	return r.which(func(s NeedStatus) bool {
 		h := s.Headroom
-		return s.State.Usable() && h != nil && (h.May || !h.Held && !h.At.IsZero() && h.At.Before(r.Until))
+		return s.State.Usable() && h != nil && h.Until(r.At, r.Until, r.Pushes)
 	})
 }
 
@@ -95,7 +97,7 @@ func (r *AuditReport) WriteText(w io.Writer) error {
 		if x.Policy == "" {
 			policy = "no"
 		}
-		if x.Err != nil || x.Error != "" {
+		if x.Error != "" {
 			policy = "unknown"
 		}
 		fmt.Fprintf(t, "%s\t%d\t%.1f\t%s\t%d\t%d\t%d\t%d\n", x.Repository.Name, x.Images, float64(x.Bytes)/1e9, policy, x.Expires, x.Archives, x.Needed, len(x.Findings))

@@ -39,11 +39,16 @@ type CheckOptions struct {
 	// Children is what indexes list, by digest, where that is known. An index
 	// that is not in it is taken to be complete.
 	Children map[string][]string
+	// Manifests, where set, is asked what the indexes of a repository list in
+	// which a policy may take an untagged image that is needed by digest: an
+	// image that an index lists is safe while the index is. ECR counts that as a
+	// pull of those indexes.
+	Manifests BatchGetImageAPI
 	// Client is the client for a repository, where accounts need credentials of
 	// their own; it is called from several goroutines. Defaults to the one that
 	// was given, for all of them.
 	Client func(Repository) CheckAPI
-	// Parallel is how many calls are under way at once. Defaults to 16.
+	// Parallel is how many calls are under way at once. Defaults to 24.
 	Parallel int
 	// Now is the moment for which Headroom is told. Defaults to time.Now.
 	Now func() time.Time
@@ -125,8 +130,9 @@ func Check(ctx context.Context, api CheckAPI, refs []string, optFns ...func(*Che
 	if ctx.Err() != nil {
 		return nil, poll.Ended(ctx, nil)
 	}
-	for _, g := range sorted {
-		c.judge(g)
+	parallel(c.opts.Parallel, len(sorted), func(i int) { c.judge(ctx, sorted[i]) }, func(int) {})
+	if ctx.Err() != nil {
+		return nil, poll.Ended(ctx, nil)
 	}
 	if err := c.upstreams(ctx, sorted); err != nil {
 		return nil, err

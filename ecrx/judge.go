@@ -1,8 +1,12 @@
 package ecrx
 
 import (
+	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/ecr/types"
 )
@@ -16,20 +20,66 @@ type group struct {
 	ruled    bool  // the policy was asked for
 	err      error // why the images are not known
 	noPolicy error // why the policy is not
+	// noManifests is why it is not known what the indexes list.
+	noManifests error
+}
+
+func evaluated(p *Policy, images []Stored, now time.Time) map[string]Verdict {
+	out := map[string]Verdict{}
+	for _, v := range Evaluate(p, images, now) {
+		out[v.Image.Digest] = v
+	}
+	return out
+}
+
+// unread are the indexes whose lists matter and are not known: one of them may
+// hold an untagged image that is needed by digest and that a rule sees.
+func (g *group) unread(verdicts map[string]Verdict, children map[string][]string) []string {
+	matters := slices.ContainsFunc(g.statuses, func(s *Status) bool {
+		x, ok := g.images.byDigest[s.Image.Digest]
+		v := verdicts[x.Digest]
+		return ok && len(x.Tags) == 0 && !x.Index() && v.MatchedBy != 0 && v.HeldBy == ""
+	})
+	if !matters {
+		return nil
+	}
+	var out []string
+	for _, digest := range g.images.order {
+		x := g.images.byDigest[digest]
+		if _, known := children[digest]; x.Index() && x.Children == nil && !known && x.Status != types.ImageStatusArchived {
+			out = append(out, digest)
+		}
+	}
+	return out
 }
 
 func (s *Status) unknown(err error) {
-	s.State, s.Err, s.Reason = Unknown, err, err.Error()
+	s.State, s.err, s.Reason = Unknown, err, err.Error()
 }
 
 // judge fills in the statuses of a group that was read.
-func (c *checker) judge(g *group) {
+func (c *checker) judge(ctx context.Context, g *group) {
 	var verdicts map[string]Verdict
+	var rate float64
+	children := c.opts.Children
 	if g.ruled && g.err == nil && g.noPolicy == nil && g.images.complete {
-		verdicts = map[string]Verdict{}
-		for _, v := range Evaluate(g.policy, g.images.all(c.opts.Children), c.opts.Now()) {
-			verdicts[v.Image.Digest] = v
+		now := c.opts.Now()
+		verdicts = evaluated(g.policy, g.images.all(children), now)
+		if indexes := g.unread(verdicts, children); len(indexes) > 0 && c.opts.Manifests != nil {
+			found, err := Manifests(ctx, c.opts.Manifests, g.repo, indexes)
+			if err != nil {
+				g.noManifests = err
+			}
+			children = maps.Clone(children)
+			if children == nil {
+				children = map[string][]string{}
+			}
+			for digest, m := range found {
+				children[digest] = m.Children()
+			}
+			verdicts = evaluated(g.policy, g.images.all(children), now)
 		}
+		rate = pushRate(g.images.all(nil), now)
 	}
 	for _, s := range g.statuses {
 		switch {
@@ -38,9 +88,13 @@ func (c *checker) judge(g *group) {
 		case g.err != nil:
 			s.unknown(fmt.Errorf("image %s: %w", s.Ref, g.err))
 		default:
-			s.find(g.images, c.opts.Children)
+			s.find(g.images, children)
 			if v, ok := verdicts[s.Digest]; ok {
 				s.Headroom = new(v.Headroom())
+				s.Headroom.PushesPerDay = rate
+				if g.noManifests != nil && v.MatchedBy != 0 && len(s.Tags) == 0 && s.Reason == "" {
+					s.Reason = "an index may list it, which is not known: " + g.noManifests.Error()
+				}
 			} else if g.noPolicy != nil && s.Reason == "" {
 				s.Reason = "headroom is not known: " + g.noPolicy.Error()
 			}

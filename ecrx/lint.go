@@ -26,6 +26,9 @@ const (
 	// LintMatchesNothing: a list of several prefixes or patterns that no image
 	// meets all together.
 	LintMatchesNothing = "and-list"
+	// LintRegexp: a prefix or pattern that is written as a regular expression or
+	// a glob, which ECR does not know: * is all there is, and in patterns alone.
+	LintRegexp = "regexp"
 	// LintDeadRule: a rule that comes first to protect something, and matches no
 	// image.
 	LintDeadRule = "dead-rule"

@@ -62,6 +62,9 @@ func (l *linter) rule(r int) []Finding {
 	find := func(code, format string, a ...any) []Finding {
 		return []Finding{{Code: code, Rule: rule.Priority, Text: fmt.Sprintf("%s: ", rule) + fmt.Sprintf(format, a...)}}
 	}
+	if odd := foreign(rule.Selection); matched == 0 && odd != "" {
+		return find(LintRegexp, "%q matches no image as it is: ECR knows no regular expressions; in tagPatternList * stands for any characters, and in tagPrefixList everything is taken as it is", odd)
+	}
 	switch {
 	case len(l.images) == 0:
 		return nil
@@ -73,6 +76,24 @@ func (l *linter) rule(r int) []Finding {
 		return find(LintUnreachable, "earlier rules match all %d images that it matches", matched)
 	}
 	return nil
+}
+
+// foreign is an entry with characters that a tag cannot have, but for the * of
+// patterns: it can match nothing.
+//
+// Source: https://docs.aws.amazon.com/AmazonECR/latest/userguide/lifecycle_policy_parameters.html
+func foreign(s Selection) string {
+	for _, p := range s.TagPatternList {
+		if strings.ContainsAny(p, `^$+?()[]{}|\`) {
+			return p
+		}
+	}
+	for _, p := range s.TagPrefixList {
+		if strings.ContainsAny(p, `^$+?()[]{}|\*`) {
+			return p
+		}
+	}
+	return ""
 }
 
 // anyOf reports whether some image meets one entry of the rule's list.

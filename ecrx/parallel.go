@@ -5,7 +5,7 @@ import "sync"
 // parallelCalls is how many calls are under way at once where nothing else is
 // said: no rate is published for the calls of this package but PutImage
 // (docs/aws/ecr.md 1.5).
-const parallelCalls = 16
+const parallelCalls = 24
 
 // parallel runs n pieces of work, limit at a time, and tells done about each on
 // the caller's goroutine. Nothing runs any more when it returns.

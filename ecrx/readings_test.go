@@ -99,7 +99,7 @@ func TestRestoreUnderPolicy(t *testing.T) {
 			f.cloud.Advance(8 * day)
 			img := f.tag(old, "v1")
 			if frozen {
-				got, err := ecrx.Freeze(t.Context(), f.api, img.Repo(), []ecrx.Image{img}, 3*day, apply, func(o *ecrx.FreezeOptions) { o.Now = f.cloud.Now })
+				got, err := ecrx.Freeze(t.Context(), f.api, img.Repo(), []ecrx.Image{img}, 3*day, func(o *ecrx.FreezeOptions) { o.Now = f.cloud.Now })
 				require.NoError(t, err)
 				require.True(t, got.Applied, "the tag that is to be restored counts")
 			}

@@ -3,6 +3,7 @@ package ecrx
 import (
 	"errors"
 	"fmt"
+	"math"
 	"time"
 )
 
@@ -17,7 +18,7 @@ const (
 	Activating        State = "activating"         // being restored from the archive
 	MissingRepository State = "missing-repository" // the repository is not there
 	Missing           State = "missing"            // the repository is, the image is not
-	Incomplete        State = "blocked"            // an index is there, an image that it lists is not, or is archived
+	Incomplete        State = "incomplete"         // an index is there, an image that it lists is not, or is archived
 	External          State = "external"           // in a registry that ECR does not know
 	Unknown           State = "unknown"            // could not be read
 )
@@ -52,8 +53,17 @@ type Status struct {
 	Upstream string `json:"upstream,omitempty"`
 	// Reason says more about the state, as text.
 	Reason string `json:"reason,omitempty"`
-	// Err is why the state is unknown; nil otherwise.
-	Err error `json:"-"`
+
+	err error
+}
+
+// Err is why the state is unknown, nil otherwise. In a status that was read from
+// JSON, Reason alone says it.
+func (s Status) Err() error {
+	if s.err == nil && s.State == Unknown {
+		return errors.New(s.Reason)
+	}
+	return s.err
 }
 
 // String is one line.
@@ -93,7 +103,7 @@ func (e *StatusError) Unwrap() error {
 	if e.Status.State.Gone() {
 		return ErrNotFound
 	}
-	return e.Status.Err
+	return e.Status.Err()
 }
 
 // Headroom is how long an image is safe from a lifecycle policy: what its
@@ -111,9 +121,49 @@ type Headroom struct {
 	Does       Action    `json:"does"`
 	At         time.Time `json:"at,omitzero"`
 	PushesLeft int       `json:"pushesLeft,omitempty"`
+	// PushesPerDay is how many images the repository got on a day, over the last
+	// 30: how soon PushesLeft is over.
+	PushesPerDay float64 `json:"pushesPerDay,omitempty"`
 	// Held is true where an index lists the image: the rule cannot take it
 	// before the index goes.
 	Held bool `json:"held,omitempty"`
+}
+
+// Until reports whether the image may be taken before until, as seen at now:
+// because of its age, or by as many pushes as are expected until then. pushes is
+// that number; 0 expects the rate of the last 30 days, and a negative one none.
+func (h Headroom) Until(now, until time.Time, pushes int) bool {
+	if h.May {
+		return true
+	}
+	if h.Held {
+		return false
+	}
+	if !h.At.IsZero() && h.At.Before(until) {
+		return true
+	}
+	if pushes == 0 {
+		pushes = int(math.Ceil(h.PushesPerDay * until.Sub(now).Hours() / 24))
+	}
+	return h.PushesLeft > 0 && h.PushesLeft <= pushes
+}
+
+// pushRate is how many images were pushed on a day, over the last 30 days or
+// since the oldest image that is left: what a policy took before is not seen.
+func pushRate(images []Stored, now time.Time) float64 {
+	const most = 30 * 24 * time.Hour
+	n, oldest := 0, time.Duration(0)
+	for _, x := range images {
+		age := now.Sub(x.PushedAt)
+		if oldest = max(oldest, age); age >= 0 && age < most {
+			n++
+		}
+	}
+	span := most
+	if oldest < most {
+		n, span = n-1, max(oldest, 24*time.Hour)
+	}
+	return float64(max(n, 0)) / (span.Hours() / 24)
 }
 
 // Headroom is the part of the verdict that says how long.
@@ -142,11 +192,19 @@ func (h Headroom) String() string {
 	case h.May:
 		return fmt.Sprintf("rule %d may take it within 24 hours", h.Rule)
 	case h.PushesLeft == 1:
-		return fmt.Sprintf("rule %d %s it with the next push", h.Rule, word)
+		return fmt.Sprintf("rule %d %s it with the next push", h.Rule, word) + h.rate()
 	case h.PushesLeft > 0:
-		return fmt.Sprintf("rule %d %s it in %d pushes", h.Rule, word, h.PushesLeft)
+		return fmt.Sprintf("rule %d %s it in %d pushes", h.Rule, word, h.PushesLeft) + h.rate()
 	case !h.At.IsZero():
 		return fmt.Sprintf("rule %d %s it after %s", h.Rule, word, h.At.UTC().Format(time.RFC3339))
 	}
 	return fmt.Sprintf("rule %d keeps it", h.Rule)
+}
+
+// rate is such as ", at 2.5 a day".
+func (h Headroom) rate() string {
+	if h.PushesPerDay == 0 {
+		return ""
+	}
+	return fmt.Sprintf(", at %.2g a day", h.PushesPerDay)
 }

@@ -88,7 +88,7 @@ func TestInUse(t *testing.T) {
 
 		f.cloud.Inject(rescuetest.Fault{Action: "ecs:DescribeServiceRevisions", Kind: rescuetest.Deny})
 		_, err = ecrx.InUse(t.Context(), ecsx.Uses(t.Context(), api, "prod"))
-		require.ErrorContains(t, err, "cluster prod: service web")
+		require.ErrorContains(t, err, "cluster prod: operation error ECS: DescribeServiceRevisions")
 	})
 }
 

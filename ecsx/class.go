@@ -75,6 +75,8 @@ func (c Class) NextStep() string {
 		return "check roles, network and volumes of the task"
 	case ClassInterrupted:
 		return "wait for the replacement"
+	case ClassUnknown:
+		return "look at the service's events and describe the task: its reasons say no more"
 	}
 	return ""
 }

@@ -3,7 +3,7 @@ package ecsx
 import (
 	"cmp"
 	"fmt"
-	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
@@ -24,82 +24,87 @@ type Cause struct {
 	// Reference is the image, secret or log group that is meant, as AWS wrote
 	// it; "" where none is named.
 	Reference string `json:"reference,omitempty"`
+	// Next is what an operator does about it, as precisely as the texts allow:
+	// for a denial the role, the action and the resource.
+	Next string `json:"next,omitempty"`
 }
 
-// Classify joins stop code, reasons, exit codes and log of a stopped task into
-// one cause. It is pure; the texts it knows are those of docs/aws/ecs.md 1.2.
+// Classify joins stop code, reasons, exit codes and logs of a stopped task into
+// one cause. What ECS says of a task and of its containers is read together:
+// which level has the cause depends on the launch type (docs/aws/ecs.md 1.2).
+// Texts that it does not know give [ClassUnknown] with the text. It is pure.
 func Classify(t StoppedTask) Cause {
-	text := reasons(t)
-	for _, k := range known {
-		if k.re.MatchString(text) {
-			c := Cause{Class: k.class, Summary: firstLine(text)}
-			if m := k.re.FindStringSubmatch(text); len(m) > 1 {
-				c.Reference = strings.TrimRight(m[1], ".:")
-			}
-			if t.StopCode == types.TaskStopCodeServiceSchedulerInitiated && k.class == ClassHealthCheck {
+	c := classify(t)
+	c.Next = cmp.Or(c.Next, c.Class.NextStep())
+	return c
+}
+
+func classify(t StoppedTask) Cause {
+	said := sayings(t)
+	for _, s := range said {
+		if c, ok := s.cause(); ok {
+			if c.Class == ClassHealthCheck {
 				return unhealthy(t, c)
+			}
+			if x := t.Container(c.Container); x != nil {
+				c.ExitCode = x.ExitCode
 			}
 			return c
 		}
 	}
-	if c := culprit(t); c != nil {
-		return exited(*c)
+	summary := "no reason given"
+	if len(said) > 0 {
+		summary = firstLine(said[0].text)
 	}
 	switch t.StopCode {
 	case types.TaskStopCodeUserInitiated:
-		return Cause{Class: ClassStoppedByUser, Summary: firstLine(text)}
-	case types.TaskStopCodeSpotInterruption, types.TaskStopCodeTerminationNotice:
-		return Cause{Class: ClassInterrupted, Summary: firstLine(text)}
+		return Cause{Class: ClassStoppedByUser, Summary: summary}
+	case types.TaskStopCodeSpotInterruption, types.TaskStopCodeTerminationNotice, "InfrastructureHealth":
+		return Cause{Class: ClassInterrupted, Summary: summary}
+	}
+	if c := culprit(t); c != nil {
+		return exited(*c)
 	}
 	if succeeded(t) {
 		return Cause{Class: ClassSucceeded, Summary: "every container exited with 0"}
 	}
-	return Cause{Class: ClassUnknown, Summary: cmp.Or(firstLine(text), "no reason given")}
+	return Cause{Class: ClassUnknown, Summary: summary}
 }
 
-// known are the texts by which ECS tells a cause, most telling first. Quotes
-// are normalised before they are compared: the agent writes a typographic
-// apostrophe, other parts of ECS do not.
-var known = []struct {
-	class Class
-	re    *regexp.Regexp
-}{
-	{ClassReplaced, regexp.MustCompile(`^Scaling activity initiated by`)},
-	{ClassOutOfMemory, regexp.MustCompile(`(?i)OutOfMemoryError|killed due to memory usage`)},
-	{ClassImagePlatform, regexp.MustCompile(`(?i)descriptor matching platform|exec format error|no match for platform`)},
-	{ClassImageDenied, regexp.MustCompile(`(?i)CannotPull\S*.*(?:pull access denied|not authorized|AccessDenied|403 Forbidden|access to the resource is denied|CannotPullContainerAuthError)|CannotPullContainerAuthError`)},
-	{ClassImageMissing, regexp.MustCompile(`(?i)CannotPull\S*.*failed to resolve ref (\S+): .*not found`)},
-	{ClassImageMissing, regexp.MustCompile(`(?i)CannotPull\S*.*(?:not found|does not exist|manifest unknown|ImageNotFound|API error \(404\))`)},
-	{ClassImagePull, regexp.MustCompile(`CannotPull\S*`)},
-	{ClassLogGroupMissing, regexp.MustCompile(`(?i)logger args.*log group does not exist|cannot find the Amazon CloudWatch log group`)},
-	{ClassSecretDenied, regexp.MustCompile(`(?is)(?:secret|asm|ssm).*(?:AccessDenied|not authorized)`)},
-	{ClassSecretFormat, regexp.MustCompile(`(?i)unable to pull secrets.*invalid character`)},
-	{ClassSecretMissing, regexp.MustCompile(`(?is)(?:secret|asm|ssm).*?(arn:\S+:(?:secretsmanager|ssm):\S+?)'?\s.*(?:ResourceNotFound|can't find|ParameterNotFound|invalid parameters)`)},
-	{ClassSecretMissing, regexp.MustCompile(`(?is)(?:secret|asm|ssm).*(?:ResourceNotFound|can't find the specified secret|can't retrieve the secret|ParameterNotFound|invalid parameters)`)},
-	{ClassSecretMissing, regexp.MustCompile(`(?i)unable to pull secrets or registry auth: \S+: not found`)},
-	{ClassCapacity, regexp.MustCompile(`(?i)RESOURCE:|NO ACTIVE INSTANCES|EMPTY CAPACITY PROVIDER|placement constraint unsatisfied|capacity is unavailable|capacity was available`)},
-	{ClassInitialization, regexp.MustCompile(`(?i)ResourceInitializationError|resource cannot be initialized|Cannot(?:Start|Create|Stop|Inspect)\w*Error|ContainerRuntime\w*Error|DockerTimeoutError`)},
-	{ClassHealthCheck, regexp.MustCompile(`(?i)failed (?:container|ELB|Elastic Load Balancing) health checks`)},
-	{ClassInterrupted, regexp.MustCompile(`(?i)Spot Task was interrupted|Host EC2|performing maintenance|task retirement|deregistration forced`)},
-	{ClassStoppedByUser, regexp.MustCompile(`^Task stopped by user`)},
-}
+// saying is one text of ECS's about a task, with the container it is about.
+type saying struct{ container, text string }
 
-func reasons(t StoppedTask) string {
-	parts := []string{t.Reason}
+// sayings are the texts about a task, those that name a cause before such as
+// "Task failed to start". The agent writes a typographic apostrophe, other
+// parts of ECS do not.
+func sayings(t StoppedTask) []saying {
+	quotes := strings.NewReplacer("’", "'", "‘", "'")
+	var out []saying
+	if t.Reason != "" {
+		out = append(out, saying{"", quotes.Replace(t.Reason)})
+	}
 	for _, c := range t.Containers {
 		if c.Reason != "" {
-			parts = append(parts, c.Name+": "+c.Reason)
+			out = append(out, saying{c.Name, quotes.Replace(c.Reason)})
 		}
 	}
-	text := strings.Join(parts, "\n")
-	return strings.NewReplacer("’", "'", "‘", "'").Replace(text)
+	slices.SortStableFunc(out, func(a, b saying) int { return cmp.Compare(a.rank(), b.rank()) })
+	return out
+}
+
+// rank puts what killed a container before what stopped the task for it.
+func (s saying) rank() int {
+	if c, ok := s.cause(); ok && c.Class == ClassOutOfMemory {
+		return 0
+	}
+	return 1
 }
 
 // culprit is the container the task stopped for: the first essential one that
 // exited by itself. Codes of victims (143, and 137 without an out-of-memory
 // reason) count only where nobody has another.
 func culprit(t StoppedTask) *StoppedContainer {
-	var victim *StoppedContainer
+	var victim, other *StoppedContainer
 	for i := range t.Containers {
 		c := &t.Containers[i]
 		if c.ExitCode == nil {
@@ -112,8 +117,16 @@ func culprit(t StoppedTask) *StoppedContainer {
 				victim = c
 			}
 		default:
-			return c
+			if c.Essential {
+				return c
+			}
+			if other == nil {
+				other = c
+			}
 		}
+	}
+	if other != nil {
+		return other
 	}
 	if t.StopCode != types.TaskStopCodeEssentialContainerExited {
 		return nil
@@ -134,8 +147,13 @@ func culprit(t StoppedTask) *StoppedContainer {
 func exited(c StoppedContainer) Cause {
 	code := *c.ExitCode
 	out := Cause{Class: ClassApplication, Container: c.Name, ExitCode: &code, Excerpt: c.Log.excerpt()}
-	if code == 126 || code == 127 {
+	switch {
+	case strings.Contains(out.Excerpt, "exec format error"):
+		out.Class = ClassImagePlatform
+	case code == 126 || code == 127:
 		out.Class = ClassCommand
+	case code == 0:
+		out.Next = "an essential container of a service must not end: check its command, then its log"
 	}
 	out.Summary = fmt.Sprintf("container %s exited with %d", c.Name, code)
 	if out.Excerpt != "" {

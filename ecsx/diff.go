@@ -18,26 +18,24 @@ type Difference struct {
 	// Field is where the difference is, such as "environment FEATURE",
 	// "healthCheck.interval" or "cpu".
 	Field string `json:"field"`
-	// Change is what the second definition has, compared with the first.
-	Change Change `json:"change"`
+	// Change is "added", "removed" or "changed": what the second definition has,
+	// compared with the first.
+	Change string `json:"change"`
 }
 
-// Change is how the second of two values differs from the first.
-type Change string
-
-// Changes.
+// How the second of two values differs from the first.
 const (
-	Added   Change = "added"
-	Removed Change = "removed"
-	Changed Change = "changed"
+	added   = "added"
+	removed = "removed"
+	changed = "changed"
 )
 
 // String is such as "container web: environment FEATURE added".
 func (d Difference) String() string {
 	if d.Container == "" {
-		return d.Field + " " + string(d.Change)
+		return d.Field + " " + d.Change
 	}
-	return "container " + d.Container + ": " + d.Field + " " + string(d.Change)
+	return "container " + d.Container + ": " + d.Field + " " + d.Change
 }
 
 // Diff lists the settings in which two task definitions differ, images apart:
@@ -67,14 +65,14 @@ func Diff(from, to *types.TaskDefinition) []Difference {
 		o, ok := old[name]
 		d.container = name
 		if !ok {
-			d.add("container", Added)
+			d.add("container", added)
 			continue
 		}
 		d.structs("", reflect.ValueOf(normal(o)), reflect.ValueOf(normal(c)), notCompared)
 	}
 	for _, c := range from.ContainerDefinitions {
 		if d.container = aws.ToString(c.Name); !seen[d.container] {
-			d.add("container", Removed)
+			d.add("container", removed)
 		}
 	}
 	return d.out
@@ -125,7 +123,7 @@ type differ struct {
 	out       []Difference
 }
 
-func (d *differ) add(field string, c Change) {
+func (d *differ) add(field string, c string) {
 	d.out = append(d.out, Difference{d.container, field, c})
 }
 
@@ -184,14 +182,14 @@ func orZero(p reflect.Value) reflect.Value {
 	return p.Elem()
 }
 
-func change(fromNone, toNone bool) Change {
+func change(fromNone, toNone bool) string {
 	switch {
 	case fromNone:
-		return Added
+		return added
 	case toNone:
-		return Removed
+		return removed
 	}
-	return Changed
+	return changed
 }
 
 // entries compares what has a name on both sides.
@@ -213,7 +211,7 @@ func (d *differ) entries(field string, a, b map[string]reflect.Value) {
 		case !inA || !inB:
 			d.add(field+" "+k, change(!inA, !inB))
 		case !reflect.DeepEqual(x.Interface(), y.Interface()):
-			d.add(field+" "+k, Changed)
+			d.add(field+" "+k, changed)
 		}
 	}
 }

@@ -3,7 +3,6 @@ package ecsx
 import (
 	"regexp"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
@@ -38,6 +37,8 @@ type Log struct {
 	Dropped int `json:"dropped,omitempty"`
 	// Problem is why the log is partial or missing; "" otherwise.
 	Problem string `json:"problem,omitempty"`
+
+	retry bool // the reason may pass
 }
 
 // Messages are the lines' texts.
@@ -55,31 +56,9 @@ type Line struct {
 	Message string    `json:"message"`
 }
 
-var (
-	digits  = regexp.MustCompile(`[0-9a-f]{8,}|\d+`)
-	telling = regexp.MustCompile(`(?i)\b(?:error|fatal|panic|exception|traceback|critical|denied|refused|failed|failure|cannot|can't|could not|unable|no such|not found|missing|duplicate|violat)`)
-)
+var digits = regexp.MustCompile(`[0-9a-f]{8,}|\d+`)
 
 func itoa(n int) string { return strconv.Itoa(n) }
-
-// excerpt is the line that says most: the last one that tells of an error,
-// else the last one at all.
-func (l Log) excerpt() string {
-	last := ""
-	for i := len(l.Lines) - 1; i >= 0; i-- {
-		m := strings.TrimSpace(l.Lines[i].Message)
-		if m == "" {
-			continue
-		}
-		if last == "" {
-			last = m
-		}
-		if telling.MatchString(m) {
-			return m
-		}
-	}
-	return last
-}
 
 // locate says where the container's log is, from the definition it ran with
 // (docs/aws/ecs.md 1.6): prefix/container/task, or without a prefix the

@@ -7,9 +7,10 @@ import (
 	"sync"
 )
 
-// ErrStore marks an error of a store that waiting does not cure, such as a
-// table that does not exist or a connection pooler between a session lock and
-// its database. It ends [Lead] and [Runner.Run] at once.
+// ErrStore is returned by [Lead] and [Runner.Run], at once, if the store cannot
+// be used and waiting does not cure that: a table that does not exist, a file
+// system that is read-only, or a connection pooler between a session lock and
+// its database. A [Store] wraps it.
 var ErrStore = errors.New("store is not usable")
 
 // Kind says what an [Event] is about.
@@ -22,8 +23,8 @@ const (
 	// Leading: this process leads now.
 	Leading Kind = "leading"
 	// Stepping: a step begins, or Text says that it was done already.
-	Stepping Kind = "step"
-	// Retrying: Err is ridden out.
+	Stepping Kind = "stepping"
+	// Retrying: Err is retried.
 	Retrying Kind = "retrying"
 	// Failed: Err is how the work ended, here or, as recorded, elsewhere.
 	Failed Kind = "failed"

@@ -90,7 +90,7 @@ func ExampleOneOff() {
 		err := migrate.Handback(&log, migrate.KindResult, migrate.Result{State: migrate.State{Version: "7", Done: true}})
 		return strings.Split(log.String(), "\n"), err
 	}
-	probe, report := migrate.Reported()
+	probe, report := migrate.ReportedState()
 	state, err := migrate.OneOff(context.Background(), probe, func(ctx context.Context) error {
 		lines, err := task(ctx)
 		if err != nil {

@@ -3,14 +3,14 @@ package migrate
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os/exec"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
+
+	"github.com/stackrescue/stackrescue/internal/process"
 )
 
 // Program is the team's own migration tool.
@@ -36,18 +36,28 @@ type ExitError struct {
 	Args []string
 	// Code is -1 for a program that was ended by a signal.
 	Code int
-	Err  error
+	// Lines are the last ones that it printed, on either stream.
+	Lines []string
+	Err   error
 }
 
-// Error names the program and how it ended.
-func (e *ExitError) Error() string { return fmt.Sprintf("%s: %v", strings.Join(e.Args, " "), e.Err) }
+// Error names the program, how it ended, and the last lines that it printed.
+func (e *ExitError) Error() string {
+	s := fmt.Sprintf("%s: %v", strings.Join(e.Args, " "), e.Err)
+	if len(e.Lines) > 0 {
+		s += ": " + strings.Join(e.Lines, " | ")
+	}
+	return s
+}
 
 // Unwrap is os/exec's own error.
 func (e *ExitError) Unwrap() error { return e.Err }
 
 // Exec is a step's Run, or [Func]'s, that runs p, and returns nil when it
-// exited with 0. When its context ends the program gets SIGTERM and, after its
-// Grace, SIGKILL, it and its children; the error matches the context's cause.
+// exited with 0. It runs in a process group of its own. When its context ends
+// the group gets SIGTERM and, after Grace, SIGKILL; the error matches the
+// context's cause. What it leaves behind in its group when it exits is killed.
+// A program that exited with another code returns an [*ExitError].
 //
 // On Linux the kernel kills it when this process dies. Elsewhere it goes on
 // then, beside the next leader, with a fence that is out of date.
@@ -56,12 +66,15 @@ func Exec(p Program) func(context.Context, Fence) error {
 		if len(p.Args) == 0 {
 			return fmt.Errorf("%w: no program", exec.ErrNotFound)
 		}
-		cmd := exec.CommandContext(ctx, p.Args[0], p.Args[1:]...)
+		cmd := exec.Command(p.Args[0], p.Args[1:]...)
 		cmd.Env = append(append([]string{}, p.Env...), "MIGRATE_FENCE="+strconv.FormatInt(int64(fence), 10))
-		cmd.Dir, cmd.Stdout, cmd.Stderr = p.Dir, p.Stdout, p.Stderr
-		cmd.WaitDelay = cmp.Or(p.Grace, 2*time.Second)
-		cmd.Cancel = func() error { return signalGroup(cmd.Process, syscall.SIGTERM) }
-		err := runGroup(cmd)
+		cmd.Dir = p.Dir
+		var said process.Tail
+		cmd.Stdout = both(p.Stdout, &said)
+		if cmd.Stderr = cmd.Stdout; !process.Same(p.Stdout, p.Stderr) {
+			cmd.Stderr = both(p.Stderr, &said)
+		}
+		err := process.Run(ctx, cmd, cmp.Or(p.Grace, 2*time.Second))
 		if err == nil {
 			return nil
 		}
@@ -71,27 +84,17 @@ func Exec(p Program) func(context.Context, Fence) error {
 		if cmd.ProcessState == nil {
 			return err
 		}
-		return &ExitError{Args: p.Args, Code: cmd.ProcessState.ExitCode(), Err: err}
+		return &ExitError{Args: p.Args, Code: cmd.ProcessState.ExitCode(), Lines: said.Lines(lastLines), Err: err}
 	}
 }
 
-// ProbeCommand is a probe by a command: exit code 0 means that it is done, 1
-// that it is not; any other code is an error. The last line that it printed is
-// the version.
-func ProbeCommand(run Command, args []string) Probe {
-	return func(ctx context.Context) (State, error) {
-		lines, err := run(ctx, args)
-		var s State
-		if n := len(lines); n > 0 {
-			s.Version = strings.TrimSpace(lines[n-1])
-		}
-		if err == nil {
-			s.Done = true
-			return s, nil
-		}
-		if e, ok := errors.AsType[*CommandError](err); ok && e.Code == 1 {
-			return s, nil
-		}
-		return State{}, err
+// lastLines is how many lines of a program's output are kept for its error.
+const lastLines = 5
+
+// both writes to w, where there is one, and to the tail.
+func both(w io.Writer, tail *process.Tail) io.Writer {
+	if w == nil {
+		return tail
 	}
+	return io.MultiWriter(tail, w)
 }

@@ -58,22 +58,3 @@ func TestExecEndsTheWholeFamily(t *testing.T) {
 		return err != nil || strings.Contains(string(stat), ") Z ") || errors.Is(syscall.Kill(child, 0), syscall.ESRCH)
 	}, 10*time.Second, time.Millisecond)
 }
-
-func TestProbeCommand(t *testing.T) {
-	t.Parallel()
-	for code, want := range map[int]migrate.State{0: {Version: "v7", Done: true}, 1: {Version: "v7"}} {
-		s, err := migrate.ProbeCommand(func(_ context.Context, args []string) ([]string, error) {
-			lines := []string{"log", " v7 "}
-			if code != 0 {
-				return lines, &migrate.CommandError{Args: args, Code: code}
-			}
-			return lines, nil
-		}, []string{"probe"})(t.Context())
-		require.NoError(t, err)
-		require.Equal(t, want, s)
-	}
-	_, err := migrate.ProbeCommand(func(_ context.Context, args []string) ([]string, error) {
-		return nil, &migrate.CommandError{Args: args, Code: 2}
-	}, []string{"probe"})(t.Context())
-	require.Error(t, err)
-}

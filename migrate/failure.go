@@ -5,9 +5,9 @@ import (
 	"time"
 )
 
-// FailedError means that the same build has been tried often enough on the same
-// state of the database: nothing was run this time. Every replica returns the
-// same one.
+// FailedError is returned by [Runner.Run] if the same build has been tried often
+// enough on the same state of the database: nothing was run this time. Every
+// replica returns the same one.
 type FailedError struct {
 	Key string
 	// Last is how the last attempt ended.
@@ -17,13 +17,13 @@ type FailedError struct {
 	Until time.Time
 }
 
-// Error tells the recorded error and how to go on.
+// Error names the recorded error and how to go on.
 func (e *FailedError) Error() string {
 	why := e.Last.Error
-	if e.Last.Outcome == Running {
+	if e.Last.Outcome == OutcomeRunning {
 		why = "the leader was killed at " + e.Last.String()
 	}
-	return fmt.Sprintf("migration %s failed in %d attempts, last on %s at %s: %s; not tried again before %s, unless the build or the database's state changes",
+	return fmt.Sprintf("migration %s failed in %d attempts, last on %s at %s: %s; not tried again before %s, unless the build or the database's state changes, or the failure is cleared",
 		e.Key, e.Last.Attempt, e.Last.Leader, e.Last.State, why, e.Until.UTC().Format(time.RFC3339))
 }
 
@@ -39,9 +39,9 @@ type failures struct {
 // found and the state that was probed.
 func (f failures) before(p Progress, s State) int {
 	switch {
-	case p.Outcome != Broken && p.Outcome != Running,
+	case p.Outcome != OutcomeFailed && p.Outcome != OutcomeRunning,
 		p.Build != f.build,
-		p.Outcome == Broken && p.State != s,
+		p.Outcome == OutcomeFailed && p.State != s,
 		time.Since(p.At).Abs() > f.remember: // a leader's clock may have been ahead
 		return 0
 	}

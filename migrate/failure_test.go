@@ -20,7 +20,7 @@ var skews = map[string]time.Duration{"a day ahead": 24 * time.Hour, "right": 0, 
 func leave(t *testing.T, m *migratetest.Memory, p migrate.Progress, skew time.Duration) migrate.Hold {
 	h, err := m.Client().Acquire(t.Context(), "k", migrate.Claim{Owner: "earlier", Lease: 15 * time.Second})
 	require.NoError(t, err)
-	p.Format, p.Leader, p.At = 1, "earlier", time.Now().Add(skew)
+	p.Version, p.Leader, p.At = 2, "earlier", time.Now().Add(skew)
 	note, err := json.Marshal(p)
 	require.NoError(t, err)
 	require.NoError(t, h.Renew(t.Context(), note))
@@ -37,12 +37,12 @@ func TestWrongClocksDoNotDecideWhoLeads(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var m migratetest.Memory
 				d := &database{}
-				leave(t, &m, migrate.Progress{Outcome: migrate.Running, Attempt: 1}, skew)
+				leave(t, &m, migrate.Progress{Outcome: migrate.OutcomeRunning, Attempt: 1}, skew)
 				res, _, err := start(t.Context(), t, m.Client(), d, []migrate.Step{d.step("a", time.Second, true)})()
 				require.NoError(t, err)
 				require.Equal(t, migrate.Fence(2), res.Fence)
-				require.GreaterOrEqual(t, res.Waited, 15*time.Second)
-				require.LessOrEqual(t, res.Waited, 15*time.Second+1150*time.Millisecond, "a lease and a look")
+				require.GreaterOrEqual(t, res.WaitedSeconds, 15.0)
+				require.LessOrEqual(t, res.WaitedSeconds, 16.15, "a lease and a look")
 			})
 		})
 	}
@@ -67,7 +67,7 @@ func TestWrongClocksDoNotRememberForEver(t *testing.T) {
 				var m migratetest.Memory
 				d := &database{}
 				steps := []migrate.Step{d.step("a", time.Second, true)}
-				h := leave(t, &m, migrate.Progress{Outcome: migrate.Broken, Attempt: 2, Error: "no"}, of.skew)
+				h := leave(t, &m, migrate.Progress{Outcome: migrate.OutcomeFailed, Attempt: 2, Error: "no"}, of.skew)
 				require.NoError(t, h.Release(t.Context(), nil))
 				if of.until > 0 {
 					time.Sleep(of.until - time.Second)

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -35,12 +36,17 @@ func FileStore(dir string) Store { return &fileStore{dir: dir, held: map[string]
 
 // fileRecord is the record on disk.
 type fileRecord struct {
-	Format int    `json:"format"`
-	Note   []byte `json:"note,omitempty"`
-	Version
-	Owner string        `json:"owner,omitempty"`
-	Lease time.Duration `json:"lease,omitempty"`
+	// Format is that of the file, 2: Version is the record's.
+	Format       int     `json:"version"`
+	Epoch        Fence   `json:"epoch"`
+	Beat         int64   `json:"beat"`
+	Owner        string  `json:"owner,omitempty"`
+	LeaseSeconds float64 `json:"leaseSeconds,omitempty"`
+	Note         []byte  `json:"note,omitempty"`
 }
+
+// fileFormat is the format that is read and written.
+const fileFormat = 2
 
 func (s *fileStore) path(key, ext string) string {
 	return filepath.Join(s.dir, url.QueryEscape(key)+ext)
@@ -59,15 +65,15 @@ func (s *fileStore) load(key string) (fileRecord, error) {
 	if err := json.Unmarshal(b, &r); err != nil {
 		return r, fmt.Errorf("%w: %s: %w", ErrStore, s.path(key, ".json"), err)
 	}
-	if r.Format != 1 {
-		return r, fmt.Errorf("%w: %s has format %d, not 1", ErrStore, s.path(key, ".json"), r.Format)
+	if r.Format != fileFormat {
+		return r, fmt.Errorf("%w: %s has version %d, and this program reads %d: remove it when no process uses it", ErrStore, s.path(key, ".json"), r.Format, fileFormat)
 	}
 	return r, nil
 }
 
 // save replaces the record as a whole.
 func (s *fileStore) save(key string, r fileRecord) error {
-	r.Format = 1
+	r.Format = fileFormat
 	b, err := json.Marshal(r)
 	if err != nil {
 		return err
@@ -88,7 +94,7 @@ func (s *fileStore) save(key string, r fileRecord) error {
 }
 
 func (r fileRecord) record(dead bool) Record {
-	return Record{Version: r.Version, Owner: r.Owner, Lease: r.Lease, Note: r.Note, Dead: dead && r.Owner != ""}
+	return Record{Version: Version{r.Epoch, r.Beat}, Owner: r.Owner, Lease: time.Duration(r.LeaseSeconds * float64(time.Second)), Note: r.Note, Dead: dead && r.Owner != ""}
 }
 
 // Read is [Store]'s.
@@ -127,7 +133,7 @@ func (s *fileStore) Acquire(ctx context.Context, key string, claim Claim) (Hold,
 	}
 	lock, err := takeLock(s.path(key, ".lock"))
 	if err != nil {
-		return nil, err
+		return nil, unusable(err)
 	}
 	r, err := s.load(key)
 	if err == nil && lock == nil {
@@ -135,7 +141,7 @@ func (s *fileStore) Acquire(ctx context.Context, key string, claim Claim) (Hold,
 	}
 	h := &fileHold{store: s, key: key, owner: claim.Owner, lock: lock, note: r.Note}
 	r.Epoch++
-	r.Beat, r.Owner, r.Lease = 0, claim.Owner, claim.Lease
+	r.Beat, r.Owner, r.LeaseSeconds = 0, claim.Owner, claim.Lease.Seconds()
 	h.fence = r.Epoch
 	if err == nil {
 		err = s.save(key, r)
@@ -144,7 +150,7 @@ func (s *fileStore) Acquire(ctx context.Context, key string, claim Claim) (Hold,
 		if lock != nil {
 			_ = lock.Close()
 		}
-		return nil, err
+		return nil, unusable(err)
 	}
 	s.held[key] = h
 	return h, nil
@@ -211,6 +217,16 @@ func (h *fileHold) Release(ctx context.Context, note []byte) error {
 		r.Note = note
 	}
 	return h.store.save(h.key, r)
+}
+
+// unusable marks errors of a directory that waiting does not cure.
+func unusable(err error) error {
+	for _, is := range []error{fs.ErrPermission, syscall.EROFS, syscall.ENOTDIR, errors.ErrUnsupported} {
+		if errors.Is(err, is) && !errors.Is(err, ErrStore) {
+			return fmt.Errorf("%w: %w", ErrStore, err)
+		}
+	}
+	return err
 }
 
 // sameFile is [ErrLeaseLost] when the locked file is not the one that others

@@ -2,74 +2,119 @@ package migrate
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"time"
+
+	"github.com/stackrescue/stackrescue/internal/poll"
 )
 
-// probeEach is every how many looks a follower probes without a reason.
+// probeEach is every how many polls a follower probes without a reason.
 const probeEach = 5
 
-// follower waits for the truth, and for the moment to lead.
+// follower waits until the database is ready, or until it may lead.
 type follower struct {
 	*Runner
 	candidate
 	failures
-	tell func(Event)
+	emit func(Event)
 
-	looks int
+	polls int
 	state State
-	// shown is the progress that was last told.
+	// probeErr is why the last call of the probe failed.
+	probeErr error
+	// shown is the progress that was last emitted.
 	shown string
 	// failed is the version of the record that held a failure, since when.
 	failed      Version
 	failedSince time.Time
 }
 
-// look is one round. It ends with a state that is ready, with a term, or with
-// neither.
-func (f *follower) look(ctx context.Context) (struct{}, error) {
-	var none struct{}
-	f.board.tick()
-	f.looks++
-	if f.looks == 1 {
-		if !f.probeOnce(ctx) {
-			return none, nil
+func (r *Runner) follower(lease LeaseOptions, emit func(Event)) *follower {
+	onRetry := func(err error) { emit(Event{Kind: Retrying, Err: err}) }
+	return &follower{
+		Runner: r, emit: emit,
+		candidate: candidate{store: r.store, key: r.key, opts: lease, onRetry: onRetry},
+		failures:  failures{r.key, r.opts.Build, r.opts.Attempts, r.opts.Remember},
+	}
+}
+
+// wait returns when the database is ready, or with a term.
+func (f *follower) wait(ctx context.Context) error {
+	for _, err := range poll.Every(ctx, f.candidate.opts.Interval, f.poll, f.retries) {
+		if err != nil {
+			return err
 		}
-		if f.state.ready() {
-			return none, nil
+		if f.state.ready() || f.term != nil {
+			return nil
+		}
+	}
+	return nil
+}
+
+// waited is the error of a wait that came to nothing: what was waited for, and
+// what the probe said last.
+func (f *follower) waited(ctx context.Context, d time.Duration, err error) error {
+	if ctx.Err() == nil {
+		return err
+	}
+	what := "the probe to confirm it"
+	switch {
+	case f.candidate.lastErr != nil:
+		what = "the store: " + f.candidate.lastErr.Error()
+	case f.last.Owner != "":
+		what = fmt.Sprintf("%s (%s)", f.last.Owner, ParseNote(f.last.Note))
+	}
+	said := f.state.String()
+	if f.probeErr != nil {
+		said = f.probeErr.Error()
+	}
+	return fmt.Errorf("waited %s for %s; the probe's last answer: %s: %w", d.Round(100*time.Millisecond), what, said, err)
+}
+
+// poll is one round. It ends with a state that is ready, with a term, or with
+// neither.
+func (f *follower) poll(ctx context.Context) (struct{}, error) {
+	var none struct{}
+	f.health.tick()
+	f.polls++
+	if f.polls == 1 {
+		if ok, err := f.probeOnce(ctx); !ok || f.state.ready() {
+			return none, err
 		}
 		if err := f.acquire(ctx, Version{}); err != nil || f.term != nil {
 			return none, err
 		}
 		return none, f.judge(ctx, false)
 	}
-	ripe, err := f.read(ctx)
+	expired, err := f.read(ctx)
 	if err != nil {
 		return none, err
 	}
-	return none, f.judge(ctx, ripe)
+	return none, f.judge(ctx, expired)
 }
 
 // judge decides on the record that was read last.
-func (f *follower) judge(ctx context.Context, ripe bool) error {
-	if f.last.Epoch == 0 && !ripe {
+func (f *follower) judge(ctx context.Context, expired bool) error {
+	if f.last.Epoch == 0 && !expired {
 		return nil // nothing was read
 	}
 	p := ParseNote(f.last.Note)
 	f.show(p)
-	over := p.Outcome == Done && f.last.Owner == ""
-	if over || ripe || f.looks%probeEach == 0 {
-		if !f.probeOnce(ctx) || f.state.ready() {
-			return nil
+	over := p.Outcome == OutcomeDone && f.last.Owner == ""
+	if over || expired || f.polls%probeEach == 0 {
+		if ok, err := f.probeOnce(ctx); !ok || f.state.ready() {
+			return err
 		}
 	}
-	if !ripe {
+	if !expired {
 		return nil
 	}
 	if err := f.spent(p, f.state); err != nil {
-		f.tell(Event{Kind: Failed, Owner: p.Leader, Err: err})
+		f.emit(Event{Kind: Failed, Owner: p.Leader, Err: err})
 		return err
 	}
-	if f.before(p, f.state) > 0 && p.Outcome == Broken && !f.rested() {
+	if (f.before(p, f.state) > 0 && p.Outcome == OutcomeFailed || p.Outcome == OutcomeOutage) && !f.rested() {
 		return nil
 	}
 	return f.acquire(ctx, f.watch.seen)
@@ -84,23 +129,38 @@ func (f *follower) rested() bool {
 	return time.Since(f.failedSince) >= f.Runner.opts.Backoff
 }
 
-// probeOnce refreshes the state. Errors are told and ridden out.
-func (f *follower) probeOnce(ctx context.Context) bool {
-	s, err := f.probe(ctx)
-	if err != nil {
-		f.told(err)
-		return false
+// probeOnce refreshes the state. It returns an error only for a probe that
+// cannot be made: others are retried.
+func (f *follower) probeOnce(ctx context.Context) (bool, error) {
+	s, err := f.ask(ctx)
+	if ctx.Err() != nil && err != nil {
+		if f.probeErr == nil {
+			f.probeErr = err
+		}
+		return false, nil
 	}
-	f.state = s
-	f.board.set(func(b *Health) { b.State = s })
-	return true
+	f.probeErr = err
+	if err == nil {
+		f.state = s
+		f.health.set(func(h *Health) { h.State = s })
+		return true, nil
+	}
+	if errors.Is(err, ErrProbe) {
+		return false, err
+	}
+	f.onRetry(fmt.Errorf("probe: %w", err))
+	return false, nil
 }
 
-// show tells of the leader's progress, once per change.
+// show emits the leader's progress, once per change.
 func (f *follower) show(p Progress) {
-	f.board.set(func(b *Health) { b.Phase, b.Leader, b.Progress = PhaseWaiting, f.last.Owner, p })
+	f.health.set(func(h *Health) { h.Phase, h.Leader, h.Progress = PhaseWaiting, f.last.Owner, p })
 	if text := p.String(); f.last.Owner != "" && f.last.Owner+text != f.shown {
 		f.shown = f.last.Owner + text
-		f.tell(Event{Kind: Waiting, Owner: f.last.Owner, Fence: f.last.Epoch, Text: text})
+		f.emit(Event{Kind: Waiting, Owner: f.last.Owner, Fence: f.last.Epoch, Text: text})
+	}
+	if f.last.Owner == "" && !p.RetryAt.IsZero() && p.RetryAt.String() != f.shown {
+		f.shown = p.RetryAt.String()
+		f.emit(Event{Kind: Waiting, Text: p.String()})
 	}
 }

@@ -27,41 +27,41 @@ type Health struct {
 	Fence    Fence    `json:"fence,omitempty"`
 	State    State    `json:"state"`
 	Progress Progress `json:"progress,omitzero"`
-	// Quiet is the time since this process last looked or renewed, and Wedged
-	// whether that is too long.
-	Quiet  time.Duration `json:"quiet"`
-	Wedged bool          `json:"wedged,omitempty"`
-	Error  string        `json:"error,omitempty"`
+	// QuietSeconds is the time since this process last polled or renewed, and
+	// Wedged whether that is too long.
+	QuietSeconds float64 `json:"quietSeconds"`
+	Wedged       bool    `json:"wedged,omitempty"`
+	Error        string  `json:"error,omitempty"`
 }
 
-// board is where a run writes what a health check reads.
-type board struct {
+// health is where a run writes what a health check reads.
+type health struct {
 	mu    sync.Mutex
 	h     Health
 	last  time.Time
 	limit time.Duration
 }
 
-func (b *board) set(fn func(*Health)) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	fn(&b.h)
+func (x *health) set(fn func(*Health)) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	fn(&x.h)
 }
 
-func (b *board) tick() {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.last = time.Now()
+func (x *health) tick() {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.last = time.Now()
 }
 
-func (b *board) begin(o LeaseOptions) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.h, b.last, b.limit = Health{Phase: PhaseWaiting}, time.Now(), 2*max(o.Lease, o.perLook())+10*o.Every
+func (x *health) begin(o LeaseOptions) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.h, x.last, x.limit = Health{Phase: PhaseWaiting}, time.Now(), 2*max(o.Lease, o.perLook())+10*o.Interval
 }
 
-func (b *board) finish(err error) {
-	b.set(func(h *Health) {
+func (x *health) finish(err error) {
+	x.set(func(h *Health) {
 		h.Phase, h.Error = PhaseReady, ""
 		if err != nil {
 			h.Phase, h.Error = PhaseFailed, err.Error()
@@ -71,16 +71,16 @@ func (b *board) finish(err error) {
 
 // Health is what the runner is at now.
 func (r *Runner) Health() Health {
-	b := &r.board
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	h := b.h
+	x := &r.health
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	h := x.h
 	if h.Phase == "" {
 		h.Phase = PhaseIdle
 	}
 	if h.Phase == PhaseWaiting || h.Phase == PhaseLeading {
-		h.Quiet = time.Since(b.last)
-		h.Wedged = h.Quiet > b.limit
+		quiet := time.Since(x.last)
+		h.QuietSeconds, h.Wedged = quiet.Seconds(), quiet > x.limit
 	}
 	return h
 }
@@ -89,7 +89,8 @@ func (r *Runner) Health() Health {
 //
 // Path /live is for the container's health check, which replaces the task: 200
 // while this process waits or works, however long that takes, and 503 only when
-// its own loop has stopped for more than two leases and ten looks. Path /ready
+// its own loop has stopped for more than two leases and ten intervals: a probe
+// that hangs is one reason, until [RunOptions.ProbeTimeout] ends it. Path /ready
 // is for the load balancer, which must not send requests, nor let ECS stop the
 // old tasks, too early: 503 until the state has been verified. Any other path
 // answers like /ready. The body is [Health] as JSON.

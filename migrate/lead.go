@@ -13,8 +13,8 @@ import (
 // LeadOptions change [Lead]. The zero value is the default.
 type LeadOptions struct {
 	LeaseOptions
-	// Observe hears of calls to the store that failed and are tried again. It
-	// is not called by two goroutines at once. Nil for nothing.
+	// Observe is called with each call to the store that failed and is retried,
+	// by one goroutine at a time. Nil for nothing.
 	Observe func(Event)
 }
 
@@ -37,10 +37,10 @@ func Lead(ctx context.Context, store Store, key string, fn func(context.Context,
 	if err != nil {
 		return fmt.Errorf("lead %s: %w", key, err)
 	}
-	tell := serial(o.Observe)
+	emit := serial(o.Observe)
 	c := candidate{store: store, key: key, opts: lease}
-	c.told = func(err error) { tell(Event{Kind: Retrying, Err: err}) }
-	for _, err := range poll.Every(ctx, lease.Every, c.look, c.riding) {
+	c.onRetry = func(err error) { emit(Event{Kind: Retrying, Err: err}) }
+	for _, err := range poll.Every(ctx, lease.Interval, c.poll, c.retries) {
 		if err != nil {
 			return fmt.Errorf("lead %s: %w", key, err)
 		}
@@ -49,7 +49,7 @@ func Lead(ctx context.Context, store Store, key string, fn func(context.Context,
 		}
 	}
 	t := c.term
-	t.told = c.told
+	t.onRetry = c.onRetry
 	err = t.do(ctx, func(ctx context.Context) error { return fn(ctx, t.hold.Fence()) })
 	if end := t.end(ctx, nil); err == nil && errors.Is(end, ErrLeaseLost) {
 		err = end
@@ -65,41 +65,45 @@ type candidate struct {
 	store Store
 	key   string
 	opts  LeaseOptions
-	told  func(error)
+	// onRetry is called with each error that is retried.
+	onRetry func(error)
 
 	watch watch
 	last  Record
 	term  *term
-	// rough counts the errors of the store since it last answered.
-	rough int
+	// lastErr is the store's since it last answered, and consecutiveErrs how
+	// many there were.
+	lastErr         error
+	consecutiveErrs int
 }
 
-// riding makes a poll loop of a candidate jitter, and tell what it rides out.
-func (c *candidate) riding(o *poll.Options) { o.Jitter, o.Retried = 0.15, c.told }
+// retries sets up the poll loop of a candidate.
+func (c *candidate) retries(o *poll.Options) { o.Jitter, o.Retried = 0.15, c.onRetry }
 
-// look reads, and acquires where it may. Errors of the store are ridden out.
-func (c *candidate) look(ctx context.Context) (struct{}, error) {
+// poll reads, and acquires where it may. Errors of the store are retried.
+func (c *candidate) poll(ctx context.Context) (struct{}, error) {
 	if c.watch.since.IsZero() {
 		return struct{}{}, c.acquire(ctx, Version{}) // likely free: one call
 	}
-	ripe, err := c.read(ctx)
-	if err == nil && ripe {
+	expired, err := c.read(ctx)
+	if err == nil && expired {
 		err = c.acquire(ctx, c.watch.seen)
 	}
 	return struct{}{}, err
 }
 
-// read looks at the record. It tells whether the key may be tried for.
+// read reads the record, and reports whether the key may be acquired.
 func (c *candidate) read(ctx context.Context) (bool, error) {
 	call, cancel := context.WithTimeout(ctx, c.opts.perLook())
 	defer cancel()
 	rec, err := c.store.Read(call, c.key)
 	if err != nil {
-		return false, c.ride(ctx, err)
+		return false, c.retry(ctx, err)
 	}
-	c.last, c.rough = rec, 0
-	// One's own record is an acquisition of which the answer got lost.
-	return c.watch.ripe(rec, time.Now()) || rec.Owner == c.opts.Owner, nil
+	c.answered(rec)
+	// Our own owner means that an earlier Acquire succeeded but its response was
+	// lost.
+	return c.watch.expired(rec, time.Now()) || rec.Owner == c.opts.Owner, nil
 }
 
 // acquire tries once. That another one holds the key is no error.
@@ -109,35 +113,39 @@ func (c *candidate) acquire(ctx context.Context, over Version) error {
 	defer cancel()
 	hold, err := c.store.Acquire(call, c.key, Claim{Owner: c.opts.Owner, Lease: c.opts.Lease, Over: over})
 	if held, ok := errors.AsType[*HeldError](err); ok {
-		c.last, c.rough = held.Record, 0
-		c.watch.ripe(held.Record, time.Now())
+		c.answered(held.Record)
+		c.watch.expired(held.Record, time.Now())
 		return nil
 	}
 	if err != nil {
-		return c.ride(ctx, err)
+		return c.retry(ctx, err)
 	}
 	c.term = newTerm(hold, sent, c.opts)
 	if c.term.trusted() != nil {
 		// The answer took longer than it is worth: the record says since when.
 		if err := c.term.end(ctx, nil); err != nil {
-			c.told(err)
+			c.onRetry(err)
 		}
 		c.term = nil
 	}
 	return nil
 }
 
-// ride passes over an error of the store: it was told, and the loop goes on.
-// Those that match [ErrStore] end it. From the second error in a row on it
-// waits, up to a lease: a call that timed out has cost a connection, and a
-// store that is too busy to open them would never get over all who try.
-func (c *candidate) ride(ctx context.Context, err error) error {
+// answered notes a record that was read.
+func (c *candidate) answered(r Record) { c.last, c.lastErr, c.consecutiveErrs = r, nil, 0 }
+
+// retry lets the loop go on after an error of the store, unless it matches
+// [ErrStore]. From the second error in a row on it waits, up to a lease: a call
+// that timed out has cost a connection, and a store that is too busy to open
+// them would never get over all who try.
+func (c *candidate) retry(ctx context.Context, err error) error {
 	if ctx.Err() != nil || errors.Is(err, ErrStore) {
 		return err
 	}
-	c.told(err)
-	if c.rough++; c.rough > 1 {
-		longest := min(c.opts.Every<<min(c.rough-2, 10), c.opts.Lease)
+	c.lastErr = err
+	c.onRetry(err)
+	if c.consecutiveErrs++; c.consecutiveErrs > 1 {
+		longest := min(c.opts.Interval<<min(c.consecutiveErrs-2, 10), c.opts.Lease)
 		return poll.Sleep(ctx, longest/2+rand.N(longest/2+1))
 	}
 	return nil

@@ -67,7 +67,7 @@ func cutOff(t *testing.T, name string, lease, margin, latency time.Duration, fau
 			defer mu.Unlock()
 			turns = append(turns, me)
 			return nil
-		}, func(o *migrate.LeadOptions) { o.Lease, o.Margin, o.Owner, o.Every = lease, margin, who, lease/100 })
+		}, func(o *migrate.LeadOptions) { o.Lease, o.Margin, o.Owner, o.Interval = lease, margin, who, lease/100 })
 	}
 	a, b := m.Client(), m.Client()
 	a.Latency, b.Latency = latency, time.Millisecond // the one who waits sees everything sooner

@@ -28,9 +28,9 @@ type LeaseOptions struct {
 	// Heartbeat is the time between renewals. Defaults to a quarter of the
 	// lease; at most a third.
 	Heartbeat time.Duration
-	// Every is how often one who waits looks, give or take 15 %. Defaults to
-	// 1 s.
-	Every time.Duration
+	// Interval is the time between polls of one who waits, give or take 15 %.
+	// Defaults to 1 s.
+	Interval time.Duration
 }
 
 // settled fills in the defaults and refuses what cannot work.
@@ -38,7 +38,7 @@ func (o LeaseOptions) settled() (LeaseOptions, error) {
 	o.Lease = cmp.Or(o.Lease, 15*time.Second)
 	o.Margin = cmp.Or(o.Margin, o.Lease/5)
 	o.Heartbeat = cmp.Or(o.Heartbeat, o.Lease/4)
-	o.Every = cmp.Or(o.Every, time.Second)
+	o.Interval = cmp.Or(o.Interval, time.Second)
 	o.Owner = cmp.Or(o.Owner, "anonymous") + "#" + rand.Text()[:10]
 	switch {
 	case o.Lease < 10*time.Millisecond:
@@ -47,8 +47,8 @@ func (o LeaseOptions) settled() (LeaseOptions, error) {
 		return o, fmt.Errorf("margin %s is not between 0 and half the lease of %s", o.Margin, o.Lease)
 	case o.Heartbeat < 0 || o.Heartbeat > o.Lease/3:
 		return o, fmt.Errorf("heartbeat %s is not between 0 and a third of the lease of %s", o.Heartbeat, o.Lease)
-	case o.Every < 0:
-		return o, fmt.Errorf("waiting %s between looks", o.Every)
+	case o.Interval < 0:
+		return o, fmt.Errorf("interval %s is negative", o.Interval)
 	}
 	return o, nil
 }
@@ -76,10 +76,10 @@ type watch struct {
 	since time.Time
 }
 
-// ripe reports whether r may be taken over: it is free, its holder is dead, or
+// expired reports whether r may be taken over: it is free, its holder is dead, or
 // it was seen unchanged for its holder's lease. at is when the answer with r
 // had arrived: a renewal that was on its way when r was asked for may be in it.
-func (w *watch) ripe(r Record, at time.Time) bool {
+func (w *watch) expired(r Record, at time.Time) bool {
 	if r.Version != w.seen || w.since.IsZero() {
 		w.seen, w.since = r.Version, at
 	}

@@ -12,7 +12,7 @@ import (
 )
 
 // ErrUnknown is what a [Probe] returns where it cannot see the database and
-// nobody has told it anything yet: see [Reported].
+// nobody has told it anything yet: see [ReportedState].
 var ErrUnknown = errors.New("where the migrations stand is not known here")
 
 // OneOffOptions change [OneOff]. The zero value is the default.
@@ -21,7 +21,8 @@ type OneOffOptions struct {
 	// between. They default to 5 and to 2 s.
 	Tries   int
 	Backoff time.Duration
-	// Observe hears what happens, on the caller's goroutine. Nil for nothing.
+	// Observe is called with each event, on the caller's goroutine. Nil for
+	// nothing.
 	Observe func(Event)
 }
 
@@ -41,7 +42,7 @@ type OneOffOptions struct {
 // service's that a stack registers exists only while the stack's update goes
 // well, and an update that needs the migration cannot bring what runs it.
 //
-// Where only the task can reach the database, take the probe of [Reported] and
+// Where only the task can reach the database, take the probe of [ReportedState] and
 // let run report the state that the task handed back.
 //
 // A state that is dirty at the start is no reason to stop: somebody may be at
@@ -54,31 +55,31 @@ func OneOff(ctx context.Context, probe Probe, run func(context.Context) error, o
 		fn(&o)
 	}
 	o.Tries, o.Backoff = cmp.Or(o.Tries, tries), cmp.Or(o.Backoff, 2*time.Second)
-	tell := func(e Event) {
+	emit := func(e Event) {
 		if o.Observe != nil {
 			o.Observe(e)
 		}
 	}
-	told := func(err error) { tell(Event{Kind: Retrying, Err: err}) }
+	onRetry := func(err error) { emit(Event{Kind: Retrying, Err: err}) }
 	fail := func(s State, err error) (State, error) {
 		err = fmt.Errorf("one-off migration: %w", err)
-		tell(Event{Kind: Failed, Err: err})
+		emit(Event{Kind: Failed, Err: err})
 		return s, err
 	}
-	s, err := look(ctx, probe, o.Tries, o.Backoff, told)
+	s, err := askAgain(ctx, probe, o.Tries, o.Backoff, onRetry)
 	switch {
 	case errors.Is(err, ErrUnknown):
 	case err != nil:
 		return fail(s, fmt.Errorf("probe: %w: nothing was run: let the probe reach the database, or let the task hand its state back", err))
 	case s.ready():
-		tell(Event{Kind: Verified, Text: s.String()})
+		emit(Event{Kind: Verified, Text: s.String()})
 		return s, nil
 	}
-	tell(Event{Kind: Stepping, Step: "one-off"})
+	emit(Event{Kind: Stepping, Step: "one-off"})
 	if err := run(ctx); err != nil {
 		return fail(s, fmt.Errorf("%w: deploy nothing that needs it; it is safe to run again once the cause is mended", err))
 	}
-	s, err = look(ctx, probe, o.Tries, o.Backoff, told)
+	s, err = askAgain(ctx, probe, o.Tries, o.Backoff, onRetry)
 	switch {
 	case errors.Is(err, ErrUnknown):
 		return fail(s, fmt.Errorf("%w: it handed no state back: let the command end with a handback", ErrUnverified))
@@ -87,15 +88,15 @@ func OneOff(ctx context.Context, probe Probe, run func(context.Context) error, o
 	case !s.ready():
 		return fail(s, fmt.Errorf("%s: %w: look whether the task migrates the database that the probe asks, with the image that is to be deployed", s, ErrUnverified))
 	}
-	tell(Event{Kind: Verified, Text: s.String()})
+	emit(Event{Kind: Verified, Text: s.String()})
 	return s, nil
 }
 
 // tries is how often a probe that decides is asked where it fails.
 const tries = 5
 
-// look probes, more than once where it fails: a database may be away briefly.
-func look(ctx context.Context, probe Probe, tries int, backoff time.Duration, told func(error)) (State, error) {
+// askAgain probes, more than once where it fails: a database may be away briefly.
+func askAgain(ctx context.Context, probe Probe, tries int, backoff time.Duration, onRetry func(error)) (State, error) {
 	for n := 1; ; n++ {
 		s, err := probe(ctx)
 		if err == nil || n >= tries || errors.Is(err, ErrUnknown) {
@@ -104,14 +105,14 @@ func look(ctx context.Context, probe Probe, tries int, backoff time.Duration, to
 		if poll.Sleep(ctx, backoff) != nil {
 			return s, fmt.Errorf("%w (%w)", err, poll.Ended(ctx, nil))
 		}
-		told(err)
+		onRetry(err)
 	}
 }
 
-// Reported returns a probe that knows what report was told last, and is
-// [ErrUnknown] before: for where the database can be seen from inside alone.
+// ReportedState returns a probe of the state that report was last called with; it returns
+// [ErrUnknown] before that: for where the database can be seen from inside alone.
 // Both may be used by many goroutines at once.
-func Reported() (probe Probe, report func(State)) {
+func ReportedState() (probe Probe, report func(State)) {
 	var mu sync.Mutex
 	var last *State
 	probe = func(context.Context) (State, error) {

@@ -43,15 +43,15 @@ func TestOneOff(t *testing.T) {
 		told  string
 	}{
 		"nothing to do":                {probe: answers(done), told: "verified"},
-		"runs":                         {probe: answers(old, done), runs: 1, told: "step verified"},
-		"somebody is at work":          {probe: answers(dirty, done), runs: 1, told: "step verified"},
-		"the probe is away for a bit":  {probe: answers(away, away, old, away, done), runs: 1, took: 6 * time.Second, told: "retrying retrying step retrying verified"},
+		"runs":                         {probe: answers(old, done), runs: 1, told: "stepping verified"},
+		"somebody is at work":          {probe: answers(dirty, done), runs: 1, told: "stepping verified"},
+		"the probe is away for a bit":  {probe: answers(away, away, old, away, done), runs: 1, took: 6 * time.Second, told: "retrying retrying stepping retrying verified"},
 		"the probe is away for long":   {probe: answers(away), want: "nothing was run: let the probe reach", is: away, took: 8 * time.Second, told: "retrying retrying retrying retrying failed"},
-		"away after the run":           {probe: answers(old, away), runs: 1, want: "deploy nothing before it is verified", is: away, took: 8 * time.Second, told: "step retrying retrying retrying retrying failed"},
-		"the run fails":                {probe: answers(old, done), run: broken, runs: 1, want: "exit code 9: deploy nothing that needs it; it is safe to run again", is: broken, told: "step failed"},
-		"the run changes nothing":      {probe: answers(old), runs: 1, want: "version 1: the work ended, and the probe does not confirm it: look whether", is: migrate.ErrUnverified, told: "step failed"},
-		"the run leaves it unfinished": {probe: answers(old, dirty), runs: 1, want: "version 2 (dirty)", is: migrate.ErrUnverified, told: "step failed"},
-		"nothing is handed back":       {probe: answers(migrate.ErrUnknown), runs: 1, want: "handed no state back", is: migrate.ErrUnverified, told: "step failed"},
+		"away after the run":           {probe: answers(old, away), runs: 1, want: "deploy nothing before it is verified", is: away, took: 8 * time.Second, told: "stepping retrying retrying retrying retrying failed"},
+		"the run fails":                {probe: answers(old, done), run: broken, runs: 1, want: "exit code 9: deploy nothing that needs it; it is safe to run again", is: broken, told: "stepping failed"},
+		"the run changes nothing":      {probe: answers(old), runs: 1, want: "version 1: the work ended, and the probe does not confirm it: look whether", is: migrate.ErrUnverified, told: "stepping failed"},
+		"the run leaves it unfinished": {probe: answers(old, dirty), runs: 1, want: "version 2 (dirty)", is: migrate.ErrUnverified, told: "stepping failed"},
+		"nothing is handed back":       {probe: answers(migrate.ErrUnknown), runs: 1, want: "handed no state back", is: migrate.ErrUnverified, told: "stepping failed"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -110,7 +110,7 @@ func TestOneOffUnderTheLock(t *testing.T) {
 		ended := make(chan error)
 		for range 2 {
 			go func() {
-				probe, report := migrate.Reported()
+				probe, report := migrate.ReportedState()
 				_, err := migrate.OneOff(t.Context(), probe, func(ctx context.Context) error {
 					res, err := inside(ctx)
 					if err == nil {

@@ -22,9 +22,17 @@ type RunOptions struct {
 	// Remember is how long a failure counts, give or take what the clocks of
 	// the replicas differ by. Defaults to 10 min.
 	Remember time.Duration
-	// Backoff is how long a failure is left alone before the next attempt.
-	// Defaults to 2 s.
+	// Backoff is the time between a failure and the next attempt. Defaults to
+	// 2 s. After an outage it doubles each time, up to 30 s.
 	Backoff time.Duration
+	// ProbeTimeout limits one call of the probe. Defaults to 1 min.
+	ProbeTimeout time.Duration
+	// Outage reports whether an error of the work means that the database, or
+	// the way to it, was away: that is no failure of the migration, and is
+	// retried until ctx is done. Defaults to errors of connections, of database
+	// servers that start, stop or take no connections, and to programs whose
+	// last lines say so.
+	Outage func(error) bool
 	// Drain is how long a leader may go on with the step it is in when ctx has
 	// ended. No further step begins. Defaults to none.
 	Drain time.Duration
@@ -32,20 +40,20 @@ type RunOptions struct {
 	// the place to raise the fence in the database, and to wait for what a dead
 	// leader has left running there.
 	Enter func(context.Context, Fence) error
-	// Observe hears what happens. It is not called by two goroutines at once.
-	// Nil for nothing.
+	// Observe is called with each event, by one goroutine at a time. Nil for
+	// nothing.
 	Observe func(Event)
 }
 
 // Runner brings a database to the state that this process needs, in exactly one
 // of all the processes that use the same key at a time.
 type Runner struct {
-	store Store
-	key   string
-	probe Probe
-	steps []Step
-	opts  RunOptions
-	board board
+	store  Store
+	key    string
+	probe  Probe
+	steps  []Step
+	opts   RunOptions
+	health health
 }
 
 // New returns a runner, and starts nothing. store, probe and at least one step
@@ -59,6 +67,10 @@ func New(store Store, key string, probe Probe, steps []Step, optFns ...func(*Run
 	o.Attempts = cmp.Or(o.Attempts, 2)
 	o.Remember = cmp.Or(o.Remember, 10*time.Minute)
 	o.Backoff = cmp.Or(o.Backoff, 2*time.Second)
+	o.ProbeTimeout = cmp.Or(o.ProbeTimeout, time.Minute)
+	if o.Outage == nil {
+		o.Outage = isOutage
+	}
 	_, err := o.settled()
 	switch {
 	case err != nil:
@@ -81,26 +93,29 @@ type Result struct {
 	Fence Fence `json:"fence,omitempty"`
 	// Steps are those this process ran or found done. Nil if it did not lead.
 	Steps []Applied `json:"steps,omitempty"`
-	// Waited is how long it took until it led or, if it did not, all of it.
-	Waited time.Duration `json:"waited"`
+	// WaitedSeconds is how long it took until it led or, if it did not, all of
+	// it.
+	WaitedSeconds float64 `json:"waitedSeconds"`
 }
 
 // Run returns nil when the probe has said that the database is where this
-// process needs it. Whoever leads does the steps; the others wait for what the
+// process needs it. Whoever leads runs the steps; the others wait for what the
 // probe says, not for the lock, and never take it once there is nothing to do.
 // When there is nothing to do at the start, that is one probe and no call to
 // the store.
 //
-// Errors: a [*StepError] or [ErrUnverified] here; a [*FailedError] for what
-// went wrong elsewhere; [ErrDirty]; [ErrLeaseLost]; [ErrStore]; or ctx's error
-// and cause. Errors of the probe while waiting, and of the store, are told to
-// Observe and ridden out until ctx ends: give it a deadline.
+// It returns a [*StepError] or [ErrUnverified] if the work failed here, a
+// [*FailedError] if it failed elsewhere, [ErrDirty] if the database was left
+// unfinished and nobody is at work, [ErrLeaseLost], [ErrStore], [ErrProbe], or
+// ctx's error and cause with what was waited for. Other errors of the probe and
+// of the store, and outages of the database, are retried until ctx is done: give
+// it a deadline.
 //
 // Safe to repeat, and to call again after any error. Not to be called by two
 // goroutines at once.
 func (r *Runner) Run(ctx context.Context) (*Result, error) {
 	res, err := r.run(ctx)
-	r.board.finish(err)
+	r.health.finish(err)
 	if err != nil {
 		return nil, fmt.Errorf("migration %s: %w", r.key, err)
 	}
@@ -113,29 +128,67 @@ func (r *Runner) run(ctx context.Context) (*Result, error) {
 		return nil, err
 	}
 	begin := time.Now()
-	tell := serial(r.opts.Observe)
-	told := func(err error) { tell(Event{Kind: Retrying, Err: err}) }
-	r.board.begin(lease)
-	f := &follower{
-		Runner: r, tell: tell,
-		candidate: candidate{store: r.store, key: r.key, opts: lease, told: told},
-		failures:  failures{r.key, r.opts.Build, r.opts.Attempts, r.opts.Remember},
-	}
-	for _, err := range poll.Every(ctx, lease.Every, f.look, f.riding) {
-		if err != nil {
+	emit := serial(r.opts.Observe)
+	r.health.begin(lease)
+	for outages := 0; ; outages++ {
+		res := &Result{}
+		f := r.follower(lease, emit)
+		if outages > 0 {
+			// Another owner: what this process has left running in the database
+			// is of an earlier epoch then, like anybody's. And no first claim: the
+			// record is read before it is written.
+			if f.candidate.opts, err = r.opts.settled(); err != nil {
+				return nil, err
+			}
+			f.polls = 1
+		}
+		if err := f.wait(ctx); err != nil {
+			return nil, f.waited(ctx, time.Since(begin), err)
+		}
+		res.WaitedSeconds = time.Since(begin).Seconds()
+		if f.term == nil {
+			emit(Event{Kind: Verified, Text: f.state.String()})
+			res.State = f.state
+			return res, nil
+		}
+		res.Fence = f.term.hold.Fence()
+		err := r.lead(ctx, f, res)
+		if err == nil {
+			return res, nil
+		}
+		if _, away := errors.AsType[*outageError](err); !away || ctx.Err() != nil {
 			return nil, err
 		}
-		if f.state.ready() {
-			tell(Event{Kind: Verified, Text: f.state.String()})
-			return &Result{State: f.state, Waited: time.Since(begin)}, nil
-		}
-		if f.term != nil {
-			break
+		pause := min(r.opts.Backoff<<min(outages, 10), max(r.opts.Backoff, 30*time.Second))
+		emit(Event{Kind: Retrying, Fence: res.Fence, Text: "in " + pause.String(), Err: err})
+		if serr := r.pause(ctx, pause); serr != nil {
+			return nil, fmt.Errorf("%w (last attempt: %w)", serr, err)
 		}
 	}
-	res := &Result{Fence: f.term.hold.Fence(), Waited: time.Since(begin)}
-	if err := r.lead(ctx, f, res); err != nil {
-		return nil, err
+}
+
+// pause waits, and keeps /live answering meanwhile.
+func (r *Runner) pause(ctx context.Context, d time.Duration) error {
+	r.health.set(func(h *Health) { h.Phase = PhaseWaiting })
+	for ; d > 0; d -= time.Second {
+		r.health.tick()
+		if err := poll.Sleep(ctx, min(d, time.Second)); err != nil {
+			return err
+		}
 	}
-	return res, nil
+	return nil
+}
+
+// errProbeTimeout is why a call of the probe was broken off.
+var errProbeTimeout = errors.New("probe timed out")
+
+// ask calls the probe once, within its limit.
+func (r *Runner) ask(ctx context.Context) (State, error) {
+	call, cancel := context.WithTimeoutCause(ctx, r.opts.ProbeTimeout, errProbeTimeout)
+	defer cancel()
+	s, err := r.probe(call)
+	if err != nil && call.Err() != nil && ctx.Err() == nil {
+		err = fmt.Errorf("no answer within %s: %w", r.opts.ProbeTimeout, err)
+	}
+	return s, err
 }

@@ -44,11 +44,21 @@ type Probe func(ctx context.Context) (State, error)
 
 var (
 	// ErrDirty means that a migration of earlier was left unfinished and that
-	// nobody is working on it: see [Stamp].
+	// nobody is working on it: see packages toolcmd and revision.
 	ErrDirty = errors.New("left unfinished by an earlier migration: inspect it, then repair or stamp")
 	// ErrUnverified means that the work ended without an error and that the
 	// probe does not confirm it.
 	ErrUnverified = errors.New("the work ended, and the probe does not confirm it")
+	// ErrProbe is returned by [Runner.Run] if the probe cannot be made, now or
+	// later: its program is not there, say. A [Probe] may wrap it.
+	ErrProbe = errors.New("the probe cannot be run")
+	// ErrUnproven is returned by the Stamp functions of packages toolcmd and
+	// revision if a check did not confirm that the migration was applied:
+	// nothing was written.
+	ErrUnproven = errors.New("not proven that the migration was applied")
+	// ErrOutput is returned by [ReadHandback], and by package toolcmd, if a
+	// program printed something else than expected.
+	ErrOutput = errors.New("unexpected output")
 )
 
 // StepError is a step that failed.

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"sync"
-	"time"
 )
 
 // Step is one part of the work. A leader may be killed at any point, and the
@@ -25,9 +24,11 @@ func Func(run func(context.Context, Fence) error) []Step { return []Step{{ID: "m
 
 // Applied is a step that was run, or that was found done.
 type Applied struct {
-	ID    string        `json:"id"`
-	Took  time.Duration `json:"took"`
-	Found bool          `json:"found,omitempty"`
+	ID string `json:"id"`
+	// TookSeconds is how long it ran.
+	TookSeconds float64 `json:"tookSeconds"`
+	// Found is set for a step that was found done.
+	Found bool `json:"found,omitempty"`
 }
 
 // checkSteps refuses steps that could not be told apart or run.
@@ -41,7 +42,7 @@ func checkSteps(steps []Step) error {
 		case s.ID == "":
 			return fmt.Errorf("step %d has no ID", i+1)
 		case seen[s.ID]:
-			return fmt.Errorf("step %s: there are two", s.ID)
+			return fmt.Errorf("two steps have the ID %s", s.ID)
 		case s.Run == nil:
 			return fmt.Errorf("step %s: nothing to run", s.ID)
 		}
@@ -50,34 +51,34 @@ func checkSteps(steps []Step) error {
 	return nil
 }
 
-// reportKey finds the desk in the context of a step.
+// reportKey finds the progress in the context of a step.
 type reportKey struct{}
 
-// Report says how far a step has got. The text reaches those who wait with the
+// ReportProgress says how far a step has got. The text reaches those who wait with the
 // next heartbeat, without a call of its own. ctx is the one that the step was
 // given; with another one it does nothing.
-func Report(ctx context.Context, text string) {
-	if d, ok := ctx.Value(reportKey{}).(*desk); ok {
+func ReportProgress(ctx context.Context, text string) {
+	if d, ok := ctx.Value(reportKey{}).(*progress); ok {
 		d.change(func(p *Progress) { p.Text = text })
 	}
 }
 
-// desk holds the progress that heartbeats carry.
-type desk struct {
+// progress is what heartbeats carry.
+type progress struct {
 	mu sync.Mutex
 	p  Progress
 }
 
-func (d *desk) change(fn func(*Progress)) {
+func (d *progress) change(fn func(*Progress)) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	fn(&d.p)
 }
 
-func (d *desk) now() Progress {
+func (d *progress) now() Progress {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.p
 }
 
-func (d *desk) note() []byte { return d.now().encode() }
+func (d *progress) note() []byte { return d.now().encode() }

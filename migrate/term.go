@@ -14,9 +14,9 @@ type term struct {
 	opts LeaseOptions
 	// note is asked for with every renewal; nil leaves the note alone.
 	note func() []byte
-	// told hears of every renewal that did not succeed.
-	told func(error)
-	// renewed hears of every one that did. Nil for nothing.
+	// onRetry is called with the error of each renewal that did not succeed.
+	onRetry func(error)
+	// renewed is called after each one that did. Nil for nothing.
 	renewed func()
 
 	mu     sync.Mutex
@@ -129,8 +129,8 @@ func (t *term) renew(ctx context.Context) error {
 	if err == nil && t.renewed != nil {
 		t.renewed()
 	}
-	if err != nil && t.told != nil && ctx.Err() != context.Canceled {
-		t.told(err)
+	if err != nil && t.onRetry != nil && ctx.Err() != context.Canceled {
+		t.onRetry(err)
 	}
 	return err
 }

@@ -1,7 +1,7 @@
 package rescue
 
 import (
-	"github.com/stackrescue/stackrescue/migrate"
+	"github.com/stackrescue/stackrescue/migrate/toolcmd"
 )
 
 // Direction is where a rescue goes. Nothing deploys old code on a new schema
@@ -42,8 +42,8 @@ type Choices struct {
 // Migration is how the migration tool is reached: through one-off tasks of the
 // new image.
 type Migration struct {
-	// Tool is such as migrate.Alembic(). With Run, it may be left out.
-	Tool migrate.Tool `json:"tool"`
+	// Tool is such as toolcmd.Alembic(). With Run, it may be left out.
+	Tool toolcmd.Tool `json:"tool"`
 	// Run is a command of the image that migrates, for the operator who knows
 	// that the migration has not run: nil is for one that was applied and not
 	// recorded. It has to take the lock that replicas take, and to be safe to

@@ -23,7 +23,7 @@ import (
 // Calls what [ReadActions] lists. Safe to repeat.
 func Diagnose(ctx context.Context, cfg aws.Config, stack string, optFns ...func(*Options)) (*Diagnosis, error) {
 	var o Options
-	o.resolve(optFns)
+	o.resolve(ctx, optFns)
 	b, err := capture(ctx, cfg, stack, o)
 	if err != nil {
 		return nil, err

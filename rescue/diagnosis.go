@@ -191,7 +191,7 @@ func (d *Diagnosis) why(f cfnx.Failure, forward bool) Cause {
 	}
 	if forward {
 		if c, ok := ecsx.RootCause(d.tasks(*s, s.Forward)); ok {
-			out.Text, out.Next = c.Summary, c.Class.NextStep()
+			out.Text, out.Next = c.Summary, c.Next
 			return out
 		}
 		d.Assumed = append(d.Assumed, "why the tasks of "+s.Service.String()+" failed: ECS has forgotten them, only CloudFormation's word is left")
@@ -201,7 +201,7 @@ func (d *Diagnosis) why(f cfnx.Failure, forward bool) Cause {
 		out.Text = "the revision to go back to, " + short(s.Back) + ", cannot run: " + missing
 		out.Next = ecsx.ClassImageMissing.NextStep()
 	} else if c, ok := ecsx.RootCause(d.tasks(*s, s.Back)); ok {
-		out.Text, out.Next = c.Summary, c.Class.NextStep()
+		out.Text, out.Next = c.Summary, c.Next
 	}
 	return out
 }
@@ -212,7 +212,7 @@ func (d *Diagnosis) goingBack(f ServiceFacts) (Cause, bool) {
 	if !ok || f.Back == f.Forward {
 		return Cause{}, false
 	}
-	out := Cause{Subject: "service " + f.Service.String(), Text: c.Summary, Next: c.Class.NextStep()}
+	out := Cause{Subject: "service " + f.Service.String(), Text: c.Summary, Next: c.Next}
 	if c.Class == ecsx.ClassImageMissing {
 		if why := d.expired(c.Reference); why != "" {
 			out.Text = "image " + c.Reference + " is not there; " + why

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/stackrescue/stackrescue/migrate"
+	"github.com/stackrescue/stackrescue/migrate/toolcmd"
 	"github.com/stackrescue/stackrescue/rescue"
 	"github.com/stackrescue/stackrescue/rescue/rescuetest"
 )
@@ -32,7 +32,7 @@ func Example() {
 	fmt.Println(d.Users[0])
 	p, err := rescue.MakePlan(d, rescue.Choices{
 		Direction: rescue.Forward, Freeze: true,
-		Migration: &rescue.Migration{Tool: migrate.Alembic(), Verify: [][]string{{"check-schema"}}},
+		Migration: &rescue.Migration{Tool: toolcmd.Alembic(), Verify: [][]string{{"check-schema"}}},
 	})
 	if err != nil {
 		fmt.Println(err)

@@ -13,7 +13,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/stackrescue/stackrescue/migrate"
+	"github.com/stackrescue/stackrescue/migrate/toolcmd"
 	"github.com/stackrescue/stackrescue/rescue"
 	"github.com/stackrescue/stackrescue/rescue/rescuetest"
 )
@@ -36,7 +36,7 @@ func golden(t *testing.T, name, got string) {
 func forward() rescue.Choices {
 	return rescue.Choices{
 		Direction: rescue.Forward, Freeze: true,
-		Migration: &rescue.Migration{Tool: migrate.Alembic(), Verify: [][]string{{"check-schema"}}},
+		Migration: &rescue.Migration{Tool: toolcmd.Alembic(), Verify: [][]string{{"check-schema"}}},
 	}
 }
 

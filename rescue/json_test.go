@@ -7,7 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/stackrescue/stackrescue/migrate"
+	"github.com/stackrescue/stackrescue/migrate/toolcmd"
 	"github.com/stackrescue/stackrescue/rescue"
 )
 
@@ -50,7 +50,7 @@ func TestPlanSurvivesJSON(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			var u unmigrated
 			in := u.incident(t)
-			p := plan(t, in, toMigrate(rescue.Migration{Tool: migrate.Alembic()}))
+			p := plan(t, in, toMigrate(rescue.Migration{Tool: toolcmd.Alembic()}))
 			q := throughJSON(t, p, nil)
 			require.Equal(t, p, q)
 			r, err := rescue.Run(t.Context(), in.Cloud.Config(), q, confirmed)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/stackrescue/stackrescue/ecsx"
 	"github.com/stackrescue/stackrescue/migrate"
+	"github.com/stackrescue/stackrescue/migrate/toolcmd"
 )
 
 // migrate runs a migration that has not run, as a one-off task of the new
@@ -29,7 +30,7 @@ func (r *runner) migrate(ctx context.Context, c clients, s Step, res *StepResult
 		task, err := ecsx.WaitTask(ctx, c.ecs, c.logs, spec.Cluster, arn, func(o *ecsx.StoppedOptions) { o.Interval, o.Settle = r.o.Interval, r.o.Settle })
 		return answer(task, s.Migrate.Container, args, err)
 	}
-	probe, report := migrate.Reported()
+	probe, report := migrate.ReportedState()
 	handed := m.Tool.Name == "" && len(m.Verify) == 0
 	if !handed {
 		probe = applied(run, m)
@@ -68,11 +69,11 @@ func (r *runner) migrate(ctx context.Context, c clients, s Step, res *StepResult
 }
 
 // applied probes with the tool's table and the checks, as far as there are any.
-func applied(run migrate.Command, m *MigrateStep) migrate.Probe {
+func applied(run toolcmd.Command, m *MigrateStep) migrate.Probe {
 	return func(ctx context.Context) (migrate.State, error) {
 		var s migrate.State
 		if m.Tool.Name != "" {
-			table, err := migrate.Inspect(ctx, run, m.Tool)
+			table, err := toolcmd.Inspect(ctx, run, m.Tool)
 			if err != nil {
 				return s, err
 			}
@@ -83,7 +84,7 @@ func applied(run migrate.Command, m *MigrateStep) migrate.Probe {
 		}
 		for _, check := range m.Verify {
 			_, err := run(ctx, check)
-			if _, no := errors.AsType[*migrate.CommandError](err); no {
+			if _, no := errors.AsType[*toolcmd.CommandError](err); no {
 				return s, nil
 			}
 			if err != nil {

@@ -15,6 +15,7 @@ import (
 
 	"github.com/stackrescue/stackrescue/migrate"
 	"github.com/stackrescue/stackrescue/migrate/migratetest"
+	"github.com/stackrescue/stackrescue/migrate/toolcmd"
 	"github.com/stackrescue/stackrescue/rescue"
 	"github.com/stackrescue/stackrescue/rescue/rescuetest"
 )
@@ -138,8 +139,8 @@ func toMigrate(m rescue.Migration) rescue.Choices {
 func TestForwardRunsTheMigrationThatHasNotRun(t *testing.T) {
 	t.Parallel()
 	for name, m := range map[string]rescue.Migration{
-		"by the tool's table":        {Tool: migrate.Alembic()},
-		"and by a check":             {Tool: migrate.Alembic(), Verify: [][]string{{"check-schema"}}},
+		"by the tool's table":        {Tool: toolcmd.Alembic()},
+		"and by a check":             {Tool: toolcmd.Alembic(), Verify: [][]string{{"check-schema"}}},
 		"by a check alone":           {Verify: [][]string{{"check-schema"}}},
 		"by what it has handed back": {},
 	} {
@@ -175,8 +176,8 @@ func TestAMigrationThatFailsDeploysNothing(t *testing.T) {
 		want string
 		is   error
 	}{
-		"it fails":          {with: rescue.Migration{Tool: migrate.Alembic()}, do: func(u *unmigrated) { u.fails = errors.New("deadlock detected") }, want: "exit code 9"},
-		"it does nothing":   {with: rescue.Migration{Tool: migrate.Alembic()}, do: func(u *unmigrated) { u.idle = true }, is: migrate.ErrUnverified, want: "version a1"},
+		"it fails":          {with: rescue.Migration{Tool: toolcmd.Alembic()}, do: func(u *unmigrated) { u.fails = errors.New("deadlock detected") }, want: "exit code 9"},
+		"it does nothing":   {with: rescue.Migration{Tool: toolcmd.Alembic()}, do: func(u *unmigrated) { u.idle = true }, is: migrate.ErrUnverified, want: "version a1"},
 		"it says nothing":   {do: func(u *unmigrated) { u.idle = true }, is: migrate.ErrUnverified, want: "handed-back migrate.Result"},
 		"the check is none": {with: rescue.Migration{Verify: [][]string{{"nonsense"}}}, do: func(*unmigrated) {}, is: migrate.ErrUnverified, want: "no version"},
 	} {
@@ -235,7 +236,7 @@ func TestCrashWhileMigrating(t *testing.T) {
 					synctest.Test(t, func(t *testing.T) {
 						var u unmigrated
 						in := u.incident(t)
-						p := plan(t, in, toMigrate(rescue.Migration{Tool: migrate.Alembic(), Verify: [][]string{{"check-schema"}}}))
+						p := plan(t, in, toMigrate(rescue.Migration{Tool: toolcmd.Alembic(), Verify: [][]string{{"check-schema"}}}))
 						in.Cloud.ForgetCalls()
 						in.Cloud.Inject(rescuetest.Fault{Action: action, Nth: n, Kind: kind})
 						var journal []rescue.StepResult
@@ -276,7 +277,7 @@ func TestTasksNeedToPassRoles(t *testing.T) {
 		in := u.incident(t)
 		for kind, c := range map[rescue.Kind]rescue.Choices{
 			rescue.KindMigrate: toMigrate(rescue.Migration{}),
-			rescue.KindStamp:   {Direction: rescue.Forward, Migration: &rescue.Migration{Tool: migrate.Alembic()}},
+			rescue.KindStamp:   {Direction: rescue.Forward, Migration: &rescue.Migration{Tool: toolcmd.Alembic()}},
 		} {
 			steps := 0
 			for _, s := range plan(t, in, c).Steps {

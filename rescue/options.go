@@ -1,9 +1,11 @@
 package rescue
 
 import (
+	"context"
 	"time"
 
 	"github.com/stackrescue/stackrescue/cfnx"
+	"github.com/stackrescue/stackrescue/internal/clock"
 	"github.com/stackrescue/stackrescue/internal/redact"
 )
 
@@ -40,7 +42,7 @@ type Options struct {
 	Journal func(StepResult) error
 }
 
-func (o *Options) resolve(optFns []func(*Options)) {
+func (o *Options) resolve(ctx context.Context, optFns []func(*Options)) {
 	for _, fn := range optFns {
 		fn(o)
 	}
@@ -51,7 +53,7 @@ func (o *Options) resolve(optFns []func(*Options)) {
 		o.Settle = 10 * time.Second
 	}
 	if o.Now == nil {
-		o.Now = time.Now
+		o.Now = func() time.Time { return clock.Now(ctx) }
 	}
 }
 

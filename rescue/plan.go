@@ -15,7 +15,7 @@ import (
 	"github.com/stackrescue/stackrescue/cfnx"
 	"github.com/stackrescue/stackrescue/ecrx"
 	"github.com/stackrescue/stackrescue/ecsx"
-	"github.com/stackrescue/stackrescue/migrate"
+	"github.com/stackrescue/stackrescue/migrate/toolcmd"
 )
 
 // Plan is the way out, as data: nothing is done until [Run].
@@ -130,7 +130,7 @@ type StampStep struct {
 	Container string        `json:"container"`
 	// Tool and Verify are the commands that it runs, Unproven whether it may do
 	// without any in Verify.
-	Tool     migrate.Tool `json:"tool"`
+	Tool     toolcmd.Tool `json:"tool"`
 	Verify   [][]string   `json:"verify,omitempty"`
 	Unproven bool         `json:"unproven,omitempty"`
 }
@@ -141,7 +141,7 @@ type MigrateStep struct {
 	Container string        `json:"container"`
 	// Run is the command, Tool and Verify what it is verified with.
 	Run    []string     `json:"run"`
-	Tool   migrate.Tool `json:"tool"`
+	Tool   toolcmd.Tool `json:"tool"`
 	Verify [][]string   `json:"verify,omitempty"`
 }
 

@@ -95,7 +95,7 @@ type Restored struct {
 // them.
 func Run(ctx context.Context, cfg aws.Config, p *Plan, optFns ...func(*Options)) (*Report, error) {
 	var o Options
-	o.resolve(optFns)
+	o.resolve(ctx, optFns)
 	counted := &calls{}
 	r := &runner{cfg: counted.count(cfg), p: p, o: o}
 	rep := &Report{Version: 1, Stack: p.Stack, Account: p.Account, Region: p.Region, Direction: p.Direction, Causes: p.Causes}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/stackrescue/stackrescue/ecsx"
 	"github.com/stackrescue/stackrescue/migrate"
+	"github.com/stackrescue/stackrescue/migrate/toolcmd"
 )
 
 // stamp records a migration that was applied, through one-off tasks of the new
@@ -25,7 +26,7 @@ func (r *runner) stamp(ctx context.Context, c clients, s Step, res *StepResult) 
 		task, err := ecsx.RunTask(ctx, c.ecs, c.logs, spec, func(o *ecsx.StoppedOptions) { o.Interval, o.Settle = r.o.Interval, r.o.Settle })
 		return answer(task, s.Stamp.Container, args, err)
 	}
-	out, err := migrate.Stamp(ctx, run, m.Tool, func(o *migrate.StampOptions) { o.Verify, o.Unproven = m.Verify, m.Unproven })
+	out, err := toolcmd.Stamp(ctx, run, m.Tool, func(o *toolcmd.StampOptions) { o.Verify, o.Unproven = m.Verify, m.Unproven })
 	if err != nil {
 		return err
 	}
@@ -49,7 +50,7 @@ func answer(task *ecsx.StoppedTask, container string, args []string, err error) 
 	case x.ExitCode == nil:
 		return nil, err
 	case *x.ExitCode != 0:
-		return x.Log.Messages(), &migrate.CommandError{Args: args, Code: *x.ExitCode, Lines: x.Log.Messages()}
+		return x.Log.Messages(), &toolcmd.CommandError{Args: args, Code: *x.ExitCode, Lines: x.Log.Messages()}
 	case x.Log.State != ecsx.LogComplete && x.Log.State != ecsx.LogEmpty:
 		return nil, fmt.Errorf("%s: log is %s: %w", strings.Join(args, " "), x.Log.State, migrate.ErrOutput)
 	}

@@ -110,7 +110,7 @@ func follows(t *testing.T, s scene, open opener, refused []string) {
 		return migrate.State{}, nil
 	}
 	r, err := migrate.New(store, s.key, probe, migrate.Func(func(context.Context, migrate.Fence) error { return errors.New("led") }), func(o *migrate.RunOptions) {
-		o.Lease, o.Every = time.Hour, 5*time.Millisecond
+		o.Lease, o.Interval = time.Hour, 5*time.Millisecond
 	})
 	require.NoError(t, err)
 	_, err = r.Run(ctx)

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"iter"
@@ -17,6 +18,8 @@ import (
 func check(c *command) error {
 	window := c.flags.Duration("window", 7*24*time.Hour, "for how long the images should be safe")
 	trail := c.flags.String("trail", "", "file with the output of aws cloudtrail lookup-events, to explain what is missing")
+	pushes := c.flags.Int("pushes", 0, "for rules that count: how many pushes to expect within the window; 0 for as many as in the last 30 days, -1 for none")
+	indexes := c.flags.Bool("indexes", true, "where an untagged image is needed by digest, read what the repository's indexes list; ECR counts that as a pull")
 	asJSON := c.flags.Bool("json", false, "print JSON")
 	cfg, err := c.parse()
 	if err != nil {
@@ -25,6 +28,10 @@ func check(c *command) error {
 	wanted, err := c.collect(cfg, c.flags.Args())
 	if err != nil {
 		return err
+	}
+	if len(wanted) == 0 && c.needs.given() {
+		fmt.Fprintln(c.stdout, "no image is needed")
+		return c.unknown()
 	}
 	if len(wanted) == 0 {
 		c.flags.Usage()
@@ -35,12 +42,17 @@ func check(c *command) error {
 		refs = append(refs, n.Ref())
 	}
 	api := ecr.NewFromConfig(cfg)
-	statuses, err := ecrx.Check(c.ctx, api, refs, func(o *ecrx.CheckOptions) { o.Policies, o.PullThrough = api, api })
+	statuses, err := ecrx.Check(c.ctx, api, refs, func(o *ecrx.CheckOptions) {
+		o.Policies, o.PullThrough = api, api
+		if *indexes {
+			o.Manifests = api
+		}
+	})
 	if err != nil {
 		return err
 	}
 	until := time.Now().Add(*window + 24*time.Hour)
-	report := &ecrx.AuditReport{Version: ecrx.AuditVersion, At: time.Now().UTC(), Until: until.UTC()}
+	report := &ecrx.AuditReport{Version: ecrx.AuditVersion, At: time.Now().UTC(), Until: until.UTC(), Pushes: *pushes}
 	blind := false
 	for i, s := range statuses {
 		report.Needs = append(report.Needs, ecrx.NeedStatus{Status: s, By: wanted[i].By})
@@ -52,8 +64,8 @@ func check(c *command) error {
 	switch {
 	case len(report.Gone()) > 0:
 		return errGone
-	case len(report.Unknown()) > 0 || blind:
-		return errUnknown
+	case len(report.Unknown()) > 0 || blind || len(c.blind) > 0:
+		return errors.Join(c.unknown(), errUnknown)
 	case len(report.Losing()) > 0:
 		return errLosing
 	}
@@ -66,6 +78,9 @@ func (c *command) print(api *ecr.Client, report *ecrx.AuditReport, asJSON bool, 
 	}
 	for _, s := range report.Needs {
 		fmt.Fprintf(c.stdout, "%s\n  needed by %s\n", s.Status, strings.Join(s.By, ", "))
+		if way := next(s.Status); way != "" {
+			fmt.Fprintf(c.stdout, "  %s\n", way)
+		}
 		if !s.State.Gone() {
 			continue
 		}
@@ -85,6 +100,17 @@ func (c *command) print(api *ecr.Client, report *ecrx.AuditReport, asJSON bool, 
 		}
 	}
 	return nil
+}
+
+// next is what to do about an image, where that is known.
+func next(s ecrx.Status) string {
+	switch s.State {
+	case ecrx.Archived:
+		return fmt.Sprintf("restore it: aws ecr update-image-storage-class --repository-name %s --image-id imageDigest=%s --target-storage-class STANDARD; it takes up to 20 minutes", s.Image.Repository, s.Digest)
+	case ecrx.TagMoved:
+		return fmt.Sprintf("what runs is %s, pushed %s: pin it, or deploy what the tag names now", s.Digest, s.PushedAt.UTC().Format(time.RFC3339))
+	}
+	return ""
 }
 
 // events are the CloudTrail events in a file.

@@ -46,6 +46,11 @@ func evaluate(c *command) error {
 	if err != nil {
 		return err
 	}
+	// What get-lifecycle-policy prints has the policy as text inside.
+	var got struct{ LifecyclePolicyText string }
+	if json.Unmarshal([]byte(text), &got) == nil && got.LifecyclePolicyText != "" {
+		text = got.LifecyclePolicyText
+	}
 	policy, err := ecrx.ParsePolicy(text)
 	if err != nil {
 		return err

@@ -13,15 +13,19 @@
 //	-service CLUSTER/NAME   one service, and what it would roll back to
 //	-stack NAME             the task definitions of a stack and its nested ones
 //	-refs FILE              one reference per line; - is standard input
-//	-lambda FILE            what `aws lambda get-function` printed, any number
+//	-lambda FILE            what `aws lambda get-function` printed, any number;
+//	                        list-functions does not name images
 //
 // audit looks at all repositories of the registry, check at single images: how
 // they stand, and with a policy for how long. With -trail, what `aws cloudtrail
 // lookup-events` printed, check says who took a missing one. propose prints a
-// lifecycle policy that keeps what is needed, proven by evaluating it. pin tags
+// lifecycle policy that keeps what is needed, proven by evaluating it. A rule
+// that counts may take an image within the window if as many images are pushed as
+// in the last 30 days, or -pushes. pin tags
 // what is needed so that a rule can keep it; nothing is changed without -apply.
-// evaluate works offline: the policy as ECR takes it, the images as `aws ecr
-// describe-images` prints them, the result as JSON lines.
+// evaluate works offline: the policy as ECR takes it or as `aws ecr
+// get-lifecycle-policy` prints it, the images as `aws ecr describe-images` prints
+// them, the result as JSON lines.
 //
 // Exit codes: 0 all is well; 1 something failed; 2 wrong usage; 3 an image that
 // is needed cannot be pulled; 4 a lifecycle policy may take one within the
@@ -37,6 +41,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/config"
@@ -95,6 +100,16 @@ type command struct {
 	stdout io.Writer
 	flags  *flag.FlagSet
 	needs  needs
+	// blind is what is needed and not known.
+	blind []string
+}
+
+// unknown is an error if something that is needed is not known.
+func (c *command) unknown() error {
+	if len(c.blind) == 0 {
+		return nil
+	}
+	return fmt.Errorf("%w: %s", errUnknown, strings.Join(c.blind, "; "))
 }
 
 // parse reads the flags, and the configuration of a command that needs AWS.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"encoding/json"
 	"flag"
 	"fmt"
@@ -34,6 +35,11 @@ func (n *needs) flags(fs *flag.FlagSet) {
 	fs.Var(&n.stacks, "stack", "stack whose task definitions are needed; may be repeated")
 	fs.Var(&n.refs, "refs", "file of references, one per line, - for standard input; may be repeated")
 	fs.Var(&n.functions, "lambda", "file with the output of aws lambda get-function; may be repeated")
+}
+
+// given reports whether a source was named.
+func (n *needs) given() bool {
+	return len(n.clusters)+len(n.services)+len(n.stacks)+len(n.refs)+len(n.functions) > 0
 }
 
 // collect is everything that is needed. args are references, or - for standard
@@ -71,7 +77,7 @@ func (c *command) collect(cfg aws.Config, args []string) ([]ecrx.Need, error) {
 		if err != nil {
 			return nil, err
 		}
-		sources = append(sources, functions(file, text))
+		sources = append(sources, c.functions(file, text))
 	}
 	return ecrx.InUse(c.ctx, sources...)
 }
@@ -95,26 +101,58 @@ func lines(text string) (out []string) {
 	return out
 }
 
+// function is what Lambda says of a function: get-function's answer, or an entry
+// of list-functions, which has no image.
+//
+// Source: https://docs.aws.amazon.com/lambda/latest/api/API_GetFunction.html,
+// https://docs.aws.amazon.com/lambda/latest/api/API_FunctionConfiguration.html
+type function struct {
+	FunctionName, FunctionArn, PackageType string
+	Configuration                          *function
+	Functions                              []function
+	Code                                   *struct{ ImageUri, ResolvedImageUri string }
+}
+
 // functions are the images of Lambda functions: the one that was set, and the
-// digest that Lambda made of it, which is what runs.
-func functions(file, text string) iter.Seq2[ecrx.Use, error] {
+// digest that Lambda made of it, which is what runs. A function of package type
+// Image whose image is not told is not known.
+func (c *command) functions(file, text string) iter.Seq2[ecrx.Use, error] {
 	return func(yield func(ecrx.Use, error) bool) {
 		for d := json.NewDecoder(strings.NewReader(text)); ; {
-			var f struct {
-				Configuration struct{ FunctionArn string }
-				Code          struct{ ImageUri, ResolvedImageUri string }
-			}
+			var f function
 			if err := d.Decode(&f); err == io.EOF {
 				return
 			} else if err != nil {
-				yield(ecrx.Use{}, fmt.Errorf("%s: %w", file, err))
+				yield(ecrx.Use{}, fmt.Errorf("%s is not what aws lambda get-function prints: %w", file, err))
 				return
 			}
-			for _, ref := range []string{f.Code.ImageUri, f.Code.ResolvedImageUri} {
-				if ref != "" && !yield(ecrx.Use{Ref: ref, By: "function " + f.Configuration.FunctionArn}, nil) {
-					return
+			for _, x := range append(f.Functions, f) {
+				for _, ref := range c.function(x) {
+					if !yield(ref, nil) {
+						return
+					}
 				}
 			}
 		}
 	}
+}
+
+// function is the images of one.
+func (c *command) function(f function) (out []ecrx.Use) {
+	conf := f
+	if f.Configuration != nil {
+		conf = *f.Configuration
+	}
+	name := cmp.Or(conf.FunctionArn, conf.FunctionName)
+	if f.Code != nil {
+		for _, ref := range []string{f.Code.ImageUri, f.Code.ResolvedImageUri} {
+			if ref != "" {
+				out = append(out, ecrx.Use{Ref: ref, By: "function " + name})
+			}
+		}
+	}
+	if len(out) == 0 && conf.PackageType == "Image" {
+		c.blind = append(c.blind, "function "+name+": its image is not told here: use what aws lambda get-function prints")
+	}
+	return out
 }

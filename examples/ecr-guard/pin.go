@@ -22,6 +22,9 @@ func pin(c *command) error {
 	if err != nil {
 		return err
 	}
+	if err := c.unknown(); err != nil {
+		return err // what is not known cannot be kept
+	}
 	api := ecr.NewFromConfig(cfg)
 	var refs []string
 	for _, n := range wanted {

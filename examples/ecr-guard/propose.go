@@ -27,6 +27,9 @@ func propose(c *command) error {
 	if err != nil {
 		return err
 	}
+	if err := c.unknown(); err != nil {
+		return err // what is not known cannot be kept
+	}
 	repo := ecrx.Repository{Region: cfg.Region, Name: c.flags.Arg(0)}
 	here := wanted[:0:0]
 	for _, n := range wanted {

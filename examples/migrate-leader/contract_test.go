@@ -123,7 +123,7 @@ func lockConnectionEnded(t *testing.T, server *servers.PostgreSQL) {
 		rival, stop := context.WithTimeout(ctx, 6*time.Second)
 		defer stop()
 		err = migrate.Lead(rival, pglease.Session(open(t, server.DSN())), "ended", func(context.Context, migrate.Fence) error { return nil },
-			func(o *migrate.LeadOptions) { o.Every = 50 * time.Millisecond })
+			func(o *migrate.LeadOptions) { o.Interval = 50 * time.Millisecond })
 		require.ErrorIs(t, err, context.DeadlineExceeded)
 		return context.Cause(ctx)
 	}, func(o *migrate.LeadOptions) { o.Lease = 3 * time.Second })
@@ -141,7 +141,7 @@ func vanished(t *testing.T, server *servers.PostgreSQL) {
 	err = migrate.Lead(t.Context(), pglease.Session(open(t, server.DSN())), "vanished", func(_ context.Context, fence migrate.Fence) error {
 		require.Equal(t, migrate.Fence(2), fence)
 		return nil
-	}, func(o *migrate.LeadOptions) { o.Every = 50 * time.Millisecond })
+	}, func(o *migrate.LeadOptions) { o.Interval = 50 * time.Millisecond })
 	require.NoError(t, err)
 	require.GreaterOrEqual(t, time.Since(begin), 2*time.Second)
 	require.Less(t, time.Since(begin), 5*time.Second)
@@ -184,7 +184,7 @@ func orphan(t *testing.T, server *servers.PostgreSQL) {
 		begin := time.Now()
 		seen := 0
 		require.NoError(t, pglease.Raise(t.Context(), open(t, server.DSN()), key, 4, func(o *pglease.RaiseOptions) {
-			o.Terminate, o.Every = terminate, 50*time.Millisecond
+			o.Terminate, o.Interval = terminate, 50*time.Millisecond
 			o.Observe = func(pids []int) { seen = max(seen, len(pids)) }
 		}))
 		took := time.Since(begin)
@@ -244,7 +244,7 @@ func orphanedTx(t *testing.T, server *servers.PostgreSQL) {
 		defer cancel()
 		looks := 0
 		require.NoError(t, pglease.Raise(ctx, db, key, 2, func(o *pglease.RaiseOptions) {
-			o.Terminate, o.Every = terminate, 50*time.Millisecond
+			o.Terminate, o.Interval = terminate, 50*time.Millisecond
 			o.Observe = func(pids []int) {
 				require.Len(t, pids, 1)
 				if looks++; looks == 3 && !terminate {
@@ -276,7 +276,7 @@ func orphanOfRole(t *testing.T, server *servers.PostgreSQL) {
 	require.NoError(t, err)
 	looks := 0
 	require.NoError(t, pglease.Raise(t.Context(), open(t, as("two")), "role", 2, func(o *pglease.RaiseOptions) {
-		o.Every = 50 * time.Millisecond
+		o.Interval = 50 * time.Millisecond
 		o.Observe = func(pids []int) {
 			require.Len(t, pids, 1)
 			if looks++; looks == 3 {

@@ -3,11 +3,15 @@ package main
 import (
 	"database/sql"
 	"fmt"
-	"net/url"
+	"net"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/go-sql-driver/mysql"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/stdlib"
 )
 
 // secret is a value as it is, or, for "env:NAME", that of a variable of the
@@ -23,33 +27,81 @@ func secret(value string) (string, error) {
 	return value, nil
 }
 
-// openDatabase opens a URL of PostgreSQL or MySQL, as
-// frameworks keep them in DATABASE_URL.
+// openDatabase opens a database to read and repair.
 func openDatabase(spec string) (*sql.DB, error) {
-	dsn, err := secret(spec)
+	text, err := secret(spec)
 	if err != nil {
 		return nil, err
 	}
-	scheme, _, _ := strings.Cut(dsn, ":")
-	switch scheme {
-	case "postgres", "postgresql":
-		return sql.Open("pgx", dsn)
-	case "mysql", "mysql2", "mariadb":
-		u, err := url.Parse(dsn)
-		if err != nil {
-			// The URL is not part of the text: it may hold a password.
-			return nil, fmt.Errorf("%w: the database is not a URL", errUsage)
-		}
-		c := mysql.NewConfig()
-		c.User, c.Net, c.Addr, c.DBName = u.User.Username(), "tcp", u.Host, strings.TrimPrefix(u.Path, "/")
-		c.Passwd, _ = u.User.Password()
-		if u.Port() == "" {
-			c.Addr += ":3306"
-		}
-		if tls := u.Query().Get("tls"); tls != "" {
-			c.TLSConfig = tls
-		}
-		return sql.Open("mysql", c.FormatDSN())
+	return openAddress(text, "", false)
+}
+
+// openAddress opens a database. writer asks for a server that takes writes, of
+// those to which the name resolves.
+func openAddress(text, kind string, writer bool) (*sql.DB, error) {
+	a, err := parseAddress(text, kind)
+	if err != nil {
+		return nil, err
 	}
-	return nil, fmt.Errorf("%w: the database is not a URL that begins with postgres:// or mysql://", errUsage)
+	if a.mysql {
+		return a.openMySQL()
+	}
+	return a.openPostgreSQL(writer)
+}
+
+// openPostgreSQL opens a handle without prepared statements, which a pooler in
+// transaction mode loses, unless the address chooses a mode.
+func (a address) openPostgreSQL(writer bool) (*sql.DB, error) {
+	params := map[string]string{"host": a.host, "port": a.port, "user": a.user, "dbname": a.name}
+	for k, v := range a.params {
+		params[k] = v
+	}
+	var keywords []string
+	for k, v := range params {
+		if v != "" {
+			keywords = append(keywords, k+"='"+strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(v)+"'")
+		}
+	}
+	slices.Sort(keywords)
+	cfg, err := pgx.ParseConfig(strings.Join(keywords, " "))
+	if err != nil {
+		// The driver's text may hold any part of the address.
+		return nil, badAddress("host, port, TLS settings or another parameter are not what PostgreSQL's driver takes")
+	}
+	if a.password != "" {
+		cfg.Password = a.password
+	}
+	if params["default_query_exec_mode"] == "" {
+		cfg.DefaultQueryExecMode = pgx.QueryExecModeSimpleProtocol
+	}
+	if writer && params["target_session_attrs"] == "" {
+		cfg.ValidateConnect = pgconn.ValidateConnectTargetSessionAttrsReadWrite
+	}
+	return stdlib.OpenDB(*cfg), nil
+}
+
+func (a address) openMySQL() (*sql.DB, error) {
+	c := mysql.NewConfig()
+	c.User, c.Passwd, c.DBName, c.Net = a.user, a.password, a.name, "tcp"
+	port := a.port
+	if port == "" {
+		port = "3306"
+	}
+	c.Addr = net.JoinHostPort(a.host, port)
+	if s := a.params["socket"]; s != "" {
+		c.Net, c.Addr = "unix", s
+	}
+	c.TLSConfig = a.params["tls"]
+	c.Logger = &mysql.NopLogger{} // errors are returned as well
+	connector, err := mysql.NewConnector(c)
+	if err != nil {
+		return nil, badAddress("host, TLS settings or another parameter are not what MySQL's driver takes")
+	}
+	return sql.OpenDB(connector), nil
+}
+
+// isMySQL reports which driver a handle has.
+func isMySQL(db *sql.DB) bool {
+	_, ok := db.Driver().(*mysql.MySQLDriver)
+	return ok
 }

@@ -37,7 +37,7 @@ func demo(ctx context.Context, _ []string, stdout, _ io.Writer) error {
 	var wg sync.WaitGroup
 	ready, names := 0, []string{"ann", "bob", "cat", "dan", "eve"}
 	for _, name := range names {
-		cmd := exec.CommandContext(ctx, self, "run", "-store", "file:"+dir, "-key", "demo", "-owner", name, "-every", "200ms",
+		cmd := exec.CommandContext(ctx, self, "run", "-store", "file:"+dir, "-key", "demo", "-owner", name, "-interval", "200ms",
 			"-probe", "test -e "+marker, "--", "/bin/sh", "-c", work, "-then", "/bin/echo", "ready to serve")
 		pipe, w := io.Pipe()
 		cmd.Stdout, cmd.Stderr = w, w

@@ -8,10 +8,12 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/stackrescue/stackrescue/migrate"
 	"github.com/stackrescue/stackrescue/migrate/revision"
+	"github.com/stackrescue/stackrescue/migrate/toolcmd"
 )
 
 // errUnfinished is a table that was left unfinished, or may have been.
@@ -20,7 +22,7 @@ var errUnfinished = errors.New("something was left unfinished")
 // target is which table of which database, for inspect and stamp.
 type target struct {
 	db, store, key, tool, table, dir *string
-	watch                            *time.Duration
+	watch, orphan                    *time.Duration
 	back                             *bool
 }
 
@@ -28,10 +30,11 @@ func (t *target) flags(fs *flag.FlagSet) {
 	t.db = fs.String("db", "", "URL of the database, postgres://… or mysql://…, or env:NAME for a variable that holds it")
 	t.store = fs.String("store", "", "as for run: where the leader holds its lease")
 	t.key = fs.String("key", "", "as for run")
-	t.tool = fs.String("tool", "", "golang-migrate, goose, alembic, rails or django; needed where the database has the tables of several")
+	t.tool = fs.String("tool", "", "name of the migration tool, such as alembic; needed where the database has the tables of several")
 	t.table = fs.String("table", "", "the tool's table, where it has a name of its own")
 	t.dir = fs.String("dir", "", "directory of the image's migrations (Django: the one above the apps), to tell what is pending, unknown and backwards")
 	t.watch = fs.Duration("watch", 15*time.Second, "how long a table that looks unfinished is watched for a change")
+	t.orphan = fs.Duration("orphan-after", 5*time.Minute, "how long a session that holds the tool's lock may be idle before it is called an orphan")
 	t.back = fs.Bool("handback", false, "print the result so that the verb task finds it in the log")
 }
 
@@ -51,7 +54,7 @@ func (t *target) history(ctx context.Context, db *sql.DB) (revision.History, err
 	}
 	tool := *t.tool
 	if tool == "" {
-		in, err := revision.Inspect(ctx, db, func(o *revision.InspectOptions) { o.Table, o.Watch = *t.table, -1 })
+		in, err := revision.Inspect(ctx, db, func(o *revision.InspectOptions) { o.Table, o.Tool, o.Watch = *t.table, *t.tool, -1 })
 		if err != nil {
 			return nil, err
 		}
@@ -77,7 +80,7 @@ func inspect(ctx context.Context, args []string, stdout, stderr io.Writer) error
 		return usage(err)
 	}
 	if *t.db == "" {
-		table, err := migrate.Inspect(ctx, shell, migrate.Alembic(fs.Args()...))
+		table, err := toolcmd.Inspect(ctx, toolcmd.Local, toolcmd.Alembic(fs.Args()...))
 		if err != nil {
 			return err
 		}
@@ -94,28 +97,62 @@ func inspect(ctx context.Context, args []string, stdout, stderr io.Writer) error
 	}
 	var store migrate.Store
 	if *t.store != "" {
-		if store, _, err = openStore(ctx, *t.store, *t.key, false); err != nil {
+		if store, err = openStore(ctx, *t.store, *t.key, false); err != nil {
 			return err
 		}
 	}
 	in, err := revision.Inspect(ctx, db, func(o *revision.InspectOptions) {
-		o.Table, o.History, o.Store, o.Key, o.Watch = *t.table, history, store, *t.key, *t.watch
+		o.Table, o.Tool, o.History, o.Store, o.Key, o.Watch, o.OrphanAfter = *t.table, *t.tool, history, store, *t.key, *t.watch, *t.orphan
 	})
 	if err != nil {
-		return err
+		return hinted(err)
 	}
 	return errors.Join(t.give(stdout, revision.KindInspection, in), verdict(in))
+}
+
+// hinted names the flag for a table that has another name.
+func hinted(err error) error {
+	none, ok := errors.AsType[*revision.NoTableError](err)
+	if !ok || len(none.Candidates) == 0 {
+		return err
+	}
+	var flags []string
+	for _, c := range none.Candidates {
+		flags = append(flags, fmt.Sprintf("-tool %s -table %s", c.Tool, c.Table))
+	}
+	return fmt.Errorf("%w: try %s", err, strings.Join(flags, ", or "))
 }
 
 // verdict is what the exit code tells of an inspection.
 func verdict(in *revision.Inspection) (err error) {
 	for _, t := range in.Tables {
+		what := fmt.Sprintf("%s of %s", t.Name, t.Tool)
+		why := strings.Join(t.Why, "; ")
 		switch t.Verdict {
 		case revision.Running:
-			return fmt.Errorf("%s of %s: %w", t.Name, t.Tool, revision.ErrRunning)
+			return fmt.Errorf("%s: %w: %s", what, revision.ErrRunning, why)
+		case revision.IdleHolder:
+			return fmt.Errorf("%s: %w, perhaps: %s: inspect again in a while", what, revision.ErrRunning, why)
+		case revision.Orphan:
+			err = fmt.Errorf("%s: %w: %s: end it with the verb end-session", what, errUnfinished, why)
 		case revision.Stuck, revision.Unclear:
-			err = fmt.Errorf("%s of %s: %w: stamp it, or repair it with the tool: %v", t.Name, t.Tool, errUnfinished, t.Repair)
+			err = fmt.Errorf("%s: %w: %s", what, errUnfinished, next(t))
 		}
 	}
 	return err
+}
+
+// next is what to do about a table that was left unfinished.
+func next(t revision.Table) string {
+	var ways []string
+	if t.Stampable {
+		ways = append(ways, "record it with the verb stamp, if the schema is what the version says")
+	}
+	if len(t.Repair) > 0 {
+		ways = append(ways, "use the tool's own: "+strings.Join(t.Repair, "; "))
+	}
+	if len(ways) == 0 {
+		ways = append(ways, t.Tool+" has no command for it: correct the table by hand")
+	}
+	return strings.Join(ways, "; or ")
 }

@@ -62,7 +62,7 @@ func TestRunBecomesTheApplication(t *testing.T) {
 	}
 	require.NoError(t, json.Unmarshal(out, &s))
 	require.Equal(t, migrate.Fence(1), s.Epoch)
-	require.Equal(t, migrate.Done, s.Progress.Outcome)
+	require.Equal(t, migrate.OutcomeDone, s.Progress.Outcome)
 }
 
 // TestOneShots runs five containers that only migrate, as every task of a
@@ -74,7 +74,7 @@ func TestOneShots(t *testing.T) {
 	outs := make([]bytes.Buffer, 5)
 	var shots []*exec.Cmd
 	for i := range outs {
-		cmd := command(t.Context(), "run", "-store", "file:"+dir, "-key", "k", "-build", "v1", "-every", "100ms", "-handback", "--", "/bin/sh", "-c", "echo $MIGRATE_FENCE >>"+ledger+"; sleep 1; echo migrated")
+		cmd := command(t.Context(), "run", "-store", "file:"+dir, "-key", "k", "-build", "v1", "-interval", "100ms", "-handback", "--", "/bin/sh", "-c", "echo $MIGRATE_FENCE >>"+ledger+"; sleep 1; echo migrated")
 		cmd.Stdout = &outs[i]
 		require.NoError(t, cmd.Start())
 		shots = append(shots, cmd)
@@ -127,11 +127,11 @@ func TestStampTellsBeforeItWrites(t *testing.T) {
 	require.NoError(t, run(t.Context(), []string{"stamp", "--", fake}, &out, &out))
 	require.JSONEq(t, `{"from":"a1","to":"b2","changed":false}`, out.String())
 	require.Equal(t, "a1", row())
-	require.ErrorIs(t, run(t.Context(), []string{"stamp", "-write", "--", fake}, &out, &out), migrate.ErrUnproven)
-	require.ErrorIs(t, run(t.Context(), []string{"stamp", "-write", "-verify", "false", "--", fake}, &out, &out), migrate.ErrUnproven)
+	require.ErrorIs(t, run(t.Context(), []string{"stamp", "-apply", "--", fake}, &out, &out), migrate.ErrUnproven)
+	require.ErrorIs(t, run(t.Context(), []string{"stamp", "-apply", "-verify", "false", "--", fake}, &out, &out), migrate.ErrUnproven)
 	require.Equal(t, "a1", row())
 	out.Reset()
-	require.NoError(t, run(t.Context(), []string{"stamp", "-write", "-verify", "true", "-store", "file:" + dir, "-key", "k", "--", fake}, &out, &out))
+	require.NoError(t, run(t.Context(), []string{"stamp", "-apply", "-verify", "true", "-store", "file:" + dir, "-key", "k", "--", fake}, &out, &out))
 	require.JSONEq(t, `{"from":"a1","to":"b2","changed":true}`, out.String())
 	require.Equal(t, "b2", row())
 	rec, err := migrate.FileStore(dir).Read(t.Context(), "k")

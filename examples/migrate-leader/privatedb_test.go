@@ -27,7 +27,7 @@ func TestRepairInATask(t *testing.T) {
 	}
 	inspection := "migrate-leader inspect -db " + url + " -watch 200ms -handback"
 	stamp := "migrate-leader stamp -db " + url + " -to 2 -handback"
-	written := stamp + " -watch 200ms -write -key app -unproven -reason night"
+	written := stamp + " -watch 200ms -apply -key app -unproven -reason night"
 	// The simulated account has a time of its own, the server has not: what the
 	// verbs print and how they end is found out first.
 	type end struct {
@@ -78,8 +78,8 @@ func TestRepairInATask(t *testing.T) {
 		}
 		require.Equal(t, revision.Stuck, before.Tables[0].Verdict)
 		require.Equal(t, "2 (dirty)", dry.From)
-		require.False(t, dry.Written)
-		require.True(t, done.Written)
+		require.False(t, dry.Changed)
+		require.True(t, done.Changed)
 		require.Equal(t, revision.Clean, after.Tables[0].Verdict)
 	})
 }

@@ -90,7 +90,7 @@ type replica struct {
 
 func (p *proof) start(i int, store string) *replica {
 	work, probe := asMain+"=work "+os.Args[0], asMain+"=probe "+os.Args[0]
-	cmd := command(context.WithoutCancel(p.t.Context()), "run", "-store", store, "-key", p.key, "-owner", fmt.Sprint("r", i), "-lease", "1200ms", "-every", "100ms",
+	cmd := command(context.WithoutCancel(p.t.Context()), "run", "-store", store, "-key", p.key, "-owner", fmt.Sprint("r", i), "-lease", "1200ms", "-interval", "100ms",
 		"-drain", "150ms", "-attempts", "1000", "-max-wait", "60s", "-probe", probe, "--", "/bin/sh", "-c", work)
 	cmd.Env = append(cmd.Env, toolDSN+"="+p.server.DSN(), toolKey+"="+p.key, "AWS_ENDPOINT_URL_DYNAMODB="+p.aws, "AWS_ACCESS_KEY_ID=a", "AWS_SECRET_ACCESS_KEY=b", "AWS_REGION=us-east-1")
 	if p.naive {

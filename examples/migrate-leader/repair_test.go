@@ -66,10 +66,10 @@ func repair(t *testing.T, url string) {
 	require.Equal(t, 0, code)
 	var dry revision.Stamped
 	require.NoError(t, json.Unmarshal(out, &dry))
-	require.False(t, dry.Written)
+	require.False(t, dry.Changed)
 	require.True(t, dry.Proven)
 
-	write := append(plan, "-write", "-key", "app", "-expect", dry.Fingerprint)
+	write := append(plan, "-apply", "-key", "app", "-expect", dry.Fingerprint)
 	_, code = call(write...)
 	require.Equal(t, 2, code, "no reason")
 	write = append(write, "-reason", "killed by the health check")
@@ -77,7 +77,7 @@ func repair(t *testing.T, url string) {
 	require.Equal(t, 0, code)
 	var done revision.Stamped
 	require.NoError(t, json.Unmarshal(out, &done))
-	require.True(t, done.Written)
+	require.True(t, done.Changed)
 	_, code = call(append([]string{"inspect"}, base...)...)
 	require.Equal(t, 0, code)
 	_, code = call(append(append([]string{"stamp"}, base...), "-to", "1")...)

@@ -13,6 +13,7 @@ import (
 	"github.com/stackrescue/stackrescue/migrate/mylease"
 	"github.com/stackrescue/stackrescue/migrate/pglease"
 	"github.com/stackrescue/stackrescue/migrate/revision"
+	"github.com/stackrescue/stackrescue/migrate/toolcmd"
 )
 
 // commands are shell commands, for the flag -verify.
@@ -39,8 +40,7 @@ func (q *queries) Set(s string) error {
 	return nil
 }
 
-// stamp is the verb of that name. It tells what it would write, and writes only
-// when it is told to.
+// stamp is the verb of that name: a dry run without -apply.
 func stamp(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	fs := flag.NewFlagSet("stamp", flag.ContinueOnError)
 	fs.SetOutput(stderr)
@@ -50,7 +50,7 @@ func stamp(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	var c revision.Change
 	var checks queries
 	var verify commands
-	fs.BoolVar(&o.Write, "write", false, "write it; without it, only tell")
+	apply := fs.Bool("apply", false, "write it; without it, only print what would be written")
 	fs.StringVar(&c.To, "to", "", "version that the schema is at; for Django app.name")
 	fs.BoolVar(&c.Backwards, "backwards", false, "allow taking out what is recorded beyond -to")
 	fs.Var(&checks, "check", "'QUERY => VALUE' that proves that the schema is at that version; may be repeated")
@@ -63,10 +63,10 @@ func stamp(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return usage(err)
 	}
 	if *t.db == "" {
-		return stampByCommand(ctx, t, migrate.Alembic(fs.Args()...), verify, o.Write, stdout)
+		return stampByCommand(ctx, t, toolcmd.Alembic(fs.Args()...), verify, *apply, stdout)
 	}
-	if c.To == "" || (o.Write && (*t.key == "" || o.Reason == "")) {
-		return fmt.Errorf("%w: stamp needs -to and, with -write, -key and -reason", errUsage)
+	if c.To == "" || (*apply && (*t.key == "" || o.Reason == "")) {
+		return fmt.Errorf("%w: stamp needs -to and, with -apply, -key and -reason", errUsage)
 	}
 	db, err := openDatabase(*t.db)
 	if err != nil {
@@ -81,7 +81,7 @@ func stamp(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if inTask() {
 		o.Task = name(ctx, "")
 	}
-	if o.Write {
+	if o.DryRun = !*apply; *apply {
 		if err := lockFor(ctx, &o, db, *t.store); err != nil {
 			return err
 		}
@@ -90,42 +90,47 @@ func stamp(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if out != nil {
 		err = errors.Join(t.give(stdout, revision.KindStamped, out), err)
 	}
-	return err
+	return hinted(err)
 }
 
 // lockFor opens the lock: by default the lease table of the same database.
-// There, the fence keeps a leader of earlier out of the stamp's transaction.
-func lockFor(ctx context.Context, o *revision.StampOptions, db *sql.DB, spec string) (err error) {
+// There, the fence keeps a previous leader out of the stamp's transaction.
+func lockFor(ctx context.Context, o *revision.StampOptions, db *sql.DB, spec string) error {
 	if spec != "" {
-		o.Store, o.Enter, err = openStore(ctx, spec, o.Key, false)
-		return err
+		s, err := openStore(ctx, spec, o.Key, false)
+		if err != nil {
+			return err
+		}
+		o.Store, o.Enter = s, s.enter
+		return nil
 	}
 	key, guard := o.Key, pglease.Guard
 	if isMySQL(db) {
 		guard = mylease.Guard
 	}
 	o.Guard = func(ctx context.Context, tx *sql.Tx, f migrate.Fence) error { return guard(ctx, tx, key, f) }
-	o.Store, o.Enter, err = leaseTable(ctx, db, "", key, false)
-	return err
+	s := leaseTable(db, false, key, false)
+	o.Store, o.Enter = s, s.enter
+	return nil
 }
 
 // stampByCommand lets the tool's own command write, under the lock if one is
 // named.
-func stampByCommand(ctx context.Context, t target, tool migrate.Tool, verify commands, write bool, stdout io.Writer) (err error) {
+func stampByCommand(ctx context.Context, t target, tool toolcmd.Tool, verify commands, write bool, stdout io.Writer) (err error) {
 	if !write {
-		table, err := migrate.Inspect(ctx, shell, tool)
+		table, err := toolcmd.Inspect(ctx, toolcmd.Local, tool)
 		if err != nil {
 			return err
 		}
-		return print(stdout, migrate.Stamped{From: table.Revision, To: table.Head})
+		return print(stdout, toolcmd.Stamped{From: table.Revision, To: table.Head})
 	}
 	var store migrate.Store
 	if *t.store != "" {
-		if store, _, err = openStore(ctx, *t.store, *t.key, false); err != nil {
+		if store, err = openStore(ctx, *t.store, *t.key, false); err != nil {
 			return err
 		}
 	}
-	out, err := migrate.Stamp(ctx, shell, tool, func(o *migrate.StampOptions) {
+	out, err := toolcmd.Stamp(ctx, toolcmd.Local, tool, func(o *toolcmd.StampOptions) {
 		o.Verify, o.Store, o.Key, o.Lease.Owner = verify, store, *t.key, name(ctx, "")
 	})
 	if err != nil {

@@ -26,7 +26,9 @@ func status(ctx context.Context, args []string, stdout, stderr io.Writer) error 
 	if *spec == "" || *key == "" {
 		return fmt.Errorf("%w: -store and -key are needed", errUsage)
 	}
-	store, _, err := openStore(ctx, *spec, *key, false)
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	store, err := openStore(ctx, *spec, *key, false)
 	if err != nil {
 		return err
 	}
@@ -35,11 +37,12 @@ func status(ctx context.Context, args []string, stdout, stderr io.Writer) error 
 		return err
 	}
 	return print(stdout, struct {
-		Owner    string           `json:"owner,omitempty"`
-		Epoch    migrate.Fence    `json:"epoch"`
-		Beat     int64            `json:"beat"`
-		Lease    time.Duration    `json:"lease,omitempty"`
-		Dead     bool             `json:"dead,omitempty"`
-		Progress migrate.Progress `json:"progress,omitzero"`
-	}{rec.Owner, rec.Epoch, rec.Beat, rec.Lease, rec.Dead, p})
+		Version      int              `json:"version"`
+		Owner        string           `json:"owner,omitempty"`
+		Epoch        migrate.Fence    `json:"epoch"`
+		Beat         int64            `json:"beat"`
+		LeaseSeconds float64          `json:"leaseSeconds,omitempty"`
+		Dead         bool             `json:"dead,omitempty"`
+		Progress     migrate.Progress `json:"progress,omitzero"`
+	}{2, rec.Owner, rec.Epoch, rec.Beat, rec.Lease.Seconds(), rec.Dead, p})
 }

@@ -5,11 +5,10 @@ import (
 	"database/sql"
 	"fmt"
 	"strings"
+	"sync/atomic"
 
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	"github.com/go-sql-driver/mysql"
-	_ "github.com/jackc/pgx/v5/stdlib"
 
 	"github.com/stackrescue/stackrescue/migrate"
 	"github.com/stackrescue/stackrescue/migrate/dynamolease"
@@ -17,60 +16,106 @@ import (
 	"github.com/stackrescue/stackrescue/migrate/pglease"
 )
 
+// opened is an opened -store.
+type opened struct {
+	migrate.Store
+	// enter raises the fence of a database; it is nil for other stores.
+	enter func(context.Context, migrate.Fence) error
+	// db is nil for other stores.
+	db *sql.DB
+}
+
 // openStore opens what -store names; env:NAME stands for what a variable holds.
-// enter raises the fence of a database; it is nil for other stores.
-func openStore(ctx context.Context, spec, key string, terminate bool) (store migrate.Store, enter func(context.Context, migrate.Fence) error, err error) {
+// It makes no call: a store that is away is waited for later.
+func openStore(ctx context.Context, spec, key string, terminate bool) (*opened, error) {
 	kind, what, ok := strings.Cut(spec, ":")
 	if !ok || what == "" {
-		return nil, nil, fmt.Errorf("%w: -store %q is not file:DIR, dynamodb:TABLE, postgres:URL, postgres-session:URL or mysql:URL", errUsage, spec)
+		return nil, fmt.Errorf("%w: -store is not file:DIR, dynamodb:TABLE, postgres:URL, postgres-session:URL or mysql:URL", errUsage)
 	}
-	if what, err = secret(what); err != nil {
-		return nil, nil, err
+	what, err := secret(what)
+	if err != nil {
+		return nil, err
 	}
 	switch kind {
 	case "file":
-		return migrate.FileStore(what), nil, nil
+		return &opened{Store: migrate.FileStore(what)}, nil
 	case "dynamodb":
 		cfg, err := config.LoadDefaultConfig(ctx)
 		if err != nil {
-			return nil, nil, err
+			return nil, err
 		}
-		return dynamolease.New(dynamodb.NewFromConfig(cfg), what), nil, nil
-	case "postgres", "postgres-session", "mysql":
+		return &opened{Store: dynamolease.New(dynamodb.NewFromConfig(cfg, func(o *dynamodb.Options) {
+			o.RetryMaxAttempts = 1 // calls are retried here, and say why
+		}), what)}, nil
+	case "postgres", "postgresql", "postgres-session", "mysql", "mariadb", "mysql2":
+		engine := mysqlKind
+		if strings.HasPrefix(kind, "postgres") {
+			engine = postgresKind
+		}
 		if strings.HasPrefix(what, "//") { // a URL: the kind was its scheme
-			what = strings.TrimSuffix(kind, "-session") + ":" + what
+			what = engine + ":" + what
 		}
-		open := openDatabase
-		if kind != "mysql" && !strings.Contains(what, "://") {
-			open = func(keywords string) (*sql.DB, error) { return sql.Open("pgx", keywords) }
-		}
-		db, err := open(what)
+		db, err := openAddress(what, engine, true)
 		if err != nil {
-			return nil, nil, err
+			return nil, err
 		}
-		return leaseTable(ctx, db, kind, key, terminate)
+		return leaseTable(db, kind == "postgres-session", key, terminate), nil
 	}
-	return nil, nil, fmt.Errorf("%w: -store %s: is not known", errUsage, kind)
+	return nil, fmt.Errorf("%w: -store is of a kind that is not known: file, dynamodb, postgres, postgres-session and mysql are", errUsage)
 }
 
-// leaseTable makes the tables of a store in a database, if they are not there.
-func leaseTable(ctx context.Context, db *sql.DB, kind, key string, terminate bool) (migrate.Store, func(context.Context, migrate.Fence) error, error) {
+// leaseTable is a store in a database, whose tables are made when they are first
+// needed.
+func leaseTable(db *sql.DB, session bool, key string, terminate bool) *opened {
 	if isMySQL(db) {
-		enter := func(ctx context.Context, fence migrate.Fence) error { return mylease.Raise(ctx, db, key, fence) }
-		return mylease.Table(db), enter, mylease.Create(ctx, db)
-	}
-	enter := func(ctx context.Context, fence migrate.Fence) error {
-		return pglease.Raise(ctx, db, key, fence, func(o *pglease.RaiseOptions) { o.Terminate = terminate })
+		return &opened{
+			Store: &created{Store: mylease.Table(db), create: func(ctx context.Context) error { return mylease.Create(ctx, db) }},
+			enter: func(ctx context.Context, fence migrate.Fence) error { return mylease.Raise(ctx, db, key, fence) },
+			db:    db,
+		}
 	}
 	store := pglease.Table(db)
-	if kind == "postgres-session" {
+	if session {
 		store = pglease.Session(db)
 	}
-	return store, enter, pglease.Create(ctx, db)
+	return &opened{
+		Store: &created{Store: store, create: func(ctx context.Context) error { return pglease.Create(ctx, db) }},
+		enter: func(ctx context.Context, fence migrate.Fence) error {
+			return pglease.Raise(ctx, db, key, fence, func(o *pglease.RaiseOptions) { o.Terminate = terminate })
+		},
+		db: db,
+	}
 }
 
-// isMySQL reports which driver a handle has.
-func isMySQL(db *sql.DB) bool {
-	_, ok := db.Driver().(*mysql.MySQLDriver)
-	return ok
+// created is a store whose tables are made at the first call that reaches the
+// database.
+type created struct {
+	migrate.Store
+	create func(context.Context) error
+	done   atomic.Bool
+}
+
+func (c *created) there(ctx context.Context) error {
+	if c.done.Load() {
+		return nil
+	}
+	err := c.create(ctx)
+	c.done.Store(err == nil)
+	return err
+}
+
+// Read is [migrate.Store]'s.
+func (c *created) Read(ctx context.Context, key string) (migrate.Record, error) {
+	if err := c.there(ctx); err != nil {
+		return migrate.Record{}, err
+	}
+	return c.Store.Read(ctx, key)
+}
+
+// Acquire is [migrate.Store]'s.
+func (c *created) Acquire(ctx context.Context, key string, claim migrate.Claim) (migrate.Hold, error) {
+	if err := c.there(ctx); err != nil {
+		return nil, err
+	}
+	return c.Store.Acquire(ctx, key, claim)
 }

@@ -85,7 +85,7 @@ func (e errand) run(ctx context.Context, log io.Writer) ([]string, error) {
 
 // migrates runs a migration that hands its result back.
 func (e errand) migrates(ctx context.Context, stdout io.Writer) error {
-	probe, report := migrate.Reported()
+	probe, report := migrate.ReportedState()
 	_, err := migrate.OneOff(ctx, probe, func(ctx context.Context) error {
 		lines, err := e.run(ctx, stdout)
 		if err != nil {

@@ -25,15 +25,15 @@ import (
 	awsmiddleware "github.com/aws/aws-sdk-go-v2/aws/middleware"
 	"github.com/aws/aws-sdk-go-v2/config"
 
-	"github.com/stackrescue/stackrescue/migrate"
+	"github.com/stackrescue/stackrescue/migrate/toolcmd"
 	"github.com/stackrescue/stackrescue/rescue"
 	"github.com/stackrescue/stackrescue/rescue/rescuetest"
 )
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
 	err := run(ctx, os.Args[1:], os.Stdin, os.Stdout)
+	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "rescue-stack:", err)
 	}
@@ -71,7 +71,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout io.Writer) 
 	if *tool != "" || *up != "" {
 		choices.Migration = &rescue.Migration{Run: strings.Fields(*up)}
 		if *tool != "" {
-			choices.Migration.Tool = migrate.Alembic()
+			choices.Migration.Tool = toolcmd.Alembic()
 		}
 		if *verify != "" {
 			choices.Migration.Verify = [][]string{strings.Fields(*verify)}

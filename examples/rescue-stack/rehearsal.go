@@ -3,7 +3,7 @@ package main
 import (
 	"context"
 
-	"github.com/stackrescue/stackrescue/migrate"
+	"github.com/stackrescue/stackrescue/migrate/toolcmd"
 	"github.com/stackrescue/stackrescue/rescue"
 	"github.com/stackrescue/stackrescue/rescue/rescuetest"
 )
@@ -16,7 +16,7 @@ func rehearsal(ctx context.Context, c *rescue.Choices) (*rescuetest.Cloud, strin
 	}
 	if c.Direction == "" {
 		c.Direction, c.Freeze = rescue.Forward, true
-		c.Migration = &rescue.Migration{Tool: migrate.Alembic(), Verify: [][]string{{"check-schema"}}}
+		c.Migration = &rescue.Migration{Tool: toolcmd.Alembic(), Verify: [][]string{{"check-schema"}}}
 	}
 	return in.Cloud, in.Stack, nil
 }

@@ -15,9 +15,8 @@ import (
 type PostgreSQL struct {
 	Host string
 	Port int
-	// simple is set for poolers that do not carry prepared statements.
-	simple bool
-	bin    string
+	bin  string
+	dir  string
 }
 
 const (
@@ -32,7 +31,7 @@ func StartPostgreSQL(t testing.TB, settings ...string) *PostgreSQL {
 	bin := need(t, "PostgreSQL", pgInstall, "postgres", pgBinary, "/usr/pgsql-*/bin/postgres")
 	dir := directory(t)
 	cred := unprivileged(t, dir)
-	p := &PostgreSQL{Host: "127.0.0.1", Port: FreePort(t), bin: filepath.Dir(bin)}
+	p := &PostgreSQL{Host: "127.0.0.1", Port: FreePort(t), bin: filepath.Dir(bin), dir: dir}
 	data := filepath.Join(dir, "data")
 	once(t, command(cred, dir, filepath.Join(p.bin, "initdb"), "-D", data, "-U", "postgres", "-A", "trust", "--no-sync", "-E", "UTF8", "--locale=C"))
 	args := []string{bin, "-D", data, "-p", strconv.Itoa(p.Port), "-k", dir}
@@ -42,6 +41,28 @@ func StartPostgreSQL(t testing.TB, settings ...string) *PostgreSQL {
 	serve(t, command(cred, dir, args...))
 	p.await(t)
 	return p
+}
+
+// Standby starts a hot standby of p, which follows it until Promote.
+func (p *PostgreSQL) Standby(t testing.TB) *PostgreSQL {
+	t.Helper()
+	dir := directory(t)
+	cred := unprivileged(t, dir)
+	s := &PostgreSQL{Host: p.Host, Port: FreePort(t), bin: p.bin, dir: dir}
+	data := filepath.Join(dir, "data")
+	once(t, command(cred, dir, filepath.Join(p.bin, "pg_basebackup"), "-D", data, "-R", "-X", "stream", "-c", "fast", "--no-sync", "-h", p.Host, "-p", strconv.Itoa(p.Port), "-U", "postgres"))
+	serve(t, command(cred, dir, filepath.Join(p.bin, "postgres"), "-D", data, "-p", strconv.Itoa(s.Port), "-k", dir,
+		"-c", "listen_addresses=127.0.0.1", "-c", "fsync=off", "-c", "full_page_writes=off", "-c", "max_connections=300"))
+	s.await(t)
+	return s
+}
+
+// Promote makes a standby a writer.
+func (p *PostgreSQL) Promote(t testing.TB) {
+	t.Helper()
+	cmd := command(nil, p.dir, filepath.Join(p.bin, "pg_ctl"), "-D", filepath.Join(p.dir, "data"), "-w", "promote")
+	cmd.SysProcAttr.Credential = unprivileged(t, p.dir)
+	once(t, cmd)
 }
 
 // await waits until the server answers.
@@ -56,8 +77,5 @@ func (p *PostgreSQL) await(t testing.TB) {
 // DSN is the address for pgx and libpq, with more parameters such as
 // "application_name=x".
 func (p *PostgreSQL) DSN(params ...string) string {
-	if p.simple {
-		params = append(params, "default_query_exec_mode=simple_protocol")
-	}
 	return fmt.Sprintf("postgres://postgres@%s:%d/postgres?%s", p.Host, p.Port, strings.Join(append([]string{"sslmode=disable"}, params...), "&"))
 }

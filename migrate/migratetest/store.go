@@ -278,7 +278,7 @@ func (s suite) leads(t *testing.T, key string) {
 				inside.Add(-1)
 				return nil
 			}, func(o *migrate.LeadOptions) {
-				o.Lease, o.Every, o.Heartbeat = 3*time.Second, 20*time.Millisecond, 50*time.Millisecond
+				o.Lease, o.Interval, o.Heartbeat = 3*time.Second, 20*time.Millisecond, 50*time.Millisecond
 			})
 			if err != nil {
 				t.Error(err)

@@ -6,12 +6,12 @@
 // that lock belongs to a session, dies with it unseen, and is not there on a
 // server that took over.
 //
-// [Guard] lets the database itself turn down a leader of earlier, and [Raise]
+// [Guard] lets the database itself turn down a previous leader, and [Raise]
 // waits for the transactions that Guard let pass. MySQL ends a transaction for
 // every statement that changes a schema: Guard protects data, not schemas, and
 // a statement that a dead leader has left running is not seen. Give such steps
 // a Done of their own, and a lease that is longer than they run.
 //
 // The server's clock is never asked. Use the writer's endpoint: a replica that
-// lags would show a lease of earlier.
+// lags would show an old lease.
 package mylease

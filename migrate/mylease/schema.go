@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"fmt"
 
+	"github.com/stackrescue/stackrescue/internal/sqlconn"
 	"github.com/stackrescue/stackrescue/internal/sqlstate"
 	"github.com/stackrescue/stackrescue/migrate"
 )
@@ -35,12 +36,14 @@ WHERE table_schema = database() AND table_name IN ('stackrescue_lease', 'stackre
 	if err := db.QueryRowContext(ctx, look).Scan(&there); err != nil || there == 2 {
 		return wrap("look for the lease tables", err)
 	}
-	for _, s := range Schema {
-		if _, err := db.ExecContext(ctx, s); err != nil {
-			return wrap("create the lease tables", err)
+	return wrap("create the lease tables", sqlconn.Do(ctx, db, func(conn *sql.Conn) error {
+		for _, s := range Schema {
+			if _, err := conn.ExecContext(ctx, s); err != nil {
+				return err
+			}
 		}
-	}
-	return nil
+		return nil
+	}))
 }
 
 // wrap says what failed, and marks what waiting does not cure: no database

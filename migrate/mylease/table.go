@@ -7,13 +7,16 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/stackrescue/stackrescue/internal/sqlconn"
 	"github.com/stackrescue/stackrescue/migrate"
 )
 
 // table is the lease table.
 type table struct{ db *sql.DB }
 
-// Table returns a store on the lease table. It makes no call; see [Create].
+// Table returns a store on the lease table. It makes no call; see [Create]. A
+// connection whose server has become read-only, as a writer does that was demoted
+// in a failover, is closed, and the call is made on another one.
 func Table(db *sql.DB) migrate.Store { return table{db} }
 
 // Read is [migrate.Store]'s.
@@ -48,7 +51,11 @@ WHERE name = ? AND (owner IS NULL OR (epoch = ? AND beat = ?))`
 // Acquire is [migrate.Store]'s. It is two statements, and two more for a key
 // that was never used or that another one holds.
 func (t table) Acquire(ctx context.Context, key string, claim migrate.Claim) (migrate.Hold, error) {
-	res, err := t.db.ExecContext(ctx, acquireRow, claim.Owner, int64(claim.Lease), key, int64(claim.Over.Epoch), claim.Over.Beat)
+	var res sql.Result
+	err := sqlconn.Do(ctx, t.db, func(conn *sql.Conn) (err error) {
+		res, err = conn.ExecContext(ctx, acquireRow, claim.Owner, int64(claim.Lease), key, int64(claim.Over.Epoch), claim.Over.Beat)
+		return err
+	})
 	if err != nil {
 		return nil, wrap("acquire lease", err)
 	}
@@ -72,7 +79,8 @@ func (t table) Acquire(ctx context.Context, key string, claim migrate.Claim) (mi
 	if r.Owner != claim.Owner {
 		return nil, &migrate.HeldError{Key: key, Record: r}
 	}
-	// One's own acquisition, of which the answer got lost.
+	// Our own owner means that an earlier Acquire succeeded but its response was
+	// lost.
 	h := &hold{t, key, claim.Owner, r.Epoch, r.Note}
 	if err := h.Renew(ctx, nil); err != nil {
 		return nil, err
@@ -83,7 +91,11 @@ func (t table) Acquire(ctx context.Context, key string, claim migrate.Claim) (mi
 // first takes a key that was never used.
 func (t table) first(ctx context.Context, key string, claim migrate.Claim) (migrate.Hold, error) {
 	const insert = `INSERT IGNORE INTO stackrescue_lease (name, epoch, beat, owner, lease_ns) VALUES (?, 1, 0, ?, ?)`
-	if _, err := t.db.ExecContext(ctx, insert, key, claim.Owner, int64(claim.Lease)); err != nil {
+	err := sqlconn.Do(ctx, t.db, func(conn *sql.Conn) error {
+		_, err := conn.ExecContext(ctx, insert, key, claim.Owner, int64(claim.Lease))
+		return err
+	})
+	if err != nil {
 		return nil, wrap("acquire lease", err)
 	}
 	r, _, err := t.read(ctx, key)
@@ -141,7 +153,7 @@ func (h *hold) Release(ctx context.Context, note []byte) error {
 		return err
 	}
 	if r.Epoch == h.fence && r.Owner == "" {
-		return nil // one's own release, of which the answer got lost
+		return nil // an earlier Release succeeded but its response was lost
 	}
 	return h.over()
 }
@@ -155,10 +167,13 @@ func (h *hold) change(ctx context.Context, set string, note []byte) (int64, erro
 	if note != nil {
 		arg = note
 	}
-	res, err := h.t.db.ExecContext(ctx, `UPDATE stackrescue_lease `+set+` WHERE name = ? AND owner = ? AND epoch = ?`, arg, h.key, h.owner, int64(h.fence))
-	if err != nil {
-		return 0, wrap("write lease", err)
-	}
-	n, err := res.RowsAffected()
+	var n int64
+	err := sqlconn.Do(ctx, h.t.db, func(conn *sql.Conn) error {
+		res, err := conn.ExecContext(ctx, `UPDATE stackrescue_lease `+set+` WHERE name = ? AND owner = ? AND epoch = ?`, arg, h.key, h.owner, int64(h.fence))
+		if err == nil {
+			n, err = res.RowsAffected()
+		}
+		return err
+	})
 	return n, wrap("write lease", err)
 }

@@ -6,7 +6,7 @@
 // connection of its own in addition, so that two things have to go wrong at
 // once. Both need the tables of [Schema].
 //
-// [Guard] lets the database itself turn down a leader of earlier, and [Raise]
+// [Guard] lets the database itself turn down a previous leader, and [Raise]
 // sees to it that none is left at work before the next one begins. [Limits] let
 // the server end what a dead leader has left.
 //

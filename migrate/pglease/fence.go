@@ -9,12 +9,13 @@ import (
 	"time"
 
 	"github.com/stackrescue/stackrescue/internal/poll"
+	"github.com/stackrescue/stackrescue/internal/sqlconn"
 	"github.com/stackrescue/stackrescue/migrate"
 )
 
 // Guard makes sure, at the start of a transaction, that fence is the newest one
 // for the key, and keeps [Raise] of a newer one waiting until the transaction
-// ends. It is [migrate.ErrLeaseLost] when a newer one was raised: roll back.
+// ends. It returns [migrate.ErrLeaseLost] if a newer one was raised: roll back.
 func Guard(ctx context.Context, tx *sql.Tx, key string, fence migrate.Fence) error {
 	var one int
 	err := tx.QueryRowContext(ctx, `SELECT 1 FROM stackrescue_fence WHERE key = $1 AND epoch = $2 FOR SHARE`, key, int64(fence)).Scan(&one)
@@ -26,21 +27,21 @@ func Guard(ctx context.Context, tx *sql.Tx, key string, fence migrate.Fence) err
 
 // RaiseOptions change [Raise]. The zero value is the default.
 type RaiseOptions struct {
-	// Terminate ends what leaders of earlier have left running, rather than
+	// Terminate ends what previous leaders have left running, rather than
 	// waiting for it. Needs the role of those sessions, or pg_signal_backend.
 	Terminate bool
-	// Every is how often it looks for what is left. Defaults to 500 ms.
-	Every time.Duration
-	// Observe is told the server processes that are waited for, per look. Nil
-	// for nothing.
+	// Interval is the time between polls for what is left. Defaults to 500 ms.
+	Interval time.Duration
+	// Observe is called with the server processes that are waited for, at each
+	// poll. Nil for nothing.
 	Observe func(pids []int)
 }
 
 // Raise makes fence the newest one for the key, after the transactions that
 // [Guard] let pass have ended, and returns when no session named by
 // [ApplicationName] with an earlier fence runs anything any longer. It is for
-// [migrate.RunOptions.Enter]. It is [migrate.ErrLeaseLost] when a newer fence
-// is there. Safe to repeat.
+// [migrate.RunOptions.Enter]. It returns [migrate.ErrLeaseLost] if a newer fence
+// was raised. Safe to repeat.
 //
 // A session that is inside a transaction counts as running, and without
 // Terminate it is waited for until the server gives up its client. One that
@@ -51,11 +52,11 @@ func Raise(ctx context.Context, db *sql.DB, key string, fence migrate.Fence, opt
 	for _, fn := range optFns {
 		fn(&o)
 	}
-	if o.Every == 0 {
-		o.Every = 500 * time.Millisecond
+	if o.Interval == 0 {
+		o.Interval = 500 * time.Millisecond
 	}
 	raised := false
-	look := func(ctx context.Context) (pids []int, err error) {
+	check := func(ctx context.Context) (pids []int, err error) {
 		if !raised {
 			if raised, err = raise(ctx, db, key, fence); err != nil {
 				return nil, err
@@ -63,10 +64,10 @@ func Raise(ctx context.Context, db *sql.DB, key string, fence migrate.Fence, opt
 		}
 		return left(ctx, db, key, fence, o.Terminate)
 	}
-	for pids, err := range poll.Every(ctx, o.Every, look) {
+	for pids, err := range poll.Every(ctx, o.Interval, check, func(p *poll.Options) { p.Transient = sqlconn.Away }) {
 		switch {
 		case err != nil:
-			return wrap("take over from earlier leaders", err)
+			return wrap("take over from previous leaders", err)
 		case raised && len(pids) == 0:
 			return nil
 		case len(pids) > 0 && o.Observe != nil:
@@ -84,11 +85,15 @@ func raise(ctx context.Context, db *sql.DB, key string, fence migrate.Fence) (bo
 UPDATE stackrescue_fence f SET epoch = $2 FROM free WHERE f.key = free.key AND f.epoch <= $2`,
 		`INSERT INTO stackrescue_fence (key, epoch) VALUES ($1, $2) ON CONFLICT (key) DO NOTHING`,
 	} {
-		res, err := db.ExecContext(ctx, stmt, key, int64(fence))
-		if err != nil {
-			return false, err
-		}
-		if n, err := res.RowsAffected(); err != nil || n == 1 {
+		var n int64
+		err := sqlconn.Do(ctx, db, func(conn *sql.Conn) error {
+			res, err := conn.ExecContext(ctx, stmt, key, int64(fence))
+			if err == nil {
+				n, err = res.RowsAffected()
+			}
+			return err
+		})
+		if err != nil || n == 1 {
 			return n == 1, err
 		}
 	}

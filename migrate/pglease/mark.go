@@ -1,6 +1,7 @@
 package pglease
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -10,10 +11,17 @@ import (
 )
 
 // wrap says what failed, and marks what waiting does not cure: a role without
-// the right, a table or a database that is not there, a login that is refused.
+// the right, a table or a database that is not there, a login that is refused,
+// prepared statements behind a pooler.
 func wrap(what string, err error) error {
 	if err == nil {
 		return nil
+	}
+	if errors.Is(err, migrate.ErrStore) {
+		return fmt.Errorf("%s: %w", what, err)
+	}
+	if sqlstate.Prepared(err) {
+		return fmt.Errorf("%s: %w: %w: %w", what, migrate.ErrStore, errPrepared, err)
 	}
 	state := sqlstate.Of(err)
 	if slices.Contains([]string{"42501", "42P01", "3D000", "3F000"}, state) || strings.HasPrefix(state, "28") {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+
+	"github.com/stackrescue/stackrescue/internal/sqlconn"
 )
 
 // Schema makes the tables, if they are not there: leases, and the fence that
@@ -32,15 +34,20 @@ func Create(ctx context.Context, db *sql.DB) error {
 	if err := db.QueryRowContext(ctx, look).Scan(&there); err != nil || there {
 		return wrap("look for the lease tables", err)
 	}
-	tx, err := db.BeginTx(ctx, nil)
+	return wrap("create the lease tables", sqlconn.Do(ctx, db, func(conn *sql.Conn) error { return create(ctx, conn) }))
+}
+
+func create(ctx context.Context, conn *sql.Conn) error {
+	tx, err := conn.BeginTx(ctx, nil)
 	if err != nil {
-		return wrap("create the lease tables", err)
+		return err
 	}
 	defer func() { _ = tx.Rollback() }()
-	if _, err = tx.ExecContext(ctx, fmt.Sprintf(`SELECT pg_advisory_xact_lock(%d)`, createLock)); err == nil {
-		if _, err = tx.ExecContext(ctx, Schema); err == nil {
-			err = tx.Commit()
-		}
+	if _, err := tx.ExecContext(ctx, fmt.Sprintf(`SELECT pg_advisory_xact_lock(%d)`, createLock)); err != nil {
+		return err
 	}
-	return wrap("create the lease tables", err)
+	if _, err := tx.ExecContext(ctx, Schema); err != nil {
+		return err
+	}
+	return tx.Commit()
 }

@@ -3,7 +3,6 @@ package pglease
 import (
 	"context"
 	"database/sql"
-	"database/sql/driver"
 	"errors"
 	"fmt"
 	"hash/fnv"
@@ -11,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/stackrescue/stackrescue/internal/sqlconn"
 	"github.com/stackrescue/stackrescue/migrate"
 )
 
@@ -36,7 +36,7 @@ type session struct {
 // row is its own.
 //
 // Not for a pooler that shares sessions, such as PgBouncer in transaction mode:
-// the first Acquire looks for one, and is an [ErrPooler] then. RDS Proxy pins the
+// the first Acquire looks for one, and returns [ErrPooler] then. RDS Proxy pins the
 // connection instead and is safe. The database handle needs two connections.
 func Session(db *sql.DB) migrate.Store { return &session{db: db, held: map[string]*sessionHold{}} }
 
@@ -61,7 +61,7 @@ func (s *session) Acquire(ctx context.Context, key string, claim migrate.Claim) 
 	if rec.Owner != "" && rec.Owner != claim.Owner && rec.Version != claim.Over {
 		return nil, &migrate.HeldError{Key: key, Record: rec}
 	}
-	// Nor does a lock that the server has not yet taken from who vanished.
+	// Likewise if the server still holds the lock of a client that vanished.
 	locked, err := s.locked(ctx, key)
 	if err != nil {
 		return nil, err
@@ -80,10 +80,10 @@ func (s *session) Acquire(ctx context.Context, key string, claim migrate.Claim) 
 	}
 	rec, err = acquire(ctx, conn, key, claim)
 	if err != nil {
-		discard(conn)
+		sqlconn.Discard(conn)
 		return nil, err
 	}
-	h := &sessionHold{s: s, conn: conn, lease: claim.Lease, row: row{key: key, owner: claim.Owner, fence: rec.Epoch, note: rec.Note}}
+	h := &sessionHold{s: s, conn: conn, lease: claim.Lease, row: row{db: s.db, key: key, owner: claim.Owner, fence: rec.Epoch, note: rec.Note}}
 	s.held[key] = h
 	return h, nil
 }
@@ -97,13 +97,13 @@ func (s *session) lock(ctx context.Context, key string, lease time.Duration) (*s
 	}
 	got, err := s.try(ctx, conn, key, lease)
 	if err != nil || !got {
-		discard(conn)
+		sqlconn.Discard(conn)
 		return nil, err
 	}
 	return conn, nil
 }
 
-// try takes the lock on conn, after a look whether conn is what it seems. The
+// try takes the lock on conn, after checking that conn is what it seems. The
 // search for a pooler is many statements and another connection, and a call has
 // a third of a lease: it is made once.
 func (s *session) try(ctx context.Context, conn *sql.Conn, key string, lease time.Duration) (got bool, err error) {
@@ -153,13 +153,6 @@ func limits(ctx context.Context, conn *sql.Conn, lease time.Duration) error {
 		l["tcp_user_timeout"], l["client_connection_check_interval"]).Scan(&n)
 }
 
-// discard ends a connection rather than giving it back to the pool: it may hold
-// the lock, and has settings of its own.
-func discard(conn *sql.Conn) {
-	_ = conn.Raw(func(any) error { return driver.ErrBadConn })
-	_ = conn.Close()
-}
-
 // sessionHold is a row and a lock.
 type sessionHold struct {
 	row
@@ -192,7 +185,7 @@ func (h *sessionHold) Renew(ctx context.Context, note []byte) error {
 	}
 	err := renew(ctx, h.conn, h.key, h.owner, h.fence, note)
 	if err != nil && !errors.Is(err, migrate.ErrLeaseLost) {
-		discard(h.conn)
+		sqlconn.Discard(h.conn)
 		h.conn = nil
 	}
 	return err
@@ -206,11 +199,11 @@ func (h *sessionHold) Release(ctx context.Context, note []byte) error {
 		delete(h.s.held, h.key)
 	}
 	h.ended = true
-	err := release(ctx, h.s.db, h.key, h.owner, h.fence, note)
+	err := sqlconn.Do(ctx, h.s.db, func(conn *sql.Conn) error { return release(ctx, conn, h.key, h.owner, h.fence, note) })
 	if h.conn != nil {
 		// The server notices the end of a connection a little later: say it.
 		_, _ = h.conn.ExecContext(ctx, `SELECT pg_advisory_unlock($1)`, lockID(h.key))
-		discard(h.conn)
+		sqlconn.Discard(h.conn)
 		h.conn = nil
 	}
 	return err

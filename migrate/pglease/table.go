@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/stackrescue/stackrescue/internal/sqlconn"
 	"github.com/stackrescue/stackrescue/migrate"
 )
 
@@ -20,7 +21,13 @@ type querier interface {
 type table struct{ db *sql.DB }
 
 // Table returns a store on the lease table. It makes no call; see [Create].
-// Safe through PgBouncer in any mode, RDS Proxy and the like.
+// Each call is one statement, or a few that need no session: it works through
+// PgBouncer in any mode and RDS Proxy. It returns an error that matches
+// [ErrPooler] and [migrate.ErrStore] if the driver's prepared statements get lost
+// in a pooler: see [ErrPooler] for how to open the handle.
+//
+// A connection whose server has become read-only, as a writer does that was
+// demoted in a failover, is closed, and the call is made on another one.
 func Table(db *sql.DB) migrate.Store { return table{db} }
 
 // Read is [migrate.Store]'s.
@@ -46,7 +53,11 @@ func read(ctx context.Context, q querier, key string) (migrate.Record, error) {
 
 // Acquire is [migrate.Store]'s.
 func (t table) Acquire(ctx context.Context, key string, claim migrate.Claim) (migrate.Hold, error) {
-	r, err := acquire(ctx, t.db, key, claim)
+	var r migrate.Record
+	err := sqlconn.Do(ctx, t.db, func(conn *sql.Conn) (err error) {
+		r, err = acquire(ctx, conn, key, claim)
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -108,7 +119,7 @@ func change(ctx context.Context, q querier, stmt, key, owner string, fence migra
 
 // row is a row that was acquired.
 type row struct {
-	q     querier
+	db    *sql.DB
 	key   string
 	owner string
 	fence migrate.Fence
@@ -119,9 +130,9 @@ func (h *row) Fence() migrate.Fence { return h.fence }
 func (h *row) Note() []byte         { return h.note }
 
 func (h *row) Renew(ctx context.Context, note []byte) error {
-	return renew(ctx, h.q, h.key, h.owner, h.fence, note)
+	return sqlconn.Do(ctx, h.db, func(conn *sql.Conn) error { return renew(ctx, conn, h.key, h.owner, h.fence, note) })
 }
 
 func (h *row) Release(ctx context.Context, note []byte) error {
-	return release(ctx, h.q, h.key, h.owner, h.fence, note)
+	return sqlconn.Do(ctx, h.db, func(conn *sql.Conn) error { return release(ctx, conn, h.key, h.owner, h.fence, note) })
 }

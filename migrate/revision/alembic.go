@@ -3,7 +3,6 @@ package revision
 import (
 	"context"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 )
@@ -14,21 +13,21 @@ import (
 // Source: https://alembic.sqlalchemy.org/en/latest/branches.html, docs/migrate.md 5
 var alembic = tool{
 	name: "alembic", table: "alembic_version",
-	fits:   func(c columns, _ func(string) bool) bool { return c.has("version_num") },
-	read:   readAlembic,
-	locks:  func(server, place) []advisory { return nil },
-	repair: func(content) []string { return []string{"alembic stamp REVISION", "alembic stamp --purge REVISION"} },
-	line:   true,
+	fits:    func(c columns, _ func(string) bool) bool { return c.has("version_num") },
+	read:    readAlembic,
+	locks:   func(server, place) []advisory { return nil },
+	repair:  func(content) []string { return []string{"alembic stamp REVISION", "alembic stamp --purge REVISION"} },
+	missing: missingOfHeads,
 	stamp: &stamper{
 		target: alembicTarget,
 		insert: func(_ Engine, x Entry) Statement {
-			return Statement{`INSERT INTO {} (version_num) VALUES (?)`, []any{x.Version}, 1}
+			return statement(`INSERT INTO {} (version_num) VALUES (?)`, []any{x.Version}, 1)
 		},
 		remove: func(x Entry) Statement {
-			return Statement{`DELETE FROM {} WHERE version_num = ?`, []any{x.Version}, 1}
+			return statement(`DELETE FROM {} WHERE version_num = ?`, []any{x.Version}, 1)
 		},
 		replace: func(old, x Entry) Statement {
-			return Statement{`UPDATE {} SET version_num = ? WHERE version_num = ?`, []any{x.Version, old.Version}, 1}
+			return statement(`UPDATE {} SET version_num = ? WHERE version_num = ?`, []any{x.Version, old.Version}, 1)
 		},
 	},
 }
@@ -91,15 +90,4 @@ func join(es []Entry) string {
 		out[i] = e.String()
 	}
 	return strings.Join(out, ", ")
-}
-
-// reached is what the heads stand for.
-func reached(h History, heads []Entry) map[string]bool {
-	out := map[string]bool{}
-	for _, e := range heads {
-		if set, err := h.upTo(e.Version); err == nil {
-			maps.Copy(out, set)
-		}
-	}
-	return out
 }

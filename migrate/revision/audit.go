@@ -16,7 +16,7 @@ const AuditTable = "stackrescue_stamp"
 // not make it at once.
 func (s server) audit(ctx context.Context, q querier, schema string) error {
 	// IF NOT EXISTS asks for the right to create even where it does exist.
-	there, err := s.survey(ctx, q, []string{AuditTable})
+	there, err := s.listTables(ctx, q, []string{AuditTable})
 	if err != nil || there[place{schema, AuditTable}] != nil {
 		return err
 	}

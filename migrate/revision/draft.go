@@ -22,17 +22,17 @@ type planned struct {
 // draft reads the table and decides what it should hold. Where it is to be
 // written, and looks unfinished, it is watched first.
 func draft(ctx context.Context, db querier, c Change, o StampOptions) (*planned, error) {
-	in := InspectOptions{Table: c.Table, Watch: o.Watch}
-	first, err := look(ctx, db, in)
+	in := InspectOptions{Table: c.Table, Watch: o.Watch, Tool: c.Tool}
+	first, err := read(ctx, db, in)
 	if err != nil {
 		return nil, err
 	}
 	last := first
-	if wait := first.patience(o.Watch); wait > 0 && o.Write {
+	if wait := first.watchFor(o.Watch); wait > 0 && !o.DryRun {
 		if err := poll.Sleep(ctx, wait); err != nil {
 			return nil, err
 		}
-		if last, err = look(ctx, db, in); err != nil {
+		if last, err = read(ctx, db, in); err != nil {
 			return nil, err
 		}
 	}
@@ -44,14 +44,14 @@ func draft(ctx context.Context, db querier, c Change, o StampOptions) (*planned,
 	if err := p.decide(); err != nil {
 		return nil, err
 	}
-	if t := report(first, last, in).Tables[i]; t.Verdict == Running {
+	if t := report(first, last, in).Tables[i]; t.Verdict.held() {
 		p.out.Running = t.Why
 	}
 	return p, nil
 }
 
 // choose finds the table that is meant.
-func (s *sight) choose(c Change) (int, error) {
+func (s *snapshot) choose(c Change) (int, error) {
 	var fit []int
 	var names []string
 	for i, l := range s.found {
@@ -64,9 +64,9 @@ func (s *sight) choose(c Change) (int, error) {
 	list := strings.Join(names, ", ")
 	switch {
 	case len(fit) == 0:
-		return 0, fmt.Errorf("%w is the one that is meant; there are %s", ErrNoTable, list)
+		return 0, fmt.Errorf("%w matches tool %q and table %q; found: %s", ErrNoTable, c.Tool, c.Table, list)
 	case len(fit) > 1:
-		return 0, fmt.Errorf("several tables may be meant, name the tool and the table: %s", list)
+		return 0, fmt.Errorf("several tables match: name the tool and the table: %s", list)
 	case s.found[fit[0]].stamp == nil:
 		l, n := s.found[fit[0]], s.contents[fit[0]]
 		return 0, fmt.Errorf("%s keeps what cannot be written from outside; its own commands are: %s", l.tool.name, strings.Join(l.repair(n), "; "))
@@ -86,7 +86,7 @@ func (p *planned) decide() error {
 	p.after = after
 	remove, add := difference(p.before.entries, after)
 	p.out = &Stamped{
-		Format: 1, Tool: p.tool.name, Table: p.place.String(), From: p.before.stands(), To: p.change.To,
+		Version: 2, Tool: p.tool.name, Table: p.place.String(), From: p.before.versionText(), To: p.change.To,
 		Added: add, Removed: remove, Statements: p.stamp.statements(p.engine, p.before.entries, after), Fingerprint: p.before.fingerprint(),
 	}
 	for i, s := range p.out.Statements {
@@ -96,8 +96,8 @@ func (p *planned) decide() error {
 	return nil
 }
 
-// stands is where a table stands, with golang-migrate's mark.
-func (c content) stands() string {
+// versionText is where a table stands, with golang-migrate's mark.
+func (c content) versionText() string {
 	if slices.ContainsFunc(c.entries, func(e Entry) bool { return e.Dirty }) {
 		return join(c.entries)
 	}

@@ -37,13 +37,13 @@ func ExampleStamp() {
 	change := revision.Change{To: "20260301093000"}
 	proof := revision.Check{Query: `SELECT count(*) FROM information_schema.columns WHERE table_name = 'orders' AND column_name = 'state'`, Want: "1"}
 	_ = func(ctx context.Context) error {
-		plan, err := revision.Stamp(ctx, db, change, func(o *revision.StampOptions) { o.Checks = []revision.Check{proof} })
+		plan, err := revision.Stamp(ctx, db, change, func(o *revision.StampOptions) { o.Checks, o.DryRun = []revision.Check{proof}, true })
 		if err != nil || !plan.Proven {
 			return err
 		}
 		fmt.Println(plan.From, "->", plan.To, plan.Statements)
 		_, err = revision.Stamp(ctx, db, change, func(o *revision.StampOptions) {
-			o.Write, o.Checks, o.Expect = true, []revision.Check{proof}, plan.Fingerprint
+			o.Checks, o.Expect = []revision.Check{proof}, plan.Fingerprint
 			o.Store, o.Key, o.Who, o.Reason = pglease.Table(db), "orders", "ann", "ticket 4711"
 			o.Enter = func(ctx context.Context, f migrate.Fence) error { return pglease.Raise(ctx, db, "orders", f) }
 		})

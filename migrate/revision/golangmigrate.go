@@ -33,7 +33,7 @@ var golangMigrate = tool{
 		}
 		return out
 	},
-	line: true,
+	missing: missingOfNumber,
 	stamp: &stamper{
 		target: func(before []Entry, c Change) ([]Entry, error) {
 			to := number(c.To)
@@ -54,14 +54,13 @@ var golangMigrate = tool{
 			return []Entry{{Version: to}}, nil
 		},
 		insert: func(_ Engine, x Entry) Statement {
-			return Statement{`INSERT INTO {} (version, dirty) VALUES (?, ?)`, []any{integer(x.Version), x.Dirty}, 1}
+			return statement(`INSERT INTO {} (version, dirty) VALUES (?, ?)`, []any{integer(x.Version), x.Dirty}, 1)
 		},
 		remove: func(x Entry) Statement {
-			return Statement{`DELETE FROM {} WHERE version = ? AND dirty = ?`, []any{integer(x.Version), x.Dirty}, 1}
+			return statement(`DELETE FROM {} WHERE version = ? AND dirty = ?`, []any{integer(x.Version), x.Dirty}, 1)
 		},
 		replace: func(old, x Entry) Statement {
-			return Statement{`UPDATE {} SET version = ?, dirty = ? WHERE version = ? AND dirty = ?`,
-				[]any{integer(x.Version), x.Dirty, integer(old.Version), old.Dirty}, 1}
+			return statement(`UPDATE {} SET version = ?, dirty = ? WHERE version = ? AND dirty = ?`, []any{integer(x.Version), x.Dirty, integer(old.Version), old.Dirty}, 1)
 		},
 	},
 }

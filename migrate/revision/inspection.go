@@ -18,6 +18,13 @@ const (
 	Clean Verdict = "clean"
 	// Running: somebody is at work. Hands off.
 	Running Verdict = "running"
+	// IdleHolder: a session holds the tool's lock and is idle, not for long: it
+	// may be between two statements. Look again.
+	IdleHolder Verdict = "idle-holder"
+	// Orphan: a session holds the tool's lock and has been idle for
+	// [InspectOptions.OrphanAfter]: its client is gone, or a pooler keeps it.
+	// [EndSession] ends it.
+	Orphan Verdict = "orphan"
 	// Stuck: something is unfinished, nobody is at work, and nothing has
 	// changed while it was watched.
 	Stuck Verdict = "stuck"
@@ -26,12 +33,14 @@ const (
 	Unclear Verdict = "unclear"
 )
 
+// held reports whether somebody may be at work, or holds the tool's lock.
+func (v Verdict) held() bool { return v == Running || v == IdleHolder || v == Orphan }
+
 // Table is a migration tool's table.
 type Table struct {
 	Tool string `json:"tool"`
 	Name string `json:"table"`
-	// Version is where it stands: the newest version, or the heads. "" for
-	// nothing applied.
+	// Version is the newest version, or the heads. "" for nothing applied.
 	Version string `json:"version"`
 	// Recorded is how many versions it holds.
 	Recorded int `json:"recorded"`
@@ -46,6 +55,8 @@ type Table struct {
 	Unknown []string `json:"unknown,omitempty"`
 	// Odd is what should not be there.
 	Odd []string `json:"odd,omitempty"`
+	// Details are what the tool itself recorded about what is unfinished.
+	Details []string `json:"details,omitempty"`
 
 	Verdict Verdict `json:"verdict"`
 	// Why are the reasons for the verdict.
@@ -60,12 +71,12 @@ type Table struct {
 
 // Inspection is what [Inspect] found.
 type Inspection struct {
-	// Format is 1.
-	Format   int     `json:"format"`
+	// Version is that of the format, 2.
+	Version  int     `json:"version"`
 	Engine   Engine  `json:"engine"`
 	Database string  `json:"database"`
 	Tables   []Table `json:"tables"`
-	// Sessions look as if they migrate.
+	// Sessions look as if they migrate, or hold a tool's lock.
 	Sessions []Session `json:"sessions,omitempty"`
 	// Leader is who holds the lease, with its progress; "" for nobody.
 	Leader   string           `json:"leader,omitempty"`

@@ -30,11 +30,11 @@ func (c columns) textual(name string) bool {
 	return strings.Contains(c[name], "char") || strings.Contains(c[name], "text")
 }
 
-// schemata are the tables that tools may own, by place.
-type schemata map[place]columns
+// tables are the tables that tools may own, by place.
+type tables map[place]columns
 
 // beside finds a table in the same schema, whatever the case of its name.
-func (s schemata) beside(p place, name string) (place, bool) {
+func (s tables) beside(p place, name string) (place, bool) {
 	for other := range s {
 		if other.schema == p.schema && strings.EqualFold(other.name, name) {
 			return other, true
@@ -44,14 +44,14 @@ func (s schemata) beside(p place, name string) (place, bool) {
 }
 
 // sorted are the places in a fixed order.
-func (s schemata) sorted() []place {
+func (s tables) sorted() []place {
 	return slices.SortedFunc(maps.Keys(s), func(a, b place) int { return strings.Compare(a.String(), b.String()) })
 }
 
-// survey lists the tables with one of the names, in lower case, that this user
+// listTables lists the tables with one of the names, in lower case, that this user
 // may see, with their columns: on PostgreSQL in all schemas, on MySQL in the
 // selected database.
-func (s server) survey(ctx context.Context, q querier, names []string) (schemata, error) {
+func (s server) listTables(ctx context.Context, q querier, names []string) (tables, error) {
 	query := `SELECT table_schema, table_name, column_name, data_type FROM information_schema.columns WHERE `
 	if s.engine == MySQL {
 		query += `table_schema = database()`
@@ -68,7 +68,7 @@ func (s server) survey(ctx context.Context, q querier, names []string) (schemata
 		return nil, fmt.Errorf("list tables: %w", err)
 	}
 	defer func() { _ = rows.Close() }()
-	out := schemata{}
+	out := tables{}
 	for rows.Next() {
 		var p place
 		var name, kind string

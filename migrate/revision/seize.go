@@ -11,9 +11,9 @@ import (
 	"github.com/stackrescue/stackrescue/internal/sqlstate"
 )
 
-// outer takes those of the tool's own locks that belong to the connection, and
+// lockConn takes those of the tool's own locks that belong to the connection, and
 // returns what gives them back. PostgreSQL's are taken in the transaction.
-func (p *planned) outer(ctx context.Context, conn *sql.Conn) (free func(), err error) {
+func (p *planned) lockConn(ctx context.Context, conn *sql.Conn) (free func(), err error) {
 	var names []string
 	free = func() {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
@@ -48,10 +48,10 @@ func (p *planned) outer(ctx context.Context, conn *sql.Conn) (free func(), err e
 	return free, nil
 }
 
-// seize takes the tool's own lock and the table for the transaction, without
+// lockTable takes the tool's own lock and the table for the transaction, without
 // waiting long for either. Others may read the table meanwhile, the checks
 // among them.
-func (p *planned) seize(ctx context.Context, tx *sql.Tx) error {
+func (p *planned) lockTable(ctx context.Context, tx *sql.Tx) error {
 	table := p.engine.quote(p.place.schema, p.place.name)
 	if p.engine == MySQL {
 		if _, err := column(ctx, tx, `SELECT 1 FROM `+table+` FOR UPDATE NOWAIT`); err != nil {

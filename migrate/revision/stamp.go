@@ -12,19 +12,20 @@ import (
 )
 
 var (
-	// ErrRunning means that somebody is at work on the database: wait, or find
-	// out who.
+	// ErrRunning is returned by [Stamp] and [EndSession] if somebody is at work
+	// on the database: wait, or find out who.
 	ErrRunning = errors.New("a migration is running")
-	// ErrChanged means that the table does not hold what it held when the stamp
-	// was planned, or what the stamp wrote into it: make a new plan.
+	// ErrChanged is returned by [Stamp] if the table does not hold what it held
+	// when the stamp was planned, or what the stamp wrote into it: make a new
+	// plan.
 	ErrChanged = errors.New("the table has changed meanwhile")
 )
 
-// StampOptions change [Stamp]. The zero value tells and writes nothing.
+// StampOptions change [Stamp]. Store, Key, Who and Reason are needed to write,
+// and Checks or Unproven.
 type StampOptions struct {
-	// Write makes it write. Store, Key, Who and Reason are needed then, and
-	// Checks or Unproven.
-	Write bool
+	// DryRun only says what would be written.
+	DryRun bool
 	// Store and Key are the lock under which it writes: the same that the
 	// team's runners use, or one of its own, such as pglease.Table(db).
 	Store migrate.Store
@@ -32,11 +33,12 @@ type StampOptions struct {
 	// Lease is how that lock is held.
 	Lease migrate.LeaseOptions
 	// Watch is how long a table that looks unfinished is watched before it is
-	// written: one that changes is [ErrRunning]. As in [InspectOptions].
+	// written: one that changes returns [ErrRunning]. As in [InspectOptions].
 	Watch time.Duration
-	// Patience is how long to wait for the lock before it is [ErrRunning].
-	// Defaults to two leases and 5 s: enough for a leader that was killed.
-	Patience time.Duration
+	// LockTimeout is how long to wait for the lock before [ErrRunning] is
+	// returned. Defaults to two leases and 5 s: enough for a leader that was
+	// killed.
+	LockTimeout time.Duration
 	// Enter and Guard, where they are not nil, are called with the fence of the
 	// lock, before anything is read and at the start of the transaction: the
 	// places for pglease.Raise and pglease.Guard.
@@ -47,7 +49,7 @@ type StampOptions struct {
 	// Unproven allows writing without Checks.
 	Unproven bool
 	// Expect, where it is not "", is [Stamped.Fingerprint] of the dry run that
-	// was decided upon: a table that holds something else is [ErrChanged].
+	// was decided upon: a table that holds something else returns [ErrChanged].
 	Expect string
 	// Who stamps, Reason says why, and Task is the ECS task it happens in, if
 	// it does. They are recorded with the stamp.
@@ -56,11 +58,11 @@ type StampOptions struct {
 
 // Stamped is what a stamp changed, or would.
 type Stamped struct {
-	// Format is 1.
-	Format int    `json:"format"`
-	Tool   string `json:"tool"`
-	Table  string `json:"table"`
-	// From and To are where the table stood and where it stands, such as
+	// Version is that of the format, 2.
+	Version int    `json:"version"`
+	Tool    string `json:"tool"`
+	Table   string `json:"table"`
+	// From and To are what the table held and what it holds, such as
 	// "7 (dirty)" and "8".
 	From string `json:"from"`
 	To   string `json:"to"`
@@ -70,22 +72,23 @@ type Stamped struct {
 	// Statements are what does it. Empty where the table says so already.
 	Statements []Statement `json:"statements,omitempty"`
 	Checks     []Checked   `json:"checks,omitempty"`
-	// Running is who was at work when it was planned: then nothing is written.
+	// Running is who was at work, or held the tool's lock, when it was planned:
+	// then nothing is written.
 	Running []string `json:"running,omitempty"`
 	// Proven is set when there are checks and all hold.
 	Proven bool `json:"proven"`
 	// Fingerprint is of what the table held before.
 	Fingerprint string `json:"fingerprint"`
-	// Written is set when it was written, under that fence.
-	Written bool          `json:"written"`
+	// Changed is set when it was written, under that fence.
+	Changed bool          `json:"changed"`
 	Fence   migrate.Fence `json:"fence,omitempty"`
 }
 
 // Stamp records in a migration tool's table, without running anything, that the
-// schema is at a version. Unless it is told to write, it only says what it
-// would: from, to, statements, and what the checks give.
+// schema is at a version. With DryRun it only says what it would write: from, to,
+// statements, and what the checks give.
 //
-// When it writes, it does so under the lock of Store, and no leader can work
+// It writes under the lock of Store, and no leader can work
 // meanwhile; it refuses with [ErrRunning] while a leader lives, while the
 // tool's own lock is held, or while another session is changing the schema. In
 // one transaction it locks the table, compares it with the plan, changes it and
@@ -124,7 +127,7 @@ func stamp(ctx context.Context, db *sql.DB, c Change, o StampOptions) (*Stamped,
 	if o.Expect != "" && o.Expect != p.out.Fingerprint {
 		return p.out, fmt.Errorf("%s holds %s: %w", p.out.Table, p.out.From, ErrChanged)
 	}
-	if !o.Write || len(p.out.Statements) == 0 {
+	if o.DryRun || len(p.out.Statements) == 0 {
 		return p.out, nil
 	}
 	if len(p.out.Running) > 0 {

@@ -3,6 +3,7 @@ package revision
 import (
 	"context"
 	"database/sql"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -37,6 +38,8 @@ type content struct {
 	expired bool
 	// odd is what should not be there.
 	odd []string
+	// details are the tool's own words about what is unfinished.
+	details []string
 }
 
 // tool is a migration tool: how its table is known, and what it means.
@@ -54,8 +57,9 @@ type tool struct {
 	locks func(s server, p place) []advisory
 	// repair is what the tool itself has for the purpose, one command each.
 	repair func(c content) []string
-	// line means that a version stands for all that it follows upon.
-	line bool
+	// missing reports whether one of the image's migrations is not recorded.
+	// Nil for tools that record each.
+	missing func(c content, h History, version string) bool
 	// stamp is nil for tools that are only recognised.
 	stamp *stamper
 }
@@ -64,13 +68,20 @@ type tool struct {
 type reader struct {
 	server
 	querier
-	all schemata
+	all tables
 }
 
 // text reads one column. The query names the table by "{}".
 func (r reader) text(ctx context.Context, p place, query string) ([]string, error) {
 	return column(ctx, r.querier, strings.ReplaceAll(query, "{}", r.engine.quote(p.schema, p.name)))
 }
+
+// quoteIn quotes the identifiers of a query that are written as [Name].
+func (r reader) quoteIn(query string) string {
+	return bracketed.ReplaceAllStringFunc(query, func(m string) string { return r.engine.quote(m[1 : len(m)-1]) })
+}
+
+var bracketed = regexp.MustCompile(`\[[A-Za-z_]+\]`)
 
 // pairs reads two columns.
 func (r reader) pairs(ctx context.Context, p place, query string) ([][2]string, error) {
@@ -104,7 +115,7 @@ func named(name string) (tool, bool) {
 
 // owner tells whose table is at p: the tool, or false. A name given by the user
 // is taken for any tool's whose columns it has.
-func owner(all schemata, p place, given bool) (tool, bool) {
+func owner(all tables, p place, given bool) (tool, bool) {
 	has := func(name string) bool {
 		_, ok := all.beside(p, name)
 		return ok

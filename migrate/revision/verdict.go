@@ -8,13 +8,14 @@ import (
 )
 
 // report judges what was seen, once or twice.
-func report(first, last *sight, o InspectOptions) *Inspection {
+func report(first, last *snapshot, o InspectOptions) *Inspection {
 	watched := first != last
 	out := &Inspection{
-		Format: 1, Engine: last.engine, Database: last.database, Tables: []Table{},
+		Version: 2, Engine: last.engine, Database: last.database, Tables: []Table{},
 		Sessions: last.live, Leader: last.lease.Owner, Progress: migrate.ParseNote(last.lease.Note), Blind: last.blind,
 	}
 	alive := last.alive(first, watched)
+	idle := last.idle()
 	for i, l := range last.found {
 		c := last.contents[i]
 		t := l.table(c, o.History)
@@ -29,6 +30,11 @@ func report(first, last *sight, o InspectOptions) *Inspection {
 		switch {
 		case len(why) > 0:
 			t.Verdict, t.Why = Running, why
+		case len(idle) > 0:
+			t.Verdict, t.Why = idle[0].Verdict, nil
+			for _, x := range idle {
+				t.Why = append(t.Why, x.String())
+			}
 		case !c.suspicious():
 			t.Verdict = Clean
 		case !watched:
@@ -44,9 +50,11 @@ func report(first, last *sight, o InspectOptions) *Inspection {
 }
 
 // alive says who is at work, besides what the tables say.
-func (s *sight) alive(first *sight, watched bool) (why []string) {
+func (s *snapshot) alive(first *snapshot, watched bool) (why []string) {
 	for _, x := range s.live {
-		why = append(why, x.String())
+		if x.Verdict == Running {
+			why = append(why, x.String())
+		}
 	}
 	switch r := s.lease; {
 	case r.Owner == "" || r.Dead:
@@ -59,34 +67,33 @@ func (s *sight) alive(first *sight, watched bool) (why []string) {
 }
 
 // changed reports whether the table held something else, or was not there.
-func (s *sight) changed(l located, now content) bool {
+func (s *snapshot) changed(l located, now content) bool {
 	i := slices.IndexFunc(s.found, func(x located) bool { return x.place == l.place })
 	return i < 0 || s.contents[i].fingerprint() != now.fingerprint()
+}
+
+// idle are the sessions that hold a lock and do nothing, those that may still be
+// at work first.
+func (s *snapshot) idle() []Session {
+	var out []Session
+	for _, v := range []Verdict{IdleHolder, Orphan} {
+		for _, x := range s.live {
+			if x.Verdict == v {
+				out = append(out, x)
+			}
+		}
+	}
+	return out
 }
 
 // table is what is said about a table, but for the verdict.
 func (l located) table(c content, h History) Table {
 	t := Table{
-		Tool: l.tool.name, Name: l.place.String(), Version: c.version, Recorded: len(c.entries), Unfinished: c.unfinished,
+		Tool: l.tool.name, Name: l.place.String(), Version: c.version, Recorded: len(c.entries), Unfinished: c.unfinished, Details: c.details,
 		Locked: c.locked, Odd: c.odd, Stampable: l.stamp != nil, Repair: l.repair(c), Fingerprint: c.fingerprint(),
 	}
-	if h == nil || l.stamp == nil {
-		return t
-	}
-	have := map[string]bool{}
-	for _, e := range c.entries {
-		have[e.Version] = true
-		if _, known := h.find(e.Version); !known {
-			t.Unknown = append(t.Unknown, e.Version)
-		}
-	}
-	if l.tool.line {
-		have = reached(h, c.entries)
-	}
-	for _, m := range h {
-		if !have[m.Version] {
-			t.Pending = append(t.Pending, m.Version)
-		}
+	if h != nil && l.stamp != nil {
+		t.Pending, t.Unknown = l.compare(c, h)
 	}
 	return t
 }

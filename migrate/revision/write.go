@@ -15,8 +15,8 @@ import (
 func (p *planned) underLock(ctx context.Context, db *sql.DB, o StampOptions) error {
 	lease := cmp.Or(o.Lease.Lease, 15*time.Second)
 	began := false
-	var ridden error
-	wait, cancel := context.WithTimeoutCause(ctx, cmp.Or(o.Patience, 2*lease+5*time.Second), errPatience)
+	var lastErr error
+	wait, cancel := context.WithTimeoutCause(ctx, cmp.Or(o.LockTimeout, 2*lease+5*time.Second), errLockTimeout)
 	defer cancel()
 	err := migrate.Lead(wait, o.Store, o.Key, func(ctx context.Context, fence migrate.Fence) error {
 		began = true
@@ -25,19 +25,19 @@ func (p *planned) underLock(ctx context.Context, db *sql.DB, o StampOptions) err
 	}, func(l *migrate.LeadOptions) {
 		l.LeaseOptions = o.Lease
 		l.Owner = cmp.Or(l.Owner, o.Who)
-		l.Observe = func(e migrate.Event) { ridden = e.Err }
+		l.Observe = func(e migrate.Event) { lastErr = e.Err }
 	})
 	switch {
-	case err == nil || began || !errors.Is(err, errPatience):
+	case err == nil || began || !errors.Is(err, errLockTimeout):
 		return err
-	case ridden != nil:
-		return fmt.Errorf("the lock %s could not be taken: %w (%w)", o.Key, ridden, err)
+	case lastErr != nil:
+		return fmt.Errorf("the lock %s could not be taken: %w (%w)", o.Key, lastErr, err)
 	}
-	return fmt.Errorf("the lock %s is held by somebody who lives: %w (%w)", o.Key, ErrRunning, err)
+	return fmt.Errorf("the lock %s is held by a live leader: %w (%w)", o.Key, ErrRunning, err)
 }
 
-// errPatience is why a wait for the lock ends.
-var errPatience = errors.New("waited long enough for the lock")
+// errLockTimeout is why a wait for the lock ends.
+var errLockTimeout = errors.New("timed out waiting for the lock")
 
 // write is what happens under the lock.
 func (p *planned) write(ctx context.Context, db *sql.DB, o StampOptions) error {
@@ -59,13 +59,13 @@ func (p *planned) write(ctx context.Context, db *sql.DB, o StampOptions) error {
 	if err := p.swap(ctx, db, o); err != nil {
 		return err
 	}
-	p.out.Written = true
+	p.out.Changed = true
 	now, err := p.reread(ctx, db)
 	if err != nil {
 		return fmt.Errorf("the stamp was written, and the table could not be read again: %w", err)
 	}
 	if remove, add := difference(now.entries, p.after); len(remove)+len(add) > 0 {
-		return fmt.Errorf("the stamp was written, and %s holds %s now: %w", p.place, now.stands(), ErrChanged)
+		return fmt.Errorf("the stamp was written, and %s holds %s now: %w", p.place, now.versionText(), ErrChanged)
 	}
 	return nil
 }
@@ -77,7 +77,7 @@ func (p *planned) swap(ctx context.Context, db *sql.DB, o StampOptions) error {
 		return err
 	}
 	defer func() { _ = conn.Close() }()
-	free, err := p.outer(ctx, conn)
+	free, err := p.lockConn(ctx, conn)
 	if err != nil {
 		return err
 	}
@@ -93,7 +93,7 @@ func (p *planned) swap(ctx context.Context, db *sql.DB, o StampOptions) error {
 		return err
 	}
 	defer func() { _ = tx.Rollback() }()
-	if err := p.seize(ctx, tx); err != nil {
+	if err := p.lockTable(ctx, tx); err != nil {
 		return err
 	}
 	if o.Guard != nil {
@@ -106,7 +106,7 @@ func (p *planned) swap(ctx context.Context, db *sql.DB, o StampOptions) error {
 		return err
 	}
 	if now.fingerprint() != p.out.Fingerprint {
-		return fmt.Errorf("%s holds %s, not %s: %w", p.place, now.stands(), p.out.From, ErrChanged)
+		return fmt.Errorf("%s holds %s, not %s: %w", p.place, now.versionText(), p.out.From, ErrChanged)
 	}
 	// Once more, now that nobody can change the table: the time since the plan
 	// may have been long.
@@ -119,7 +119,7 @@ func (p *planned) swap(ctx context.Context, db *sql.DB, o StampOptions) error {
 		}
 	}
 	for _, s := range p.out.Statements {
-		res, err := tx.ExecContext(ctx, s.SQL, s.Args...)
+		res, err := tx.ExecContext(ctx, s.SQL, s.args...)
 		if err != nil {
 			return fmt.Errorf("%s: %w", s.SQL, err)
 		}
@@ -142,7 +142,7 @@ func (p *planned) swap(ctx context.Context, db *sql.DB, o StampOptions) error {
 
 // reread reads the table again.
 func (p *planned) reread(ctx context.Context, q querier) (content, error) {
-	all, err := p.survey(ctx, q, tableNames(p.place.name))
+	all, err := p.listTables(ctx, q, tableNames(p.place.name))
 	if err != nil {
 		return content{}, err
 	}

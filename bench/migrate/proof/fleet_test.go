@@ -33,7 +33,7 @@ func (r *run) recorded(broken func(string, ...any)) {
 		}
 	}
 	for i, s := range r.seen {
-		if i > 0 && r.seen[i-1].p.Outcome == migrate.Done && s.p.Outcome != migrate.Done {
+		if i > 0 && r.seen[i-1].p.Outcome == migrate.OutcomeDone && s.p.Outcome != migrate.OutcomeDone {
 			broken("%s (epoch %d) came after done (epoch %d)", s.p.Outcome, s.rec.Epoch, r.seen[i-1].rec.Epoch)
 		}
 	}
@@ -52,7 +52,7 @@ func (r *run) recorded(broken func(string, ...any)) {
 	if unsure[best.Fence] {
 		return
 	}
-	if p.Outcome != migrate.Done || int64(rec.Epoch) < top || !strings.HasPrefix(p.Leader, "r") {
+	if p.Outcome != migrate.OutcomeDone || int64(rec.Epoch) < top || !strings.HasPrefix(p.Leader, "r") {
 		broken("the record of epoch %d says %s, and epoch %d was led to the end, %d was the newest", rec.Epoch, p, best.Fence, top)
 	}
 	if int64(rec.Epoch) > top && !r.acquiredUnseen("") {
@@ -188,7 +188,7 @@ func (r *run) left(broken func(string, ...any)) {
 		broken("%s still holds the key", rec.Owner)
 	}
 	begin := time.Now()
-	err = migrate.Lead(r.t.Context(), r.store, r.order.Key, nothing, func(o *migrate.LeadOptions) { o.Lease, o.Every = lease, every })
+	err = migrate.Lead(r.t.Context(), r.store, r.order.Key, nothing, func(o *migrate.LeadOptions) { o.Lease, o.Interval = lease, every })
 	if took := time.Since(begin); err != nil || took > takeoverBound {
 		broken("what %s left was to be had after %s: %v", rec.Owner, took, err)
 	}

@@ -81,12 +81,12 @@ func golangMigrateStamped(t *testing.T, l *lab) {
 	require.Equal(t, []string{"migrate force VERSION"}, got.Repair)
 
 	change := revision.Change{To: "2", History: history}
-	dry, err := revision.Stamp(t.Context(), d.DB, change, func(o *revision.StampOptions) { o.Checks = []revision.Check{check} })
+	dry, err := revision.Stamp(t.Context(), d.DB, change, func(o *revision.StampOptions) { o.Checks, o.DryRun = []revision.Check{check}, true })
 	require.NoError(t, err)
 	require.Equal(t, "2 (dirty)", dry.From)
 	require.Equal(t, "2", dry.To)
 	require.True(t, dry.Proven)
-	require.False(t, dry.Written)
+	require.False(t, dry.Changed)
 	require.Len(t, dry.Statements, 1)
 	require.Equal(t, "1", d.value(t, "SELECT count(*) FROM schema_migrations WHERE dirty"))
 	require.Equal(t, "0", d.value(t, "SELECT count(*) FROM information_schema.tables WHERE table_name = 'stackrescue_stamp' AND table_schema = "+here), "a dry run makes no table")
@@ -106,7 +106,7 @@ func golangMigrateStamped(t *testing.T, l *lab) {
 
 	out, err = revision.Stamp(t.Context(), d.DB, change, d.writing(t, check), func(o *revision.StampOptions) { o.Expect, o.Task = dry.Fingerprint, "arn:task" })
 	require.NoError(t, err)
-	require.True(t, out.Written)
+	require.True(t, out.Changed)
 	require.Positive(t, out.Fence)
 	require.Equal(t, revision.Clean, d.only(t, "golang-migrate").Verdict)
 	require.Equal(t, "golang-migrate|2 (dirty)|2|ann|the column is there|arn:task|1",
@@ -125,7 +125,7 @@ func golangMigrateStamped(t *testing.T, l *lab) {
 	require.NoError(t, m.Up(), "it goes on with the third")
 	again, err := revision.Stamp(t.Context(), d.DB, revision.Change{To: "3"}, d.writing(t))
 	require.NoError(t, err)
-	require.False(t, again.Written, "there is nothing to do")
+	require.False(t, again.Changed, "there is nothing to do")
 	require.Empty(t, again.Statements)
 }
 
@@ -157,7 +157,7 @@ func golangMigrateAtWork(t *testing.T, l *lab) {
 func leaderLives(t *testing.T, l *lab) {
 	d := killed(t, l)
 	write := d.writing(t)
-	short := func(o *revision.StampOptions) { o.Lease.Lease, o.Patience = time.Second, 2*time.Second }
+	short := func(o *revision.StampOptions) { o.Lease.Lease, o.LockTimeout = time.Second, 2*time.Second }
 	var o revision.StampOptions
 	write(&o)
 	err := migrate.Lead(t.Context(), o.Store, o.Key, func(ctx context.Context, _ migrate.Fence) error {
@@ -175,7 +175,7 @@ func leaderLives(t *testing.T, l *lab) {
 		in := d.inspect(t, func(i *revision.InspectOptions) { i.Store, i.Key = o.Store, o.Key })
 		require.Equal(t, revision.Stuck, in.Tables[0].Verdict, "%+v", in)
 	}
-	out, err := revision.Stamp(t.Context(), d.DB, revision.Change{To: "2"}, write, short, func(o *revision.StampOptions) { o.Patience = 0 })
+	out, err := revision.Stamp(t.Context(), d.DB, revision.Change{To: "2"}, write, short, func(o *revision.StampOptions) { o.LockTimeout = 0 })
 	require.NoError(t, err)
-	require.True(t, out.Written)
+	require.True(t, out.Changed)
 }

@@ -148,7 +148,7 @@ func (d *data) writing(t *testing.T, checks ...revision.Check) func(*revision.St
 	store := d.store(t)
 	return func(o *revision.StampOptions) {
 		o.Watch = 300 * time.Millisecond
-		o.Write, o.Store, o.Key, o.Who, o.Reason = true, store, "lab", "ann", "the column is there"
+		o.Store, o.Key, o.Who, o.Reason = store, "lab", "ann", "the column is there"
 		o.Checks, o.Unproven = checks, len(checks) == 0
 		if d.lab.engine == revision.PostgreSQL {
 			o.Enter = func(ctx context.Context, f migrate.Fence) error { return pglease.Raise(ctx, d.DB, "lab", f) }

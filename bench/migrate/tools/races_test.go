@@ -58,11 +58,11 @@ func races(t *testing.T, l *lab) {
 	for range 4 {
 		own := l.open(t, d.name)
 		wg.Go(func() {
-			out, err := revision.Stamp(t.Context(), own, change, write, func(o *revision.StampOptions) { o.Lease.Every = 50 * time.Millisecond })
+			out, err := revision.Stamp(t.Context(), own, change, write, func(o *revision.StampOptions) { o.Lease.Interval = 50 * time.Millisecond })
 			if err != nil && !errors.Is(err, revision.ErrChanged) && !errors.Is(err, revision.ErrRunning) {
 				t.Error(err)
 			}
-			if out != nil && out.Written {
+			if out != nil && out.Changed {
 				mu.Lock()
 				defer mu.Unlock()
 				written++
@@ -98,7 +98,7 @@ func openTransaction(t *testing.T, l *lab) {
 	require.NoError(t, tx.Rollback())
 	out, err := revision.Stamp(t.Context(), d.DB, revision.Change{To: "20260301000000"}, d.writing(t))
 	require.NoError(t, err)
-	require.True(t, out.Written)
+	require.True(t, out.Changed)
 	// The tool's own lock, held by a session that does nothing.
 	conn, err := d.Conn(t.Context())
 	require.NoError(t, err)
@@ -153,7 +153,7 @@ func odd(t *testing.T, l *lab) {
 	// Taking back a version that is recorded twice takes both rows.
 	out, err := revision.Stamp(t.Context(), d.DB, revision.Change{Tool: "django", To: "shop.0002_price"}, d.writing(t))
 	require.NoError(t, err)
-	require.True(t, out.Written)
+	require.True(t, out.Changed)
 }
 
 // names other than the usual ones.
@@ -166,6 +166,6 @@ func names(t *testing.T, l *lab) {
 	require.Equal(t, "aaa", got.Version)
 	out, err := revision.Stamp(t.Context(), d.DB, revision.Change{Table: "ledger_versions", To: "bbb", Backwards: true}, d.writing(t))
 	require.NoError(t, err)
-	require.True(t, out.Written)
+	require.True(t, out.Changed)
 	require.Equal(t, "bbb", d.value(t, "SELECT version_num FROM ledger_versions"))
 }

@@ -73,7 +73,7 @@ func lessRights(t *testing.T, l *lab) {
 	owner := as("owner")
 	out, err := revision.Stamp(t.Context(), owner.DB, revision.Change{To: "20260201000000"}, owner.writing(t))
 	require.NoError(t, err)
-	require.True(t, out.Written)
+	require.True(t, out.Changed)
 	reader := as("reader")
 	_, err = revision.Stamp(t.Context(), reader.DB, revision.Change{To: "20260301000000"}, reader.writing(t))
 	require.ErrorIs(t, err, migrate.ErrStore, "it does not wait for a right that it will not get")
@@ -82,5 +82,5 @@ func lessRights(t *testing.T, l *lab) {
 	d.run(t, "REVOKE CREATE ON SCHEMA public FROM owner"+d.name)
 	out, err = revision.Stamp(t.Context(), owner.DB, revision.Change{To: "20260301000000"}, owner.writing(t))
 	require.NoError(t, err)
-	require.True(t, out.Written)
+	require.True(t, out.Changed)
 }

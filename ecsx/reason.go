@@ -1,0 +1,264 @@
+package ecsx
+
+import (
+	"regexp"
+	"strings"
+)
+
+// A reason is read as two answers: what ECS was doing for the task, and what
+// went wrong with it. Neither depends on the other's words, so that a text
+// nobody has seen is read as well (docs/aws/ecs.md 1.2).
+//
+// https://docs.aws.amazon.com/AmazonECS/latest/developerguide/stopped-task-error-codes.html
+type stage int
+
+const (
+	noStage       stage = iota
+	replacing           // scaling, deploying, deleting: no failure
+	killing             // the kernel ended a container
+	pulling             // an image
+	registryLogin       // the registry's credentials
+	readingSecret       // a secret or parameter
+	readingFile         // an environment file
+	logging             // the log driver
+	mounting            // a volume
+	networking          // an elastic network interface
+	placing             // on an instance or on Fargate
+	starting            // a container
+	depending           // on another container
+	checking            // health
+	hosting             // the host, Spot, maintenance, AWS itself
+	stopping            // by somebody
+)
+
+// stages are the words by which each is known, the most telling first.
+var stages = []struct {
+	stage
+	re *regexp.Regexp
+}{
+	{replacing, regexp.MustCompile(`^(?:Scaling activity initiated by|Service deleted|Service scaled)`)},
+	{killing, regexp.MustCompile(`(?i)OutOfMemoryError: container killed|killed due to memory usage|OOMKilled`)},
+	{checking, regexp.MustCompile(`(?i)failed .{0,40}health ?checks?|health ?check failed`)},
+	{depending, regexp.MustCompile(`TaskDependencyError|dependency timed out|dependent container|dependency .* (?:failed|exited)`)},
+	{logging, regexp.MustCompile(`(?i)logger args|awslogs|Cloud[wW]atch log|logging driver|log driver`)},
+	{registryLogin, regexp.MustCompile(`(?i)ecr registry auth|registry auth from Amazon ECR|GetAuthorizationToken|repositoryCredentials|registry credentials`)},
+	{pulling, regexp.MustCompile(`(?i)CannotPull\w*|failed to resolve ref|pull image|image manifest|^API error \(404\): repository|manifest unknown`)},
+	{readingFile, regexp.MustCompile(`(?i)env(?:ironment)? ?files?|from s3`)},
+	{readingSecret, regexp.MustCompile(`(?i)\b(?:asm|ssm)\b|secrets? ?manager|\bsecrets?\b|ssm parameter`)},
+	{networking, regexp.MustCompile(`(?i)network interface|\bENI\b.*(?:attach|provision|creat)|subnet .*address|awsvpc`)},
+	{placing, regexp.MustCompile(`\bRESOURCE:|^(?:TaskFailedToStart: )?(?:AGENT|ATTRIBUTE|LOCATION|PORTS)\b|placement constraint|NO ACTIVE INSTANCES|EMPTY CAPACITY PROVIDER|(?i:capacity is unavailable|capacity was available|no container instances?|unable to place|reached the limit on the number of (?:tasks|vCPU))`)},
+	{mounting, regexp.MustCompile(`(?i)\bEFS\b|\bEBS\b|CannotCreateVolume|\bvolumes?\b|mount target|\bmount(?:ing)?\b`)},
+	{hosting, regexp.MustCompile(`(?i)Spot .{0,20}interrupt|Host EC2|maintenance|task retirement|underlying host|underlying infrastructure|(?:^|[.:] ?)InternalError|Server\.InternalError`)},
+	{stopping, regexp.MustCompile(`(?i)^Task stopped by|deregistration forced|UserInitiated`)},
+	{starting, regexp.MustCompile(`Cannot(?:Start|Create|Stop|Inspect)\w*Error|OCI runtime|\brunc\b|ContainerRuntime\w*Error|DockerTimeoutError|DockerStateError|ContainerNetworkingError|Could not transition to|failed to create new container`)},
+	{starting, regexp.MustCompile(`ResourceInitializationError|resource cannot be initialized`)},
+}
+
+type trouble int
+
+const (
+	noTrouble trouble = iota
+	wrongPlatform
+	noSpace
+	tooMany
+	notAllowed
+	notReached
+	badFormat
+	notThere
+	notRunnable
+	portTaken
+)
+
+// troubles are the words by which each is known, the most telling first: a text
+// that suggests to check the network and ends with a denial is a denial.
+var troubles = []struct {
+	trouble
+	re *regexp.Regexp
+}{
+	{wrongPlatform, regexp.MustCompile(`(?i)descriptor matching platform|exec format error|no match(?:ing manifest)? for|platform .* does not match`)},
+	{noSpace, regexp.MustCompile(`(?i)no space left|devmapper|thin pool|disk quota|not enough (?:disk )?space`)},
+	{tooMany, regexp.MustCompile(`(?i)too ?many ?requests|\b429\b|rate limit|rate exceeded|throttl`)},
+	{notRunnable, regexp.MustCompile(`(?i)executable file not found|exec: .*(?:permission denied|no such file|not a directory)|container process.*(?:permission denied|no such file)`)},
+	{portTaken, regexp.MustCompile(`(?i)port is already allocated|address already in use`)},
+	{notAllowed, regexp.MustCompile(`(?i)access ?denied|not authorized|unauthorized|\b40[13]\b|\bdenied\b|is not allowed|insufficient_scope|authentication required|no basic auth credentials|token has expired|not have permission`)},
+	{notReached, regexp.MustCompile(`(?i)i/o timeout|dial tcp|connection (?:refused|reset|issue|timed out)|request cancell?ed|context (?:deadline|cancell?ed)|handshake timeout|no such host|signal: killed|network configuration|client\.timeout|send request failed|unexpected EOF|could not reach|network is unreachable|server misbehaving`)},
+	{badFormat, regexp.MustCompile(`(?i)invalid character|did not contain json key|unmarshal|not valid json|invalid json`)},
+	{notThere, regexp.MustCompile(`(?i)not ?found|not ?exist|manifest unknown|can't find|cannot find|\b404\b|no such|invalid (?:ssm )?parameters|failed to resolve "fs-|no longer available|is archived`)},
+}
+
+func (s saying) stage() stage {
+	for _, x := range stages {
+		if x.re.MatchString(s.text) {
+			return x.stage
+		}
+	}
+	return noStage
+}
+
+func (s saying) trouble() trouble {
+	for _, x := range troubles {
+		if x.re.MatchString(s.text) {
+			return x.trouble
+		}
+	}
+	return noTrouble
+}
+
+// cause judges one text; ok is false for one that tells nothing by itself.
+func (s saying) cause() (c Cause, ok bool) {
+	c = Cause{Container: s.container, Summary: firstLine(s.text)}
+	at, why := s.stage(), s.trouble()
+	c.Class, c.Next = judgeReason(at, why)
+	if c.Class == "" {
+		return c, false
+	}
+	c.Reference = s.reference(at)
+	if why == notAllowed {
+		if d := s.denial(); d != "" && c.Class != ClassStoppedByUser {
+			c.Next = d
+		}
+	}
+	return c, true
+}
+
+func judgeReason(at stage, why trouble) (class Class, next string) {
+	const network = "check the network path: subnets, security groups, NAT or VPC endpoints"
+	switch at {
+	case replacing:
+		return ClassReplaced, ""
+	case killing:
+		return ClassOutOfMemory, ""
+	case checking:
+		return ClassHealthCheck, ""
+	case stopping:
+		return ClassStoppedByUser, ""
+	case hosting:
+		return ClassInterrupted, "wait for the replacement; if it comes again, try again in another zone or ask AWS Support"
+	case placing:
+		return ClassCapacity, "wait or add capacity; look at the service's events for the attribute, port or agent that is missing"
+	case networking:
+		return ClassInitialization, "try again; check the network: free addresses of the subnets and the quota of network interfaces"
+	case depending:
+		return ClassInitialization, "read the log of the container that it waits for, and compare its time with the start timeout"
+	case pulling, registryLogin:
+		switch why {
+		case wrongPlatform:
+			return ClassImagePlatform, ""
+		case noSpace:
+			return ClassImagePull, "free disk space, or give the task more ephemeral storage"
+		case tooMany:
+			return ClassImagePull, "the registry limits pulls: log in to it, or pull through a cache"
+		case notAllowed:
+			return ClassImageDenied, "check that the image exists, then the execution role, the repository's policy and the registry's credentials"
+		case notReached:
+			return ClassImagePull, network + " to the registry"
+		}
+		if at == registryLogin {
+			return ClassInitialization, "check the execution role and the network path to the registry"
+		}
+		if why == notThere {
+			return ClassImageMissing, ""
+		}
+		return ClassImagePull, ""
+	case readingSecret:
+		switch why {
+		case notAllowed:
+			return ClassSecretDenied, ""
+		case notReached, tooMany:
+			return ClassInitialization, network + " to Secrets Manager and Systems Manager"
+		case badFormat:
+			return ClassSecretFormat, ""
+		case notThere:
+			return ClassSecretMissing, ""
+		}
+		return ClassInitialization, "check the secrets of the task definition and the execution role"
+	case readingFile:
+		if why == notAllowed {
+			return ClassInitialization, "allow the execution role to read the environment file"
+		}
+		return ClassInitialization, "check that the environment file exists and can be reached"
+	case logging:
+		switch why {
+		case notAllowed:
+			return ClassInitialization, "allow the execution role to create the log stream, or the log group"
+		case notReached:
+			return ClassInitialization, network + " to CloudWatch Logs; check that the log group exists"
+		case notThere:
+			return ClassLogGroupMissing, ""
+		}
+		return ClassInitialization, "check the log configuration of the task definition"
+	case mounting:
+		if why == noSpace {
+			return ClassInitialization, "free disk space for the volume"
+		}
+		return ClassInitialization, "check the volume: that the file system exists, its mount targets, security groups and policy"
+	case starting:
+		switch why {
+		case notRunnable:
+			return ClassCommand, ""
+		case wrongPlatform:
+			return ClassImagePlatform, ""
+		case noSpace:
+			return ClassInitialization, "free disk space on the instance, or replace it"
+		case portTaken:
+			return ClassInitialization, "another task has the host port: use dynamic ports or more instances"
+		}
+		return ClassInitialization, ""
+	}
+	return "", ""
+}
+
+var denialRE = regexp.MustCompile(`not authorized to perform: ([\w:*-]+)(?: on (?:the )?resource:? "?([^\s"]+))?`)
+
+var roleRE = regexp.MustCompile(`assumed-role/([^/\s]+)`)
+
+// denial names the role, the action and the resource of a refused call.
+func (s saying) denial() string {
+	m := denialRE.FindStringSubmatch(s.text)
+	if m == nil {
+		if strings.Contains(s.text, "KMS") {
+			return "allow the execution role kms:Decrypt on the key of the secret"
+		}
+		return ""
+	}
+	role := "the execution role"
+	if r := roleRE.FindStringSubmatch(s.text); r != nil {
+		role = "role " + r[1]
+	}
+	out := "allow " + role + " " + m[1]
+	if r := strings.Trim(m[2], `.,"`); r != "" && r != "*" {
+		out += " on " + r
+	}
+	return out
+}
+
+// references are where a text names the thing that is meant, by stage.
+var references = map[stage][]*regexp.Regexp{
+	pulling: {
+		regexp.MustCompile(`failed to resolve ref(?:erence)? "?([^\s"]+?)"?:? `),
+		regexp.MustCompile(`manifest for (\S+) not found`),
+		regexp.MustCompile(`not found in repository (\S+)`),
+		regexp.MustCompile(`repository (\S+) not found`),
+		regexp.MustCompile(`\bimage (\S+) not found`),
+		regexp.MustCompile(`pull access denied for ([^\s,]+)`),
+	},
+	readingSecret: {
+		regexp.MustCompile(`(arn:[\w-]+:(?:secretsmanager|ssm):[^\s',"]+)`),
+		regexp.MustCompile(`invalid (?:ssm )?parameters: (\S+)`),
+	},
+	logging: {
+		regexp.MustCompile(`log-group:([^:\s]+)`),
+	},
+	mounting: {
+		regexp.MustCompile(`\b(fs-[0-9a-f]+)`),
+	},
+}
+
+func (s saying) reference(at stage) string {
+	for _, re := range references[at] {
+		if m := re.FindStringSubmatch(s.text + " "); m != nil {
+			return strings.TrimRight(m[1], ".:,")
+		}
+	}
+	return ""
+}
