@@ -37,7 +37,8 @@ type Options struct {
 	// NoRateLimits lets any number of calls through. By default calls are
 	// throttled at the rates that AWS documents, in the cloud's time.
 	NoRateLimits bool
-	// Switches are the behaviours that nobody could confirm.
+	// Switches are the behaviours that nobody could confirm. With a value that
+	// there is not, every call returns an error.
 	Switches Switches
 }
 
@@ -107,6 +108,9 @@ func (c *Cloud) Region() string { return c.region }
 // call answers one attempt: every door ends here. The input and the output are
 // copied.
 func (c *Cloud) call(ctx context.Context, region string, in any) (out any, requestID string, err error) {
+	if err := c.home.Invalid; err != nil {
+		return nil, "", fmt.Errorf("rescuetest: %w", err)
+	}
 	o, known, err := c.operation(region, in)
 	if err != nil {
 		return nil, "", err

@@ -161,7 +161,7 @@ func (s *script) rest(ctx context.Context, a args) (string, error) {
 	for range 80 * 60 {
 		out, err := s.cfn.DescribeStacks(ctx, &cloudformation.DescribeStacksInput{StackName: aws.String(a.at(0))})
 		if err != nil {
-			return a.at(0) + " is gone", nil
+			return a.at(0) + " is gone", nil //nolint:nilerr // a deleted stack has no name any more
 		}
 		status := string(out.Stacks[0].StackStatus)
 		if a.has("no-wait") || !strings.HasSuffix(status, "_IN_PROGRESS") {
