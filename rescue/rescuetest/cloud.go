@@ -232,8 +232,11 @@ func (c *Cloud) operation(region string, in any) (o op.Operation, known bool, er
 func Action(in any) string {
 	t := reflect.TypeOf(in).Elem()
 	service := path.Base(t.PkgPath())
-	if service == "cloudwatchlogs" {
+	switch service {
+	case "cloudwatchlogs":
 		service = "logs"
+	case "elasticloadbalancingv2":
+		service = "elasticloadbalancing"
 	}
 	return service + ":" + strings.TrimSuffix(t.Name(), "Input")
 }

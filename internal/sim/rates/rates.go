@@ -41,6 +41,9 @@ var families = map[string][]family{
 		{0, 2, "ListImports"}, {0, 2, "DetectStackDrift"}, {0, 2, "DescribeStackDriftDetectionStatus"}, {0, 2, "DescribeStackResourceDrifts"},
 		{0, 2, "UpdateTerminationProtection"},
 	},
+	"elasticloadbalancingv2": {
+		{200, 50, "Describe*"}, {20, 3, "CreateTargetGroup ModifyTargetGroup DeleteTargetGroup"},
+	},
 	"secretsmanager": {
 		{100, 100, "ListSecrets"}, {50, 50, "CreateSecret"}, {50, 50, "DeleteSecret"}, {50, 50, "RestoreSecret"}, {50, 50, "ListSecretVersionIds"},
 		{50, 50, "PutSecretValue UpdateSecret UpdateSecretVersionStage TagResource UntagResource"},
