@@ -121,7 +121,9 @@ type ImageChange struct {
 func ForceDeployLatest(ctx context.Context, api ForceDeployAPI, svc Service, resolver func(ctx context.Context, ref string) (string, error), optFns ...func(*ForceDeployOptions)) (*Deployment, error) {
 	d := deployer{api: api, svc: svc}
 	for _, fn := range optFns {
-		fn(&d.opts)
+		if fn != nil {
+			fn(&d.opts)
+		}
 	}
 	d.opts.Interval = cmp.Or(d.opts.Interval, 2*time.Second)
 	s, err := describe(ctx, api, svc)

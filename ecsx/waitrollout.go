@@ -116,7 +116,9 @@ type watch struct {
 func newWatch(api RolloutAPI, d Deployment, optFns []func(*RolloutOptions)) *watch {
 	w := &watch{api: api, d: d, most: -1}
 	for _, fn := range optFns {
-		fn(&w.opts)
+		if fn != nil {
+			fn(&w.opts)
+		}
 	}
 	w.opts.Interval = cmp.Or(w.opts.Interval, 5*time.Second)
 	w.opts.Patience = cmp.Or(w.opts.Patience, 1)
