@@ -48,6 +48,9 @@ func (p *planner) forward() error {
 	if err := p.savepointRenders(images); err != nil {
 		return err
 	}
+	if err := p.exported(keep); err != nil {
+		return err
+	}
 	p.freeze()
 	for i := range p.b.Services {
 		s := &p.b.Services[i]
