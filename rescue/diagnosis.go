@@ -96,7 +96,12 @@ type Threat struct {
 
 // Explain diagnoses a bundle. It calls nothing: a bundle that was written
 // during an incident explains it for ever.
+//
+// A bundle without stacks, nil included, gives a diagnosis that knows nothing.
 func Explain(b *Bundle) *Diagnosis {
+	if b == nil || b.Tree == nil || b.Tree.Root == nil {
+		return &Diagnosis{Version: 1, Situation: Uncertain, Advice: "diagnose again", Unknown: []string{"the bundle has no stack"}}
+	}
 	root := b.Tree.Root
 	d := &Diagnosis{Version: 1, At: b.At, Account: b.Account, Region: b.Region, Stack: root.Name, StackID: root.ID, Lost: b.Lost, Unknown: b.Problems, bundle: b}
 	for s := range b.Tree.All() {
