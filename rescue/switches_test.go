@@ -1,14 +1,16 @@
 package rescue_test
 
 import (
+	"maps"
+	"slices"
 	"testing"
 	"testing/synctest"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/stackrescue/stackrescue/rescue"
 	"github.com/stackrescue/stackrescue/rescue/rescuetest"
+	"github.com/stackrescue/stackrescue/rescue/rescuetest/simtype"
 )
 
 // setting is one value of one switch.
@@ -18,26 +20,34 @@ type setting struct {
 	set   func(*rescuetest.Switches)
 }
 
-// settings are all values of all switches but the zero ones, which the other
+// settings are all values of all switches but the default ones, which the other
 // settings are combined with. The incident's own default drops outputs.
-var settings = []setting{
-	{"OutputsAfterSkip", "kept", func(s *rescuetest.Switches) { s.OutputsAfterSkip = "kept" }},
-	{"OutputsAfterSkip", "stale", func(s *rescuetest.Switches) { s.OutputsAfterSkip = "stale" }},
-	{"OutputsAfterSkip", "child's dropped", func(s *rescuetest.Switches) { s.OutputsAfterSkip = "child-dropped" }},
-	{"RollbackDigest", "recorded", func(s *rescuetest.Switches) { s.RollbackDigest = "recorded" }},
-	{"ForceRollback", "failed only", func(s *rescuetest.Switches) { s.ForceRollback = "failed-only" }},
-	{"ForceRollback", "unknown", func(s *rescuetest.Switches) { s.ForceRollback = "unknown" }},
-	{"SkipValidation", "relaxed", func(s *rescuetest.Switches) { s.SkipValidation = "relaxed" }},
-	{"LogDelay", "32s", func(s *rescuetest.Switches) { s.LogDelay = 32 * time.Second }},
-	{"StaleReads", "3", func(s *rescuetest.Switches) { s.StaleReads = 3 }},
-	{"StoppedTaskRetention", "3h", func(s *rescuetest.Switches) { s.StoppedTaskRetention = 3 * time.Hour }},
-	{"SameTemplateURL", "not fetched", func(s *rescuetest.Switches) { s.SameTemplateURL = "not-fetched" }},
-	{"DesiredCount", "always sent", func(s *rescuetest.Switches) { s.DesiredCount = "always" }},
-	{"NoDifferenceAfterSkip", "to last sent", func(s *rescuetest.Switches) { s.NoDifferenceAfterSkip = "to-last-sent" }},
-	{"NestedChangeSets", "false replacement", func(s *rescuetest.Switches) { s.NestedChangeSets = "false-replacement" }},
-	{"NestedSiblings", "clean up", func(s *rescuetest.Switches) { s.NestedSiblings = "clean-up" }},
-	{"CleanUp", "keeps", func(s *rescuetest.Switches) { s.CleanUp = "keeps" }},
-	{"DisableRollbackReplacement", "allowed", func(s *rescuetest.Switches) { s.DisableRollbackReplacement = "allowed" }},
+var settings = func() []setting {
+	all := []setting{
+		set("OutputsAfterSkip", "kept"),
+		set("LogDelay", "32s"),
+		set("StaleReads", "3"),
+		set("StoppedTaskRetention", "3h"),
+		set("CloudFormationBurst", "5"),
+		set("TaskLag", "20s"),
+	}
+	named := simtype.SwitchValues()
+	for _, name := range slices.Sorted(maps.Keys(named)) {
+		for i, value := range named[name] {
+			if i > 0 && value != "dropped" {
+				all = append(all, set(name, value))
+			}
+		}
+	}
+	return all
+}()
+
+func set(name, value string) setting {
+	return setting{name, value, func(s *rescuetest.Switches) {
+		if err := s.Set(name, value); err != nil {
+			panic(err)
+		}
+	}}
 }
 
 // rescued is the whole rescue under some switches.
@@ -99,7 +109,7 @@ func TestIncidentUnderPairsOfSwitches(t *testing.T) {
 // A service that was scaled keeps its tasks, whatever an update sends.
 func TestScaledServiceStaysScaled(t *testing.T) {
 	t.Parallel()
-	for name, sent := range map[string]setting{"sent when changed": {set: func(*rescuetest.Switches) {}}, "always sent": {set: func(s *rescuetest.Switches) { s.DesiredCount = "always" }}} {
+	for name, sent := range map[string]setting{"sent when changed": {set: func(*rescuetest.Switches) {}}, "always sent": set("DesiredCount", "always")} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {

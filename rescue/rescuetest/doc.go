@@ -1,13 +1,17 @@
 // Package rescuetest is a simulated AWS for rehearsing stuck deployments:
 // CloudFormation, ECS, ECR, CloudWatch Logs, Secrets Manager, SSM parameters,
-// S3 and STS, as far as a rescue meets them.
+// ELB's target groups, S3 and STS, as far as a rescue meets them. Members of
+// requests and properties of templates are simulated, without effect on what a
+// rescue could see, or refused by name.
 //
 //	cloud := rescuetest.New()
 //	client := ecs.NewFromConfig(cloud.Config()) // a real SDK client
 //
-// Named incidents build a cloud in which something went wrong, such as
-// [ExpiredRollbackImage]. Nothing leaves the process, and no testing.TB is
-// needed.
+// [NewIncident] builds a cloud in which something went wrong, such as
+// [ExpiredRollbackImage]; [Incidents] lists what there is. [Cloud.Script] runs a
+// readable scenario, and [Cloud.Record] is what happened meanwhile: tasks that
+// started, seconds with too few healthy ones, deletions with their cause, and who
+// changed what. Nothing leaves the process, and no testing.TB is needed.
 //
 // # Time
 //
@@ -21,7 +25,8 @@
 //
 // Every simulated behaviour names its source beside the code. What neither
 // documentation nor a recording settles is a field of [Switches], and the
-// library is tested under every value of each.
+// library is tested under every value of each. AWS's rate limits hold unless
+// [Options].NoRateLimits is set.
 //
 // Before version 1 this package may change in any release.
 package rescuetest
