@@ -54,7 +54,7 @@ func ExampleRunner_Handler() {
 	}
 	ask := func(path string) int {
 		rec := httptest.NewRecorder()
-		r.Handler().ServeHTTP(rec, httptest.NewRequest("GET", path, nil))
+		r.Handler().ServeHTTP(rec, httptest.NewRequest(http.MethodGet, path, nil))
 		return rec.Code
 	}
 	fmt.Println("before:", ask("/live"), ask("/ready"))

@@ -119,9 +119,9 @@ func clip(s string) string {
 	return s
 }
 
-// ParseNote reads a note that a [Runner] left. An empty note, and one that is
+// parseNote reads a note that a [Runner] left. An empty note, and one that is
 // not of a runner, is the zero Progress.
-func ParseNote(note []byte) Progress {
+func parseNote(note []byte) Progress {
 	var p Progress
 	if json.Unmarshal(note, &p) != nil || p.Version != noteVersion {
 		return Progress{}
@@ -136,7 +136,7 @@ func Status(ctx context.Context, store Store, key string) (Record, Progress, err
 	if err != nil {
 		return rec, Progress{}, fmt.Errorf("status of %s: %w", key, err)
 	}
-	return rec, ParseNote(rec.Note), nil
+	return rec, parseNote(rec.Note), nil
 }
 
 // Forget clears what is remembered of failures of the key, so that the next run
@@ -161,7 +161,7 @@ func Forget(ctx context.Context, store Store, key string, builds bool) (Progress
 			break
 		}
 	}
-	p := ParseNote(c.term.hold.Note())
+	p := parseNote(c.term.hold.Note())
 	next := Progress{Builds: p.Builds, Leader: p.Leader, At: p.At, State: p.State}
 	if p.Outcome == OutcomeDone {
 		next = p
