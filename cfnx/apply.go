@@ -5,21 +5,24 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	cfn "github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 	"github.com/aws/smithy-go"
 
+	"github.com/stackrescue/stackrescue/cfnx/internal/options"
 	"github.com/stackrescue/stackrescue/internal/awsretry"
-	"github.com/stackrescue/stackrescue/internal/poll"
+	"github.com/stackrescue/stackrescue/internal/clock"
 )
 
 // ApplyOptions change [Apply] and the verbs that use it. The zero value is the
 // default.
 type ApplyOptions struct {
-	// Every is the pause between two looks. Defaults to 5 s.
-	Every time.Duration
+	// Interval is the time between polls. Defaults to 5 s.
+	Interval time.Duration
 	// Allow names resources whose change or replacement is allowed whatever
 	// the reason: "LogicalID" of the root, or "stack-name.LogicalID". Removal
 	// is allowed by name too.
@@ -29,15 +32,22 @@ type ApplyOptions struct {
 	TemplateURL string
 	// DryRun makes the change set, judges it, and deletes it again.
 	DryRun bool
-	// Observe is told of the change set and of the root's events.
+	// Observe is called with the change set and with each event of the root, in
+	// order, on the caller's goroutine.
 	Observe func(ApplyEvent)
 }
 
 // ApplyEvent is progress of an update.
 type ApplyEvent struct {
-	// Text is set for what the tool did, Event for an event of the stack.
-	Text  string
-	Event *Event
+	// Kind is "change-set" for a change set that was accepted, "event" for an
+	// event of the root stack.
+	Kind string `json:"kind"`
+	// Stack is the root's name, ChangeSet the ARN and Changes the number of its
+	// changes.
+	Stack     string `json:"stack"`
+	ChangeSet string `json:"changeSet,omitempty"`
+	Changes   int    `json:"changes,omitempty"`
+	Event     *Event `json:"event,omitempty"`
 }
 
 // String is one line.
@@ -45,7 +55,7 @@ func (e ApplyEvent) String() string {
 	if e.Event != nil {
 		return e.Event.String()
 	}
-	return e.Text
+	return fmt.Sprintf("stack %s: change set with %d changes accepted", e.Stack, e.Changes)
 }
 
 // Applied is what an update came to.
@@ -63,6 +73,8 @@ type Applied struct {
 	Status types.StackStatus `json:"status,omitempty"`
 }
 
+var errNoDraft = errors.New("draft has no tree: make one with NewDraft")
+
 // Apply carries a draft out as one guarded change set on the root stack, nested
 // stacks included, and waits for the end. It returns nil when the root is
 // UPDATE_COMPLETE.
@@ -73,8 +85,10 @@ type Applied struct {
 // from it. What CloudFormation cannot tell yet passes only when it is traced
 // to a change of the draft, or to a value that stays the same.
 //
-// A draft that changes nothing is [ErrNothingToChange]. An update that fails
-// is a *[StackError]. Parameters that the draft does not set, tags,
+// It returns [ErrNothingToChange] if the draft changes nothing, a *[DraftError]
+// if no change set can be made of it, [ErrInProgress] if a stack of the tree is
+// busy or somebody else started an update meanwhile, and a *[StackError] if the
+// update fails. Parameters that the draft does not set, tags,
 // notifications and capabilities stay as they are.
 //
 // Calls s3:PutObject for the templates of nested stacks,
@@ -85,11 +99,11 @@ type Applied struct {
 // whatever updating the resources needs. A call that is repeated after a lost
 // answer finds the change set again.
 func Apply(ctx context.Context, api ApplyAPI, bucket UploadAPI, d *Draft, optFns ...func(*ApplyOptions)) (*Applied, error) {
-	c := creator{api: api, bucket: bucket, d: d}
-	for _, fn := range optFns {
-		fn(&c.opts)
+	c := creator{api: api, bucket: bucket, d: d, opts: options.Of(optFns)}
+	c.opts.Interval = cmp.Or(c.opts.Interval, 5*time.Second)
+	if d == nil || d.Tree == nil || d.Tree.Root == nil {
+		return nil, errNoDraft
 	}
-	c.opts.Every = cmp.Or(c.opts.Every, 5*time.Second)
 	root := d.Tree.Root
 	out := &Applied{StackID: root.ID, Stack: root.Name}
 	if d.Empty() {
@@ -120,7 +134,7 @@ func Apply(ctx context.Context, api ApplyAPI, bucket UploadAPI, d *Draft, optFns
 	if c.opts.DryRun {
 		return out, c.discard(ctx, out.ChangeSet)
 	}
-	c.observe(ApplyEvent{Text: fmt.Sprintf("stack %s: change set with %d changes accepted", root.Name, len(ok))})
+	c.observe(ApplyEvent{Kind: "change-set", Stack: root.Name, ChangeSet: out.ChangeSet, Changes: len(ok)})
 	return out, c.execute(ctx, out)
 }
 
@@ -149,7 +163,7 @@ func updatable(t *Tree) error {
 // discard deletes the tool's own change set, also when ctx has ended: one that
 // stays would count against a limit, and could be executed by mistake.
 func (c *creator) discard(ctx context.Context, id string) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
+	ctx, cancel := clock.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
 	defer cancel()
 	_, err := c.api.DeleteChangeSet(ctx, &cfn.DeleteChangeSetInput{StackName: &c.d.Tree.Root.ID, ChangeSetName: &id})
 	if err != nil {
@@ -169,8 +183,8 @@ func (c *creator) execute(ctx context.Context, out *Applied) error {
 		return err
 	}
 	out.Status, err = Wait(ctx, c.api, root.ID, func(o *WaitOptions) {
-		o.Every, o.After = c.opts.Every, after
-		o.Observe = func(e Event) { c.observe(ApplyEvent{Event: &e}) }
+		o.Interval, o.After = c.opts.Interval, after
+		o.Observe = func(e Event) { c.observe(ApplyEvent{Kind: "event", Stack: root.Name, Event: &e}) }
 	})
 	if err != nil || out.Status == types.StackStatusUpdateComplete {
 		return err
@@ -182,39 +196,51 @@ func (c *creator) execute(ctx context.Context, out *Applied) error {
 	return &StackError{Stack: root.Name, Status: out.Status, Reason: t.Root.Reason, Failed: t.Causes().Update}
 }
 
-// start executes the change set. When the answer is lost, the stack's events
-// tell whether the update began.
+// start executes the change set. When the answer is lost, the token of the
+// stack's events tells whether the update that began is this one. DisableRollback
+// is sent as false, whatever the stack was created with: a new revision of a task
+// definition is a replacement, which an update without a rollback does not take
+// (docs/aws/cfn.md 1.7).
 func (c *creator) start(ctx context.Context, id, after string) error {
 	root := c.d.Tree.Root
 	token := "stackrescue-" + fingerprint([]byte(id))
-	for n := 1; ; n++ {
-		_, err := c.api.ExecuteChangeSet(ctx, &cfn.ExecuteChangeSetInput{StackName: &root.ID, ChangeSetName: &id, ClientRequestToken: &token}, once)
-		if err == nil {
-			return nil
-		}
-		news, rerr := eventsAfter(ctx, c.api, root.ID, after)
-		if rerr != nil {
-			return errors.Join(err, rerr)
-		}
-		for _, e := range news {
-			if e.own() && e.Status == types.ResourceStatusUpdateInProgress {
-				return nil
-			}
-		}
-		if _, api := errors.AsType[smithy.APIError](err); n == tries || api && !awsretry.Transient(err) {
-			return stackErr(root.Name, err)
-		}
-		if err := poll.Sleep(ctx, c.opts.Every); err != nil {
+	in := &cfn.ExecuteChangeSetInput{StackName: &root.ID, ChangeSetName: &id, ClientRequestToken: &token, DisableRollback: aws.Bool(false)}
+	err := awsretry.Mutation{
+		Do: func(ctx context.Context) error {
+			_, err := c.api.ExecuteChangeSet(ctx, in, once)
 			return err
-		}
+		},
+		Happened: func(ctx context.Context) (bool, error) {
+			news, err := eventsAfter(ctx, c.api, root.ID, after)
+			if err != nil {
+				return false, err
+			}
+			for _, e := range slices.Backward(news) {
+				if !e.own() || e.Status != types.ResourceStatusUpdateInProgress {
+					continue
+				}
+				if e.Token == token {
+					return true, nil
+				}
+				return false, &StackError{Stack: root.Name, Status: types.StackStatus(e.Status), Reason: "somebody else started an update meanwhile", Err: ErrInProgress}
+			}
+			return false, nil
+		},
+		// Whatever is no answer of CloudFormation's may have been lost on the way.
+		Again:    func(err error) bool { _, api := errors.AsType[smithy.APIError](err); return !api },
+		Interval: c.opts.Interval,
+	}.Run(ctx)
+	if err != nil {
+		return stackErr(root.Name, err)
 	}
+	return nil
 }
 
 // PatchTemplateImages changes the images in the templates of the tree that the
 // stack is part of, and updates the tree with one guarded change set on its
 // root; see [Draft.PatchImages] for resolver and [Apply] for the guard. It
-// returns nil when the root is UPDATE_COMPLETE; images that are already as
-// they should be are [ErrNothingToChange].
+// returns nil when the root is UPDATE_COMPLETE, and [ErrNothingToChange] if the
+// images are already as they should be.
 //
 // Calls what [Snapshot], [NewDraft] and [Apply] call.
 func PatchTemplateImages(ctx context.Context, api ApplyAPI, bucket BucketAPI, stack string, resolver func(ctx context.Context, ref string) (string, error), optFns ...func(*ApplyOptions)) (*Applied, error) {
@@ -235,10 +261,10 @@ func PatchTemplateImages(ctx context.Context, api ApplyAPI, bucket BucketAPI, st
 
 // RestoreOutputs puts lost outputs of the tree back, with the values that
 // source finds, and updates the tree with one guarded change set on its root;
-// see [Draft.LostOutputs] and [Draft.RestoreOutputs]. source is told what a
-// ledger or the parent stack still know, in LostOutput.Known; ledger may be
-// nil. It returns nil when the root is UPDATE_COMPLETE; no lost output is
-// [ErrNothingToChange].
+// see [Draft.LostOutputs] and [Draft.RestoreOutputs]. LostOutput.Known is what a
+// ledger or the parent stack still know; a nil source takes that. ledger may be
+// nil. It returns nil when the root is UPDATE_COMPLETE, and
+// [ErrNothingToChange] if no output is lost.
 //
 // Calls what [Snapshot], [NewDraft] and [Apply] call.
 func RestoreOutputs(ctx context.Context, api ApplyAPI, bucket BucketAPI, stack string, ledger *Ledger, source func(context.Context, LostOutput) (string, error), optFns ...func(*ApplyOptions)) (*Applied, error) {

@@ -37,10 +37,24 @@ func (s *Stack) attempt() (forward []Event, backs [][]Event) {
 	return s.windows()
 }
 
-// Recorded is the physical id that the stack goes back to: what the resource
-// was before the latest update replaced it. "" where that update made it.
+// unsettled reports whether the latest update of the root has neither succeeded
+// nor been rolled back: what it did may yet be taken back.
+func (s *Stack) unsettled() bool {
+	switch s.root().Status {
+	case types.StackStatusUpdateRollbackFailed, types.StackStatusUpdateRollbackInProgress, types.StackStatusUpdateInProgress, types.StackStatusUpdateFailed:
+		return true
+	}
+	return false
+}
+
+// Recorded is the physical id of a resource that the stack goes back to: while
+// an update is not settled, what the resource was before it; "" where that
+// update made it. Otherwise it is what the resource is.
 func (s *Stack) Recorded(logicalID string) string {
-	forward, _ := s.attempt()
+	var forward []Event
+	if s.unsettled() {
+		forward, _ = s.attempt()
+	}
 	for _, e := range forward {
 		if e.LogicalID != logicalID || e.own() {
 			continue

@@ -12,7 +12,7 @@ import (
 // failed, and why the way back failed.
 type Causes struct {
 	// Update are the resources for which the forward operation failed, Rollback
-	// those for which the latest attempt to roll back failed; the first first.
+	// those for which the latest attempt to roll back failed; oldest first.
 	Update   []Failure `json:"update,omitempty"`
 	Rollback []Failure `json:"rollback,omitempty"`
 	// Attempts is how often a rollback was begun, automatically or by hand.

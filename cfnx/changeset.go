@@ -36,7 +36,11 @@ type Planned struct {
 	Replacement types.Replacement `json:"replacement,omitempty"`
 	// Why says why the change is allowed, or why it was refused.
 	Why string `json:"why"`
+}
 
+// plannedChange is a change with what CloudFormation says of its causes.
+type plannedChange struct {
+	Planned
 	details []types.ResourceChangeDetail
 }
 
@@ -135,21 +139,27 @@ func (c *creator) create(ctx context.Context) (string, error) {
 		}
 		in.TemplateURL = &u
 	}
-	for n := 1; ; n++ {
-		out, err := c.api.CreateChangeSet(ctx, in, once)
-		if err == nil {
-			return aws.ToString(out.Id), nil
-		}
-		if _, exists := errors.AsType[*types.AlreadyExistsException](err); exists {
-			return name, nil // made by an earlier try whose answer was lost
-		}
-		if n == tries || !awsretry.Transient(err) {
-			return "", stackErr(root.Name, err)
-		}
-		if err := poll.Sleep(ctx, c.opts.Every); err != nil {
-			return "", err
-		}
+	id := ""
+	err := awsretry.Mutation{
+		// Made by an earlier try whose answer was lost, it exists under its name,
+		// which is made from its content.
+		Do: func(ctx context.Context) error {
+			out, err := c.api.CreateChangeSet(ctx, in, once)
+			if _, exists := errors.AsType[*types.AlreadyExistsException](err); exists {
+				id = name
+				return nil
+			}
+			if err == nil {
+				id = aws.ToString(out.Id)
+			}
+			return err
+		},
+		Interval: c.opts.Interval,
+	}.Run(ctx)
+	if err != nil {
+		return "", stackErr(root.Name, err)
 	}
+	return id, nil
 }
 
 // uploadNested works bottom up, so that a parent's template holds the places
@@ -191,7 +201,7 @@ func (c *creator) capabilities() []types.Capability {
 // [ErrNothingToChange].
 func (c *creator) await(ctx context.Context, id string) (string, error) {
 	root := c.d.Tree.Root
-	for out, err := range awsretry.Every(ctx, c.opts.Every, func(ctx context.Context) (*cfn.DescribeChangeSetOutput, error) {
+	for out, err := range awsretry.Every(ctx, c.opts.Interval, func(ctx context.Context) (*cfn.DescribeChangeSetOutput, error) {
 		return c.api.DescribeChangeSet(ctx, &cfn.DescribeChangeSetInput{StackName: &root.ID, ChangeSetName: &id})
 	}) {
 		if err != nil {
@@ -218,8 +228,8 @@ func noChange(reason string) bool {
 }
 
 // read lists every change of a change set and of those nested in it.
-func (c *creator) read(ctx context.Context, id string) ([]Planned, error) {
-	var out []Planned
+func (c *creator) read(ctx context.Context, id string) ([]plannedChange, error) {
+	var out []plannedChange
 	var nested []string
 	for p := cfn.NewDescribeChangeSetPaginator(c.api, &cfn.DescribeChangeSetInput{ChangeSetName: &id}); p.HasMorePages(); {
 		page, err := p.NextPage(ctx)
@@ -234,10 +244,10 @@ func (c *creator) read(ctx context.Context, id string) ([]Planned, error) {
 			if r == nil {
 				continue
 			}
-			out = append(out, Planned{
+			out = append(out, plannedChange{Planned{
 				StackID: aws.ToString(page.StackId), Stack: aws.ToString(page.StackName), LogicalID: aws.ToString(r.LogicalResourceId),
-				Type: aws.ToString(r.ResourceType), Action: r.Action, Replacement: r.Replacement, details: r.Details,
-			})
+				Type: aws.ToString(r.ResourceType), Action: r.Action, Replacement: r.Replacement,
+			}, r.Details})
 			if n := aws.ToString(r.ChangeSetId); n != "" {
 				nested = append(nested, n)
 			}

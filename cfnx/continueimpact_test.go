@@ -78,9 +78,9 @@ func TestContinueDeploysWhatTheRollbackHasNotReached(t *testing.T) {
 		deploys := cfnx.Deploys(tree, skips, nil)
 		require.Len(t, deploys, 1)
 		d := deploys[0]
-		assert.Equal(t, []any{"prod", "Web", "web:2", "web:1", cfnx.DeploySent, false}, []any{d.Stack, d.LogicalID, short(d.From), short(d.To), d.State, d.Skippable})
+		assert.Equal(t, []any{"prod", "Web", "web:2", "web:1", "deployed", false}, []any{d.Stack, d.LogicalID, short(d.From), short(d.To), d.State, d.Skippable})
 		assert.Equal(t, "prod.Web: web:1 is deployed, and the service cannot be skipped", d.String())
-		assert.Equal(t, cfnx.DeployBack, cfnx.Deploys(tree, skips, func(x cfnx.Deploy) bool { return short(x.To) == "web:1" })[0].State)
+		assert.Equal(t, "back", cfnx.Deploys(tree, skips, func(x cfnx.Deploy) bool { return short(x.To) == "web:1" })[0].State)
 
 		deletes := cfnx.Deletes(tree, s.revision("web:2"))
 		require.Len(t, deletes, 1, "%v", deletes)
@@ -130,11 +130,11 @@ func TestContinueDeploysInNestedStacks(t *testing.T) {
 		for _, test := range []struct {
 			skips []cfnx.Skip
 			back  func(cfnx.Deploy) bool
-			want  cfnx.DeployState
+			want  string
 		}{
-			{nil, nil, cfnx.DeploySent},
-			{skips, nil, cfnx.DeploySkipped},
-			{nil, func(cfnx.Deploy) bool { return true }, cfnx.DeployBack},
+			{nil, nil, "deployed"},
+			{skips, nil, "skipped"},
+			{nil, func(cfnx.Deploy) bool { return true }, "back"},
 		} {
 			deploys := cfnx.Deploys(tree, test.skips, test.back)
 			require.Len(t, deploys, 1, "%v", deploys)

@@ -3,8 +3,6 @@ package cfnx
 import (
 	"cmp"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"slices"
@@ -15,8 +13,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 	"github.com/aws/smithy-go"
 
+	"github.com/stackrescue/stackrescue/cfnx/internal/options"
 	"github.com/stackrescue/stackrescue/internal/awsretry"
-	"github.com/stackrescue/stackrescue/internal/poll"
 )
 
 // ContinueRollbackAPI is what [SnapshotAPI] has and ContinueUpdateRollback, of
@@ -29,28 +27,69 @@ type ContinueRollbackAPI interface {
 // ContinueOptions change [ContinueRollbackSkipping]. The zero value is the
 // default.
 type ContinueOptions struct {
-	// Every is the pause between two looks. Defaults to 5 s.
-	Every time.Duration
+	// Interval is the time between polls. Defaults to 5 s.
+	Interval time.Duration
 	// Rounds is how often the rollback may be continued, each time with a new
-	// choice of skips. Defaults to 5.
+	// choice of skips. Defaults to 5, also for a negative number.
 	Rounds int
 	// Force, which must be the root stack's name, lets CloudFormation skip
-	// whatever fails, in nested stacks too. The skipper is not asked then. An
+	// whatever fails, in nested stacks too. The skipper is not called then. An
 	// endpoint that does not know it rejects the call.
 	Force string
-	// Observe is told of rounds and of the root's events.
+	// RoleARN is the service role that CloudFormation is to use, instead of the
+	// one that the stack has (Round.Role). CloudFormation keeps it for every
+	// later operation on the stack (docs/aws/cfn.md 1.2).
+	RoleARN string
+	// Before is called before each round with what it would do. Nothing is
+	// started if it returns an error, which ends the call.
+	Before func(Round) error
+	// RolledBack reports whether ECS itself has already taken a service back to
+	// the revision that the stack has recorded; nil says so of none. See
+	// [Deploys].
+	RolledBack func(Deploy) bool
+	// InUse are task definitions and services that serve; see [Deletes].
+	InUse []any
+	// Observe is called with each round and with each event of the root, in
+	// order, on the caller's goroutine.
 	Observe func(ContinueEvent)
 }
 
-// ContinueEvent is progress of a continued rollback: a new round, or an event
-// of the root stack.
+// Round is one continue that is about to be started: what it skips, and what it
+// does besides.
+type Round struct {
+	// Number is counted from 1.
+	Number int `json:"number"`
+	// StackID and Stack are the root's.
+	StackID string `json:"stackId"`
+	Stack   string `json:"stack"`
+	// Skips are left as they are; each has its Impact.
+	Skips []Skip `json:"skips,omitempty"`
+	// Forced is true when CloudFormation chooses what to skip: Deploys and
+	// Deletes are then those of a continue without skips.
+	Forced bool `json:"forced,omitempty"`
+	// Deploys are the services that are sent a revision, Deletes what the
+	// clean-up deletes once the whole tree is back.
+	Deploys []Deploy   `json:"deploys,omitempty"`
+	Deletes []Deletion `json:"deletes,omitempty"`
+	// Role is the stack's service role, NewRole the one that replaces it for
+	// good; "" where there is none.
+	Role    string `json:"role,omitempty"`
+	NewRole string `json:"newRole,omitempty"`
+}
+
+// ContinueEvent is progress of a continued rollback.
 type ContinueEvent struct {
+	// Kind is "round" for a round that was started, "event" for an event of the
+	// root stack.
+	Kind string `json:"kind"`
 	// Round is counted from 1.
-	Round int
-	// Skips are set when a round has been started.
-	Skips []Skip
-	// Event is set for an event of the stack.
-	Event *Event
+	Round int `json:"round"`
+	// Skips are those of the round.
+	Skips []Skip `json:"skips,omitempty"`
+	// Role and NewRole are set when the round replaces the stack's role.
+	Role    string `json:"role,omitempty"`
+	NewRole string `json:"newRole,omitempty"`
+	Event   *Event `json:"event,omitempty"`
 }
 
 // String is one line.
@@ -58,11 +97,16 @@ func (e ContinueEvent) String() string {
 	if e.Event != nil {
 		return e.Event.String()
 	}
-	names := skipNames(e.Skips)
-	if len(names) == 0 {
-		return fmt.Sprintf("round %d: rollback continued, nothing skipped", e.Round)
+	s := fmt.Sprintf("round %d: rollback continued", e.Round)
+	if names := skipNames(e.Skips); len(names) > 0 {
+		s += ", skipping " + strings.Join(names, ", ")
+	} else {
+		s += ", nothing skipped"
 	}
-	return fmt.Sprintf("round %d: rollback continued, skipping %s", e.Round, strings.Join(names, ", "))
+	if e.NewRole != "" {
+		s += fmt.Sprintf("; from now on the stack uses role %s instead of %s", e.NewRole, cmp.Or(e.Role, "the caller's"))
+	}
+	return s
 }
 
 // Continued is what a continued rollback came to.
@@ -73,13 +117,17 @@ type Continued struct {
 	// From and To are the root's status before and after.
 	From types.StackStatus `json:"from"`
 	To   types.StackStatus `json:"to"`
-	// Rounds is how often the rollback was continued.
+	// Rounds is how often the rollback was continued by this call.
 	Rounds int `json:"rounds"`
 	// Skipped are all resources that were skipped, in every round. What they
 	// are and what the stack's record says differ from now on.
 	Skipped []Skip `json:"skipped,omitempty"`
 	// Forced is true when CloudFormation chose what to skip.
 	Forced bool `json:"forced,omitempty"`
+	// Role is the service role that was replaced, NewRole the one that the stack
+	// uses from now on.
+	Role    string `json:"role,omitempty"`
+	NewRole string `json:"newRole,omitempty"`
 }
 
 // ContinueRollbackSkipping continues the failed rollback of the tree that the
@@ -87,17 +135,26 @@ type Continued struct {
 // root is UPDATE_ROLLBACK_COMPLETE.
 //
 // skipper chooses from a fresh snapshot before each round: [SkipNone],
-// [SkipMinimal], [SkipTypes], [SkipOnly] or your own. Skipping has a price, told
-// in Skip.Impact: the resource stays as the failed update left it and
-// outputs that read it may be lost. When a round fails on further resources,
-// the skipper is asked again, up to Rounds; a round that would ask for the same
-// again is not started ([ErrNoProgress]).
+// [SkipMinimal], [SkipTypes], [SkipOnly] or your own; nil is SkipNone. Skipping
+// has a price, see Skip.Impact: the resource stays as the failed update left it
+// and outputs that read it may be lost. When a round fails on further
+// resources, the skipper is called again, up to Rounds.
 //
-// A root that is not UPDATE_ROLLBACK_FAILED is [ErrNotStuck], or
-// [ErrChildStuck] when a nested stack is stuck; a stack of the tree that is
-// still busy is [ErrInProgress]. Nothing is changed then. An end in another
-// status is a *[StackError] with the resources that failed; what was skipped
-// until then is in the result, which is not nil from the first round on.
+// A continue does more than it skips: it sends every service that the rollback
+// has not reached the revision that the stack has recorded, and its clean-up
+// deletes what the failed update made. Options.Before is called with both.
+//
+// It returns
+//   - [ErrNotStuck] if the root is not UPDATE_ROLLBACK_FAILED, [ErrChildStuck]
+//     if a nested stack is stuck and the root is not;
+//   - [ErrInProgress] if a stack of the tree is busy, or if somebody else
+//     continued the rollback first: what they skipped is not in the result;
+//   - [ErrCannotSkip] if a name is that of no resource whose rollback failed.
+//
+// Nothing is changed then. It returns [ErrNoProgress] if a further round would
+// ask for the same again, and a *[StackError] with the resources that failed if
+// the rollback ends in another status. What was skipped until then is in the
+// result, which is not nil from the first round on.
 //
 // A continue cannot be cancelled, and with an ECS service without a circuit
 // breaker it can take hours: a ctx that ends stops only the waiting.
@@ -105,15 +162,17 @@ type Continued struct {
 // Calls cloudformation:DescribeStacks, cloudformation:DescribeStackEvents,
 // cloudformation:ListStackResources, cloudformation:GetTemplate,
 // cloudformation:ContinueUpdateRollback. Needs whatever rolling the resources
-// back needs. Safe to repeat: a rollback that is under way is not continued
-// twice.
+// back needs, and iam:PassRole with RoleARN. Safe to repeat: a rollback that is
+// under way is not continued twice.
 func ContinueRollbackSkipping(ctx context.Context, api ContinueRollbackAPI, stack string, skipper func(*Tree) []Skip, optFns ...func(*ContinueOptions)) (*Continued, error) {
-	c := continuation{api: api, skipper: skipper}
-	for _, fn := range optFns {
-		fn(&c.opts)
+	c := continuation{api: api, skipper: skipper, opts: options.Of(optFns)}
+	if c.skipper == nil {
+		c.skipper = SkipNone
 	}
-	c.opts.Every = cmp.Or(c.opts.Every, 5*time.Second)
-	c.opts.Rounds = cmp.Or(c.opts.Rounds, 5)
+	c.opts.Interval = cmp.Or(c.opts.Interval, 5*time.Second)
+	if c.opts.Rounds <= 0 {
+		c.opts.Rounds = 5
+	}
 	for {
 		tree, err := Snapshot(ctx, api, stack)
 		if err != nil {
@@ -162,43 +221,74 @@ func continuable(t *Tree) error {
 	return &StackError{Stack: t.Root.Name, Status: t.Root.Status, Reason: t.Root.Reason, Err: ErrNotStuck}
 }
 
+// plan chooses what the next round does.
+func (c *continuation) plan(t *Tree) (Round, error) {
+	root := t.Root
+	r := Round{Number: 1, StackID: root.ID, Stack: root.Name, Forced: c.opts.Force != "", Role: root.RoleARN}
+	if c.out != nil {
+		r.Number = c.out.Rounds + 1
+	}
+	if c.opts.RoleARN != "" && c.opts.RoleARN != root.RoleARN {
+		r.NewRole = c.opts.RoleARN
+	}
+	switch {
+	case r.Forced && c.opts.Force != root.Name:
+		return r, fmt.Errorf("stack %s: ContinueOptions.Force is %q: give the root stack's name to let CloudFormation choose what to skip", root.Name, c.opts.Force)
+	case !r.Forced:
+		var err error
+		if r.Skips, err = skippable(t, c.skipper(t)); err != nil {
+			return r, err
+		}
+	}
+	r.Deploys, r.Deletes = Deploys(t, r.Skips, c.opts.RolledBack), Deletes(t, c.opts.InUse...)
+	return r, nil
+}
+
 // round continues once and waits for the end.
 func (c *continuation) round(ctx context.Context, t *Tree) error {
 	root := t.Root
-	if c.out == nil {
-		c.out = &Continued{StackID: root.ID, Stack: root.Name, From: root.Status, To: root.Status}
-	}
 	fail := func(err error) error {
-		return &StackError{Stack: root.Name, Status: c.out.To, Reason: root.Reason, Failed: t.Causes().Rollback, Err: err}
+		return &StackError{Stack: root.Name, Status: root.Status, Reason: root.Reason, Failed: t.Causes().Rollback, Err: err}
 	}
-	var skips []Skip
-	force := c.opts.Force != ""
-	switch {
-	case force && c.opts.Force != root.Name:
-		return fmt.Errorf("stack %s: force names %q", root.Name, c.opts.Force)
-	case !force:
-		skips = c.skipper(t)
+	r, err := c.plan(t)
+	if err != nil {
+		return err
 	}
-	names := skipNames(skips)
-	if c.out.Rounds > 0 && (len(names) == 0 && !force || slices.Equal(names, c.asked) && !force) {
+	names := skipNames(r.Skips)
+	if c.out != nil && !r.Forced && (len(names) == 0 || slices.Equal(names, c.asked)) {
 		return fail(ErrNoProgress)
 	}
-	if c.out.Rounds == c.opts.Rounds {
-		return fail(fmt.Errorf("still stuck after %d rounds", c.out.Rounds))
+	if r.Number > c.opts.Rounds {
+		return fail(fmt.Errorf("%w: still stuck after %d rounds", ErrNoProgress, c.opts.Rounds))
+	}
+	if c.opts.Before != nil {
+		if err := c.opts.Before(r); err != nil {
+			return fmt.Errorf("stack %s: round %d not started: %w", root.Name, r.Number, err)
+		}
 	}
 	after := ""
 	if len(root.Events) > 0 {
 		after = root.Events[0].ID
 	}
-	if err := c.start(ctx, root, names, after); err != nil {
+	if err := c.start(ctx, root, r, after); err != nil {
+		if errors.Is(err, ErrInProgress) {
+			return err
+		}
 		return fail(err)
 	}
+	if c.out == nil {
+		c.out = &Continued{StackID: root.ID, Stack: root.Name, From: root.Status, To: root.Status}
+	}
 	c.out.Rounds++
-	c.out.Skipped, c.out.Forced, c.asked = append(c.out.Skipped, skips...), force, names
-	c.observe(ContinueEvent{Skips: skips})
+	c.out.Skipped, c.out.Forced, c.asked = append(c.out.Skipped, r.Skips...), r.Forced, names
+	e := ContinueEvent{Kind: "round", Skips: r.Skips}
+	if r.NewRole != "" {
+		e.Role, e.NewRole, c.out.Role, c.out.NewRole = r.Role, r.NewRole, r.Role, r.NewRole
+	}
+	c.observe(e)
 	status, err := Wait(ctx, c.api, root.ID, func(o *WaitOptions) {
-		o.Every, o.After = c.opts.Every, after
-		o.Observe = func(e Event) { c.observe(ContinueEvent{Event: &e}) }
+		o.Interval, o.After = c.opts.Interval, after
+		o.Observe = func(e Event) { c.observe(ContinueEvent{Kind: "event", Event: &e}) }
 	})
 	if status != "" {
 		c.out.To = status
@@ -221,50 +311,52 @@ func (c *continuation) observe(e ContinueEvent) {
 // once keeps the SDK from repeating a call whose answer was lost.
 func once(o *cfn.Options) { o.RetryMaxAttempts = 1 }
 
-const tries = 8
-
 // start continues the rollback. The token is made from the newest event and
-// the skips, so that a repeated call is one attempt. CloudFormation answers a
-// repetition of a call whose answer was lost with an error, because the stack
-// is then busy: the stack's events tell.
-func (c *continuation) start(ctx context.Context, root *Stack, names []string, after string) error {
-	sum := sha256.Sum256([]byte(root.ID + "|" + after + "|" + c.opts.Force + "|" + strings.Join(names, ",")))
-	token := "stackrescue-" + hex.EncodeToString(sum[:16])
+// what is asked for, so that a repeated call is one attempt. CloudFormation
+// answers a repetition of a call whose answer was lost with an error, because
+// the stack is then busy: the token of the stack's events tells whose rollback
+// it is.
+func (c *continuation) start(ctx context.Context, root *Stack, r Round, after string) error {
+	names := skipNames(r.Skips)
+	token := "stackrescue-" + fingerprint([]byte(root.ID), []byte(after), []byte(c.opts.Force), []byte(c.opts.RoleARN), []byte(strings.Join(names, ",")))
 	in := &cfn.ContinueUpdateRollbackInput{StackName: &root.ID, ClientRequestToken: &token, ResourcesToSkip: names}
-	if c.opts.Force != "" {
+	if r.Forced {
 		in.ForceRollback = new(true)
 	}
-	for n := 1; ; n++ {
-		_, err := c.api.ContinueUpdateRollback(ctx, in, once)
-		if err == nil {
-			return nil
-		}
-		if _, ok := errors.AsType[*types.TokenAlreadyExistsException](err); ok {
-			return nil
-		}
-		started, rerr := c.started(ctx, root.ID, after)
-		if rerr != nil {
-			return errors.Join(err, rerr)
-		}
-		if started {
-			return nil
-		}
-		if e, api := errors.AsType[smithy.APIError](err); n == tries || !awsretry.Transient(err) && !(api && e.ErrorCode() == "OperationInProgressException") {
-			return err
-		}
-		if err := poll.Sleep(ctx, c.opts.Every); err != nil {
-			return err
-		}
+	if c.opts.RoleARN != "" {
+		in.RoleARN = &c.opts.RoleARN
 	}
+	return awsretry.Mutation{
+		Do: func(ctx context.Context) error {
+			_, err := c.api.ContinueUpdateRollback(ctx, in, once)
+			return err
+		},
+		Happened: func(ctx context.Context) (bool, error) { return c.started(ctx, root, after, token) },
+		Again: func(err error) bool {
+			// A token that was seen is ours, and the events are late.
+			_, taken := errors.AsType[*types.TokenAlreadyExistsException](err)
+			e, api := errors.AsType[smithy.APIError](err)
+			return taken || api && e.ErrorCode() == "OperationInProgressException"
+		},
+		Interval: c.opts.Interval,
+	}.Run(ctx)
 }
 
-// started reports whether a rollback has begun since the event.
-func (c *continuation) started(ctx context.Context, id, after string) (bool, error) {
-	news, err := eventsAfter(ctx, c.api, id, after)
+// started reports whether a rollback has begun since the event, by the token.
+// It returns ErrInProgress if it is somebody else's.
+func (c *continuation) started(ctx context.Context, root *Stack, after, token string) (bool, error) {
+	news, err := eventsAfter(ctx, c.api, root.ID, after)
 	if err != nil {
-		return false, stackErr(id, err)
+		return false, stackErr(root.ID, err)
 	}
-	return slices.ContainsFunc(news, func(e Event) bool {
-		return e.own() && e.Status == types.ResourceStatusUpdateRollbackInProgress
-	}), nil
+	for _, e := range slices.Backward(news) {
+		if !e.own() || !strings.HasSuffix(string(e.Status), "_IN_PROGRESS") {
+			continue
+		}
+		if e.Token == token {
+			return true, nil
+		}
+		return false, &StackError{Stack: root.Name, Status: types.StackStatus(e.Status), Reason: "somebody else started an operation meanwhile: wait for its end, then take a new snapshot", Err: ErrInProgress}
+	}
+	return false, nil
 }

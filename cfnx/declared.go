@@ -1,11 +1,11 @@
 package cfnx
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"strings"
 
+	"github.com/stackrescue/stackrescue/cfnx/internal/expr"
 	"github.com/stackrescue/stackrescue/cfnx/internal/tree"
 )
 
@@ -13,12 +13,13 @@ import (
 type Declared struct {
 	// Set says that the template sets the property.
 	Set bool
-	// Known says that Value is the property's value: a text, or a parameter
-	// whose value the stack shows.
+	// Known says that Value is what the property's expression comes to, with the
+	// stack's parameters, conditions and mappings.
 	Known bool
 	Value string
 	// Resource is the logical id of the resource of the same stack that the
-	// property refers to, by Ref or Fn::GetAtt; "" where it refers to none.
+	// property names, by Ref or Fn::GetAtt, or through parameters and outputs of
+	// nested stacks; "" where it names none.
 	Resource string
 }
 
@@ -30,49 +31,39 @@ func (s *Stack) Declared(logicalID, property string) (Declared, error) {
 	if len(s.Template) == 0 {
 		return d, fmt.Errorf("stack %s: template was not read", s.Name)
 	}
-	doc, err := tree.Parse(s.Template, tree.Limits{Bytes: maxTemplateBytes, Depth: maxDepth})
+	draft := draftOfTree(&Tree{Root: s.root()})
+	r, doc, err := draft.renderer(s, 0)
 	if err != nil {
 		return d, fmt.Errorf("stack %s: %w", s.Name, err)
 	}
-	resource := "/Resources/" + tree.Escape(logicalID)
-	if _, _, err := doc.At(doc.Roots[0], resource); err != nil {
+	if _, _, err := doc.At(r.Root, "/Resources/"+tree.Escape(logicalID)); err != nil {
 		return d, fmt.Errorf("stack %s: resource %s is not in the template: %w", s.Name, logicalID, err)
 	}
-	n, _, err := doc.At(doc.Roots[0], resource+"/Properties/"+tree.Escape(property))
+	n, _, err := doc.At(r.Root, propertyPath(logicalID, property))
 	if errors.Is(err, tree.ErrNoNode) {
 		return d, nil
 	}
 	if err != nil {
 		return d, fmt.Errorf("stack %s: %w", s.Name, err)
 	}
-	e := exprAt(n)
-	if e.noValue() {
+	e := expr.At(n)
+	v := r.Render(e, 0)
+	d.Set = v != expr.Nothing{}
+	if st, id, ok := draft.follow(s, r, e, 0); ok && st == s {
+		d.Resource = id
 		return d, nil
 	}
-	d.Set = true
-	fn, arg := e.call()
-	switch fn {
-	case "":
-		d.Value, d.Known = e.text()
-	case "Ref":
-		target, _ := arg.text()
+	d.Value, d.Known = v.(string)
+	if u, ok := v.(expr.Unknown); ok && u.Kind == expr.SourceSSM && strings.HasPrefix(u.Path, "/Parameters/") {
+		// A parameter of Systems Manager: what the stack last read.
 		for _, p := range s.Parameters {
-			if p.Key == target && p.Value != "****" {
-				d.Value, d.Known = cmp.Or(p.Resolved, p.Value), true
+			if propertyName(u.Path) == p.Key && p.Resolved != "" {
+				d.Value, d.Known = p.Resolved, true
 			}
-		}
-		if _, ok := s.Resource(target); ok {
-			d.Resource = target
-		}
-	case "Fn::GetAtt":
-		target, _ := arg.text()
-		if list := arg.args(); len(list) > 0 {
-			target, _ = list[0].text()
-		}
-		target, _, _ = strings.Cut(target, ".")
-		if _, ok := s.Resource(target); ok {
-			d.Resource = target
 		}
 	}
 	return d, nil
 }
+
+// propertyName is the last step of a pointer.
+func propertyName(path string) string { return path[strings.LastIndexByte(path, '/')+1:] }

@@ -44,7 +44,7 @@ Resources:
 		"Resource":  {Set: true, Resource: "Task"},
 		"Long":      {Set: true, Resource: "Task"},
 		"Short":     {Set: true, Resource: "Task"},
-		"Mapped":    {Set: true},
+		"Mapped":    {Set: true, Known: true, Value: "2"},
 		"Import":    {Set: true},
 		"Object":    {Set: true},
 		"Gone":      {},

@@ -58,7 +58,7 @@ func (d Deletion) String() string {
 // physical id or a part of an ARN, a URL or a host name, is told with the place.
 // The revision itself is not told as used by itself. It is pure.
 func Deletes(t *Tree, inUse ...any) []Deletion {
-	if t == nil || t.Root == nil {
+	if t == nil || t.Root == nil || !t.Root.unsettled() {
 		return nil
 	}
 	uses := namedIn(inUse)
@@ -126,7 +126,7 @@ func (s *Stack) keeps(logicalID string) bool {
 	if err != nil {
 		return false
 	}
-	n := r.root.Get("Resources").Follow().Get(logicalID).Follow()
+	n := r.Root.Get("Resources").Follow().Get(logicalID).Follow()
 	if p := n.Get("DeletionPolicy").Follow(); p != nil {
 		// RetainExceptOnCreate deletes what the update created.
 		return p.Value == "Retain"
@@ -247,7 +247,9 @@ func names(physical string) []string {
 // setOff reports whether name stands in text with nothing beside it that could
 // belong to a longer name.
 func setOff(text, name string) bool {
-	part := func(c byte) bool { return wordByte(c) || c == '-' || c == '_' }
+	part := func(c byte) bool {
+		return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '-' || c == '_'
+	}
 	for from := 0; ; {
 		i := strings.Index(text[from:], name)
 		if i < 0 {

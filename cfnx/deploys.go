@@ -25,8 +25,10 @@ type Deploy struct {
 	// has recorded and sends; "" where it cannot be followed.
 	From string `json:"from,omitempty"`
 	To   string `json:"to,omitempty"`
-	// State says what the continue does to the service.
-	State DeployState `json:"state"`
+	// State says what the continue does to the service: "deployed", the recorded
+	// revision will be deployed; "back", it is sent and ECS serves it already, no
+	// task is replaced for it; "skipped", nothing is sent.
+	State string `json:"state"`
 	// Skippable is whether the service may be skipped: its own rollback failed.
 	Skippable bool `json:"skippable,omitempty"`
 	// Name is how ContinueUpdateRollback wants it, for a service that may be
@@ -34,18 +36,11 @@ type Deploy struct {
 	Name string `json:"name,omitempty"`
 }
 
-// DeployState is what a continued rollback does to a service.
-type DeployState string
-
-// States of a [Deploy].
+// States of a Deploy.
 const (
-	// DeployBack: the recorded revision is sent, and ECS serves it already: no
-	// task is replaced for it.
-	DeployBack DeployState = "back"
-	// DeploySkipped: the service is skipped, nothing is sent.
-	DeploySkipped DeployState = "skipped"
-	// DeploySent: the recorded revision will be deployed.
-	DeploySent DeployState = "deployed"
+	deployBack    = "back"
+	deploySkipped = "skipped"
+	deploySent    = "deployed"
 )
 
 // String is one line.
@@ -56,9 +51,9 @@ func (d Deploy) String() string {
 	}
 	s := fmt.Sprintf("%s.%s: ", d.Stack, d.LogicalID)
 	switch d.State {
-	case DeployBack:
+	case deployBack:
 		return s + "is on " + to + " already"
-	case DeploySkipped:
+	case deploySkipped:
 		return s + "is skipped"
 	}
 	s += to + " is deployed"
@@ -71,13 +66,15 @@ func (d Deploy) String() string {
 // Deploys lists the ECS services of the tree that the failed update changed and
 // that CloudFormation has not rolled back yet: to these, but for the skipped
 // ones, a continued rollback sends the revision that their stack has recorded.
-// A service that a rollback has reached already is not sent anything again.
+// A service that a rollback has reached already is not sent anything again. For
+// an update that is still under way it is what its rollback would do; there is
+// nothing to list once the root is *_COMPLETE.
 //
 // back reports whether ECS itself has already taken a service back to To, as
 // its circuit breaker does: then nothing is deployed. A nil back says so of
 // none. It is pure.
 func Deploys(t *Tree, skips []Skip, back func(Deploy) bool) []Deploy {
-	if t == nil || t.Root == nil {
+	if t == nil || t.Root == nil || !t.Root.unsettled() {
 		return nil
 	}
 	draft := draftOfTree(t)
@@ -91,7 +88,7 @@ func Deploys(t *Tree, skips []Skip, back func(Deploy) bool) []Deploy {
 			if r.Type != serviceType || !touched(forward, r.LogicalID) || rolledBack(backs, r.LogicalID) || created(forward, s, r.LogicalID) {
 				continue
 			}
-			d := Deploy{StackID: s.ID, Stack: s.Name, LogicalID: r.LogicalID, PhysicalID: r.PhysicalID, State: DeploySent}
+			d := Deploy{StackID: s.ID, Stack: s.Name, LogicalID: r.LogicalID, PhysicalID: r.PhysicalID, State: deploySent}
 			if st, id, ok := draft.TaskDefinitionOf(s, r.LogicalID); ok {
 				d.To, d.From = st.Recorded(id), st.attempted(id)
 			} else {
@@ -102,9 +99,9 @@ func Deploys(t *Tree, skips []Skip, back func(Deploy) bool) []Deploy {
 			}
 			switch {
 			case slices.ContainsFunc(skips, func(k Skip) bool { return k.StackID == s.ID && k.LogicalID == r.LogicalID }):
-				d.State = DeploySkipped
+				d.State = deploySkipped
 			case back != nil && back(d):
-				d.State = DeployBack
+				d.State = deployBack
 			}
 			out = append(out, d)
 		}
@@ -135,11 +132,11 @@ func (d *Draft) literalTaskDefinition(s *Stack, service string) string {
 	if err != nil {
 		return ""
 	}
-	n, _, err := doc.At(r.root, propertyPath(service, "TaskDefinition"))
+	n, _, err := doc.At(r.Root, propertyPath(service, "TaskDefinition"))
 	if err != nil {
 		return ""
 	}
-	text, _ := r.value(n).(string)
+	text, _ := r.Value(n).(string)
 	return text
 }
 

@@ -3,25 +3,20 @@ package cfnx
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
+	"github.com/stackrescue/stackrescue/cfnx/internal/expr"
 	"github.com/stackrescue/stackrescue/cfnx/internal/tree"
+	"github.com/stackrescue/stackrescue/cfnx/template"
 )
 
-// DifferenceKind says how a property of a template and of a running task
-// definition differ.
-type DifferenceKind string
-
-// Kinds of differences.
+// Kinds of differences, which Difference.Kind documents.
 const (
-	// NotRendered: what serves has the property, the template does not set it.
-	NotRendered DifferenceKind = "not-rendered"
-	// NotServing: the template sets the property, what serves has it not.
-	NotServing DifferenceKind = "not-serving"
-	// OtherValue: both have it, with different values.
-	OtherValue DifferenceKind = "other-value"
-	// NotKnown: what the template comes to is not known. That is not equal.
-	NotKnown DifferenceKind = "not-known"
+	notRendered = "not-rendered"
+	notServing  = "not-serving"
+	otherValue  = "other-value"
+	notKnown    = "not-known"
 )
 
 // Difference is one property in which the task definition that a template
@@ -36,12 +31,20 @@ type Difference struct {
 	// Property is the path of the property below the container or the task
 	// definition: "Environment.SMTP_HOST", "Secrets.KEY", "Command", "Memory".
 	// It is "" for a container that one side alone has.
-	Property string         `json:"property,omitempty"`
-	Kind     DifferenceKind `json:"kind"`
+	Property string `json:"property,omitempty"`
+	// Kind is
+	//   - "not-rendered": what serves has the property, the template does not set
+	//     it;
+	//   - "not-serving": the template sets the property, what serves does not
+	//     have it;
+	//   - "other-value": both have it, with different values;
+	//   - "not-known": what the template comes to is not known, which is not
+	//     equal.
+	Kind string `json:"kind"`
 	// Why is more about a value that is not known.
 	Why string `json:"why,omitempty"`
-	// Places are where a value that is not known comes from.
-	Places []Place `json:"places,omitempty"`
+	// Sources are where a value that is not known comes from.
+	Sources []template.Source `json:"places,omitempty"`
 }
 
 // String is one line, without values.
@@ -54,13 +57,13 @@ func (d Difference) String() string {
 		s += d.Property + ": "
 	}
 	switch d.Kind {
-	case NotRendered:
+	case notRendered:
 		s += "the template does not set it"
-	case NotServing:
+	case notServing:
 		s += "what serves does not have it"
-	case OtherValue:
+	case otherValue:
 		s += "the template sets another value"
-	case NotKnown:
+	case notKnown:
 		s += "what the template comes to is not known"
 	}
 	if d.Why != "" {
@@ -76,15 +79,15 @@ func (d *Draft) TaskDefinitionOf(s *Stack, service string) (*Stack, string, bool
 	if err != nil {
 		return nil, "", false
 	}
-	n, _, err := doc.At(r.root, propertyPath(service, "TaskDefinition"))
+	n, _, err := doc.At(r.Root, propertyPath(service, "TaskDefinition"))
 	if err != nil {
 		return nil, "", false
 	}
-	return d.follow(s, r, exprAt(n), 0)
+	return d.follow(s, r, expr.At(n), 0)
 }
 
 // follow follows an expression to the one resource of the tree that it names.
-func (d *Draft) follow(s *Stack, r *renderer, e exprNode, depth int) (*Stack, string, bool) {
+func (d *Draft) follow(s *Stack, r *expr.Renderer, e expr.Node, depth int) (*Stack, string, bool) {
 	if depth > maxNesting {
 		return nil, "", false
 	}
@@ -93,21 +96,21 @@ func (d *Draft) follow(s *Stack, r *renderer, e exprNode, depth int) (*Stack, st
 		if err != nil {
 			return nil, "", false
 		}
-		n, _, err := doc.At(r.root, path)
+		n, _, err := doc.At(r.Root, path)
 		if err != nil {
 			return nil, "", false
 		}
-		return d.follow(s, r, exprAt(n), depth+1)
+		return d.follow(s, r, expr.At(n), depth+1)
 	}
-	fn, arg := e.call()
+	fn, arg := e.Call()
 	name, attribute := "", ""
 	switch fn {
 	case "Ref":
 		name = arg.Value
 	case "Fn::GetAtt":
-		name, attribute, _ = strings.Cut(arg.dotted(), ".")
+		name, attribute, _ = strings.Cut(arg.Dotted(), ".")
 	case "Fn::Sub":
-		tmpl, vars := arg.subTemplate()
+		tmpl, vars := arg.SubTemplate()
 		if tmpl.Node == nil {
 			return nil, "", false
 		}
@@ -117,25 +120,36 @@ func (d *Draft) follow(s *Stack, r *renderer, e exprNode, depth int) (*Stack, st
 		}
 		name = strings.TrimSpace(text[2 : len(text)-1])
 		if v := vars.Follow().Get(name); v != nil {
-			return d.follow(s, r, exprAt(v), depth+1)
+			return d.follow(s, r, expr.At(v), depth+1)
 		}
 		name, attribute, _ = strings.Cut(name, ".")
 	case "Fn::If":
-		args := arg.exactly(3)
+		args := arg.Exactly(3)
 		if args == nil {
 			return nil, "", false
 		}
-		switch c := r.condition(args[0].Value).(type) {
-		case bool:
-			if c {
-				return d.follow(s, r, args[1], depth+1)
-			}
-			return d.follow(s, r, args[2], depth+1)
+		c, known := r.Condition(args[0].Value).(bool)
+		switch {
+		case !known:
+			return nil, "", false
+		case c:
+			return d.follow(s, r, args[1], depth+1)
+		}
+		return d.follow(s, r, args[2], depth+1)
+	case "Fn::Select":
+		args := arg.Exactly(2)
+		if args == nil {
+			return nil, "", false
+		}
+		index, _ := r.Render(args[0], 0).(string)
+		items := args[1].Args()
+		if i, err := strconv.Atoi(index); err == nil && i >= 0 && i < len(items) {
+			return d.follow(s, r, items[i], depth+1)
 		}
 		return nil, "", false
 	case "":
 		// An ARN that is written out, or given as a parameter's value.
-		if text, ok := e.text(); ok {
+		if text, ok := e.Text(); ok {
 			return d.named(text)
 		}
 		return nil, "", false
@@ -149,8 +163,8 @@ func (d *Draft) follow(s *Stack, r *renderer, e exprNode, depth int) (*Stack, st
 		}
 		return at(s.Children[i], "/Outputs/"+tree.Escape(key)+"/Value")
 	}
-	if r.root.Get("Parameters").Follow().Get(name) == nil {
-		if r.root.Get("Resources").Follow().Get(name) == nil {
+	if r.Root.Get("Parameters").Follow().Get(name) == nil {
+		if r.Root.Get("Resources").Follow().Get(name) == nil {
 			return nil, "", false
 		}
 		return s, name, true
@@ -160,7 +174,7 @@ func (d *Draft) follow(s *Stack, r *renderer, e exprNode, depth int) (*Stack, st
 			return st, id, true
 		}
 	}
-	text, _ := r.parameter(name).(string)
+	text, _ := r.Parameter(name).(string)
 	return d.named(text)
 }
 
@@ -193,14 +207,14 @@ func (d *Draft) named(physical string) (*Stack, string, bool) {
 // the task definition, nil where it is not known. It gives what the template
 // does not tell and an update renders again as it was: attributes of resources,
 // imports, parameters with NoEcho. It also proves that the template is the one
-// it was rendered from: where the two disagree the value is [NotKnown].
+// it was rendered from: where the two disagree the value is "not-known".
 //
 // A reference that cannot be followed is one Difference, of the service's
 // TaskDefinition. The result is sorted by container and property. It is pure.
 func (d *Draft) ServiceDifferences(s *Stack, service string, serving, recorded any) ([]Difference, error) {
 	st, id, ok := d.TaskDefinitionOf(s, service)
 	if !ok {
-		return []Difference{{StackID: s.ID, Stack: s.Name, Resource: service, Property: "TaskDefinition", Kind: NotKnown, Why: "it cannot be followed to a resource of the tree"}}, nil
+		return []Difference{{StackID: s.ID, Stack: s.Name, Resource: service, Property: "TaskDefinition", Kind: notKnown, Why: "it cannot be followed to a resource of the tree"}}, nil
 	}
 	return d.TaskDefinitionDifferences(st, id, serving, recorded)
 }
@@ -212,9 +226,9 @@ func (d *Draft) TaskDefinitionDifferences(s *Stack, logicalID string, serving, r
 	if err != nil {
 		return nil, fmt.Errorf("stack %s: %w", s.Name, err)
 	}
-	var rendered any = unknown{why: "resource " + logicalID + " is not in the template", place: Place{In: PlaceResource, Name: logicalID}}
-	if n, _, err := doc.At(r.root, "/Resources/"+tree.Escape(logicalID)+"/Properties"); err == nil {
-		rendered = r.value(n)
+	var rendered any = expr.Unknown{Why: "resource " + logicalID + " is not in the template", Kind: expr.SourceResource, Name: logicalID}
+	if n, _, err := doc.At(r.Root, "/Resources/"+tree.Escape(logicalID)+"/Properties"); err == nil {
+		rendered = r.Value(n)
 	}
 	is, err := taskDocument(serving)
 	if err != nil {

@@ -93,7 +93,7 @@ func TestServiceDifferencesSeesEveryProperty(t *testing.T) {
 		require.NoError(t, err)
 		var open []string
 		for _, x := range diffs {
-			assert.Equal(t, cfnx.NotKnown, x.Kind)
+			assert.Equal(t, "not-known", x.Kind)
 			open = append(open, strings.TrimPrefix(x.Container+"."+x.Property, "."))
 		}
 		assert.Equal(t, []string{"ExecutionRoleArn", "TaskRoleArn", "web.Environment.HUSH", "web.Environment.ROLE"}, open)
@@ -186,7 +186,7 @@ func TestServiceDifferencesSeesEveryProperty(t *testing.T) {
 			require.NoError(t, err)
 			var got []string
 			for _, x := range diffs {
-				line := x.Property + " " + string(x.Kind)
+				line := x.Property + " " + x.Kind
 				if x.Container != "" {
 					line = x.Container + "." + line
 				}
@@ -263,7 +263,7 @@ func TestDifferencesOfAStuckStack(t *testing.T) {
 		require.NoError(t, err)
 		require.Len(t, diffs, 2)
 		for _, x := range diffs {
-			assert.Equal(t, cfnx.NotKnown, x.Kind)
+			assert.Equal(t, "not-known", x.Kind)
 		}
 	})
 }
@@ -292,8 +292,8 @@ Resources:
 	require.NoError(t, err)
 	require.Len(t, diffs, 2)
 	assert.Equal(t, []string{"Environment.LEVEL", "Environment.PW"}, []string{diffs[0].Property, diffs[1].Property})
-	assert.Equal(t, cfnx.PlaceSSM, diffs[0].Places[0].In)
-	assert.Equal(t, "/level", diffs[0].Places[0].Name)
+	assert.Equal(t, "ssm", diffs[0].Sources[0].Kind)
+	assert.Equal(t, "/level", diffs[0].Sources[0].Name)
 	diffs, err = d.ServiceDifferences(d.Tree.Root, "Far", all, all)
 	require.NoError(t, err)
 	require.Len(t, diffs, 1)

@@ -17,7 +17,7 @@
 //
 // # Waiting
 //
-// A function that waits does so on the caller's goroutine, polls at Every and
+// A function that waits does so on the caller's goroutine, polls at Interval and
 // reports to Observe, in order. A terminal status is believed only when the
 // stack's own events show that it belongs to the operation that is waited for.
 package cfnx

@@ -12,7 +12,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
+	"github.com/stackrescue/stackrescue/cfnx/internal/expr"
 	"github.com/stackrescue/stackrescue/cfnx/internal/tree"
+	"github.com/stackrescue/stackrescue/cfnx/template"
 )
 
 // FetchAPI is GetObject of *s3.Client: where the templates of nested stacks
@@ -61,6 +63,9 @@ type Draft struct {
 //
 // Calls s3:GetObject, once for each nested stack. Safe to repeat.
 func NewDraft(ctx context.Context, bucket FetchAPI, t *Tree) (*Draft, error) {
+	if t == nil || t.Root == nil {
+		return nil, errors.New("tree is empty: take a snapshot first")
+	}
 	d := &Draft{Tree: t, Parameters: map[string]string{}, originals: map[string][]byte{}, current: map[string][]byte{}, urls: map[string]string{}}
 	for s := range t.All() {
 		body := s.Template
@@ -103,8 +108,8 @@ func (d *Draft) Changed() []*Stack {
 func (d *Draft) Empty() bool { return len(d.Changed()) == 0 && len(d.Parameters) == 0 }
 
 // Set replaces values in the template of a stack of the tree; see [SetValues].
-func (d *Draft) Set(s *Stack, values ...TemplateValue) ([]Edit, error) {
-	p, err := SetValues(d.current[s.ID], values, func(o *PatchOptions) { o.Original = true })
+func (d *Draft) Set(s *Stack, values ...template.Value) ([]template.Edit, error) {
+	p, err := template.SetValues(d.current[s.ID], values, func(o *template.PatchOptions) { o.Original = true })
 	if err != nil {
 		return nil, fmt.Errorf("stack %s: %w", s.Name, err)
 	}
@@ -123,7 +128,7 @@ func (s *Stack) hasParameter(name string) bool {
 
 // templateURL is where the parent says the nested stack's template is.
 func (d *Draft) templateURL(s *Stack) (string, error) {
-	found, err := Find(s.parent.Template, func(o *FindOptions) { o.context(s.parent) })
+	found, err := template.FindImages(s.parent.Template, func(o *template.FindOptions) { *o = findContext(s.parent) })
 	if err != nil {
 		return "", fmt.Errorf("stack %s: %w", s.parent.Name, err)
 	}
@@ -135,8 +140,9 @@ func (d *Draft) templateURL(s *Stack) (string, error) {
 	return "", fmt.Errorf("stack %s: the template URL of %s cannot be read off its template", s.parent.Name, s.LogicalID)
 }
 
-// context gives Find what is known about a stack.
-func (o *FindOptions) context(s *Stack) {
+// findContext gives Find what is known about a stack.
+func findContext(s *Stack) template.FindOptions {
+	var o template.FindOptions
 	o.Parameters = map[string]string{}
 	for _, p := range s.Parameters {
 		if p.Value == "****" {
@@ -148,25 +154,25 @@ func (o *FindOptions) context(s *Stack) {
 	if parts := strings.Split(s.ID, ":"); len(parts) > 4 {
 		o.Partition, o.Region, o.Account = parts[1], parts[3], parts[4]
 	}
+	return o
 }
 
 // findOptions give Find what the draft knows about a stack.
-func (d *Draft) findOptions(s *Stack) FindOptions {
-	var o FindOptions
-	o.context(s)
-	o.attributes(s)
+func (d *Draft) findOptions(s *Stack) template.FindOptions {
+	o := findContext(s)
+	o.Attributes = attributesOf(s)
 	r, _, err := d.renderer(s, 0)
 	if err != nil {
 		return o
 	}
-	entries(r.root.Get("Parameters"), func(name string, _ *tree.Node) {
-		switch v := r.parameter(name).(type) {
+	expr.Entries(r.Root.Get("Parameters"), func(name string, _ *tree.Node) {
+		switch v := r.Parameter(name).(type) {
 		case string:
 			o.Parameters[name] = v
-		case commaList:
+		case expr.List:
 			o.Parameters[name] = string(v)
-		case unknown:
-			if v.place.In != PlaceSSM {
+		case expr.Unknown:
+			if v.Kind != expr.SourceSSM {
 				delete(o.Parameters, name)
 				o.NotKnown = append(o.NotKnown, name)
 			}
@@ -175,24 +181,25 @@ func (d *Draft) findOptions(s *Stack) FindOptions {
 	return o
 }
 
-// attributes gives Find what the stack's resources come to.
-func (o *FindOptions) attributes(s *Stack) {
-	o.Attributes = map[string]string{}
+// attributesOf are what the stack's resources come to, for Find.
+func attributesOf(s *Stack) map[string]string {
+	out := map[string]string{}
 	for _, r := range s.Resources {
 		if r.Type != repositoryType {
 			continue
 		}
 		for _, attribute := range []string{"", "RepositoryUri"} {
 			if v := s.attribute(r, attribute); v != "" {
-				o.Attributes[strings.TrimSuffix(r.LogicalID+"."+attribute, ".")] = v
+				out[strings.TrimSuffix(r.LogicalID+"."+attribute, ".")] = v
 			}
 		}
 	}
 	for _, c := range s.Children {
-		for _, out := range c.Outputs {
-			o.Attributes[c.LogicalID+".Outputs."+out.Key] = out.Value
+		for _, o := range c.Outputs {
+			out[c.LogicalID+".Outputs."+o.Key] = o.Value
 		}
 	}
+	return out
 }
 
 // mangle is what GetTemplate makes of a template (docs/aws/cfn.md 1.8).
@@ -208,8 +215,8 @@ func mangle(b []byte) []byte {
 // TemplateObject is where in S3 the template of a nested stack is, as its
 // parent's template says. It is pure.
 func TemplateObject(s *Stack) (bucket, key string, err error) {
-	if s.parent == nil {
-		return "", "", fmt.Errorf("stack %s: not nested", s.Name)
+	if s == nil || s.parent == nil {
+		return "", "", errors.New("stack is not nested: its template is in no object that a parent names")
 	}
 	u, err := (&Draft{}).templateURL(s)
 	if err != nil {
@@ -250,7 +257,7 @@ func fetch(ctx context.Context, api FetchAPI, u string) ([]byte, error) {
 		return nil, err
 	}
 	defer func() { _ = out.Body.Close() }()
-	return io.ReadAll(io.LimitReader(out.Body, maxTemplateBytes))
+	return io.ReadAll(io.LimitReader(out.Body, expr.MaxBytes))
 }
 
 // upload puts a template beside the one at beside, under a key made from its

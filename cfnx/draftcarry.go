@@ -4,7 +4,9 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/stackrescue/stackrescue/cfnx/internal/expr"
 	"github.com/stackrescue/stackrescue/cfnx/internal/tree"
+	"github.com/stackrescue/stackrescue/cfnx/template"
 )
 
 // Carry keeps a property as it is in reality, where the template would set it
@@ -23,31 +25,30 @@ func (d *Draft) Carry(s *Stack, logicalID, property, live string) (changed bool,
 		return false, fmt.Errorf("stack %s: %w", s.Name, err)
 	}
 	problem := Problem{StackID: s.ID, Stack: s.Name, Resource: logicalID, Property: property, To: live}
-	fail := func(why string, err error, places ...Place) error {
+	fail := func(why string, err error, places ...template.Source) error {
 		x := problem
-		x.Why, x.Err, x.Places = why, err, places
+		x.Why, x.Err, x.Sources = why, err, places
 		return draftError([]Problem{x})
 	}
-	n, _, err := doc.At(r.root, path)
+	n, _, err := doc.At(r.Root, path)
 	if errors.Is(err, tree.ErrNoNode) {
 		return false, nil
 	}
 	if err != nil {
-		e := templateError(path, err)
-		return false, fail(e.Error(), e)
+		return false, fail(err.Error(), err)
 	}
-	switch v := r.value(n).(type) {
+	switch v := r.Value(n).(type) {
 	case string:
 		if v == live {
 			return false, nil
 		}
 		problem.From = v
-	case noValue:
+	case expr.Nothing:
 		return false, nil
-	case unknown:
-		return false, fail("what the update would set it to is not known: "+v.why, ErrUnresolved, v.place)
+	case expr.Unknown:
+		return false, fail("what the update would set it to is not known: "+v.Why, template.ErrUnresolved, sourceOf(v))
 	default:
-		return false, fail("what the update would set it to is not known", ErrUnresolved)
+		return false, fail("what the update would set it to is not known", template.ErrUnresolved)
 	}
 	next := d.clone()
 	err = next.setExpression(s, logicalID, property, path, live)
@@ -65,8 +66,8 @@ func (d *Draft) Carry(s *Stack, logicalID, property, live string) (changed bool,
 	if err != nil {
 		return false, fmt.Errorf("stack %s: %w", s.Name, err)
 	}
-	if n, _, err = doc.At(r.root, path); err != nil || r.value(n) != live {
-		return false, fail("it would still be set back", ErrElsewhere)
+	if n, _, err = doc.At(r.Root, path); err != nil || r.Value(n) != live {
+		return false, fail("it would still be set back", template.ErrElsewhere)
 	}
 	d.become(next)
 	return true, nil

@@ -3,6 +3,10 @@ package cfnx
 import (
 	"fmt"
 	"slices"
+
+	"github.com/stackrescue/stackrescue/cfnx/internal/expr"
+	"github.com/stackrescue/stackrescue/cfnx/internal/options"
+	"github.com/stackrescue/stackrescue/cfnx/template"
 )
 
 // maxTemplateObject is the largest template that CloudFormation takes from S3.
@@ -17,18 +21,13 @@ const maxTemplateObject = 1 << 20
 //
 // Of the options it reads TemplateURL.
 func (d *Draft) Check(optFns ...func(*ApplyOptions)) error {
-	var o ApplyOptions
-	for _, fn := range optFns {
-		if fn != nil {
-			fn(&o)
-		}
-	}
+	o := options.Of(optFns)
 	if d.Empty() {
 		return nil
 	}
 	var problems []Problem
-	add := func(s *Stack, why string, err error, places ...Place) {
-		problems = append(problems, Problem{StackID: s.ID, Stack: s.Name, Property: "Template", Why: why, Err: err, Places: places})
+	add := func(s *Stack, why string, err error, places ...template.Source) {
+		problems = append(problems, Problem{StackID: s.ID, Stack: s.Name, Property: "Template", Why: why, Err: err, Sources: places})
 	}
 	next := d.clone()
 	var up func(s *Stack)
@@ -43,17 +42,17 @@ func (d *Draft) Check(optFns ...func(*ApplyOptions)) error {
 		u, known := d.urls[s.ID]
 		switch {
 		case !known:
-			add(s.parent, "the template URL of nested stack "+s.LogicalID+" cannot be read off its template", ErrElsewhere, Place{In: PlaceHere, Name: s.LogicalID + ".TemplateURL"})
+			add(s.parent, "the template URL of nested stack "+s.LogicalID+" cannot be read off its template", template.ErrElsewhere, template.Source{Kind: expr.SourceInline, Name: s.LogicalID + ".TemplateURL"})
 			return
 		case body > maxTemplateObject:
-			add(s, fmt.Sprintf("it has %d bytes, CloudFormation takes %d", body, maxTemplateObject), ErrLimit)
+			add(s, fmt.Sprintf("it has %d bytes, CloudFormation takes %d", body, maxTemplateObject), template.ErrLimit)
 		}
 		if _, _, err := location(u); err != nil {
-			add(s, err.Error(), ErrElsewhere)
+			add(s, err.Error(), template.ErrElsewhere)
 			return
 		}
 		if err := next.setTemplateURL(s, u+"-0123456789abcdef"); err != nil {
-			add(s.parent, "the place of a changed template of "+s.LogicalID+" cannot be written: "+err.Error(), ErrElsewhere)
+			add(s.parent, "the place of a changed template of "+s.LogicalID+" cannot be written: "+err.Error(), template.ErrElsewhere)
 		}
 	}
 	root := d.Tree.Root
@@ -61,26 +60,26 @@ func (d *Draft) Check(optFns ...func(*ApplyOptions)) error {
 	body := next.current[root.ID]
 	switch changed := string(body) != string(d.originals[root.ID]); {
 	case changed && len(body) > maxTemplateObject:
-		add(root, fmt.Sprintf("it has %d bytes, CloudFormation takes %d", len(body), maxTemplateObject), ErrLimit)
+		add(root, fmt.Sprintf("it has %d bytes, CloudFormation takes %d", len(body), maxTemplateObject), template.ErrLimit)
 	case changed && len(body) > inlineBytes && o.TemplateURL == "" && len(d.urls) == 0:
-		add(root, fmt.Sprintf("a template of %d bytes must be in S3: name a place in ApplyOptions.TemplateURL", len(body)), ErrLimit)
+		add(root, fmt.Sprintf("a template of %d bytes must be in S3: name a place in ApplyOptions.TemplateURL", len(body)), template.ErrLimit)
 	}
 	if len(root.Children) > 0 {
 		for s := range d.Tree.All() {
 			if names := macros(d.current[s.ID]); len(names) > 0 {
 				// https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_CreateChangeSet.html
 				// (Capabilities, CAPABILITY_AUTO_EXPAND)
-				add(s, fmt.Sprintf("change sets take no macros (%s) together with nested stacks: update with UpdateStack", names[0]), ErrMacro)
+				add(s, fmt.Sprintf("change sets take no macros (%s) together with nested stacks: update with UpdateStack", names[0]), template.ErrMacro)
 			}
 		}
 	}
 	return draftError(problems)
 }
 
-func macros(template []byte) []string {
-	f, err := newImageFinder(template, FindOptions{})
+func macros(body []byte) []string {
+	found, err := template.FindImages(body)
 	if err != nil {
 		return nil
 	}
-	return slices.Compact(f.macros())
+	return slices.Compact(found.Macros)
 }

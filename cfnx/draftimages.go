@@ -7,7 +7,9 @@ import (
 	"maps"
 	"strings"
 
+	"github.com/stackrescue/stackrescue/cfnx/internal/expr"
 	"github.com/stackrescue/stackrescue/cfnx/internal/tree"
+	"github.com/stackrescue/stackrescue/cfnx/template"
 )
 
 // ImagePatch is one image that a draft changes, or would have to.
@@ -97,8 +99,8 @@ func (d *Draft) LostOutputs(ledger *Ledger) []LostOutput {
 			}
 			l := LostOutput{StackID: s.ID, Stack: s.Name, Key: key, Known: known}
 			if refs := deps.outputs[key]; len(refs) == 1 {
-				l.Resource, _ = s.Resource(refs[0].name)
-				l.Attribute = refs[0].attribute
+				l.Resource, _ = s.Resource(refs[0].Name)
+				l.Attribute = refs[0].Attribute
 			}
 			lost = append(lost, l)
 		}
@@ -109,7 +111,7 @@ func (d *Draft) LostOutputs(ledger *Ledger) []LostOutput {
 // passesOn reports whether an output reads a nested stack.
 func (d dependencies) passesOn(key string) bool {
 	for _, r := range d.outputs[key] {
-		if d.types[r.name] == nestedType {
+		if d.types[r.Name] == nestedType {
 			return true
 		}
 	}
@@ -122,20 +124,20 @@ func (d *Draft) handedOn(s *Stack, key string) string {
 	if s.parent == nil {
 		return ""
 	}
-	want := use{s.LogicalID, "Outputs." + key}
+	want := expr.Use{Name: s.LogicalID, Attribute: "Outputs." + key}
 	deps := readDependencies(d.originals[s.parent.ID])
 	for _, out := range s.parent.Outputs {
 		if refs := deps.outputs[out.Key]; len(refs) == 1 && refs[0] == want && deps.exact[out.Key] {
 			return out.Value
 		}
 	}
-	found, err := Find(d.originals[s.parent.ID])
+	found, err := template.FindImages(d.originals[s.parent.ID])
 	if err != nil {
 		return ""
 	}
 	for _, n := range found.Nested {
 		for _, p := range n.Parameters {
-			if p.Kind != ImageGetAtt || p.Value != want.name+"."+want.attribute {
+			if p.Kind != "getatt" || p.Value != want.Name+"."+want.Attribute {
 				continue
 			}
 			for _, sibling := range s.parent.Children {
@@ -162,9 +164,12 @@ type RestoredOutput struct {
 
 // RestoreOutputs gives lost outputs the values that source finds, as literals
 // in the templates that declare them; "" leaves an output alone, an error ends
-// it. Outputs that read a resource which the draft changes anyway are left out:
+// it, a nil source takes LostOutput.Known. Outputs that read a resource which the draft changes anyway are left out:
 // CloudFormation reads it anew.
 func (d *Draft) RestoreOutputs(ctx context.Context, lost []LostOutput, source func(context.Context, LostOutput) (string, error)) ([]RestoredOutput, error) {
+	if source == nil {
+		source = func(_ context.Context, l LostOutput) (string, error) { return l.Known, nil }
+	}
 	var out []RestoredOutput
 	for _, l := range lost {
 		s := d.Tree.Stack(l.StackID)
@@ -178,7 +183,7 @@ func (d *Draft) RestoreOutputs(ctx context.Context, lost []LostOutput, source fu
 		if value == "" {
 			continue
 		}
-		if _, err := d.Set(s, TemplateValue{Path: "/Outputs/" + tree.Escape(l.Key) + "/Value", Value: value}); err != nil {
+		if _, err := d.Set(s, template.Value{Path: "/Outputs/" + tree.Escape(l.Key) + "/Value", Value: value}); err != nil {
 			return nil, err
 		}
 		out = append(out, RestoredOutput{l.Stack, l.Key, value})
@@ -203,7 +208,7 @@ func (d *Draft) touched(s *Stack) map[string]bool {
 	g := newGuard(d, nil, nil)
 	for id, uses := range g.deps[s.ID].resources {
 		for _, u := range uses {
-			if s.hasParameter(u.name) && g.parameter(s.ID, u.name, 0) {
+			if s.hasParameter(u.Name) && g.parameter(s.ID, u.Name, 0) {
 				out[id] = true
 			}
 		}
@@ -240,30 +245,30 @@ func (d *Draft) asked(s *Stack) map[string]bool {
 // name is an expression.
 func mappingReaders(template []byte) map[string][]string {
 	out := map[string][]string{}
-	doc, err := tree.Parse(template, tree.Limits{Bytes: maxTemplateBytes, Depth: maxDepth})
+	doc, err := tree.Parse(template, tree.Limits{Bytes: expr.MaxBytes, Depth: expr.MaxDepth})
 	if err != nil || len(doc.Roots) == 0 {
 		return out
 	}
-	entries(doc.Roots[0].Follow().Get("Resources"), func(id string, r *tree.Node) {
-		out[id] = mappingNames(exprAt(r), nil, 0)
+	expr.Entries(doc.Roots[0].Follow().Get("Resources"), func(id string, r *tree.Node) {
+		out[id] = mappingNames(expr.At(r), nil, 0)
 	})
 	return out
 }
 
-func mappingNames(e exprNode, names []string, depth int) []string {
-	if e.Node == nil || depth > maxDepth {
+func mappingNames(e expr.Node, names []string, depth int) []string {
+	if e.Node == nil || depth > expr.MaxDepth {
 		return names
 	}
-	if fn, arg := e.call(); fn != "" {
-		if args := arg.args(); fn == "Fn::FindInMap" && len(args) > 0 {
-			name, _ := args[0].text()
+	if fn, arg := e.Call(); fn != "" {
+		if args := arg.Args(); fn == "Fn::FindInMap" && len(args) > 0 {
+			name, _ := args[0].Text()
 			names = append(names, name)
 		}
 		return mappingNames(arg, names, depth+1)
 	}
 	for i, n := range e.Items {
 		if e.Kind == tree.Sequence || e.Kind == tree.Mapping && i%2 == 1 {
-			names = mappingNames(exprAt(n), names, depth+1)
+			names = mappingNames(expr.At(n), names, depth+1)
 		}
 	}
 	return names
@@ -275,11 +280,11 @@ func resourceTexts(template []byte) map[string]string { return sectionTexts(temp
 // sectionTexts are the bytes of every entry of a section of a template.
 func sectionTexts(template []byte, section string) map[string]string {
 	out := map[string]string{}
-	doc, err := tree.Parse(template, tree.Limits{Bytes: maxTemplateBytes, Depth: maxDepth})
+	doc, err := tree.Parse(template, tree.Limits{Bytes: expr.MaxBytes, Depth: expr.MaxDepth})
 	if err != nil || len(doc.Roots) == 0 {
 		return out
 	}
-	entries(doc.Roots[0].Follow().Get(section), func(id string, r *tree.Node) {
+	expr.Entries(doc.Roots[0].Follow().Get(section), func(id string, r *tree.Node) {
 		start, end := doc.Span(r)
 		out[id] = strings.TrimSpace(string(doc.Text[start:end]))
 	})

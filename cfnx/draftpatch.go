@@ -7,6 +7,9 @@ import (
 	"path"
 	"slices"
 	"strings"
+
+	"github.com/stackrescue/stackrescue/cfnx/internal/expr"
+	"github.com/stackrescue/stackrescue/cfnx/template"
 )
 
 // draftPatch is one run of Draft.PatchImages, on a clone of the draft.
@@ -23,18 +26,18 @@ type draftPatch struct {
 // stack patches the template of one stack.
 func (p *draftPatch) stack(ctx context.Context, s *Stack) error {
 	r, _, err := p.d.renderer(s, 0)
-	if errors.Is(err, ErrNotTemplate) {
+	if errors.Is(err, template.ErrNotTemplate) {
 		return nil // a template of other languages holds no image that could be patched
 	}
 	if err != nil {
 		return err
 	}
-	change := func(i Image) (string, error) {
-		if !r.rendered(i.Path) {
+	change := func(i template.Image) (string, error) {
+		if !r.Active(i.Path) {
 			return "", nil
 		}
 		to, err := p.decide(ctx, s, i)
-		if to != "" && i.known() {
+		if to != "" && known(i) {
 			p.want[s.ID+i.Path] = to
 		}
 		if to == i.Text {
@@ -42,7 +45,7 @@ func (p *draftPatch) stack(ctx context.Context, s *Stack) error {
 		}
 		return to, err
 	}
-	patch, err := PatchImages(p.d.current[s.ID], change, func(o *PatchOptions) {
+	patch, err := template.PatchImages(p.d.current[s.ID], change, func(o *template.PatchOptions) {
 		o.FindOptions = p.d.findOptions(s)
 		o.Original = true // question marks stay what they are: only images are touched
 	})
@@ -53,8 +56,8 @@ func (p *draftPatch) stack(ctx context.Context, s *Stack) error {
 	for _, e := range patch.Edits {
 		p.out = append(p.out, ImagePatch{s.Name, e.Resource, e.Container, e.From, e.To, "template"})
 	}
-	for _, h := range patch.Hidden {
-		if !r.rendered(h.Path) {
+	for _, h := range patch.Opaque {
+		if !r.Active(h.Path) {
 			continue
 		}
 		if err := p.hidden(ctx, s, h); err != nil {
@@ -70,22 +73,22 @@ func (p *draftPatch) stack(ctx context.Context, s *Stack) error {
 }
 
 // known reports whether the image's reference is known whole.
-func (i Image) known() bool {
+func known(i template.Image) bool {
 	return i.Text != "" && !strings.Contains(i.Text, "${") && !strings.Contains(i.Text, "{{resolve:")
 }
 
 // decide asks the resolver about an image as the template tells it, or else as
 // the stack has recorded it: "" leaves it alone.
-func (p *draftPatch) decide(ctx context.Context, s *Stack, i Image) (string, error) {
-	if i.Kind == ImageNull || i.Kind == ImageCollection {
+func (p *draftPatch) decide(ctx context.Context, s *Stack, i template.Image) (string, error) {
+	if i.Kind == "null" || i.Kind == "collection" {
 		return "", nil
 	}
-	if i.known() {
+	if known(i) {
 		return p.resolve(ctx, i.Text)
 	}
 	refs := p.recorded(s, i.Resource, i.Container)
 	if len(refs) == 0 {
-		return "", fmt.Errorf("%w: %s", ErrUnresolved, i.Text)
+		return "", fmt.Errorf("%w: %s", template.ErrUnresolved, i.Text)
 	}
 	want := ""
 	for _, ref := range refs {
@@ -95,7 +98,7 @@ func (p *draftPatch) decide(ctx context.Context, s *Stack, i Image) (string, err
 			return "", err
 		case to == ref:
 		case want != "" && want != to || len(refs) > 1:
-			return "", fmt.Errorf("%w: %s is several images", ErrUnresolved, i.Text)
+			return "", fmt.Errorf("%w: %s is several images", template.ErrUnresolved, i.Text)
 		default:
 			want = to
 		}
@@ -109,7 +112,7 @@ func (p *draftPatch) resolve(ctx context.Context, ref string) (string, error) {
 	}
 	to, err := p.resolver(ctx, ref)
 	if err == nil && to == "" {
-		err = fmt.Errorf("%w: %s", ErrNoSuchImage, ref)
+		err = fmt.Errorf("%w: %s", template.ErrNoSuchImage, ref)
 	}
 	return to, err
 }
@@ -166,32 +169,32 @@ func made(s *Stack, resource string) []string {
 
 // elsewhere changes an image that comes from one parameter, or one entry of a
 // mapping, as a whole.
-func (p *draftPatch) elsewhere(ctx context.Context, s *Stack, u Unpatched) error {
+func (p *draftPatch) elsewhere(ctx context.Context, s *Stack, u template.Unpatched) error {
 	i := u.Image
-	fail := func(places []Place) {
+	fail := func(places []template.Source) {
 		from := i.Text
-		if refs := p.recorded(s, i.Resource, i.Container); !i.known() && len(refs) > 0 {
+		if refs := p.recorded(s, i.Resource, i.Container); !known(i) && len(refs) > 0 {
 			from = refs[0]
 		}
 		p.problems = append(p.problems, Problem{
 			StackID: s.ID, Stack: s.Name, Resource: i.Resource, Container: i.Container, Property: "Image", From: from, To: u.Wanted,
-			Places: places, Why: u.Err.Err.Error(), Err: u.Err,
+			Sources: places, Why: u.Err.Err.Error(), Err: u.Err,
 		})
 	}
 	if u.Wanted == "" {
-		var places []Place
-		for _, x := range i.Places {
-			if x.In != PlaceHere && x.In != PlacePseudo {
+		var places []template.Source
+		for _, x := range i.Sources {
+			if x.Kind != expr.SourceInline && x.Kind != expr.SourcePseudo {
 				places = append(places, x)
 			}
 		}
 		if places == nil {
-			places = []Place{{In: PlaceHere, Name: i.Path, Path: i.Path}}
+			places = []template.Source{{Kind: expr.SourceInline, Path: i.Path}}
 		}
 		fail(places)
 		return nil
 	}
-	set, err := p.d.setPlace(s, u.Places)
+	set, err := p.d.setPlace(s, u.Sources)
 	if e, ok := errors.AsType[*DraftError](err); ok {
 		for _, x := range e.Problems {
 			x.Resource, x.Container, x.Property, x.From = i.Resource, i.Container, "Image", i.Text
@@ -203,12 +206,12 @@ func (p *draftPatch) elsewhere(ctx context.Context, s *Stack, u Unpatched) error
 	case err != nil:
 		return err
 	case !set:
-		fail(u.Places)
+		fail(u.Sources)
 		return nil
 	}
-	for _, place := range u.Places {
+	for _, place := range u.Sources {
 		if place.Value != "" {
-			p.out = append(p.out, ImagePatch{s.Name, i.Resource, i.Container, i.Text, u.Wanted, string(place.In) + " " + place.Name})
+			p.out = append(p.out, ImagePatch{s.Name, i.Resource, i.Container, i.Text, u.Wanted, place.Kind + " " + place.Name})
 			break
 		}
 	}
@@ -217,8 +220,8 @@ func (p *draftPatch) elsewhere(ctx context.Context, s *Stack, u Unpatched) error
 
 // hidden asks about the images of a part of the template that cannot be looked
 // into, as the stack has recorded them: they cannot be changed.
-func (p *draftPatch) hidden(ctx context.Context, s *Stack, h Hidden) error {
-	problem := Problem{StackID: s.ID, Stack: s.Name, Resource: h.Resource, Property: "Image", Places: []Place{{In: PlaceMacro, Name: h.Fn, Path: h.Path}}}
+func (p *draftPatch) hidden(ctx context.Context, s *Stack, h template.Opaque) error {
+	problem := Problem{StackID: s.ID, Stack: s.Name, Resource: h.Resource, Property: "Image", Sources: []template.Source{{Kind: expr.SourceMacro, Name: h.Fn, Path: h.Path}}}
 	var images map[string]string
 	if p.d.Recorded != nil && h.Resource != "" {
 		images = p.d.Recorded(s, h.Resource)
@@ -229,8 +232,8 @@ func (p *draftPatch) hidden(ctx context.Context, s *Stack, h Hidden) error {
 			continue
 		}
 		if err == nil {
-			err = ErrMacro
-		} else if !isSkip(err) {
+			err = template.ErrMacro
+		} else if !errors.Is(err, template.ErrNoSuchImage) && !errors.Is(err, template.ErrUnresolved) {
 			return err
 		}
 		x := problem
@@ -245,26 +248,26 @@ func (p *draftPatch) hidden(ctx context.Context, s *Stack, h Hidden) error {
 func (p *draftPatch) prove() error {
 	for s := range p.d.Tree.All() {
 		r, _, err := p.d.renderer(s, 0)
-		if errors.Is(err, ErrNotTemplate) {
+		if errors.Is(err, template.ErrNotTemplate) {
 			continue
 		}
 		if err != nil {
 			return fmt.Errorf("stack %s: %w", s.Name, err)
 		}
 		o := p.d.findOptions(s)
-		found, err := Find(p.d.current[s.ID], func(x *FindOptions) { *x = o })
+		found, err := template.FindImages(p.d.current[s.ID], func(x *template.FindOptions) { *x = o })
 		if err != nil {
 			return fmt.Errorf("stack %s: %w", s.Name, err)
 		}
 		for _, image := range found.Images {
 			for _, i := range image.Leaves() {
 				want, asked := p.want[s.ID+i.Path]
-				if !asked || i.Text == want || !r.rendered(i.Path) {
+				if !asked || i.Text == want || !r.Active(i.Path) {
 					continue
 				}
 				p.problems = append(p.problems, Problem{
 					StackID: s.ID, Stack: s.Name, Resource: i.Resource, Container: i.Container, Property: "Image", From: i.Text, To: want,
-					Places: i.Places, Why: "a change for another image would make it " + i.Text, Err: ErrConflict,
+					Sources: i.Sources, Why: "a change for another image would make it " + i.Text, Err: ErrConflict,
 				})
 			}
 		}

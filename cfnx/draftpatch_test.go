@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/stackrescue/stackrescue/cfnx"
+	"github.com/stackrescue/stackrescue/cfnx/template"
 )
 
 const registry = "123456789012.dkr.ecr.us-east-1.amazonaws.com/"
@@ -60,15 +61,15 @@ func TestDraftPatchesImagesWhereverTheyComeFrom(t *testing.T) {
 		"repository, Sub":     {image: `!Sub "${Repo.RepositoryUri}:v1"`, from: registry + "web-repo-1a2b:v1", to: registry + "web-repo-1a2b:v2", want: `!Sub "${Repo.RepositoryUri}:v2"`},
 		"repository, GetAtt":  {image: `!Join [":", [!GetAtt Repo.RepositoryUri, v1]]`, from: registry + "web-repo-1a2b:v1", to: registry + "web-repo-1a2b:v2", want: `[!GetAtt Repo.RepositoryUri, v2]`},
 		"repository, Ref":     {image: `!Sub "` + registry + `${Repo}:v1"`, from: registry + "web-repo-1a2b:v1", to: registry + "web-repo-1a2b:v2", want: "${Repo}:v2"},
-		"another repository":  {image: `!Sub "${Repo.RepositoryUri}:v1"`, from: registry + "web-repo-1a2b:v1", to: v2, place: "resource Repo", err: cfnx.ErrElsewhere},
-		"import":              {image: `!Sub ["` + registry + `app:${T}", {T: !ImportValue app-tag}]`, recorded: v1, place: "export app-tag", err: cfnx.ErrElsewhere},
+		"another repository":  {image: `!Sub "${Repo.RepositoryUri}:v1"`, from: registry + "web-repo-1a2b:v1", to: v2, place: "resource Repo", err: template.ErrElsewhere},
+		"import":              {image: `!Sub ["` + registry + `app:${T}", {T: !ImportValue app-tag}]`, recorded: v1, place: "export app-tag", err: template.ErrElsewhere},
 		"import that is fine": {image: `!ImportValue sidecar`, recorded: "quay.io/side:7", want: "!ImportValue sidecar"},
-		"import, not known":   {image: `!ImportValue sidecar`, place: "export sidecar", err: cfnx.ErrUnresolved},
-		"ssm parameter":       {head: "Parameters: {Tag: {Type: 'AWS::SSM::Parameter::Value<String>'}}\n", image: `!Sub "` + registry + `app:${Tag}"`, parameters: []cfnx.Parameter{{Key: "Tag", Value: "/app/tag", Resolved: "v2"}}, recorded: v1, place: "ssm /app/tag", err: cfnx.ErrElsewhere},
-		"dynamic reference":   {image: `!Sub "` + registry + `app:{{resolve:ssm:/app/tag}}"`, recorded: v1, place: "ssm /app/tag", err: cfnx.ErrElsewhere},
+		"import, not known":   {image: `!ImportValue sidecar`, place: "export sidecar", err: template.ErrUnresolved},
+		"ssm parameter":       {head: "Parameters: {Tag: {Type: 'AWS::SSM::Parameter::Value<String>'}}\n", image: `!Sub "` + registry + `app:${Tag}"`, parameters: []cfnx.Parameter{{Key: "Tag", Value: "/app/tag", Resolved: "v2"}}, recorded: v1, place: "ssm /app/tag", err: template.ErrElsewhere},
+		"dynamic reference":   {image: `!Sub "` + registry + `app:{{resolve:ssm:/app/tag}}"`, recorded: v1, place: "ssm /app/tag", err: template.ErrElsewhere},
 		"NoEcho":              {head: "Parameters: {Image: {Type: String, NoEcho: true, Default: x:1}}\n", image: "!Ref Image", parameters: []cfnx.Parameter{{Key: "Image", Value: "****"}}, recorded: v1, parameter: "Image=" + v2},
-		"gone, no substitute": {image: "gone.example/x:1", place: "/Resources/Task/Properties/ContainerDefinitions/0/Image", err: cfnx.ErrNoSuchImage},
-		"macro":               {image: "x:1\n          Fn::Transform: {Name: AWS::Include}", recorded: v1, place: "macro", err: cfnx.ErrMacro},
+		"gone, no substitute": {image: "gone.example/x:1", place: "/Resources/Task/Properties/ContainerDefinitions/0/Image", err: template.ErrNoSuchImage},
+		"macro":               {image: "x:1\n          Fn::Transform: {Name: AWS::Include}", recorded: v1, place: "macro", err: template.ErrMacro},
 		"loop that is fine": {head: "Transform: AWS::LanguageExtensions\n", image: "quay.io/side:7\n  Fn::ForEach::L:\n    - N\n    - [Ta]\n    - ${N}sk: {Type: AWS::ECS::TaskDefinition, Properties: {ContainerDefinitions: [{Name: app, Image: !Sub '" + registry + "${N}:v1'}]}}",
 			recorded: "quay.io/side:7", want: "${N}:v1"},
 	} {
@@ -213,8 +214,11 @@ func nested(t *testing.T, root, child string, parameters ...string) *cfnx.Tree {
 		c.Parameters = append(c.Parameters, cfnx.Parameter{Key: parameters[i], Value: parameters[i+1]})
 	}
 	r.Root.Children = []*cfnx.Stack{c}
-	r.Link()
-	return r
+	data, err := json.Marshal(r)
+	require.NoError(t, err)
+	tree := &cfnx.Tree{}
+	require.NoError(t, json.Unmarshal(data, tree))
+	return tree
 }
 
 func TestCarryReadsExpressions(t *testing.T) {
@@ -281,7 +285,7 @@ func TestCheckOfADraft(t *testing.T) {
 	require.NoError(t, at("https://b.s3.us-east-1.amazonaws.com/app.yaml").Check())
 	require.ErrorContains(t, at("!ImportValue place").Check(), "template URL of nested stack App cannot be read")
 	require.ErrorContains(t, at("https://nowhere.example/app.yaml").Check(), "is no object in S3")
-	require.ErrorIs(t, change(t, nested(t, "Transform: AWS::LanguageExtensions\n"+strings.Replace(root, "PLACE", "https://b.s3.us-east-1.amazonaws.com/app.yaml", 1), child)).Check(), cfnx.ErrMacro)
+	require.ErrorIs(t, change(t, nested(t, "Transform: AWS::LanguageExtensions\n"+strings.Replace(root, "PLACE", "https://b.s3.us-east-1.amazonaws.com/app.yaml", 1), child)).Check(), template.ErrMacro)
 	// A nested stack that is not changed may be anywhere.
 	d, err := cfnx.NewDraft(t.Context(), nil, nested(t, strings.Replace(root, "PLACE", "!ImportValue place", 1)+strings.Replace(task, "Task", "Own", 1), strings.Replace(child, "v1", "v2", 1)))
 	require.NoError(t, err)

@@ -3,6 +3,8 @@ package cfnx
 import (
 	"errors"
 	"strings"
+
+	"github.com/stackrescue/stackrescue/cfnx/template"
 )
 
 // ErrDraft is returned, in a *[DraftError], by the methods of [Draft] if a
@@ -25,8 +27,8 @@ type Problem struct {
 	// known, as for an image that does not exist and has no substitute.
 	From string `json:"from,omitempty"`
 	To   string `json:"to,omitempty"`
-	// Places are where the value comes from: where to change it.
-	Places []Place `json:"places,omitempty"`
+	// Sources are where the value comes from: where to change it.
+	Sources []template.Source `json:"places,omitempty"`
 	// Why is the reason in one line.
 	Why string `json:"why"`
 	// Err is one of the package's errors, such as [ErrElsewhere].
@@ -50,8 +52,13 @@ func (p Problem) String() string {
 		s += " -> " + p.To
 	}
 	s += ": " + p.Why
-	if len(p.Places) > 0 {
-		s += ": change " + placeNames(p.Places)
+	for i, source := range p.Sources {
+		if i == 0 {
+			s += ": change "
+		} else {
+			s += ", "
+		}
+		s += source.String()
 	}
 	return s
 }

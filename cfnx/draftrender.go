@@ -4,43 +4,43 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/stackrescue/stackrescue/cfnx/internal/expr"
 	"github.com/stackrescue/stackrescue/cfnx/internal/tree"
+	"github.com/stackrescue/stackrescue/cfnx/template"
 )
 
 const repositoryType = "AWS::ECR::Repository"
 
 // renderer evaluates expressions of a stack's template as the draft has it,
 // with the parameters that the update would give.
-func (d *Draft) renderer(s *Stack, depth int) (*renderer, *tree.Doc, error) {
-	doc, err := tree.Parse(d.current[s.ID], tree.Limits{Bytes: maxTemplateBytes, Depth: maxDepth})
+func (d *Draft) renderer(s *Stack, depth int) (*expr.Renderer, *tree.Doc, error) {
+	doc, err := tree.Parse(d.current[s.ID], tree.Limits{Bytes: expr.MaxBytes, Depth: expr.MaxDepth})
 	if err != nil {
-		return nil, nil, templateError("", err)
+		return nil, nil, err
 	}
-	r := &renderer{root: doc.Roots[0].Follow()}
-	if r.root == nil || r.root.Kind != tree.Mapping {
-		return nil, nil, &TemplateError{Err: ErrNotTemplate, Detail: "no mapping at the top"}
+	r := &expr.Renderer{Root: doc.Roots[0].Follow()}
+	if r.Root == nil || r.Root.Kind != tree.Mapping {
+		return nil, nil, template.ErrNotTemplate
 	}
-	var o FindOptions
-	o.context(s)
-	f := imageFinder{opts: o}
-	r.pseudo = func(name string) string {
+	o := findContext(s)
+	r.Pseudo = func(name string) string {
 		switch name {
 		case "AWS::StackName":
 			return s.Name
 		case "AWS::StackId":
 			return s.ID
 		}
-		return f.pseudo(name)
+		return expr.Pseudo(name, o.Account, o.Region, o.Partition)
 	}
-	r.parameter = func(name string) any { return d.parameterValue(s, r.root, name, depth) }
-	r.attribute = func(resource, attribute string) any { return d.attributeValue(s, resource, attribute, depth) }
+	r.Parameter = func(name string) any { return d.parameterValue(s, r.Root, name, depth) }
+	r.Attribute = func(resource, attribute string) any { return d.attributeValue(s, resource, attribute, depth) }
 	return r, doc, nil
 }
 
 // parameterValue is what a stack's parameter will be.
 func (d *Draft) parameterValue(s *Stack, root *tree.Node, name string, depth int) any {
 	decl := root.Get("Parameters").Follow().Get(name).Follow()
-	place := Place{In: PlaceParameter, Name: name, Path: "/Parameters/" + tree.Escape(name)}
+	path := "/Parameters/" + tree.Escape(name)
 	typ := ""
 	if t := decl.Get("Type").Follow(); t != nil {
 		typ = t.Value
@@ -54,17 +54,23 @@ func (d *Draft) parameterValue(s *Stack, root *tree.Node, name string, depth int
 	text, isText := value.(string)
 	switch {
 	case !given:
-		return unknown{place: place, stable: true, why: "a parameter without a value"}
+		return expr.Unknown{Kind: expr.SourceParameter, Name: name, Path: path, Stable: true, Why: "a parameter without a value"}
 	case !isText:
 		return value
-	case strings.HasPrefix(typ, "AWS::SSM::Parameter::Value"):
-		return unknown{place: Place{In: PlaceSSM, Name: text, Path: place.Path}, why: "a parameter of Systems Manager, which the update reads again"}
+	case strings.HasPrefix(typ, "AWS::SSM::Parameter::Value"), typ == "" && s.resolved(name):
+		return expr.Unknown{Kind: expr.SourceSSM, Name: text, Path: path, Why: "a parameter of Systems Manager, which the update reads again"}
 	case text == "****":
-		return unknown{place: place, stable: true, why: "a parameter with NoEcho"}
+		return expr.Unknown{Kind: expr.SourceParameter, Name: name, Path: path, Stable: true, Why: "a parameter with NoEcho"}
 	case strings.HasPrefix(typ, "List<") || typ == "CommaDelimitedList":
-		return commaList(text)
+		return expr.List(text)
 	}
 	return text
+}
+
+// resolved reports whether the stack shows that a parameter is one of Systems
+// Manager.
+func (s *Stack) resolved(name string) bool {
+	return slices.ContainsFunc(s.Parameters, func(p Parameter) bool { return p.Key == name && p.Resolved != "" })
 }
 
 // givenValue is the value that the draft, the parent or the stack's record give
@@ -90,17 +96,17 @@ func (d *Draft) givenValue(s *Stack, name string, depth int) (any, bool) {
 	if err != nil {
 		return was, known
 	}
-	n, _, err := doc.At(r.root, parameterPath(s, name))
+	n, _, err := doc.At(r.Root, parameterPath(s, name))
 	if err != nil || n == nil {
 		return was, known
 	}
-	v := r.value(n)
+	v := r.Value(n)
 	switch v := v.(type) {
-	case unknown:
-		if v.stable && known && was != "****" && handed(d.originals[s.parent.ID], s.LogicalID, name).raw == handed(d.current[s.parent.ID], s.LogicalID, name).raw {
+	case expr.Unknown:
+		if v.Stable && known && was != "****" && handed(d.originals[s.parent.ID], s.LogicalID, name).raw == handed(d.current[s.parent.ID], s.LogicalID, name).raw {
 			return was, true
 		}
-	case commaList:
+	case expr.List:
 		return string(v), true
 	case []any:
 		var items []string
@@ -112,7 +118,7 @@ func (d *Draft) givenValue(s *Stack, name string, depth int) (any, bool) {
 			items = append(items, text)
 		}
 		return strings.Join(items, ","), true
-	case noValue:
+	case expr.Nothing:
 		return nil, false
 	}
 	return v, true
@@ -131,9 +137,12 @@ func (d *Draft) attributeValue(s *Stack, resource, attribute string, depth int) 
 		return d.outputValue(s, resource, key, depth)
 	}
 	res, ok := s.Resource(resource)
-	open := unknown{place: Place{In: PlaceResource, Name: resource, Path: "/Resources/" + tree.Escape(resource)}, stable: true, why: "an attribute of resource " + resource}
+	if !ok && attribute == "" && s.hasParameter(resource) {
+		return d.parameterValue(s, nil, resource, depth) // the template does not declare it: it was not read whole
+	}
+	open := expr.Unknown{Kind: expr.SourceResource, Name: resource, Path: "/Resources/" + tree.Escape(resource), Stable: true, Why: "an attribute of resource " + resource}
 	if !ok {
-		open.why = "resource " + resource + " is not in the stack"
+		open.Why = "resource " + resource + " is not in the stack"
 		return open
 	}
 	if v := s.attribute(res, attribute); v != "" {
@@ -150,9 +159,8 @@ func (s *Stack) attribute(r Resource, attribute string) string {
 	case attribute == "":
 		return id // what Ref gives for all but a few types
 	case r.Type == repositoryType && attribute == "RepositoryUri" && id != "":
-		var o FindOptions
-		o.context(s)
-		suffix := (&imageFinder{opts: o}).pseudo("AWS::URLSuffix")
+		o := findContext(s)
+		suffix := expr.Pseudo("AWS::URLSuffix", o.Account, o.Region, o.Partition)
 		if o.Account == "" || o.Region == "" || suffix == "" {
 			return ""
 		}
@@ -164,19 +172,19 @@ func (s *Stack) attribute(r Resource, attribute string) string {
 // outputValue is what an output of a nested stack will be.
 func (d *Draft) outputValue(s *Stack, child, key string, depth int) any {
 	i := slices.IndexFunc(s.Children, func(c *Stack) bool { return c.LogicalID == child })
-	place := Place{In: PlaceStack, Name: child + ".Outputs." + key}
+	name := child + ".Outputs." + key
 	if i < 0 {
-		return unknown{place: place, stable: true, why: "an output of a nested stack that is not there"}
+		return expr.Unknown{Kind: expr.SourceStack, Name: name, Stable: true, Why: "an output of a nested stack that is not there"}
 	}
 	c := s.Children[i]
 	if depth < maxNesting {
 		if r, doc, err := d.renderer(c, depth+1); err == nil {
-			if n, _, err := doc.At(r.root, "/Outputs/"+tree.Escape(key)+"/Value"); err == nil {
-				switch v := r.value(n).(type) {
+			if n, _, err := doc.At(r.Root, "/Outputs/"+tree.Escape(key)+"/Value"); err == nil {
+				switch v := r.Value(n).(type) {
 				case string:
 					return v
-				case unknown:
-					if !v.stable {
+				case expr.Unknown:
+					if !v.Stable {
 						return v
 					}
 				}
@@ -186,5 +194,5 @@ func (d *Draft) outputValue(s *Stack, child, key string, depth int) any {
 	if o, ok := c.Output(key); ok {
 		return o.Value
 	}
-	return unknown{place: place, stable: true, why: "an output that nested stack " + c.Name + " does not have"}
+	return expr.Unknown{Kind: expr.SourceStack, Name: name, Stable: true, Why: "an output that nested stack " + c.Name + " does not have"}
 }

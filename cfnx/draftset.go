@@ -5,7 +5,8 @@ import (
 	"fmt"
 	"maps"
 
-	"github.com/stackrescue/stackrescue/cfnx/internal/tree"
+	"github.com/stackrescue/stackrescue/cfnx/internal/expr"
+	"github.com/stackrescue/stackrescue/cfnx/template"
 )
 
 // clone is a draft that can be changed without changing this one.
@@ -33,8 +34,8 @@ func (d *Draft) SetParameter(s *Stack, name, value string) error {
 	}
 	if was, set := d.Parameters[name]; set && was != value {
 		return draftError([]Problem{{StackID: s.ID, Stack: s.Name, Property: "Parameter", From: name, To: value,
-			Why:    fmt.Sprintf("parameter %s is %q already for something else that reads it", name, was),
-			Places: []Place{{In: PlaceParameter, Name: name}}, Err: ErrConflict}})
+			Why:     fmt.Sprintf("parameter %s is %q already for something else that reads it", name, was),
+			Sources: []template.Source{{Kind: expr.SourceParameter, Name: name}}, Err: ErrConflict}})
 	}
 	if d.Parameters == nil {
 		d.Parameters = map[string]string{}
@@ -46,32 +47,27 @@ func (d *Draft) SetParameter(s *Stack, name, value string) error {
 // setExpression changes what the expression at a path comes to: its own text,
 // or the one parameter or entry of a mapping that the difference comes from.
 func (d *Draft) setExpression(s *Stack, resource, property, path, value string) error {
-	fail := func(why string, err error, places ...Place) error {
-		return draftError([]Problem{{StackID: s.ID, Stack: s.Name, Resource: resource, Property: property, To: value, Why: why, Places: places, Err: err}})
+	fail := func(why string, err error, places ...template.Source) error {
+		return draftError([]Problem{{StackID: s.ID, Stack: s.Name, Resource: resource, Property: property, To: value, Why: why, Sources: places, Err: err}})
 	}
-	f, err := newImageFinder(d.current[s.ID], d.findOptions(s))
+	r, doc, err := d.renderer(s, 0)
 	if err != nil {
 		return fmt.Errorf("stack %s: %w", s.Name, err)
 	}
-	f.walk()
-	n, _, err := f.doc.At(f.root, path)
+	n, _, err := doc.At(r.Root, path)
 	if err != nil {
-		return fail(templateError(path, err).Error(), ErrNoValue)
+		return fail(err.Error(), template.ErrNoValue)
 	}
-	r, _, err := d.renderer(s, 0)
-	if err != nil {
-		return fmt.Errorf("stack %s: %w", s.Name, err)
-	}
-	e := exprAt(n)
+	e := expr.At(n)
 	for range 20 {
-		fn, arg := e.call()
-		args := arg.exactly(3)
+		fn, arg := e.Call()
+		args := arg.Exactly(3)
 		if fn != "Fn::If" || args == nil {
 			break
 		}
-		c, known := r.condition(args[0].Value).(bool)
+		c, known := r.Condition(args[0].Value).(bool)
 		if !known {
-			return fail("condition "+args[0].Value+" is not known", ErrElsewhere, Place{In: PlaceCondition, Name: args[0].Value, Path: path})
+			return fail("condition "+args[0].Value+" is not known", template.ErrElsewhere, template.Source{Kind: expr.SourceCondition, Name: args[0].Value, Path: path})
 		}
 		branch := 2
 		if c {
@@ -79,55 +75,41 @@ func (d *Draft) setExpression(s *Stack, resource, property, path, value string) 
 		}
 		e, path = args[branch], fmt.Sprintf("%s/Fn::If/%d", path, branch)
 	}
-	if fn, _ := e.call(); fn == "" && e.Kind == tree.Scalar {
-		_, err := d.Set(s, TemplateValue{Path: path, Value: value})
-		return err
+	p, err := template.SetText(d.current[s.ID], template.Value{Path: path, Value: value}, func(o *template.PatchOptions) {
+		o.FindOptions, o.Original = d.findOptions(s), true
+	})
+	if t, ok := errors.AsType[*template.Error](err); ok {
+		return fail(t.Error(), t)
 	}
-	ps := f.parts(e, path)
-	if ps.known() && ps.text() == value {
+	if err != nil {
+		return fmt.Errorf("stack %s: %w", s.Name, err)
+	}
+	if len(p.Unpatched) == 0 {
+		d.current[s.ID] = p.Template
 		return nil
 	}
-	edit, places := ps.align(value)
-	switch {
-	case edit != nil:
-		te, err := f.doc.ReplaceText(edit.scalar, edit.from, edit.to, edit.text)
-		if err == nil && f.doc.Shared(edit.scalar) {
-			return fail(ErrShared.Error(), ErrShared)
-		}
-		if err != nil {
-			return fail(templateError(path, err).Error(), ErrUnspliceable)
-		}
-		next, err := f.splice(d.current[s.ID], []tree.Edit{te})
-		if err != nil {
-			return fmt.Errorf("stack %s: %w", s.Name, err)
-		}
-		d.current[s.ID] = next
-		return nil
-	case ps.onlyText():
-		_, err := d.Set(s, TemplateValue{Path: path, Value: value})
-		return err
-	}
+	places := p.Unpatched[0].Sources
 	set, err := d.setPlace(s, places)
 	if !set {
-		return fail(ErrElsewhere.Error(), ErrElsewhere, places...)
+		return fail(template.ErrElsewhere.Error(), template.ErrElsewhere, places...)
 	}
 	return err
 }
 
 // setPlace changes the one place that is all of a difference, where that is in
 // the tree, and reports whether there was one.
-func (d *Draft) setPlace(s *Stack, places []Place) (bool, error) {
+func (d *Draft) setPlace(s *Stack, places []template.Source) (bool, error) {
 	for _, p := range places {
 		if p.Value == "" {
 			continue
 		}
-		switch p.In {
-		case PlaceParameter:
+		switch p.Kind {
+		case expr.SourceParameter:
 			return true, d.SetParameter(s, p.Name, p.Value)
-		case PlaceMapping:
-			_, err := d.Set(s, TemplateValue{Path: p.Path, Value: p.Value})
-			if e, ok := errors.AsType[*TemplateError](err); ok {
-				return true, draftError([]Problem{{StackID: s.ID, Stack: s.Name, Property: "Mapping", To: p.Value, Places: []Place{p}, Why: e.Error(), Err: e.Err}})
+		case expr.SourceMapping:
+			_, err := d.Set(s, template.Value{Path: p.Path, Value: p.Value})
+			if e, ok := errors.AsType[*template.Error](err); ok {
+				return true, draftError([]Problem{{StackID: s.ID, Stack: s.Name, Property: "Mapping", To: p.Value, Sources: []template.Source{p}, Why: e.Error(), Err: e.Err}})
 			}
 			return true, err
 		}

@@ -6,19 +6,21 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
+
+	"github.com/stackrescue/stackrescue/cfnx/internal/expr"
 )
 
 // guard judges each change of a change set against what the draft asked for.
 type guard struct {
 	d       *Draft
 	allow   []string // "stack.resource", or "resource" of the root
-	planned []Planned
+	planned []plannedChange
 	asked   map[string]map[string]bool // by stack id
 	deps    map[string]dependencies
 	moved   map[string]bool // "stackID|resource" whose physical id or attributes will differ
 }
 
-func newGuard(d *Draft, allow []string, planned []Planned) *guard {
+func newGuard(d *Draft, allow []string, planned []plannedChange) *guard {
 	g := &guard{d: d, allow: allow, planned: planned, asked: map[string]map[string]bool{}, deps: map[string]dependencies{}, moved: map[string]bool{}}
 	for s := range d.Tree.All() {
 		g.asked[s.ID] = d.asked(s)
@@ -44,15 +46,15 @@ func (g *guard) judge() (ok, refused []Planned) {
 	for _, p := range g.planned {
 		var allowed bool
 		if allowed, p.Why = g.allowed(p); allowed {
-			ok = append(ok, p)
+			ok = append(ok, p.Planned)
 		} else {
-			refused = append(refused, p)
+			refused = append(refused, p.Planned)
 		}
 	}
 	return ok, refused
 }
 
-func (g *guard) allowed(p Planned) (bool, string) {
+func (g *guard) allowed(p plannedChange) (bool, string) {
 	if slices.Contains(g.allow, p.Stack+"."+p.LogicalID) || g.d.Tree.Root.ID == p.StackID && slices.Contains(g.allow, p.LogicalID) {
 		return true, "allowed by name"
 	}
@@ -93,7 +95,7 @@ var immutable = map[string]bool{"AWS::ECS::TaskDefinition": true, "AWS::Batch::J
 
 // static reports whether CloudFormation already knows that the resource will
 // be replaced.
-func static(p Planned) bool {
+func static(p plannedChange) bool {
 	if immutable[p.Type] {
 		return false
 	}
@@ -109,7 +111,7 @@ func static(p Planned) bool {
 
 // traced reports whether every cause of the change is known, and at least one
 // is a value that the draft moves.
-func (g *guard) traced(p Planned) bool {
+func (g *guard) traced(p plannedChange) bool {
 	some := false
 	for _, d := range p.details {
 		moved, known := g.moves(p.StackID, d)
@@ -122,7 +124,7 @@ func (g *guard) traced(p Planned) bool {
 }
 
 // unmoved reports whether every cause of the change is a value that stays.
-func (g *guard) unmoved(p Planned) bool {
+func (g *guard) unmoved(p plannedChange) bool {
 	for _, d := range p.details {
 		if moved, known := g.moves(p.StackID, d); !known || moved {
 			return false
@@ -137,19 +139,20 @@ func (g *guard) moves(stackID string, d types.ResourceChangeDetail) (moved, know
 	cause, attribute, _ := strings.Cut(aws.ToString(d.CausingEntity), ".")
 	switch d.ChangeSource {
 	case types.ChangeSourceResourceReference, types.ChangeSourceResourceAttribute:
-		return g.value(stackID, use{cause, attribute}, 0), true
+		return g.value(stackID, expr.Use{Name: cause, Attribute: attribute}, 0), true
 	case types.ChangeSourceParameterReference:
 		return g.parameter(stackID, cause, 0), true
 	case types.ChangeSourceAutomatic:
 		return false, true
 	}
-	// A property that reads something is told twice: with its cause, and as a
-	// modification that depends on it. One that stands alone was edited.
+	// CloudFormation reports a property that reads something twice: with its
+	// cause, and as a modification that depends on it. One that comes alone was
+	// edited.
 	return false, d.Evaluation == types.EvaluationTypeDynamic
 }
 
 // value reports whether what a reference reads in a stack will differ.
-func (g *guard) value(stackID string, u use, depth int) bool {
+func (g *guard) value(stackID string, u expr.Use, depth int) bool {
 	if depth > maxNesting {
 		return true
 	}
@@ -157,15 +160,15 @@ func (g *guard) value(stackID string, u use, depth int) bool {
 	if s == nil {
 		return true
 	}
-	if s.hasParameter(u.name) {
-		return g.parameter(stackID, u.name, depth+1)
+	if s.hasParameter(u.Name) {
+		return g.parameter(stackID, u.Name, depth+1)
 	}
-	key, output := strings.CutPrefix(u.attribute, "Outputs.")
+	key, output := strings.CutPrefix(u.Attribute, "Outputs.")
 	if !output {
-		return g.moved[stackID+"|"+u.name]
+		return g.moved[stackID+"|"+u.Name]
 	}
 	for _, child := range s.Children {
-		if child.LogicalID != u.name {
+		if child.LogicalID != u.Name {
 			continue
 		}
 		for _, r := range g.deps[child.ID].outputs[key] {

@@ -1,17 +1,19 @@
 package cfnx
 
 import (
+	"github.com/stackrescue/stackrescue/cfnx/internal/expr"
 	"github.com/stackrescue/stackrescue/cfnx/internal/tree"
+	"github.com/stackrescue/stackrescue/cfnx/template"
 )
 
 // handedDown is the expression a template hands to a nested stack's parameter.
 type handedDown struct {
 	raw  string
-	uses []use
+	uses []expr.Use
 }
 
 func handed(template []byte, logicalID, parameter string) handedDown {
-	doc, err := tree.Parse(template, tree.Limits{Bytes: maxTemplateBytes, Depth: maxDepth})
+	doc, err := tree.Parse(template, tree.Limits{Bytes: expr.MaxBytes, Depth: expr.MaxDepth})
 	if err != nil || len(doc.Roots) == 0 {
 		return handedDown{}
 	}
@@ -20,7 +22,7 @@ func handed(template []byte, logicalID, parameter string) handedDown {
 		return handedDown{}
 	}
 	start, end := doc.Span(n)
-	return handedDown{raw: string(doc.Text[start:end]), uses: references(exprAt(n), 0)}
+	return handedDown{raw: string(doc.Text[start:end]), uses: expr.References(expr.At(n), 0)}
 }
 
 // setTemplateURL puts the place of a nested stack's template into its
@@ -28,15 +30,15 @@ func handed(template []byte, logicalID, parameter string) handedDown {
 // that it reads.
 func (d *Draft) setTemplateURL(child *Stack, u string) error {
 	path := "/Resources/" + tree.Escape(child.LogicalID) + "/Properties/TemplateURL"
-	doc, err := tree.Parse(d.current[child.parent.ID], tree.Limits{Bytes: maxTemplateBytes, Depth: maxDepth})
+	doc, err := tree.Parse(d.current[child.parent.ID], tree.Limits{Bytes: expr.MaxBytes, Depth: expr.MaxDepth})
 	if err != nil {
 		return err
 	}
 	if n, _, err := doc.At(doc.Roots[0], path); err == nil {
-		if fn, arg := exprAt(n).call(); fn == "Ref" && child.parent.hasParameter(arg.Value) {
+		if fn, arg := expr.At(n).Call(); fn == "Ref" && child.parent.hasParameter(arg.Value) {
 			return d.SetParameter(child.parent, arg.Value, u)
 		}
 	}
-	_, err = d.Set(child.parent, TemplateValue{Path: path, Value: u})
+	_, err = d.Set(child.parent, template.Value{Path: path, Value: u})
 	return err
 }

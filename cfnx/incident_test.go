@@ -13,8 +13,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/stackrescue/stackrescue/cfnx"
+	"github.com/stackrescue/stackrescue/cfnx/template"
 	"github.com/stackrescue/stackrescue/rescue/rescuetest"
-	"github.com/stackrescue/stackrescue/rescue/rescuetest/simtype"
 )
 
 type fixture struct {
@@ -141,7 +141,7 @@ func TestContinueRollbackForced(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := stuck(t)
 		_, err := cfnx.ContinueRollbackSkipping(t.Context(), f.cfn, "prod", nil, func(o *cfnx.ContinueOptions) { o.Force = "another" })
-		require.ErrorContains(t, err, `force names "another"`)
+		require.ErrorContains(t, err, `Force is "another"`)
 		out, err := cfnx.ContinueRollbackSkipping(t.Context(), f.cfn, "prod", nil, func(o *cfnx.ContinueOptions) { o.Force = "prod" })
 		require.NoError(t, err)
 		require.True(t, out.Forced)
@@ -175,13 +175,13 @@ func TestContinueRollbackUnderFaults(t *testing.T) {
 func TestPatchTemplateImagesAndRestoreOutputs(t *testing.T) {
 	t.Parallel()
 	for name, sw := range map[string]rescuetest.Switches{
-		"outputs dropped":   {OutputsAfterSkip: simtype.OutputsDropped},
+		"outputs dropped":   {OutputsAfterSkip: "dropped"},
 		"outputs kept":      {},
-		"outputs stale":     {OutputsAfterSkip: simtype.OutputsStale},
-		"child's dropped":   {OutputsAfterSkip: simtype.ChildOutputsDropped},
-		"false replacement": {OutputsAfterSkip: simtype.OutputsDropped, NestedChangeSets: simtype.NestedChangesFalseReplacement},
-		"stale reads":       {OutputsAfterSkip: simtype.OutputsDropped, StaleReads: 3},
-		"same URL":          {OutputsAfterSkip: simtype.OutputsDropped, SameTemplateURL: simtype.SameURLNotFetched},
+		"outputs stale":     {OutputsAfterSkip: "stale"},
+		"child's dropped":   {OutputsAfterSkip: "child-dropped"},
+		"false replacement": {OutputsAfterSkip: "dropped", NestedChangeSets: "false-replacement"},
+		"stale reads":       {OutputsAfterSkip: "dropped", StaleReads: 3},
+		"same URL":          {OutputsAfterSkip: "dropped", SameTemplateURL: "not-fetched"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -203,7 +203,7 @@ func TestPatchTemplateImagesAndRestoreOutputs(t *testing.T) {
 				applied, err := cfnx.Apply(t.Context(), f.cfn, f.s3, d)
 				require.NoError(t, err)
 				require.Equal(t, types.StackStatusUpdateComplete, applied.Status)
-				if sw.OutputsAfterSkip == simtype.OutputsDropped || sw.OutputsAfterSkip == simtype.ChildOutputsDropped {
+				if sw.OutputsAfterSkip == "dropped" || sw.OutputsAfterSkip == "child-dropped" {
 					require.NotEmpty(t, outputs)
 				} else {
 					require.Empty(t, outputs)
@@ -236,7 +236,7 @@ func TestApplyRefusesWhatNobodyAskedFor(t *testing.T) {
 		require.NoError(t, err)
 		d, err := cfnx.NewDraft(t.Context(), f.s3, f.snapshot())
 		require.NoError(t, err)
-		_, err = d.Set(d.Tree.Stack(f.child("Network").ID), cfnx.TemplateValue{Path: "/Resources/Vpc/Properties/CidrBlock", Value: "10.1.0.0/16"})
+		_, err = d.Set(d.Tree.Stack(f.child("Network").ID), template.Value{Path: "/Resources/Vpc/Properties/CidrBlock", Value: "10.1.0.0/16"})
 		require.NoError(t, err)
 		_, err = cfnx.Apply(t.Context(), f.cfn, f.s3, d)
 		require.ErrorIs(t, err, cfnx.ErrRefused)

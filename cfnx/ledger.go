@@ -54,6 +54,9 @@ func Record(ctx context.Context, api RecordAPI, stack string) (*Ledger, error) {
 //
 // Calls cloudformation:ListImports. Safe to repeat.
 func RecordTree(ctx context.Context, api cfn.ListImportsAPIClient, t *Tree) (*Ledger, error) {
+	if t == nil || t.Root == nil {
+		return nil, errors.New("tree is empty: take a snapshot first")
+	}
 	l := &Ledger{Version: 1}
 	for s := range t.All() {
 		ls := LedgerStack{ID: s.ID, Name: s.Name, Status: string(s.Status), Outputs: s.Outputs, Parameters: s.Parameters, Tags: s.Tags, Template: s.Template}

@@ -28,9 +28,9 @@ type site struct {
 	s3    *s3.Client
 }
 
-func newSite(t *testing.T) *site {
+func newSite(t *testing.T, optFns ...func(*rescuetest.Options)) *site {
 	t.Helper()
-	c := rescuetest.New()
+	c := rescuetest.New(optFns...)
 	cfg := c.Config()
 	s := &site{t, c, cloudformation.NewFromConfig(cfg), ecs.NewFromConfig(cfg), ecr.NewFromConfig(cfg), s3.NewFromConfig(cfg)}
 	_, err := s.s3.CreateBucket(t.Context(), &s3.CreateBucketInput{Bucket: aws.String("templates")})

@@ -1,6 +1,7 @@
 package cfnx
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -75,6 +76,9 @@ type Exclusion struct {
 // (docs/aws/cfn.md 1.2). It is pure.
 func PlanSkips(t *Tree) SkipPlan {
 	var p SkipPlan
+	if t == nil || t.Root == nil {
+		return p
+	}
 	for s := range t.All() {
 		p.add(t, s)
 	}
@@ -115,12 +119,14 @@ func (p *SkipPlan) add(t *Tree, s *Stack) {
 	}
 	for _, f := range failed {
 		if deps.dependsOn(f.LogicalID, ids) {
-			p.Excluded = append(p.Excluded, Exclusion{s.Name, f.LogicalID, "depends on another resource that is skipped first"})
+			p.Excluded = append(p.Excluded, Exclusion{s.Name, f.LogicalID, dependsOnSkipped})
 			continue
 		}
 		p.Skips = append(p.Skips, f)
 	}
 }
+
+const dependsOnSkipped = "depends on another resource that is skipped first"
 
 func failure(events []Event, logicalID string) (Event, bool) {
 	for _, e := range events {
@@ -166,19 +172,110 @@ func SkipMinimal(t *Tree) []Skip { return PlanSkips(t).Skips }
 
 // SkipTypes skips what [PlanSkips] chooses, as long as it is of one of the
 // types, such as "AWS::ECS::Service"; resources of other types are left to
-// fail.
+// fail. A type that no resource of the tree has makes
+// [ContinueRollbackSkipping] return [ErrCannotSkip] before it starts anything.
 func SkipTypes(resourceTypes ...string) func(*Tree) []Skip {
 	return func(t *Tree) []Skip {
-		return slices.DeleteFunc(PlanSkips(t).Skips, func(s Skip) bool { return !slices.Contains(resourceTypes, s.Type) })
+		skips := slices.DeleteFunc(PlanSkips(t).Skips, func(s Skip) bool { return !slices.Contains(resourceTypes, s.Type) })
+		for _, typ := range resourceTypes {
+			if !t.hasType(typ) {
+				skips = append(skips, Skip{Type: typ})
+			}
+		}
+		return skips
 	}
 }
 
 // SkipOnly skips what [PlanSkips] chooses among the given names, spelt as in
-// Skip.Name.
+// Skip.Name. A name that is that of no resource whose rollback failed makes
+// [ContinueRollbackSkipping] return [ErrCannotSkip] before it starts anything.
 func SkipOnly(names ...string) func(*Tree) []Skip {
 	return func(t *Tree) []Skip {
-		return slices.DeleteFunc(PlanSkips(t).Skips, func(s Skip) bool { return !slices.Contains(names, s.Name) })
+		var skips []Skip
+		planned := PlanSkips(t)
+		for _, name := range names {
+			i := slices.IndexFunc(planned.Skips, func(s Skip) bool { return s.Name == name })
+			switch {
+			case i >= 0:
+				skips = append(skips, planned.Skips[i])
+			case !planned.later(t, name):
+				skips = append(skips, Skip{Name: name})
+			}
+		}
+		return skips
 	}
+}
+
+// later reports whether a resource may have to be skipped in a later round: it
+// depends on another that is skipped first.
+func (p SkipPlan) later(t *Tree, name string) bool {
+	return slices.ContainsFunc(p.Excluded, func(x Exclusion) bool {
+		s := t.Stack(x.StackName)
+		return x.Why == dependsOnSkipped && s != nil && skipName(t, s, x.LogicalID) == name
+	})
+}
+
+func (t *Tree) hasType(typ string) bool {
+	for s := range t.All() {
+		if slices.ContainsFunc(s.Resources, func(r Resource) bool { return r.Type == typ }) {
+			return true
+		}
+	}
+	return false
+}
+
+// find returns the stack and the resource that a name of ResourcesToSkip means.
+func (t *Tree) find(name string) (*Stack, Resource, bool) {
+	stack, id, nested := strings.Cut(name, ".")
+	if !nested {
+		stack, id = t.Root.Name, name
+	}
+	for s := range t.All() {
+		if s.Name != stack || nested == (s == t.Root) {
+			continue
+		}
+		if r, ok := s.Resource(id); ok {
+			return s, r, true
+		}
+	}
+	return nil, Resource{}, false
+}
+
+// skippable checks what a skipper chose: each must be a resource whose rollback
+// failed. One that a rollback has reached meanwhile, as after a call that was
+// repeated, is left out.
+func skippable(t *Tree, skips []Skip) ([]Skip, error) {
+	var out []Skip
+	for _, k := range skips {
+		if k.Name == "" {
+			return nil, fmt.Errorf("stack %s: no resource is of type %q: %w", t.Root.Name, k.Type, ErrCannotSkip)
+		}
+		s, r, ok := t.find(k.Name)
+		if !ok {
+			return nil, fmt.Errorf("stack %s: no resource is named %q: %w: name one of %s", t.Root.Name, k.Name, ErrCannotSkip, candidates(t))
+		}
+		_, backs := s.attempt()
+		_, failed := failure(lastWith(backs), r.LogicalID)
+		switch {
+		case r.Status == types.ResourceStatusUpdateFailed && (failed || r.Type == nestedType && deleting(t, r)):
+			if k.StackID == "" { // one of the caller's own
+				k = Skip{StackID: s.ID, StackName: s.Name, Name: k.Name, LogicalID: r.LogicalID, PhysicalID: r.PhysicalID, Type: r.Type, Why: cmp.Or(k.Why, r.Reason), Impact: impact(s, readDependencies(s.Template), r.LogicalID)}
+			}
+			out = append(out, k)
+		case rolledBack(backs, r.LogicalID):
+		default:
+			return nil, fmt.Errorf("stack %s: resource %s is %s, its rollback did not fail: %w: name one of %s", t.Root.Name, k.Name, r.Status, ErrCannotSkip, candidates(t))
+		}
+	}
+	return out, nil
+}
+
+// candidates are the names that may be skipped now.
+func candidates(t *Tree) string {
+	if names := skipNames(PlanSkips(t).Skips); len(names) > 0 {
+		return strings.Join(names, ", ")
+	}
+	return "none: no rollback of a resource failed"
 }
 
 func skipNames(skips []Skip) []string {

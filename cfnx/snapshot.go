@@ -2,8 +2,11 @@ package cfnx
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"iter"
+	"slices"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -27,9 +30,14 @@ type Tree struct {
 	Asked string `json:"asked"`
 }
 
-// All yields every stack of the tree, parents before children.
+// All yields every stack of the tree, parents before children; none of a nil
+// tree.
 func (t *Tree) All() iter.Seq[*Stack] {
-	return func(yield func(*Stack) bool) { t.Root.walk(yield) }
+	return func(yield func(*Stack) bool) {
+		if t != nil && t.Root != nil {
+			t.Root.walk(yield)
+		}
+	}
 }
 
 func (s *Stack) walk(yield func(*Stack) bool) bool {
@@ -54,12 +62,26 @@ func (t *Tree) Stack(idOrName string) *Stack {
 	return nil
 }
 
-// Link sets what a tree that was read from JSON does not hold: each stack's
-// way to its parent.
-func (t *Tree) Link() {
-	for s := range t.All() {
-		for _, c := range s.Children {
-			c.parent = s
+// UnmarshalJSON reads a tree and sets each stack's way to its parent, which JSON
+// does not hold.
+func (t *Tree) UnmarshalJSON(data []byte) error {
+	type plain Tree
+	var p plain
+	if err := json.Unmarshal(data, &p); err != nil {
+		return err
+	}
+	*t = Tree(p)
+	if t.Root != nil {
+		t.Root.link(0)
+	}
+	return nil
+}
+
+func (s *Stack) link(depth int) {
+	s.Children = slices.DeleteFunc(s.Children, func(c *Stack) bool { return c == nil })
+	for _, c := range s.Children {
+		if c.parent = s; depth < maxNesting {
+			c.link(depth + 1)
 		}
 	}
 }
@@ -67,7 +89,7 @@ func (t *Tree) Link() {
 // Snapshot reads the whole tree that the stack is part of: the root is found
 // from any nested stack. It changes nothing.
 //
-// A stack that does not exist is [ErrStackNotFound].
+// It returns [ErrStackNotFound] if the stack does not exist.
 //
 // Calls cloudformation:DescribeStacks, cloudformation:DescribeStackEvents,
 // cloudformation:ListStackResources, cloudformation:GetTemplate, for each
@@ -90,6 +112,10 @@ func Snapshot(ctx context.Context, api SnapshotAPI, stack string) (*Tree, error)
 }
 
 func describeStack(ctx context.Context, api cfn.DescribeStacksAPIClient, stack string) (*types.Stack, error) {
+	if stack == "" {
+		// DescribeStacks without a name is an answer about all stacks.
+		return nil, errors.New("stack name is empty: give a stack's name or ARN")
+	}
 	out, err := api.DescribeStacks(ctx, &cfn.DescribeStacksInput{StackName: &stack})
 	if err != nil {
 		return nil, stackErr(stack, err)
@@ -97,7 +123,10 @@ func describeStack(ctx context.Context, api cfn.DescribeStacksAPIClient, stack s
 	if len(out.Stacks) == 0 || out.Stacks[0].StackStatus == types.StackStatusDeleteComplete {
 		return nil, fmt.Errorf("stack %s: %w", stack, ErrStackNotFound)
 	}
-	return &out.Stacks[0], nil
+	if s := &out.Stacks[0]; aws.ToString(s.StackName) == stack || aws.ToString(s.StackId) == stack {
+		return s, nil
+	}
+	return nil, fmt.Errorf("stack %s: the answer is of stack %s", stack, aws.ToString(out.Stacks[0].StackName))
 }
 
 // maxNesting bounds the nesting that is followed; CloudFormation's own limits

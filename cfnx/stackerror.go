@@ -10,29 +10,36 @@ import (
 )
 
 var (
-	// ErrStackNotFound means that no stack has the name in this account and
-	// region, or that it was deleted.
+	// ErrStackNotFound is returned by [Snapshot], [Wait] and the verbs that use
+	// them if no stack has the name in this account and region, or if it was
+	// deleted.
 	ErrStackNotFound = errors.New("stack does not exist here")
-	// ErrNotStuck means that the root stack is not in UPDATE_ROLLBACK_FAILED, so
-	// that there is no rollback to continue.
+	// ErrNotStuck is returned by [ContinueRollbackSkipping] if the root stack is
+	// not in UPDATE_ROLLBACK_FAILED, so that there is no rollback to continue.
 	ErrNotStuck = errors.New("no rollback to continue")
-	// ErrInProgress means that an operation on a stack of the tree is still
-	// under way.
+	// ErrInProgress is returned by [ContinueRollbackSkipping] and [Apply] if an
+	// operation on a stack of the tree is under way, or was started by somebody
+	// else meanwhile.
 	ErrInProgress = errors.New("operation in progress")
-	// ErrChildStuck means that a nested stack is stuck while the root is not:
-	// neither can be continued, only AWS Support or an update of the root that
-	// touches the child helps.
+	// ErrChildStuck is returned by [ContinueRollbackSkipping] if a nested stack
+	// is stuck and the root is not: neither can be continued, only AWS Support
+	// or an update of the root that touches the child helps.
 	ErrChildStuck = errors.New("nested stack stuck under a root that is not")
-	// ErrNoProgress means that a further round would ask for what the last one
-	// asked for.
+	// ErrNoProgress is returned by [ContinueRollbackSkipping] if a further round
+	// would ask for what the last one asked for, or if there may be none.
 	ErrNoProgress = errors.New("another round would change nothing")
-	// ErrRefused means that a change set would do more than was asked for; it
-	// was deleted, nothing was changed.
+	// ErrCannotSkip is returned by [ContinueRollbackSkipping], before anything is
+	// started, if what is to be skipped is no resource whose rollback failed.
+	ErrCannotSkip = errors.New("cannot be skipped")
+	// ErrRefused is returned, in a *[RefusedError], by [Apply] if the change set
+	// would do more than was asked for; it was deleted, nothing was changed.
 	ErrRefused = errors.New("change set refused")
-	// ErrConflict means that two things that a draft is asked for cannot both
-	// be had, because one parameter feeds them.
+	// ErrConflict is returned, in a *[DraftError], by the methods of [Draft] if
+	// two things that were asked for cannot both be had, because one parameter
+	// feeds them.
 	ErrConflict = errors.New("two wishes for one value")
-	// ErrNothingToChange means that what was asked for is already so.
+	// ErrNothingToChange is returned by [Apply] and the verbs that use it if
+	// what was asked for is already so.
 	ErrNothingToChange = errors.New("nothing to change")
 )
 
@@ -44,7 +51,7 @@ type StackError struct {
 	// Reason is what CloudFormation gave for the status.
 	Reason string
 	// Failed are the resources that failed by themselves, in every stack of the
-	// tree, the first first.
+	// tree, oldest first.
 	Failed []Failure
 	// Err is the sentinel or the error of the wait.
 	Err error

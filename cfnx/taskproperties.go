@@ -8,6 +8,9 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/stackrescue/stackrescue/cfnx/internal/expr"
+	"github.com/stackrescue/stackrescue/cfnx/template"
 )
 
 // taskProperties are the properties of a task definition, flat: each by its
@@ -75,7 +78,7 @@ var defaults = map[string]string{
 func (t taskProperties) add(doc any) {
 	m, ok := doc.(map[string]any)
 	if !ok {
-		t[propertyKey{}] = property{value: orUnknown(doc, "an expression")}
+		t[propertyKey{}] = property{value: expr.OrUnknown(doc, "an expression")}
 		return
 	}
 	for key, v := range m {
@@ -92,14 +95,14 @@ func (t taskProperties) add(doc any) {
 func (t taskProperties) containers(v any) {
 	items, ok := v.([]any)
 	if !ok {
-		t[propertyKey{path: "containerdefinitions"}] = property{"ContainerDefinitions", orUnknown(v, "an expression")}
+		t[propertyKey{path: "containerdefinitions"}] = property{"ContainerDefinitions", expr.OrUnknown(v, "an expression")}
 		return
 	}
 	for _, item := range items {
 		m, isMap := item.(map[string]any)
 		name, named := member(m, "name").(string)
 		if !isMap || !named {
-			t[propertyKey{path: "containerdefinitions"}] = property{"ContainerDefinitions", unknown{place: Place{In: PlaceUnknown}, why: "a container without a name that is known"}}
+			t[propertyKey{path: "containerdefinitions"}] = property{"ContainerDefinitions", expr.Unknown{Kind: expr.SourceUnknown, Why: "a container without a name that is known"}}
 			continue
 		}
 		t[propertyKey{name, ""}] = property{"", "there"}
@@ -136,8 +139,8 @@ func (t taskProperties) flatten(container, name string, v any) {
 	}
 	last := low[strings.LastIndexByte(low, '.')+1:]
 	switch v := v.(type) {
-	case nil, noValue:
-	case unknown:
+	case nil, expr.Nothing:
+	case expr.Unknown:
 		t[propertyKey{container, low}] = property{name, v}
 	case map[string]any:
 		for k, x := range v {
@@ -156,7 +159,7 @@ func (t taskProperties) flatten(container, name string, v any) {
 		for _, item := range v {
 			m, ok := item.(map[string]any)
 			if !ok {
-				t[propertyKey{container, low}] = property{name, orUnknown(item, "an expression")}
+				t[propertyKey{container, low}] = property{name, expr.OrUnknown(item, "an expression")}
 				continue
 			}
 			t.item(container, name, m, keys)
@@ -172,7 +175,7 @@ func (t taskProperties) item(container, name string, m map[string]any, keys []st
 	for _, k := range keys {
 		switch v := member(m, k).(type) {
 		case nil:
-		case unknown:
+		case expr.Unknown:
 			t[propertyKey{container, strings.ToLower(name)}] = property{name, v}
 			return
 		default:
@@ -212,7 +215,7 @@ func (t taskProperties) secretText(key propertyKey, name, member string, v any) 
 	switch text, ok := v.(string); {
 	case !ok:
 		t[key] = property{name, v}
-		if _, open := v.(unknown); !open {
+		if _, open := v.(expr.Unknown); !open {
 			t[key] = property{name, digest(scalarText(v))}
 		}
 	case strings.EqualFold(member, "valuesha256"):
@@ -233,12 +236,12 @@ func (t taskProperties) list(container, name, low string, items []any) {
 		return
 	}
 	for _, item := range items {
-		if u, ok := item.(unknown); ok {
+		if u, ok := item.(expr.Unknown); ok {
 			t[propertyKey{container, low}] = property{name, u}
 			return
 		}
-		if !whole(item) {
-			t[propertyKey{container, low}] = property{name, orUnknown(item, "an expression")}
+		if !expr.Whole(item) {
+			t[propertyKey{container, low}] = property{name, expr.OrUnknown(item, "an expression")}
 			return
 		}
 	}
@@ -271,7 +274,7 @@ func texts(v any) any {
 }
 
 func (t taskProperties) text(container, name, low string, v any) {
-	if u, ok := v.(unknown); ok {
+	if u, ok := v.(expr.Unknown); ok {
 		t[propertyKey{container, low}] = property{name, u}
 		return
 	}
@@ -318,7 +321,7 @@ func scalarText(v any) string {
 		return ""
 	case string:
 		return v
-	case commaList:
+	case expr.List:
 		return string(v)
 	case bool:
 		return strconv.FormatBool(v)
@@ -355,29 +358,29 @@ func compareTasks(rendered, serving, was taskProperties) []Difference {
 		if u, open := covering(rendered, k); open {
 			r, recorded := was[k]
 			switch {
-			case !u.stable || was == nil:
-				x.Kind, x.Why, x.Places = NotKnown, u.why, []Place{u.place}
+			case !u.Stable || was == nil:
+				x.Kind, x.Why, x.Sources = notKnown, u.Why, []template.Source{sourceOf(u)}
 			case recorded == serves && r.value == s.value:
 				continue
 			case !serves:
-				x.Kind = NotServing
+				x.Kind = notServing
 			case !recorded:
-				x.Kind = NotRendered
+				x.Kind = notRendered
 			default:
-				x.Kind = OtherValue
+				x.Kind = otherValue
 			}
 			out = append(out, x)
 			continue
 		}
 		switch r, recorded := was[k]; {
 		case has && !serves:
-			x.Kind = NotServing
+			x.Kind = notServing
 		case !has && serves:
-			x.Kind = NotRendered
+			x.Kind = notRendered
 		case t.value != s.value:
-			x.Kind = OtherValue
+			x.Kind = otherValue
 		case was != nil && (!recorded || r.value != t.value):
-			x.Kind, x.Why = NotKnown, "the template read is not the one that the recorded revision was rendered from"
+			x.Kind, x.Why = notKnown, "the template read is not the one that the recorded revision was rendered from"
 		default:
 			continue
 		}
@@ -412,20 +415,20 @@ func inDifference(a, b taskProperties, k propertyKey) bool {
 }
 
 // covering finds the unknown value that a property is, or is part of.
-func covering(t taskProperties, k propertyKey) (unknown, bool) {
-	if u, ok := t[propertyKey{}].value.(unknown); ok {
+func covering(t taskProperties, k propertyKey) (expr.Unknown, bool) {
+	if u, ok := t[propertyKey{}].value.(expr.Unknown); ok {
 		return u, true
 	}
-	if u, ok := t[propertyKey{path: "containerdefinitions"}].value.(unknown); ok && k.container != "" {
+	if u, ok := t[propertyKey{path: "containerdefinitions"}].value.(expr.Unknown); ok && k.container != "" {
 		return u, true
 	}
 	for path := k.path; ; {
-		if u, ok := t[propertyKey{k.container, path}].value.(unknown); ok {
+		if u, ok := t[propertyKey{k.container, path}].value.(expr.Unknown); ok {
 			return u, true
 		}
 		i := strings.LastIndexByte(path, '.')
 		if i < 0 {
-			return unknown{}, false
+			return expr.Unknown{}, false
 		}
 		path = path[:i]
 	}

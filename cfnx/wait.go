@@ -11,6 +11,7 @@ import (
 	cfn "github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 
+	"github.com/stackrescue/stackrescue/cfnx/internal/options"
 	"github.com/stackrescue/stackrescue/internal/awsretry"
 	"github.com/stackrescue/stackrescue/internal/poll"
 )
@@ -23,14 +24,15 @@ type WaitAPI interface {
 
 // WaitOptions change [Wait]. The zero value is the default.
 type WaitOptions struct {
-	// Every is the pause between two looks. Defaults to 5 s.
-	Every time.Duration
+	// Interval is the time between polls. Defaults to 5 s.
+	Interval time.Duration
 	// After is the id of the newest event before the operation that is waited
 	// for: a terminal status is believed only when a newer event of the stack
 	// itself says the same. "" believes the first terminal status.
 	After string
-	// Observe is told each new event of the stack, the oldest first. Events of
-	// nested stacks are not told: each is a stack of its own.
+	// Observe is called with each new event of the stack, oldest first, on the
+	// caller's goroutine. Events of nested stacks are not among them: each is a
+	// stack of its own.
 	Observe func(Event)
 }
 
@@ -40,17 +42,18 @@ type WaitOptions struct {
 // stack should be an ARN, because a name can come to mean another stack.
 //
 // When ctx ends, the error is a *[StackError] with the last status that was
-// seen. A stack that is gone is [ErrStackNotFound].
+// seen. It
+// returns [ErrStackNotFound] if the stack is gone.
 //
 // Calls cloudformation:DescribeStacks, cloudformation:DescribeStackEvents.
 // Safe to repeat.
 func Wait(ctx context.Context, api WaitAPI, stack string, optFns ...func(*WaitOptions)) (types.StackStatus, error) {
-	var o WaitOptions
-	for _, fn := range optFns {
-		fn(&o)
+	o := options.Of(optFns)
+	if stack == "" {
+		return "", errors.New("stack name is empty: give a stack's name or ARN")
 	}
 	w := waiter{api: api, stack: stack, opts: o, seen: o.After}
-	for status, err := range awsretry.Every(ctx, cmp.Or(o.Every, 5*time.Second), w.look) {
+	for status, err := range awsretry.Every(ctx, cmp.Or(o.Interval, 5*time.Second), w.look) {
 		if err != nil {
 			if missing(err) || errors.Is(err, ErrStackNotFound) {
 				return "", stackErr(stack, err)
@@ -68,12 +71,12 @@ type waiter struct {
 	api   WaitAPI
 	stack string
 	opts  WaitOptions
-	seen  string // id of the newest event that was told
+	seen  string // id of the newest event that was observed
 	own   types.ResourceStatus
 	last  types.StackStatus
 }
 
-// look tells new events and returns the status once it is final, else "".
+// look observes new events and returns the status once it is final, else "".
 func (w *waiter) look(ctx context.Context) (types.StackStatus, error) {
 	news, err := eventsAfter(ctx, w.api, w.stack, w.seen)
 	if err != nil {
@@ -100,11 +103,7 @@ func (w *waiter) look(ctx context.Context) (types.StackStatus, error) {
 }
 
 func final(s types.StackStatus) bool {
-	switch s {
-	case types.StackStatusReviewInProgress:
-		return true
-	}
-	return !(&Stack{Status: s}).InProgress()
+	return s == types.StackStatusReviewInProgress || !(&Stack{Status: s}).InProgress()
 }
 
 // eventsAfter reads the events newer than the one with the id, newest first; a

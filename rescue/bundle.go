@@ -85,6 +85,5 @@ func ReadBundle(data []byte) (*Bundle, error) {
 	if b.Tree == nil || b.Tree.Root == nil {
 		return nil, fmt.Errorf("evidence: no stack in it")
 	}
-	b.Tree.Link()
 	return &b, nil
 }

@@ -203,10 +203,10 @@ func TestRevisionsAreFoundByReference(t *testing.T) {
 func TestARevisionThatCannotBeFollowedIsNotGuessed(t *testing.T) {
 	t.Parallel()
 	inSite(t, func(t *testing.T, s *site) {
-		edits := []string{"TaskDefinition: !Ref Task", "TaskDefinition: !Select [0, [!Ref Task]]"}
+		edits := []string{"TaskDefinition: !Ref Task", "TaskDefinition: !If [Yes, !Ref Task, !Ref Task]"}
 		old := s.push("v1")
 		body := func(tag string) string {
-			return "Conditions: {Yes: !Equals [a, a]}\n" + web(tag, edits...)
+			return "Parameters: {Hush: {Type: String, NoEcho: true, Default: a}}\nConditions: {Yes: !Equals [!Ref Hush, a]}\n" + web(tag, edits...)
 		}
 		s.create(body("v1"))
 		s.deleteImage(old)

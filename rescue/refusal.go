@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/stackrescue/stackrescue/cfnx"
 	"github.com/stackrescue/stackrescue/ecrx"
 )
 
@@ -121,7 +120,7 @@ func (p *planner) renders(s *ServiceFacts, kept string) error {
 	asUnknown := true
 	for i, d := range differences {
 		lines[i] = d.String()
-		asUnknown = asUnknown && d.Kind == cfnx.NotKnown
+		asUnknown = asUnknown && d.Kind == "not-known"
 	}
 	fact := fmt.Sprintf("service %s: the savepoint would render %s with new images, and %s differs from it in more: %s", s.Service, short(s.Back), short(kept), strings.Join(lines, "; "))
 	if asUnknown {

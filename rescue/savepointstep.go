@@ -51,7 +51,7 @@ func (r *runner) savepoint(ctx context.Context, c clients, s Step, res *StepResu
 			res.Outputs = append(res.Outputs, Restored(o))
 		}
 		out, err := cfnx.Apply(ctx, c.cfn, c.s3, d, func(o *cfnx.ApplyOptions) {
-			o.Every = r.o.Interval
+			o.Interval = r.o.Interval
 			o.Observe = func(e cfnx.ApplyEvent) { r.o.tell(s.ID, e.String()) }
 		})
 		if errors.Is(err, cfnx.ErrNothingToChange) {

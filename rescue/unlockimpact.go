@@ -23,7 +23,7 @@ func (p *planner) unlocks(skips []cfnx.Skip, keep map[string]string) error {
 		skips = nil
 	}
 	for _, d := range cfnx.Deploys(p.b.Tree, skips, func(d cfnx.Deploy) bool { return d.To != "" && keep[ecsx.ParseService(d.PhysicalID).String()] == d.To }) {
-		if d.State != cfnx.DeploySent {
+		if d.State != "deployed" {
 			continue
 		}
 		s := p.d.service(cfnx.Failure{StackID: d.StackID, LogicalID: d.LogicalID})

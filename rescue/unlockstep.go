@@ -25,7 +25,7 @@ func (r *runner) unlock(ctx context.Context, c clients, s Step, res *StepResult)
 		names = append(names, k.Name)
 	}
 	out, err := cfnx.ContinueRollbackSkipping(ctx, c.cfn, r.p.StackID, cfnx.SkipOnly(names...), func(o *cfnx.ContinueOptions) {
-		o.Every = r.o.Interval
+		o.Interval = r.o.Interval
 		if s.Unlock.Force {
 			o.Force = root.Name
 		}
@@ -58,7 +58,7 @@ func (r *runner) settled(ctx context.Context, c clients, step string) (*cfnx.Sta
 			return t.Root, nil
 		}
 		r.o.tell(step, fmt.Sprintf("stack %s is %s: waiting", t.Root.Name, t.Root.Status))
-		if _, err := cfnx.Wait(ctx, c.cfn, t.Root.ID, func(o *cfnx.WaitOptions) { o.Every = r.o.Interval }); err != nil {
+		if _, err := cfnx.Wait(ctx, c.cfn, t.Root.ID, func(o *cfnx.WaitOptions) { o.Interval = r.o.Interval }); err != nil {
 			return nil, err
 		}
 	}

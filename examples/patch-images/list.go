@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"io"
 
-	"github.com/stackrescue/stackrescue/cfnx"
+	"github.com/stackrescue/stackrescue/cfnx/template"
 )
 
 // listed is one file's line of -list -json.
@@ -36,21 +36,21 @@ type expr struct {
 
 // listImages prints the images of the files. A file that is no template is
 // told and does not end the list, but makes it fail.
-func listImages(files []string, asJSON bool, stdin io.Reader, w io.Writer, opts func(*cfnx.FindOptions)) error {
+func listImages(files []string, asJSON bool, stdin io.Reader, w io.Writer, opts func(*template.FindOptions)) error {
 	enc := json.NewEncoder(w)
 	enc.SetEscapeHTML(false)
 	var failed error
 	for _, file := range files {
 		text, err := read(file, stdin)
-		var found *cfnx.Found
+		var found *template.FindResult
 		if err == nil {
-			found, err = cfnx.Find(text, opts)
+			found, err = template.FindImages(text, opts)
 		}
 		line := listed{File: file, Exprs: []expr{}}
 		if err != nil {
 			s := err.Error()
 			line.Error, failed = &s, errors.Join(failed, fmt.Errorf("%s: %w", file, err))
-			found = &cfnx.Found{}
+			found = &template.FindResult{}
 		}
 		for _, i := range found.Images {
 			line.Exprs = append(line.Exprs, listedExpr(i))
@@ -68,8 +68,8 @@ func listImages(files []string, asJSON bool, stdin io.Reader, w io.Writer, opts 
 	return failed
 }
 
-func listedExpr(i cfnx.Image) expr {
-	e := expr{Resource: i.Resource, Type: i.Type, Scope: "ext", Path: i.Path, Kind: string(i.Kind), Raw: i.Raw,
+func listedExpr(i template.Image) expr {
+	e := expr{Resource: i.Resource, Type: i.Type, Scope: "ext", Path: i.Path, Kind: i.Kind, Raw: i.Raw,
 		Start: i.Start, End: i.End, Line: i.Line, Text: i.Text}
 	switch i.Type {
 	case "AWS::ECS::TaskDefinition", "AWS::ECS::DaemonTaskDefinition", "AWS::ECS::ExpressGatewayService",
@@ -80,7 +80,7 @@ func listedExpr(i cfnx.Image) expr {
 	if i.Index >= 0 {
 		e.Container, e.Name = &i.Index, i.Container
 	}
-	if i.Value != "" || i.Kind == cfnx.ImageLiteral {
+	if i.Value != "" || i.Kind == "literal" {
 		e.Value = &i.Value
 	}
 	for _, b := range i.Branches {

@@ -22,7 +22,7 @@ import (
 	"io"
 	"os"
 
-	"github.com/stackrescue/stackrescue/cfnx"
+	"github.com/stackrescue/stackrescue/cfnx/template"
 )
 
 var (
@@ -50,7 +50,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) error {
 	fs := flag.NewFlagSet("patch-images", flag.ContinueOnError)
 	fs.SetOutput(stderr)
 	images, params := pairs{}, pairs{}
-	template := fs.String("template", "-", "template to patch, - for standard input")
+	file := fs.String("template", "-", "template to patch, - for standard input")
 	fs.Var(images, "image", "container=REF or repository=REF; may be repeated")
 	fs.Var(params, "parameter", "stack parameter NAME=VALUE, in place of its default; may be repeated")
 	account := fs.String("account", "", "value of AWS::AccountId")
@@ -67,25 +67,25 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) error {
 		}
 		return fmt.Errorf("%w: %w", errUsage, err)
 	}
-	find := func(o *cfnx.FindOptions) {
+	find := func(o *template.FindOptions) {
 		o.Parameters, o.Account, o.Region, o.Partition = params, *account, *region, *partition
 	}
 	switch {
 	case *list:
 		files := fs.Args()
 		if len(files) == 0 {
-			files = []string{*template}
+			files = []string{*file}
 		}
 		return listImages(files, *asJSON, stdin, stdout, find)
 	case len(images) == 0 || fs.NArg() > 0 || *diff && *out != "" || *asJSON:
 		fs.Usage()
 		return errUsage
 	}
-	text, err := read(*template, stdin)
+	text, err := read(*file, stdin)
 	if err != nil {
 		return err
 	}
-	patch, err := patchImages(text, images, stderr, func(o *cfnx.PatchOptions) {
+	patch, err := patchImages(text, images, stderr, func(o *template.PatchOptions) {
 		find(&o.FindOptions)
 		o.Original = *original
 	})
@@ -93,7 +93,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) error {
 	case err != nil:
 		return err
 	case *diff:
-		return writeDiff(stdout, *template, text, patch)
+		return writeDiff(stdout, *file, text, patch)
 	case *out != "":
 		return os.WriteFile(*out, patch.Template, 0o644)
 	}

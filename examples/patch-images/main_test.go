@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-const template = `# shop
+const shop = `# shop
 Parameters:
   Tag: {Type: String, Default: '7'}
 Resources:
@@ -36,24 +36,24 @@ func start(t *testing.T, stdin string, args ...string) (stdout, stderr string, e
 }
 
 func TestPatch(t *testing.T) {
-	out, told, err := start(t, template, "-image", "backend=:v2", "-image", "nginx=public.ecr.aws/nginx/nginx:1.27")
+	out, told, err := start(t, shop, "-image", "backend=:v2", "-image", "nginx=public.ecr.aws/nginx/nginx:1.27")
 	require.NoError(t, err)
-	want := strings.NewReplacer("backend:v1", "backend:v2", "nginx:1.25", "public.ecr.aws/nginx/nginx:1.27").Replace(template)
+	want := strings.NewReplacer("backend:v1", "backend:v2", "nginx:1.25", "public.ecr.aws/nginx/nginx:1.27").Replace(shop)
 	assert.Equal(t, want, out)
 	assert.Contains(t, told, "line 10: /Resources/Task/Properties/ContainerDefinitions/0/Image")
 
 	file, to := filepath.Join(t.TempDir(), "app.yaml"), filepath.Join(t.TempDir(), "out.yaml")
-	require.NoError(t, os.WriteFile(file, []byte(template), 0o600))
+	require.NoError(t, os.WriteFile(file, []byte(shop), 0o600))
 	out, _, err = start(t, "", "-template", file, "-image", "backend=:v2", "-o", to)
 	require.NoError(t, err)
 	assert.Empty(t, out)
 	b, err := os.ReadFile(to)
 	require.NoError(t, err)
-	assert.Equal(t, strings.Replace(template, "backend:v1", "backend:v2", 1), string(b))
+	assert.Equal(t, strings.Replace(shop, "backend:v1", "backend:v2", 1), string(b))
 }
 
 func TestDiff(t *testing.T) {
-	out, _, err := start(t, template, "-image", "backend=:v2", "-image", "proxy=nginx:1", "-diff")
+	out, _, err := start(t, shop, "-image", "backend=:v2", "-image", "proxy=nginx:1", "-diff")
 	require.NoError(t, err)
 	assert.Equal(t, `--- template
 +++ template
@@ -71,23 +71,23 @@ func TestDiff(t *testing.T) {
 }
 
 func TestElsewhere(t *testing.T) {
-	out, told, err := start(t, template, "-image", "worker=:8", "-image", "backend=:v2")
+	out, told, err := start(t, shop, "-image", "worker=:8", "-image", "backend=:v2")
 	assert.ErrorIs(t, err, errUnchanged)
 	assert.Empty(t, out, "nothing is written")
 	assert.Contains(t, told, "set parameter Tag to 8")
 
-	_, told, err = start(t, template, "-image", "typo=:8")
+	_, told, err = start(t, shop, "-image", "typo=:8")
 	assert.ErrorIs(t, err, errUnchanged)
 	assert.Contains(t, told, "no container or repository typo")
 
-	out, _, err = start(t, template, "-image", "worker=:8", "-parameter", "Tag=8")
+	out, _, err = start(t, shop, "-image", "worker=:8", "-parameter", "Tag=8")
 	require.NoError(t, err, "it has that tag")
-	assert.Equal(t, template, out)
+	assert.Equal(t, shop, out)
 }
 
 func TestUsage(t *testing.T) {
 	for _, args := range [][]string{{}, {"-image", "x"}, {"-nope"}, {"-image", "a=b", "file"}, {"-image", "a=:b", "-diff", "-o", "x"}} {
-		_, _, err := start(t, template, args...)
+		_, _, err := start(t, shop, args...)
 		assert.ErrorIs(t, err, errUsage, "%q", args)
 	}
 	_, _, err := start(t, "a: b", "-image", "a=:b")
@@ -99,7 +99,7 @@ func TestUsage(t *testing.T) {
 func TestList(t *testing.T) {
 	dir := t.TempDir()
 	good, bad := filepath.Join(dir, "good.yaml"), filepath.Join(dir, "bad.yaml")
-	require.NoError(t, os.WriteFile(good, []byte(template), 0o600))
+	require.NoError(t, os.WriteFile(good, []byte(shop), 0o600))
 	require.NoError(t, os.WriteFile(bad, []byte("a: [\n"), 0o600))
 	out, _, err := start(t, "", "-list", "-json", good, bad)
 	assert.ErrorContains(t, err, "bad.yaml")
@@ -111,14 +111,14 @@ func TestList(t *testing.T) {
 	assert.Nil(t, first.Error)
 	require.Len(t, first.Exprs, 3)
 	e := first.Exprs[1]
-	assert.Equal(t, "nginx:1.25", template[e.Start:e.End])
+	assert.Equal(t, "nginx:1.25", shop[e.Start:e.End])
 	assert.Equal(t, []any{"Task", 1, "/Resources/Task/Properties/ContainerDefinitions/1/Image", "literal", "nginx:1.25", "nginx:1.25"},
 		[]any{e.Resource, *e.Container, e.Path, e.Kind, e.Raw, *e.Value})
 	assert.NotNil(t, second.Error)
 	assert.Empty(t, second.Exprs)
 	assert.Contains(t, lines[1], `"exprs":[]`)
 
-	out, _, err = start(t, template, "-list")
+	out, _, err = start(t, shop, "-list")
 	require.NoError(t, err)
 	assert.Contains(t, out, "-:12:18: Task literal: nginx:1.25\n")
 }

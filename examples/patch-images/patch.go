@@ -6,15 +6,15 @@ import (
 	"io"
 	"sort"
 
-	"github.com/stackrescue/stackrescue/cfnx"
+	"github.com/stackrescue/stackrescue/cfnx/template"
 )
 
 // patchImages changes the images by container or repository and tells on
 // stderr what was changed, and what has to be changed elsewhere.
-func patchImages(text []byte, images pairs, stderr io.Writer, opts func(*cfnx.PatchOptions)) (*cfnx.Patch, error) {
+func patchImages(text []byte, images pairs, stderr io.Writer, opts func(*template.PatchOptions)) (*template.Patch, error) {
 	used := map[string]bool{}
-	decide := cfnx.FirstOf(cfnx.ByContainer(images), cfnx.ByRepository(images))
-	patch, err := cfnx.PatchImages(text, func(i cfnx.Image) (string, error) {
+	decide := template.FirstOf(template.ByContainer(images), template.ByRepository(images))
+	patch, err := template.PatchImages(text, func(i template.Image) (string, error) {
 		for _, name := range []string{i.Container, i.Ref().Repository, i.Ref().Registry + "/" + i.Ref().Repository} {
 			used[name] = true
 		}
@@ -29,18 +29,18 @@ func patchImages(text []byte, images pairs, stderr io.Writer, opts func(*cfnx.Pa
 	failed := len(patch.Unpatched) > 0
 	for _, s := range patch.Unpatched {
 		fmt.Fprintln(stderr, s.Err)
-		for _, p := range s.Places {
+		for _, p := range s.Sources {
 			if p.Value == "" {
 				continue
 			}
 			name := p.Name
-			if p.In == cfnx.PlaceMapping {
+			if p.Kind == "mapping" {
 				name = p.Path
 			}
-			fmt.Fprintf(stderr, "  set %s %s to %s\n", p.In, name, p.Value)
+			fmt.Fprintf(stderr, "  set %s %s to %s\n", p.Kind, name, p.Value)
 		}
 	}
-	for _, h := range patch.Hidden {
+	for _, h := range patch.Opaque {
 		fmt.Fprintf(stderr, "line %d: %s: images here are made by %s and were not looked at\n", h.Line, h.Path, h.Fn)
 	}
 	var names []string
@@ -61,7 +61,7 @@ func patchImages(text []byte, images pairs, stderr io.Writer, opts func(*cfnx.Pa
 }
 
 // writeDiff prints the edits as a unified diff without context.
-func writeDiff(w io.Writer, name string, text []byte, patch *cfnx.Patch) error {
+func writeDiff(w io.Writer, name string, text []byte, patch *template.Patch) error {
 	if len(patch.Edits) == 0 {
 		return nil
 	}

@@ -76,7 +76,7 @@ func budget(rel string) (allowed []string, aws bool) {
 var below = map[string][]string{
 	"ecsx":                {},
 	"cfnx":                {"cfnx/template"},
-	"cfnx/template":       {},
+	"cfnx/template":       {"cfnx/internal/expr", "cfnx/internal/options", "cfnx/internal/tree"},
 	"ecrx":                {},
 	"migrate":             {},
 	"migrate/toolcmd":     {"migrate"},

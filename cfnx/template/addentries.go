@@ -1,0 +1,159 @@
+package template
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/stackrescue/stackrescue/cfnx/internal/options"
+	"github.com/stackrescue/stackrescue/cfnx/internal/tree"
+)
+
+// Entry is an entry to be added to a template.
+type Entry struct {
+	// Path is the JSON pointer of the new entry: "/Outputs/SecretArn", or with
+	// "-" at its end for a new item of a list,
+	// "/Resources/Task/Properties/ContainerDefinitions/0/Secrets/-". What the
+	// path has above the entry and is not there is added too.
+	Path string
+	// Value is JSON. In a YAML template it is written as the entries beside
+	// it: as block or flow. Its keys keep their order.
+	Value json.RawMessage
+}
+
+// AddEntries returns the template with the entries added at the end of the
+// mappings and lists they belong to, and nothing else: it splices and proves
+// as [PatchImages] does. An entry of a mapping that is there with the same
+// value makes no Edit; an item of a list is added once more if it is there.
+//
+// It adds all of the entries or none. The error is a *Error with the path:
+// ErrExists, ErrBadValue, ErrNoValue, ErrUnspliceable, or one of those of
+// PatchImages. On return, Patch is non-nil if and only if the error is nil; it
+// has no Unpatched. There is one Edit for
+// each mapping or list, with the Path of the first entry that went there and no
+// From. Pure.
+func AddEntries(template []byte, entries []Entry, optFns ...func(*PatchOptions)) (*Patch, error) {
+	o := options.Of(optFns)
+	f, err := newPatcher(template, o)
+	if err != nil {
+		return nil, err
+	}
+	var order []*tree.Node
+	groups := map[*tree.Node][]tree.Entry{}
+	paths := map[*tree.Node]string{}
+	for _, e := range entries {
+		n, entry, err := f.locate(e)
+		switch {
+		case err != nil:
+			return nil, templateError(e.Path, err)
+		case n == nil:
+			continue // it is there
+		case groups[n] == nil:
+			order = append(order, n)
+			paths[n] = e.Path
+		}
+		same := -1
+		if n.Kind == tree.Mapping {
+			same = slices.IndexFunc(groups[n], func(g tree.Entry) bool { return g.Key == entry.Key })
+		}
+		if same < 0 {
+			groups[n] = append(groups[n], entry)
+			continue
+		}
+		// Both need a parent that is not there: the same one for both.
+		merged, ok := mergeJSON(groups[n][same].Value, entry.Value)
+		if !ok {
+			return nil, &Error{Path: e.Path, Err: ErrExists, Detail: "two entries for the same place"}
+		}
+		groups[n][same].Value = merged
+	}
+	var out Patch
+	var edits []tree.Edit
+	for _, n := range order {
+		e, err := f.doc.Insert(n, groups[n], f.limits())
+		if err != nil {
+			return nil, templateError(paths[n], err)
+		}
+		edits = append(edits, e)
+		out.Edits = append(out.Edits, f.report(e, Edit{Resource: resourceOf(paths[n]), Path: paths[n], To: strings.TrimSpace(e.Text)}))
+	}
+	if out.Template, err = f.splice(template, edits); err != nil {
+		return nil, err
+	}
+	sortEdits(out.Edits)
+	return &out, nil
+}
+
+// locate returns the mapping or list that an entry goes into, and the entry
+// with what has to be added around it; n is nil where the entry is there.
+func (f *imageFinder) locate(e Entry) (n *tree.Node, entry tree.Entry, err error) {
+	path, value := e.Path, e.Value
+	for {
+		i := strings.LastIndexByte(path, '/')
+		if i < 0 {
+			return nil, entry, &Error{Path: e.Path, Err: ErrNoValue, Detail: "not the JSON pointer of an entry"}
+		}
+		step := strings.ReplaceAll(strings.ReplaceAll(path[i+1:], "~1", "/"), "~0", "~")
+		if step != "-" {
+			switch there, _, err := f.doc.At(f.root, path); {
+			case err == nil && f.doc.Holds(there, value, f.limits()):
+				return nil, entry, nil
+			case err == nil:
+				line, col := f.doc.Position(f.doc.Start(there))
+				return nil, entry, &Error{Path: path, Line: line, Column: col, Err: ErrExists}
+			case !errors.Is(err, tree.ErrNoNode):
+				return nil, entry, err
+			}
+		}
+		n, _, err = f.doc.At(f.root, path[:i])
+		switch {
+		case err == nil && n.Local() != "" || err == nil && n.Kind != tree.Mapping && step != "-" || err == nil && n.Kind != tree.Sequence && step == "-":
+			line, col := f.doc.Position(f.doc.Start(n))
+			return nil, entry, &Error{Path: path, Line: line, Column: col, Err: ErrUnspliceable, Detail: "nothing can be added to what is there"}
+		case err == nil:
+			return n, tree.Entry{Key: step, Value: value}, nil
+		case !errors.Is(err, tree.ErrNoNode):
+			return nil, entry, err
+		}
+		// Its parent is not there either: that is added, with this in it.
+		if step == "-" {
+			value = json.RawMessage("[" + string(value) + "]")
+		} else {
+			key, err := json.Marshal(step)
+			if err != nil {
+				return nil, entry, fmt.Errorf("%s: %w", e.Path, err)
+			}
+			value = json.RawMessage("{" + string(key) + ":" + string(value) + "}")
+		}
+		path = path[:i]
+	}
+}
+
+// mergeJSON puts two lists, or two objects without a key in common, into one.
+// Below a key that both have it merges what they have there.
+func mergeJSON(a, b json.RawMessage) (json.RawMessage, bool) {
+	var listA, listB []json.RawMessage
+	if json.Unmarshal(a, &listA) == nil && json.Unmarshal(b, &listB) == nil {
+		out, err := json.Marshal(append(listA, listB...))
+		return out, err == nil
+	}
+	var objA, objB map[string]json.RawMessage
+	if json.Unmarshal(a, &objA) != nil || json.Unmarshal(b, &objB) != nil || len(objB) != 1 {
+		return nil, false
+	}
+	for key, v := range objB { // one entry: the one that was wrapped
+		was, both := objA[key]
+		if !both {
+			return json.RawMessage(string(a[:len(a)-1]) + "," + string(b[1:])), len(objA) > 0
+		}
+		merged, ok := mergeJSON(was, v)
+		if !ok || len(objA) != 1 {
+			return nil, false
+		}
+		k, err := json.Marshal(key)
+		return json.RawMessage("{" + string(k) + ":" + string(merged) + "}"), err == nil
+	}
+	return nil, false
+}

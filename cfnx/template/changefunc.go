@@ -1,0 +1,96 @@
+package template
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// ChangeFunc decides what an image becomes. It is asked once for every image,
+// for an Fn::If once for each of its leaves instead.
+//
+// It returns
+//   - "" to leave the image alone,
+//   - ":tag" or "@sha256:…" to keep registry and repository and replace what
+//     stands behind them, tag and digest both,
+//   - anything else as the whole new reference. It may hold the pseudo
+//     parameters that stand in the image's Text, as ${AWS::Region}.
+//
+// An error that is ErrNoSuchImage or ErrUnresolved makes the image one of
+// Patch.Unpatched; every other error ends PatchImages.
+type ChangeFunc func(Image) (string, error)
+
+// ByContainer changes the images of the containers named in images: to the
+// reference, or with the ":tag" or "@digest", given there. A resource that
+// holds an image outside a list of containers goes by its logical ID.
+func ByContainer(images map[string]string) ChangeFunc {
+	return func(i Image) (string, error) {
+		if i.Container == "" {
+			return "", nil
+		}
+		return images[i.Container], nil
+	}
+}
+
+// ByRepository changes the images whose repository is named in images, with or
+// without its registry: "backend", "team/backend" or
+// "public.ecr.aws/team/backend". The name with the registry goes first.
+// Account, region and partition in the registry may be pseudo parameters:
+// "${AWS::AccountId}.dkr.ecr.${AWS::Region}.amazonaws.com/backend:v1" is of
+// the repository "backend".
+func ByRepository(images map[string]string) ChangeFunc {
+	return func(i Image) (string, error) {
+		r := i.Ref()
+		if r.Repository == "" {
+			return "", nil
+		}
+		if to := images[r.Registry+"/"+r.Repository]; r.Registry != "" && to != "" {
+			return to, nil
+		}
+		return images[r.Repository], nil
+	}
+}
+
+// ByResolver changes every image to what resolve returns for its reference:
+// "" means that there is no image to use (an Unpatched with ErrNoSuchImage), an
+// error that nothing is known (PatchImages ends with it). An image whose
+// reference is not known without open parts is not asked about: an Unpatched with
+// ErrUnresolved, so give FindOptions the account, the region and the stack's
+// parameters.
+func ByResolver(ctx context.Context, resolve func(ctx context.Context, ref string) (string, error)) ChangeFunc {
+	return func(i Image) (string, error) {
+		if i.Text == "" || strings.Contains(i.Text, "${") || strings.Contains(i.Text, "{{resolve:") {
+			return "", fmt.Errorf("%w: %s", ErrUnresolved, i.Text)
+		}
+		if err := context.Cause(ctx); err != nil {
+			return "", err
+		}
+		to, err := resolve(ctx, i.Text)
+		if err == nil && to == "" {
+			err = fmt.Errorf("%w: %s", ErrNoSuchImage, i.Text)
+		}
+		return to, err
+	}
+}
+
+// FirstOf asks one ChangeFunc after the other and takes the first answer that
+// is not "", an error included. A nil ChangeFunc has no answer.
+func FirstOf(changes ...ChangeFunc) ChangeFunc {
+	return func(i Image) (string, error) {
+		for _, c := range changes {
+			if c == nil {
+				continue
+			}
+			if to, err := c(i); to != "" || err != nil {
+				return to, err
+			}
+		}
+		return "", nil
+	}
+}
+
+// isSkip reports whether an error of an ChangeFunc is about one image only.
+func isSkip(err error) bool {
+	return errors.Is(err, ErrNoSuchImage) || errors.Is(err, ErrUnresolved)
+}
