@@ -60,7 +60,7 @@ func newRun(t *testing.T, w *world, name string, o order) *run {
 		if direct == onPooled { // past the pooler, too
 			direct = onTable
 		}
-		store, err := openStore(direct, w.storeAddr(direct), name, &wire{})
+		store, err := openStore(direct, w.storeAddr(direct), name, "parent", &wire{})
 		require.NoError(t, err)
 		r.store = store
 	}

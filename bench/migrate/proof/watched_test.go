@@ -49,11 +49,11 @@ func (w *wire) attempts(s *middleware.Stack) error {
 }
 
 // openStore is the store of a run, at an address.
-func openStore(name, addr, database string, w *wire) (migrate.Store, error) {
+func openStore(name, addr, database, application string, w *wire) (migrate.Store, error) {
 	if name == onDynamoDB {
 		return dynamolease.New(dynamoClient(addr, w), leases), nil
 	}
-	db, err := dial(addr, database, "store", w, name == onPooled)
+	db, err := dial(addr, database, application, w, name == onPooled)
 	if err != nil {
 		return nil, err
 	}
