@@ -19,6 +19,9 @@ import (
 // Calls ecr:GetLifecyclePolicy, and without DryRun ecr:PutLifecyclePolicy, or
 // ecr:DeleteLifecyclePolicy where there was none. Safe to repeat.
 func Thaw(ctx context.Context, api ThawAPI, f *Frozen, optFns ...func(*FreezeOptions)) (string, error) {
+	if f == nil {
+		return "", errors.New("thaw: no frozen policy")
+	}
 	opts := freezeOptions(ctx, optFns)
 	before, errBefore := parseOrNil(f.Old)
 	after, errAfter := parseOrNil(f.New)

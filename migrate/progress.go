@@ -132,6 +132,9 @@ func parseNote(note []byte) Progress {
 // Status reads who holds the key and how far the run is, without taking
 // anything. Safe to repeat.
 func Status(ctx context.Context, store Store, key string) (Record, Progress, error) {
+	if store == nil {
+		return Record{}, Progress{}, fmt.Errorf("status of %s: %w: no store", key, ErrStore)
+	}
 	rec, err := store.Read(ctx, key)
 	if err != nil {
 		return rec, Progress{}, fmt.Errorf("status of %s: %w", key, err)
@@ -146,8 +149,11 @@ func Status(ctx context.Context, store Store, key string) (Record, Progress, err
 // it a deadline. Safe to repeat.
 func Forget(ctx context.Context, store Store, key string, builds bool) (Progress, error) {
 	lease, err := LeaseOptions{Owner: "forget"}.settled()
+	if err == nil && store == nil {
+		err = fmt.Errorf("%w: no store", ErrStore)
+	}
 	if err != nil {
-		return Progress{}, err
+		return Progress{}, fmt.Errorf("forget failures of %s: %w", key, err)
 	}
 	c := candidate{store: store, key: key, opts: lease, onRetry: func(error) {}}
 	for _, err := range poll.Every(ctx, lease.Interval, c.poll, c.retries) {
