@@ -68,6 +68,9 @@ func OneOff(ctx context.Context, probe Probe, run func(context.Context) error, o
 		emit(Event{Kind: Failed, Err: err})
 		return s, err
 	}
+	if probe == nil || run == nil {
+		return fail(State{}, errors.New("a probe and a run are needed"))
+	}
 	s, err := askAgain(ctx, probe, o.Tries, o.Backoff, onRetry)
 	switch {
 	case errors.Is(err, ErrUnknown):
