@@ -62,9 +62,13 @@ type Draft struct {
 // CloudFormation has: to see what could be changed, not to be applied.
 //
 // Calls s3:GetObject, once for each nested stack. Safe to repeat.
+// It returns [ErrUnread] if a template or the resources of a stack were not read.
 func NewDraft(ctx context.Context, bucket FetchAPI, t *Tree) (*Draft, error) {
 	if t == nil || t.Root == nil {
 		return nil, errors.New("tree is empty: take a snapshot first")
+	}
+	if err := t.unreadError(partResources, partTemplate); err != nil {
+		return nil, err
 	}
 	d := &Draft{Tree: t, Parameters: map[string]string{}, originals: map[string][]byte{}, current: map[string][]byte{}, urls: map[string]string{}}
 	for s := range t.All() {
