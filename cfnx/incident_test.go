@@ -15,7 +15,6 @@ import (
 	"github.com/stackrescue/stackrescue/cfnx"
 	"github.com/stackrescue/stackrescue/cfnx/template"
 	"github.com/stackrescue/stackrescue/rescue/rescuetest"
-	"github.com/stackrescue/stackrescue/rescue/rescuetest/simtype"
 )
 
 type fixture struct {
@@ -176,13 +175,13 @@ func TestContinueRollbackUnderFaults(t *testing.T) {
 func TestPatchTemplateImagesAndRestoreOutputs(t *testing.T) {
 	t.Parallel()
 	for name, sw := range map[string]rescuetest.Switches{
-		"outputs dropped":   {OutputsAfterSkip: simtype.OutputsDropped},
+		"outputs dropped":   {OutputsAfterSkip: "dropped"},
 		"outputs kept":      {},
-		"outputs stale":     {OutputsAfterSkip: simtype.OutputsStale},
-		"child's dropped":   {OutputsAfterSkip: simtype.ChildOutputsDropped},
-		"false replacement": {OutputsAfterSkip: simtype.OutputsDropped, NestedChangeSets: simtype.NestedChangesFalseReplacement},
-		"stale reads":       {OutputsAfterSkip: simtype.OutputsDropped, StaleReads: 3},
-		"same URL":          {OutputsAfterSkip: simtype.OutputsDropped, SameTemplateURL: simtype.SameURLNotFetched},
+		"outputs stale":     {OutputsAfterSkip: "stale"},
+		"child's dropped":   {OutputsAfterSkip: "child-dropped"},
+		"false replacement": {OutputsAfterSkip: "dropped", NestedChangeSets: "false-replacement"},
+		"stale reads":       {OutputsAfterSkip: "dropped", StaleReads: 3},
+		"same URL":          {OutputsAfterSkip: "dropped", SameTemplateURL: "not-fetched"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -204,7 +203,7 @@ func TestPatchTemplateImagesAndRestoreOutputs(t *testing.T) {
 				applied, err := cfnx.Apply(t.Context(), f.cfn, f.s3, d)
 				require.NoError(t, err)
 				require.Equal(t, types.StackStatusUpdateComplete, applied.Status)
-				if sw.OutputsAfterSkip == simtype.OutputsDropped || sw.OutputsAfterSkip == simtype.ChildOutputsDropped {
+				if sw.OutputsAfterSkip == "dropped" || sw.OutputsAfterSkip == "child-dropped" {
 					require.NotEmpty(t, outputs)
 				} else {
 					require.Empty(t, outputs)

@@ -15,7 +15,6 @@ import (
 
 	"github.com/stackrescue/stackrescue/cfnx"
 	"github.com/stackrescue/stackrescue/rescue/rescuetest"
-	"github.com/stackrescue/stackrescue/rescue/rescuetest/simtype"
 )
 
 // chain is four parameters, each after the last.
@@ -290,7 +289,7 @@ func TestTreeSurvivesJSON(t *testing.T) {
 func TestRecordAndRestoreOutputs(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := newSite(t, func(o *rescuetest.Options) { o.Switches.OutputsAfterSkip = simtype.OutputsDropped })
+		s := newSite(t, func(o *rescuetest.Options) { o.Switches.OutputsAfterSkip = "dropped" })
 		body := func(days string) string {
 			return "Resources:\n" +
 				"  Db: {Type: AWS::RDS::DBInstance, Properties: {Engine: postgres, DBInstanceClass: db.t3.micro, AllocatedStorage: '20', BackupRetentionPeriod: " + days + ", MasterUsername: u, ManageMasterUserPassword: true}}\n" +

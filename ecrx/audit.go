@@ -136,9 +136,9 @@ func (a *auditor) report(ctx context.Context, needs []Need) (*AuditReport, error
 }
 
 func (a *auditor) audited(r *audited, now time.Time) AuditedRepository {
-	out := AuditedRepository{Repository: r.repo, Policy: r.text, Images: len(r.images), Needed: len(a.needs[r.repo]), Err: errors.Join(r.error, r.policyErr)}
-	if out.Err != nil {
-		out.Error = out.Err.Error()
+	out := AuditedRepository{Repository: r.repo, Policy: r.text, Images: len(r.images), Needed: len(a.needs[r.repo])}
+	if err := errors.Join(r.error, r.policyErr); err != nil {
+		out.Error = err.Error()
 	}
 	for _, x := range r.images {
 		out.Bytes += x.Bytes

@@ -45,9 +45,8 @@ type AuditedRepository struct {
 	// Needed is how many needs are here.
 	Needed   int       `json:"needed,omitempty"`
 	Findings []Finding `json:"findings,omitempty"`
-	// Error is why something is not known; Err the same.
+	// Error is why something is not known.
 	Error string `json:"error,omitempty"`
-	Err   error  `json:"-"`
 }
 
 // NeedStatus is how something that is needed stands, and who needs it.
@@ -98,7 +97,7 @@ func (r *AuditReport) WriteText(w io.Writer) error {
 		if x.Policy == "" {
 			policy = "no"
 		}
-		if x.Err != nil || x.Error != "" {
+		if x.Error != "" {
 			policy = "unknown"
 		}
 		fmt.Fprintf(t, "%s\t%d\t%.1f\t%s\t%d\t%d\t%d\t%d\n", x.Repository.Name, x.Images, float64(x.Bytes)/1e9, policy, x.Expires, x.Archives, x.Needed, len(x.Findings))

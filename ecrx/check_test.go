@@ -47,7 +47,7 @@ func TestCheckStates(t *testing.T) {
 		for i, s := range got {
 			require.Equal(t, want[i], s.State, "%s", s)
 			require.Equal(t, refs[i], s.Ref)
-			require.Equal(t, want[i] == ecrx.Unknown, s.Err != nil, "%s", s)
+			require.Equal(t, want[i] == ecrx.Unknown, s.Err() != nil, "%s", s)
 		}
 		require.Equal(t, one.Digest, got[2].Digest)
 		require.Equal(t, two.Digest, got[2].TagDigest)
@@ -59,7 +59,7 @@ func TestCheckStates(t *testing.T) {
 		})
 		require.NoError(t, err)
 		require.Equal(t, ecrx.Incomplete, got[0].State)
-		require.Equal(t, ecrx.State("blocked"), got[0].State)
+		require.Equal(t, ecrx.Incomplete, got[0].State)
 		require.True(t, got[0].State.Gone())
 	})
 }
@@ -106,7 +106,7 @@ func TestCheckFailsClosed(t *testing.T) {
 			require.NoError(t, err)
 			for _, s := range got {
 				require.Equal(t, ecrx.Unknown, s.State)
-				require.Error(t, s.Err)
+				require.Error(t, s.Err())
 				require.False(t, s.State.Usable() || s.State.Gone())
 			}
 			f.cloud.ClearFaults()

@@ -89,10 +89,10 @@ func ExampleFreeze() {
 	cloud, api, push := registry(expireAfterWeek)
 	img := push("one", "v1")
 	ctx, now := context.Background(), func(o *ecrx.FreezeOptions) { o.Now = cloud.Now }
-	plan, err := ecrx.Freeze(ctx, api, img.Repo(), []ecrx.Image{img}, 9*24*time.Hour, now)
+	plan, err := ecrx.Freeze(ctx, api, img.Repo(), []ecrx.Image{img}, 9*24*time.Hour, now, func(o *ecrx.FreezeOptions) { o.DryRun = true })
 	fmt.Println(plan.Removed[0].Rule, plan.Applied, err)
 	// Shown to somebody, and agreed to:
-	done, err := ecrx.Freeze(ctx, api, img.Repo(), []ecrx.Image{img}, 9*24*time.Hour, now, func(o *ecrx.FreezeOptions) { o.Plan, o.Apply = plan, true })
+	done, err := ecrx.Freeze(ctx, api, img.Repo(), []ecrx.Image{img}, 9*24*time.Hour, now, func(o *ecrx.FreezeOptions) { o.Plan = plan })
 	fmt.Println(done.Applied, err)
 	// Output:
 	// rule 1 (any, 7 days after push: expire) false <nil>
@@ -103,8 +103,8 @@ func ExampleThaw() {
 	cloud, api, push := registry(expireAfterWeek)
 	img := push("one", "v1")
 	ctx := context.Background()
-	done := must(ecrx.Freeze(ctx, api, img.Repo(), []ecrx.Image{img}, 9*24*time.Hour, func(o *ecrx.FreezeOptions) { o.Now, o.Apply = cloud.Now, true }))
-	text, err := ecrx.Thaw(ctx, api, done, func(o *ecrx.FreezeOptions) { o.Apply = true })
+	done := must(ecrx.Freeze(ctx, api, img.Repo(), []ecrx.Image{img}, 9*24*time.Hour, func(o *ecrx.FreezeOptions) { o.Now = cloud.Now }))
+	text, err := ecrx.Thaw(ctx, api, done)
 	fmt.Println(text == expireAfterWeek, err)
 	// Output: true <nil>
 }

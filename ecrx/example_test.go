@@ -148,7 +148,7 @@ func ExampleComparePreview() {
 	img := push("one", "v1")
 	cloud.Advance(7*24*time.Hour + time.Minute)
 	p, err := ecrx.ComparePreview(context.Background(), api, img.Repo(), func(o *ecrx.PreviewOptions) {
-		o.Every, o.Now = cloud.Wall(5*time.Second), cloud.Now
+		o.Interval, o.Now = cloud.Wall(5*time.Second), cloud.Now
 	})
 	fmt.Println(p.Acted, p.Differences, err)
 	// Output: 1 [] <nil>
@@ -213,7 +213,7 @@ func ExampleUnarchive() {
 	must(api.UpdateImageStorageClass(context.Background(), &ecr.UpdateImageStorageClassInput{RepositoryName: aws.String("app"),
 		ImageId: &types.ImageIdentifier{ImageDigest: &img.Digest}, TargetStorageClass: types.TargetStorageClassArchive}))
 	restored, err := ecrx.Unarchive(context.Background(), api, img.Repo(), []string{img.Digest}, func(o *ecrx.UnarchiveOptions) {
-		o.Every = cloud.Wall(15 * time.Second)
+		o.Interval = cloud.Wall(15 * time.Second)
 		o.Observe = func(e ecrx.UnarchiveEvent) { fmt.Println(e.Active, "of", e.Of) }
 	})
 	fmt.Println(len(restored), err)

@@ -90,7 +90,7 @@ func Explain(ctx context.Context, api CheckAPI, ref string, optFns ...func(*Expl
 	img := out.Status.Image
 	out.Digest = cmp.Or(img.Digest, out.Status.Digest)
 	if out.Status.State == Unknown || out.Status.State == External {
-		return out, out.Status.Err
+		return out, out.Status.Err()
 	}
 	if out.Status.State.Gone() && opts.Events != nil {
 		for event, err := range opts.Events(ctx, img.Repo()) {

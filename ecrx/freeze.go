@@ -27,8 +27,8 @@ type ThawAPI interface {
 // FreezeOptions change [Freeze] and [Thaw]. The zero value is the default, and
 // changes nothing in the account.
 type FreezeOptions struct {
-	// Apply carries it out. Without it the answer is what would be done.
-	Apply bool
+	// DryRun changes nothing: the answer is what would be done.
+	DryRun bool
 	// Plan, where set, is the answer of an earlier call that was shown to
 	// somebody: when the repository's policy is no longer the one it saw, or the
 	// new one would not be the one it announced, nothing is changed and the
@@ -41,23 +41,22 @@ type FreezeOptions struct {
 	Pushes int
 	// Now is the moment from which the time counts. Defaults to time.Now.
 	Now func() time.Time
-	// Every is the pause between two tries of a call that failed for a passing
+	// Interval is the time between tries of a call that failed for a passing
 	// reason. Defaults to 2 s.
-	Every time.Duration
+	Interval time.Duration
 }
 
 // FrozenVersion is the Version of a [Frozen].
 const FrozenVersion = 1
 
-// ErrPolicyChanged means that a lifecycle policy is not the one that was
-// expected, so that it was left alone.
+// ErrPolicyChanged is returned by [Freeze] and [Thaw] if a lifecycle policy is
+// not the one that was expected: it was left alone.
 var ErrPolicyChanged = errors.New("lifecycle policy has changed in between")
 
 // Freeze takes those rules out of a repository's lifecycle policy that would,
 // within the given time, delete or archive an image that is needed, under any
 // reading of what is not certain; what a removed rule shielded is looked at
-// again. It changes nothing unless Apply says so, and keeps the original in its
-// answer for [Thaw].
+// again. Its answer has the original, for [Thaw].
 //
 // needed are images of the repository, by digest, by tag, or by both: then the
 // digest counts, and is taken to have the tag as well, as after [RestoreTag].
@@ -67,13 +66,13 @@ var ErrPolicyChanged = errors.New("lifecycle policy has changed in between")
 // When the policy is changed by somebody else meanwhile, nothing is changed and
 // the error is [ErrPolicyChanged].
 //
-// Calls ecr:GetLifecyclePolicy, ecr:DescribeImages; with Apply
+// Calls ecr:GetLifecyclePolicy, ecr:DescribeImages; without DryRun
 // ecr:PutLifecyclePolicy or ecr:DeleteLifecyclePolicy. Safe to repeat: rules
 // that are gone are nothing to do. Old is then what was left of them: keep the
 // first answer, or give it as Plan.
 func Freeze(ctx context.Context, api FreezeAPI, repo Repository, needed []Image, within time.Duration, optFns ...func(*FreezeOptions)) (*Frozen, error) {
 	opts := freezeOptions(optFns)
-	policy, text, err := ridePolicy(ctx, api, repo, opts.Every)
+	policy, text, err := ridePolicy(ctx, api, repo, opts.Interval)
 	if err != nil {
 		return nil, err
 	}
@@ -87,7 +86,7 @@ func Freeze(ctx context.Context, api FreezeAPI, repo Repository, needed []Image,
 		}
 		return out, nil
 	}
-	images, err := ride(ctx, opts.Every, func() ([]Stored, error) { return Images(ctx, api, repo) })
+	images, err := ride(ctx, opts.Interval, func() ([]Stored, error) { return Images(ctx, api, repo) })
 	if err != nil {
 		return nil, err
 	}
@@ -102,10 +101,10 @@ func Freeze(ctx context.Context, api FreezeAPI, repo Repository, needed []Image,
 			return done, err
 		}
 	}
-	if !opts.Apply || !out.Changes() {
+	if opts.DryRun || !out.Changes() {
 		return out, nil
 	}
-	if err := setPolicy(ctx, api, repo, policy, rest, out.New, opts.Every); err != nil {
+	if err := setPolicy(ctx, api, repo, policy, rest, out.New, opts.Interval); err != nil {
 		return nil, err
 	}
 	out.Applied = true
@@ -118,7 +117,7 @@ func freezeOptions(optFns []func(*FreezeOptions)) FreezeOptions {
 		fn(&opts)
 	}
 	opts.Pushes = cmp.Or(opts.Pushes, 10)
-	opts.Every = cmp.Or(opts.Every, 2*time.Second)
+	opts.Interval = cmp.Or(opts.Interval, 2*time.Second)
 	return opts
 }
 

@@ -11,7 +11,7 @@ import (
 	"github.com/stackrescue/stackrescue/rescue/rescuetest"
 )
 
-func apply(o *ecrx.FreezeOptions) { o.Apply = true }
+func dry(o *ecrx.FreezeOptions) { o.DryRun = true }
 
 func TestFreeze(t *testing.T) {
 	t.Parallel()
@@ -29,11 +29,11 @@ func TestFreeze(t *testing.T) {
 				run := func(fns ...func(*ecrx.FreezeOptions)) (*ecrx.Frozen, error) {
 					return ecrx.Freeze(t.Context(), f.api, repo, []ecrx.Image{needed}, 7*day+time.Hour, append(fns, now)...)
 				}
-				plan, err := run()
+				plan, err := run(dry)
 				require.NoError(t, err)
 				require.Len(t, plan.Removed, 2)
-				require.Equal(t, before, f.policyText(), "the default changes nothing")
-				withPlan := func(o *ecrx.FreezeOptions) { o.Plan = plan; o.Apply = true }
+				require.Equal(t, before, f.policyText(), "a dry run changes nothing")
+				withPlan := func(o *ecrx.FreezeOptions) { o.Plan = plan }
 
 				f.cloud.Inject(fault)
 				done, err := run(withPlan)
@@ -56,7 +56,7 @@ func TestFreeze(t *testing.T) {
 				require.Equal(t, before, again.Old)
 				require.Equal(t, done.New, again.New)
 				require.True(t, again.Applied)
-				again, err = run(apply)
+				again, err = run()
 				require.NoError(t, err)
 				require.False(t, again.Changes())
 
@@ -66,15 +66,15 @@ func TestFreeze(t *testing.T) {
 				var kept ecrx.Frozen
 				require.NoError(t, json.Unmarshal(b, &kept))
 				f.cloud.Inject(fault)
-				_, err = ecrx.Thaw(t.Context(), f.api, &kept, apply)
+				_, err = ecrx.Thaw(t.Context(), f.api, &kept)
 				if final(fault) && err != nil {
 					f.heal()
-					_, err = ecrx.Thaw(t.Context(), f.api, &kept, apply)
+					_, err = ecrx.Thaw(t.Context(), f.api, &kept)
 				}
 				require.NoError(t, err)
 				f.heal()
 				require.Equal(t, before, f.policyText())
-				_, err = ecrx.Thaw(t.Context(), f.api, &kept, apply)
+				_, err = ecrx.Thaw(t.Context(), f.api, &kept)
 				require.NoError(t, err)
 				f.cloud.Advance(2 * day)
 				require.False(t, f.exists(needed), "the policy works again")
@@ -88,32 +88,32 @@ func TestFreezeChangedInBetween(t *testing.T) {
 	bubble(t, func(t *testing.T, f *fixture) {
 		needed := f.push("needed", "v1")
 		f.policy(policy(rule(1, "any", ecrx.SincePushed, 1)))
-		plan, err := ecrx.Freeze(t.Context(), f.api, f.app.Repo(), []ecrx.Image{needed}, 3*day, func(o *ecrx.FreezeOptions) { o.Now = f.cloud.Now })
+		plan, err := ecrx.Freeze(t.Context(), f.api, f.app.Repo(), []ecrx.Image{needed}, 3*day, dry, func(o *ecrx.FreezeOptions) { o.Now = f.cloud.Now })
 		require.NoError(t, err)
 		require.Empty(t, plan.New)
 
 		f.policy(policy(rule(1, "any", ecrx.SincePushed, 2)))
 		after := f.policyText()
-		_, err = ecrx.Freeze(t.Context(), f.api, f.app.Repo(), []ecrx.Image{needed}, 3*day, apply, func(o *ecrx.FreezeOptions) { o.Plan = plan })
+		_, err = ecrx.Freeze(t.Context(), f.api, f.app.Repo(), []ecrx.Image{needed}, 3*day, func(o *ecrx.FreezeOptions) { o.Plan = plan })
 		require.ErrorIs(t, err, ecrx.ErrPolicyChanged)
 		require.Equal(t, after, f.policyText())
-		_, err = ecrx.Thaw(t.Context(), f.api, plan, apply)
+		_, err = ecrx.Thaw(t.Context(), f.api, plan)
 		require.ErrorIs(t, err, ecrx.ErrPolicyChanged)
 
 		// While a try is throttled.
 		f.cloud.Inject(rescuetest.Fault{Action: "ecr:DeleteLifecyclePolicy", Kind: rescuetest.Throttle, Nth: 1})
 		later(time.Second, func() { f.policy(policy(rule(1, "any", ecrx.SincePushed, 3))) })
-		_, err = ecrx.Freeze(t.Context(), f.api, f.app.Repo(), []ecrx.Image{needed}, 3*day, apply)
+		_, err = ecrx.Freeze(t.Context(), f.api, f.app.Repo(), []ecrx.Image{needed}, 3*day)
 		require.ErrorIs(t, err, ecrx.ErrPolicyChanged)
 		require.Contains(t, f.policyText(), `"countNumber":3`)
 
 		// All rules out, and back.
-		done, err := ecrx.Freeze(t.Context(), f.api, f.app.Repo(), []ecrx.Image{needed}, 4*day, apply)
+		done, err := ecrx.Freeze(t.Context(), f.api, f.app.Repo(), []ecrx.Image{needed}, 4*day)
 		require.NoError(t, err)
 		require.True(t, done.Applied)
 		f.cloud.Advance(5 * day)
 		require.True(t, f.exists(needed))
-		_, err = ecrx.Thaw(t.Context(), f.api, done, apply)
+		_, err = ecrx.Thaw(t.Context(), f.api, done)
 		require.NoError(t, err)
 		require.Equal(t, done.Old, f.policyText())
 	})
@@ -130,7 +130,7 @@ func TestFreezeSupposes(t *testing.T) {
 		p := policy(rule(1, "v*", ecrx.SincePushed, 30), rule(2, "untagged", ecrx.CountMoreThan, 50), rule(3, "any", ecrx.CountMoreThan, 5), rule(4, "any", ecrx.SinceTransitioned, 90))
 		f.policy(p)
 		freeze := func(within time.Duration, img ecrx.Image, fns ...func(*ecrx.FreezeOptions)) (out []int) {
-			got, err := ecrx.Freeze(t.Context(), f.api, f.app.Repo(), []ecrx.Image{img}, within, fns...)
+			got, err := ecrx.Freeze(t.Context(), f.api, f.app.Repo(), []ecrx.Image{img}, within, append(fns, dry)...)
 			require.NoError(t, err)
 			for _, r := range got.Removed {
 				out = append(out, r.Rule.Priority)

@@ -54,7 +54,7 @@ func (g *group) unread(verdicts map[string]Verdict, children map[string][]string
 }
 
 func (s *Status) unknown(err error) {
-	s.State, s.Err, s.Reason = Unknown, err, err.Error()
+	s.State, s.err, s.Reason = Unknown, err, err.Error()
 }
 
 // judge fills in the statuses of a group that was read.

@@ -29,8 +29,8 @@ type PreviewAPI interface {
 type PreviewOptions struct {
 	// Policy is tried instead of the repository's own.
 	Policy *Policy
-	// Every is the pause between two looks. Defaults to 5 s.
-	Every time.Duration
+	// Interval is the time between polls. Defaults to 5 s.
+	Interval time.Duration
 	// Now is the moment of the evaluation. Defaults to time.Now: the two clocks
 	// have to agree on days only.
 	Now func() time.Time
@@ -74,7 +74,7 @@ func ComparePreview(ctx context.Context, api PreviewAPI, repo Repository, optFns
 	for _, fn := range optFns {
 		fn(&opts)
 	}
-	opts.Every = cmp.Or(opts.Every, 5*time.Second)
+	opts.Interval = cmp.Or(opts.Interval, 5*time.Second)
 	out := &Preview{Repository: repo, Policy: opts.Policy}
 	if out.Policy == nil {
 		var err error
@@ -90,10 +90,10 @@ func ComparePreview(ctx context.Context, api PreviewAPI, repo Repository, optFns
 		return nil, err
 	}
 	text := out.Policy.String()
-	if err := startPreview(ctx, api, repo, text, opts.Every); err != nil {
+	if err := startPreview(ctx, api, repo, text, opts.Interval); err != nil {
 		return nil, err
 	}
-	results, err := awaitPreview(ctx, api, repo, opts.Every)
+	results, err := awaitPreview(ctx, api, repo, opts.Interval)
 	if err != nil {
 		return nil, err
 	}

@@ -14,7 +14,6 @@ import (
 
 	"github.com/stackrescue/stackrescue/ecrx"
 	"github.com/stackrescue/stackrescue/rescue/rescuetest"
-	"github.com/stackrescue/stackrescue/rescue/rescuetest/simtype"
 )
 
 // readings are other ways in which ECR may behave where nobody could say
@@ -100,7 +99,7 @@ func TestRestoreUnderPolicy(t *testing.T) {
 			f.cloud.Advance(8 * day)
 			img := f.tag(old, "v1")
 			if frozen {
-				got, err := ecrx.Freeze(t.Context(), f.api, img.Repo(), []ecrx.Image{img}, 3*day, apply, func(o *ecrx.FreezeOptions) { o.Now = f.cloud.Now })
+				got, err := ecrx.Freeze(t.Context(), f.api, img.Repo(), []ecrx.Image{img}, 3*day, func(o *ecrx.FreezeOptions) { o.Now = f.cloud.Now })
 				require.NoError(t, err)
 				require.True(t, got.Applied, "the tag that is to be restored counts")
 			}
@@ -119,22 +118,22 @@ func TestEverySwitch(t *testing.T) {
 	for n, set := range []func(*rescuetest.Switches){
 		func(*rescuetest.Switches) {},
 		func(s *rescuetest.Switches) { s.StaleReads = 3 },
-		func(s *rescuetest.Switches) { s.RollbackDigest = simtype.DigestRecorded },
-		func(s *rescuetest.Switches) { s.CleanUp = simtype.CleanUpKeeps },
-		func(s *rescuetest.Switches) { s.OutputsAfterSkip = simtype.OutputsDropped },
-		func(s *rescuetest.Switches) { s.OutputsAfterSkip = simtype.OutputsStale },
-		func(s *rescuetest.Switches) { s.OutputsAfterSkip = simtype.ChildOutputsDropped },
-		func(s *rescuetest.Switches) { s.ForceRollback = simtype.ForceSkipsFailedOnly },
-		func(s *rescuetest.Switches) { s.ForceRollback = simtype.ForceUnknown },
-		func(s *rescuetest.Switches) { s.SkipValidation = simtype.SkipsRelaxed },
+		func(s *rescuetest.Switches) { s.RollbackDigest = "recorded" },
+		func(s *rescuetest.Switches) { s.CleanUp = "keeps" },
+		func(s *rescuetest.Switches) { s.OutputsAfterSkip = "dropped" },
+		func(s *rescuetest.Switches) { s.OutputsAfterSkip = "stale" },
+		func(s *rescuetest.Switches) { s.OutputsAfterSkip = "child-dropped" },
+		func(s *rescuetest.Switches) { s.ForceRollback = "failed-only" },
+		func(s *rescuetest.Switches) { s.ForceRollback = "unknown" },
+		func(s *rescuetest.Switches) { s.SkipValidation = "relaxed" },
 		func(s *rescuetest.Switches) { s.LogDelay = 32 * time.Second },
 		func(s *rescuetest.Switches) { s.StoppedTaskRetention = 3 * time.Hour },
-		func(s *rescuetest.Switches) { s.SameTemplateURL = simtype.SameURLNotFetched },
-		func(s *rescuetest.Switches) { s.DesiredCount = simtype.DesiredCountAlwaysSent },
-		func(s *rescuetest.Switches) { s.NoDifferenceAfterSkip = simtype.DifferenceToLastSent },
-		func(s *rescuetest.Switches) { s.NestedChangeSets = simtype.NestedChangesFalseReplacement },
-		func(s *rescuetest.Switches) { s.NestedSiblings = simtype.SiblingsCleanUp },
-		func(s *rescuetest.Switches) { s.DisableRollbackReplacement = simtype.ReplacementAllowed },
+		func(s *rescuetest.Switches) { s.SameTemplateURL = "not-fetched" },
+		func(s *rescuetest.Switches) { s.DesiredCount = "always" },
+		func(s *rescuetest.Switches) { s.NoDifferenceAfterSkip = "to-last-sent" },
+		func(s *rescuetest.Switches) { s.NestedChangeSets = "false-replacement" },
+		func(s *rescuetest.Switches) { s.NestedSiblings = "clean-up" },
+		func(s *rescuetest.Switches) { s.DisableRollbackReplacement = "allowed" },
 	} {
 		t.Run(fmt.Sprint(n), func(t *testing.T) {
 			t.Parallel()

@@ -52,7 +52,7 @@ func Reconcile(ctx context.Context, api ReconcileAPI, repository Image, digests 
 	if err != nil {
 		return nil, err
 	}
-	images, err := ride(ctx, opts.Every, func() ([]Stored, error) { return Images(ctx, api, repo) })
+	images, err := ride(ctx, opts.Interval, func() ([]Stored, error) { return Images(ctx, api, repo) })
 	if err != nil {
 		return nil, err
 	}

@@ -18,7 +18,7 @@ func Resolve(ctx context.Context, api CheckAPI, img Image) (Image, error) {
 	s := Status{Ref: img.String(), Image: img}
 	if !img.Private() {
 		s.State = External
-		s.Err = fmt.Errorf("%s is no private registry of ECR", img.Registry)
+		s.err = fmt.Errorf("%s is no private registry of ECR", img.Registry)
 		return Image{}, &StatusError{s}
 	}
 	x, err := lookup(ctx, api, img.Repo(), img.Tag, img.Digest)
@@ -92,7 +92,7 @@ func search(ctx context.Context, api ecr.DescribeImagesAPIClient, repo Repositor
 func Latest(ctx context.Context, api CheckAPI, repository Image, match func(tag string) bool) (Image, error) {
 	repo := repository.Repo()
 	if repo.Name == "" {
-		return Image{}, &StatusError{Status{Ref: repository.String(), Image: repository, State: External, Err: fmt.Errorf("%s is no private registry of ECR", repository.Registry)}}
+		return Image{}, &StatusError{Status{Ref: repository.String(), Image: repository, State: External, err: fmt.Errorf("%s is no private registry of ECR", repository.Registry)}}
 	}
 	var best Stored
 	var tag string

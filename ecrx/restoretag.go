@@ -42,9 +42,9 @@ type TagOptions struct {
 	// Puts limits PutImage. Defaults to a bucket of [PutLimit] per second for
 	// this call.
 	Puts *rate.Limiter
-	// Every is the pause between two tries of a call that failed for a passing
+	// Interval is the time between tries of a call that failed for a passing
 	// reason. Defaults to 2 s.
-	Every time.Duration
+	Interval time.Duration
 	// Observe is told about each change, after it was made.
 	Observe func(TagEvent)
 }
@@ -55,7 +55,7 @@ func tagOptions(optFns []func(*TagOptions)) TagOptions {
 		fn(&o)
 	}
 	o.Prefix = cmp.Or(o.Prefix, PinPrefix)
-	o.Every = cmp.Or(o.Every, 2*time.Second)
+	o.Interval = cmp.Or(o.Interval, 2*time.Second)
 	if o.Puts == nil {
 		o.Puts = rate.NewLimiter(PutLimit, 1)
 	}
@@ -64,11 +64,12 @@ func tagOptions(optFns []func(*TagOptions)) TagOptions {
 
 // TagEvent is one change of a tag.
 type TagEvent struct {
-	Repository Repository
-	Tag        string
+	Repository Repository `json:"repository"`
+	Tag        string     `json:"tag"`
 	// From and To are the digests that the tag named before and names now; ""
 	// where it was or is not there.
-	From, To string
+	From string `json:"from"`
+	To   string `json:"to"`
 }
 
 // String is one line.
@@ -110,7 +111,7 @@ func RestoreTag(ctx context.Context, api RestoreAPI, img Image, optFns ...func(*
 	t := tagger{api: api, repo: img.Repo(), opts: tagOptions(optFns)}
 	switch {
 	case t.repo.Name == "":
-		return nil, &StatusError{Status{Ref: img.String(), Image: img, State: External, Err: fmt.Errorf("%s is no private registry of ECR", img.Registry)}}
+		return nil, &StatusError{Status{Ref: img.String(), Image: img, State: External, err: fmt.Errorf("%s is no private registry of ECR", img.Registry)}}
 	case img.Tag == "" || img.Digest == "":
 		return nil, fmt.Errorf("image %s: needs tag and digest", img)
 	}

@@ -18,7 +18,7 @@ const (
 	Activating        State = "activating"         // being restored from the archive
 	MissingRepository State = "missing-repository" // the repository is not there
 	Missing           State = "missing"            // the repository is, the image is not
-	Incomplete        State = "blocked"            // an index is there, an image that it lists is not, or is archived
+	Incomplete        State = "incomplete"         // an index is there, an image that it lists is not, or is archived
 	External          State = "external"           // in a registry that ECR does not know
 	Unknown           State = "unknown"            // could not be read
 )
@@ -53,8 +53,17 @@ type Status struct {
 	Upstream string `json:"upstream,omitempty"`
 	// Reason says more about the state, as text.
 	Reason string `json:"reason,omitempty"`
-	// Err is why the state is unknown; nil otherwise.
-	Err error `json:"-"`
+
+	err error
+}
+
+// Err is why the state is unknown, nil otherwise. In a status that was read from
+// JSON, Reason alone says it.
+func (s Status) Err() error {
+	if s.err == nil && s.State == Unknown {
+		return errors.New(s.Reason)
+	}
+	return s.err
 }
 
 // String is one line.
@@ -94,7 +103,7 @@ func (e *StatusError) Unwrap() error {
 	if e.Status.State.Gone() {
 		return ErrNotFound
 	}
-	return e.Status.Err
+	return e.Status.Err()
 }
 
 // Headroom is how long an image is safe from a lifecycle policy: what its

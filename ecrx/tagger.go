@@ -21,7 +21,7 @@ type tagger struct {
 }
 
 func (t *tagger) look(ctx context.Context, tag, digest string) (*Stored, error) {
-	return ride(ctx, t.opts.Every, func() (*Stored, error) { return lookup(ctx, t.api, t.repo, tag, digest) })
+	return ride(ctx, t.opts.Interval, func() (*Stored, error) { return lookup(ctx, t.api, t.repo, tag, digest) })
 }
 
 func (t *tagger) restore(ctx context.Context, img Image) (*Restored, error) {
@@ -67,7 +67,7 @@ func (t *tagger) manifest(ctx context.Context, img Image) (Manifest, error) {
 	if err == nil && x == nil && t.opts.From.Private() {
 		repo, from = t.opts.From.Repo(), t.opts.From
 		from.Digest = img.Digest
-		x, err = ride(ctx, t.opts.Every, func() (*Stored, error) { return lookup(ctx, t.api, repo, "", img.Digest) })
+		x, err = ride(ctx, t.opts.Interval, func() (*Stored, error) { return lookup(ctx, t.api, repo, "", img.Digest) })
 	}
 	s := Status{Ref: from.String(), Image: from}
 	switch {
@@ -85,7 +85,7 @@ func (t *tagger) manifest(ctx context.Context, img Image) (Manifest, error) {
 	if s.find(n, nil); !s.State.Usable() {
 		return Manifest{}, &StatusError{s}
 	}
-	found, err := ride(ctx, t.opts.Every, func() (map[string]Manifest, error) {
+	found, err := ride(ctx, t.opts.Interval, func() (map[string]Manifest, error) {
 		return Manifests(ctx, t.api, repo, []string{img.Digest})
 	})
 	if err != nil {
@@ -132,7 +132,7 @@ func (t *tagger) put(ctx context.Context, m Manifest, tag, previous string) erro
 		case exists && now != nil: // the tag is there, at another digest, and immutable
 			return fmt.Errorf("tag %s: %w: %w", tag, ErrTagTaken, err)
 		}
-		if err := poll.Sleep(ctx, t.opts.Every); err != nil {
+		if err := poll.Sleep(ctx, t.opts.Interval); err != nil {
 			return err
 		}
 	}

@@ -13,12 +13,11 @@ import (
 	"github.com/stackrescue/stackrescue/internal/poll"
 )
 
-// Thaw puts the policy back that [Freeze] found. It changes nothing unless
-// Apply says so; the text returned is what is, or would be, in force. A policy
-// that is neither the one before nor the one after the freeze is left alone:
-// [ErrPolicyChanged].
+// Thaw puts the policy back that [Freeze] found. The text returned is what is in
+// force or, with DryRun, would be. It returns [ErrPolicyChanged], and changes
+// nothing, if the policy is neither the one before nor the one after the freeze.
 //
-// Calls ecr:GetLifecyclePolicy, and with Apply ecr:PutLifecyclePolicy, or
+// Calls ecr:GetLifecyclePolicy, and without DryRun ecr:PutLifecyclePolicy, or
 // ecr:DeleteLifecyclePolicy where there was none. Safe to repeat.
 func Thaw(ctx context.Context, api ThawAPI, f *Frozen, optFns ...func(*FreezeOptions)) (string, error) {
 	opts := freezeOptions(optFns)
@@ -27,7 +26,7 @@ func Thaw(ctx context.Context, api ThawAPI, f *Frozen, optFns ...func(*FreezeOpt
 	if err := errors.Join(errBefore, errAfter); err != nil {
 		return "", fmt.Errorf("repository %s: %w", f.Repository, err)
 	}
-	policy, text, err := ridePolicy(ctx, api, f.Repository, opts.Every)
+	policy, text, err := ridePolicy(ctx, api, f.Repository, opts.Interval)
 	switch {
 	case err != nil:
 		return "", err
@@ -35,10 +34,10 @@ func Thaw(ctx context.Context, api ThawAPI, f *Frozen, optFns ...func(*FreezeOpt
 		return text, nil
 	case !policy.Equal(after):
 		return "", fmt.Errorf("repository %s: %w", f.Repository, ErrPolicyChanged)
-	case !opts.Apply:
+	case opts.DryRun:
 		return f.Old, nil
 	}
-	if err := setPolicy(ctx, api, f.Repository, after, before, f.Old, opts.Every); err != nil {
+	if err := setPolicy(ctx, api, f.Repository, after, before, f.Old, opts.Interval); err != nil {
 		return "", err
 	}
 	return f.Old, nil

@@ -24,8 +24,8 @@ type UnarchiveAPI interface {
 
 // UnarchiveOptions change [Unarchive]. The zero value is the default.
 type UnarchiveOptions struct {
-	// Every is the pause between two looks. Defaults to 15 s.
-	Every time.Duration
+	// Interval is the time between polls. Defaults to 15 s.
+	Interval time.Duration
 	// Observe is told every change.
 	Observe func(UnarchiveEvent)
 }
@@ -69,7 +69,7 @@ func Unarchive(ctx context.Context, api UnarchiveAPI, repo Repository, digests [
 	for _, fn := range optFns {
 		fn(&u.opts)
 	}
-	u.opts.Every = cmp.Or(u.opts.Every, 15*time.Second)
+	u.opts.Interval = cmp.Or(u.opts.Interval, 15*time.Second)
 	last := UnarchiveEvent{Active: -1}
 	observe := func(e UnarchiveEvent) {
 		e.Repository = repo
@@ -77,7 +77,7 @@ func Unarchive(ctx context.Context, api UnarchiveAPI, repo Repository, digests [
 			u.opts.Observe(e)
 		}
 	}
-	for e, err := range awsretry.Every(ctx, u.opts.Every, u.look, func(o *poll.Options) {
+	for e, err := range awsretry.Every(ctx, u.opts.Interval, u.look, func(o *poll.Options) {
 		o.Retried = func(err error) { observe(UnarchiveEvent{Active: max(last.Active, 0), Of: len(u.wanted), Err: err}) }
 	}) {
 		if err != nil {

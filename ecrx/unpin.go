@@ -58,7 +58,7 @@ type untagger struct {
 }
 
 func (u *untagger) look(ctx context.Context, digest string) (*Stored, error) {
-	return ride(ctx, u.opts.Every, func() (*Stored, error) { return lookup(ctx, u.api, u.repo, "", digest) })
+	return ride(ctx, u.opts.Interval, func() (*Stored, error) { return lookup(ctx, u.api, u.repo, "", digest) })
 }
 
 // remove takes a tag from the digest, and reports whether it is gone because of
@@ -94,7 +94,7 @@ func (u *untagger) remove(ctx context.Context, digest, tag string) (bool, error)
 		if n == tries || !awsretry.Transient(err) {
 			return false, fmt.Errorf("tag %s: %w", tag, err)
 		}
-		if err := poll.Sleep(ctx, u.opts.Every); err != nil {
+		if err := poll.Sleep(ctx, u.opts.Interval); err != nil {
 			return false, err
 		}
 	}

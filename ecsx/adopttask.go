@@ -12,6 +12,8 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
+
+	"github.com/stackrescue/stackrescue/internal/awsretry"
 )
 
 // AdoptTaskAPI is RunTask and DescribeTasks of *ecs.Client.
@@ -53,9 +55,9 @@ func AdoptTask(ctx context.Context, api AdoptTaskAPI, spec TaskSpec) (string, er
 		if err != nil {
 			return "", err
 		}
-		out, err := retried(ctx, func() (*ecs.DescribeTasksOutput, error) {
+		out, err := awsretry.Read(ctx, 2*time.Second, readTries, func(ctx context.Context) (*ecs.DescribeTasksOutput, error) {
 			return api.DescribeTasks(ctx, &ecs.DescribeTasksInput{Cluster: aws.String(cmp.Or(spec.Cluster, "default")), Tasks: []string{arn}})
-		}, 2*time.Second)
+		})
 		if err != nil {
 			return "", fmt.Errorf("task %s: %w", afterSlash(arn), err)
 		}

@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 
 	"github.com/stackrescue/stackrescue/internal/awsretry"
+	"github.com/stackrescue/stackrescue/internal/clock"
 	"github.com/stackrescue/stackrescue/internal/poll"
 )
 
@@ -21,14 +22,27 @@ type capture struct {
 	q    Query
 	opts StoppedOptions
 
-	final   map[string]StoppedTask
-	seen    map[string]bool // ids that the cursor has: handed over before
-	named   []string        // the tasks of the query, each once, without those seen
-	pending map[string]bool // seen on the way down
-	watched map[string]bool // pending when enough had stopped: waited for
+	final   map[string]bool          // ids of tasks that have stopped
+	fresh   []StoppedTask            // those of them that were not handed over yet
+	refused map[string]types.Failure // tasks that ECS would not describe, with why
+	seen    map[string]bool          // ids that the cursor has: handed over before
+	named   []string                 // the tasks of the query, each once, without those seen
+	pending map[string]pendingTask
+	// watched are the tasks that were on their way down when enough had stopped:
+	// only these are looked at from then on; nil before.
+	watched map[string]bool
 	rounds  int
 	defs    map[string]*types.TaskDefinition
 	defErrs map[string]error
+	// asOf is the newest time that AWS has told: no local clock is compared with
+	// AWS's.
+	asOf time.Time
+}
+
+// pendingTask is a task on its way down.
+type pendingTask struct {
+	task  types.Task
+	since time.Time // by the local clock, when it was first seen so
 }
 
 // missingRounds is for how many polls a task that was named may be unknown
@@ -36,24 +50,32 @@ type capture struct {
 // (docs/aws/ecs.md 1.1).
 const missingRounds = 12
 
-// wait polls until enough tasks have stopped, and returns them in the order in
-// which they began to stop.
-func (c *capture) wait(ctx context.Context) ([]StoppedTask, error) {
+// poll looks at the tasks once per interval and calls deliver, after each look,
+// with what has become final, in the order in which the tasks began to stop. It
+// ends when nothing is to be waited for any more, or with the first error; what
+// was seen before the error is delivered first, with it.
+func (c *capture) poll(ctx context.Context, deliver func([]StoppedTask, error) error) error {
 	for _, err := range awsretry.Every(ctx, c.opts.Interval, func(ctx context.Context) (struct{}, error) { return struct{}{}, c.look(ctx) }, func(o *poll.Options) {
 		o.Retried = func(err error) { c.observe("still trying: " + err.Error()) }
 	}) {
 		if err != nil {
-			if len(c.final) > 0 && ctx.Err() != nil {
-				return c.sorted(), fmt.Errorf("%s: %w", c.q, err)
-			}
-			return nil, fmt.Errorf("%s: %w", c.q, err)
+			err = fmt.Errorf("%s: %w", c.q, err)
+			return cmp.Or(deliver(c.ready(), err), err)
 		}
-		if c.enough() {
-			break
+		done := c.done(ctx)
+		batch := c.ready()
+		if done {
+			batch = append(batch, c.stillStopping()...)
+		}
+		if err := deliver(batch, nil); err != nil {
+			return err
+		}
+		if done {
+			return nil
 		}
 		c.observe(fmt.Sprintf("%d stopped, %d stopping", len(c.final), len(c.pending)))
 	}
-	return c.sorted(), nil
+	return nil
 }
 
 func (c *capture) observe(s string) {
@@ -62,58 +84,117 @@ func (c *capture) observe(s string) {
 	}
 }
 
-func (c *capture) sorted() []StoppedTask {
-	ts := make([]StoppedTask, 0, len(c.final))
-	for _, t := range c.final {
-		ts = append(ts, t)
+// stopped notes a task as final.
+func (c *capture) stopped(id string, t StoppedTask) {
+	delete(c.pending, id)
+	delete(c.refused, id)
+	if !c.final[id] {
+		c.final[id] = true
+		c.fresh = append(c.fresh, t)
 	}
+}
+
+// ready are the final tasks that were not handed over yet.
+func (c *capture) ready() []StoppedTask {
+	ts := c.fresh
+	c.fresh = nil
 	slices.SortFunc(ts, func(a, b StoppedTask) int {
 		return cmp.Or(a.StoppingAt.Compare(b.StoppingAt), cmp.Compare(a.ARN, b.ARN))
 	})
 	return ts
 }
 
-// enough is true when the wanted number has stopped and every task that was on
-// its way down then has arrived; later ones are left for the next call.
-func (c *capture) enough() bool {
+// stillStopping are the tasks that are not waited for any longer.
+func (c *capture) stillStopping() []StoppedTask {
+	var ts []StoppedTask
+	for _, p := range c.pending {
+		if aws.ToString(p.task.DesiredStatus) != string(types.DesiredStatusStopped) {
+			continue
+		}
+		t := stoppedTask(p.task)
+		t.Stopping = true
+		t.Problem = "the task is still " + aws.ToString(p.task.LastStatus) + ": exit codes and reasons may follow"
+		ts = append(ts, t)
+	}
+	for _, f := range c.refused {
+		why := "ECS did not describe the task: " + aws.ToString(f.Reason)
+		if d := aws.ToString(f.Detail); d != "" {
+			why += ": " + d
+		}
+		ts = append(ts, StoppedTask{ARN: aws.ToString(f.Arn), Problem: why, unread: true})
+	}
+	slices.SortFunc(ts, func(a, b StoppedTask) int { return cmp.Compare(a.ARN, b.ARN) })
+	return ts
+}
+
+// done is true when the wanted number has stopped and every task that was on
+// its way down then has arrived, or has been waited for long enough; later ones
+// are left for the next call.
+func (c *capture) done(ctx context.Context) bool {
 	if len(c.q.Tasks) > 0 {
-		return len(c.final) == len(c.named)
+		for _, ref := range c.named {
+			id := afterSlash(ref)
+			if _, refused := c.refused[id]; !c.final[id] && !refused && !c.overdue(ctx, id) {
+				return false
+			}
+		}
+		return true
 	}
 	if c.watched == nil && len(c.final)+len(c.pending) >= c.opts.AtLeast {
 		c.watched = map[string]bool{}
-		for arn := range c.pending {
-			c.watched[arn] = true
+		for id := range c.pending {
+			c.watched[id] = true
 		}
 	}
 	if c.watched == nil {
 		return false
 	}
-	for arn := range c.watched {
-		if c.pending[arn] {
+	if c.opts.AtLeast < 0 {
+		return true // take what is there
+	}
+	for id := range c.watched {
+		if _, waiting := c.pending[id]; waiting && !c.overdue(ctx, id) {
 			return false
 		}
 	}
 	return true
 }
 
-// look is one round: list, then describe what is not final yet.
+// overdue reports whether a task has been on its way down for longer than
+// anybody waits for it.
+func (c *capture) overdue(ctx context.Context, id string) bool {
+	p, ok := c.pending[id]
+	return ok && !p.since.IsZero() && clock.Now(ctx).Sub(p.since) >= c.opts.StopWait
+}
+
+// look is one round: list, then describe what is not final yet. Once enough have
+// stopped only those on their way down are described.
 func (c *capture) look(ctx context.Context) error {
 	c.rounds++
-	if len(c.q.Tasks) > 0 {
-		for chunk := range slices.Chunk(c.named, 100) {
-			if err := c.describe(ctx, chunk); err != nil {
-				return err
+	refs := c.named
+	if c.watched != nil {
+		refs = nil
+		for id := range c.watched {
+			if _, waiting := c.pending[id]; waiting {
+				refs = append(refs, id)
 			}
 		}
-		return nil
+		slices.Sort(refs)
+	} else if len(c.q.Tasks) == 0 {
+		return c.q.list(ctx, c.api, func(arns []string) error { return c.describe(ctx, arns) })
 	}
-	return c.q.list(ctx, c.api, func(arns []string) error { return c.describe(ctx, arns) })
+	for chunk := range slices.Chunk(refs, 100) {
+		if err := c.describe(ctx, chunk); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (c *capture) describe(ctx context.Context, refs []string) error {
 	todo := slices.DeleteFunc(slices.Clone(refs), func(ref string) bool {
-		_, done := c.final[afterSlash(ref)]
-		return done || c.seen[afterSlash(ref)]
+		id := afterSlash(ref)
+		return c.final[id] || c.seen[id]
 	})
 	if len(todo) == 0 {
 		return nil
@@ -124,23 +205,40 @@ func (c *capture) describe(ctx context.Context, refs []string) error {
 	}
 	for _, t := range out.Tasks {
 		id := afterSlash(aws.ToString(t.TaskArn))
+		for _, at := range []*time.Time{t.CreatedAt, t.StartedAt, t.StoppingAt, t.ExecutionStoppedAt, t.StoppedAt} {
+			if at != nil && at.After(c.asOf) {
+				c.asOf = *at
+			}
+		}
 		switch {
 		case !c.q.wants(t):
 		case aws.ToString(t.LastStatus) == "STOPPED":
-			delete(c.pending, id)
-			c.final[id] = stoppedTask(t)
+			c.stopped(id, stoppedTask(t))
 		default:
-			c.pending[id] = true
+			p := pendingTask{task: t, since: c.pending[id].since}
+			if p.since.IsZero() && aws.ToString(t.DesiredStatus) == string(types.DesiredStatusStopped) {
+				p.since = clock.Now(ctx)
+			}
+			c.pending[id] = p
 		}
 	}
 	for _, f := range out.Failures {
 		id := afterSlash(aws.ToString(f.Arn))
-		named := len(c.q.Tasks) > 0 && !c.pending[id] && c.rounds < missingRounds
-		if aws.ToString(f.Reason) != "MISSING" || named {
+		p, waiting := c.pending[id]
+		named := len(c.q.Tasks) > 0 && !waiting && c.rounds < missingRounds
+		if aws.ToString(f.Reason) != "MISSING" {
+			c.refused[id] = f
 			continue
 		}
-		delete(c.pending, id)
-		c.final[id] = StoppedTask{ARN: aws.ToString(f.Arn), Expired: true, Cause: Cause{Class: ClassUnknown, Summary: "ECS has forgotten the task"}}
+		if named {
+			continue
+		}
+		t := StoppedTask{ARN: aws.ToString(f.Arn)}
+		if waiting { // what was seen of it on its way down is all there will be
+			t = stoppedTask(p.task)
+		}
+		t.Expired, t.Cause = true, Cause{Class: ClassUnknown, Summary: "ECS has forgotten the task"}
+		c.stopped(id, t)
 	}
 	return nil
 }
@@ -155,14 +253,21 @@ func (c *capture) define(ctx context.Context, t *StoppedTask) {
 	err := c.defErrs[t.TaskDefinition]
 	if !known && err == nil {
 		var out *ecs.DescribeTaskDefinitionOutput
-		out, err = c.api.DescribeTaskDefinition(ctx, &ecs.DescribeTaskDefinitionInput{TaskDefinition: &t.TaskDefinition})
-		if err != nil {
-			c.defErrs[t.TaskDefinition] = fmt.Errorf("task definition %s: %w", afterSlash(t.TaskDefinition), err)
-		} else {
+		out, err = awsretry.Read(ctx, c.opts.Interval, readTries, func(ctx context.Context) (*ecs.DescribeTaskDefinitionOutput, error) {
+			return c.api.DescribeTaskDefinition(ctx, &ecs.DescribeTaskDefinitionInput{TaskDefinition: &t.TaskDefinition})
+		})
+		switch {
+		case err == nil:
 			def = out.TaskDefinition
 			c.defs[t.TaskDefinition] = def // immutable
+		case ctx.Err() == nil:
+			err = fmt.Errorf("task definition %s: %w", afterSlash(t.TaskDefinition), err)
+			if t.unread = passes(err); !t.unread {
+				c.defErrs[t.TaskDefinition] = err
+			}
+		default:
+			t.unread = true
 		}
-		err = c.defErrs[t.TaskDefinition]
 	}
 	if err != nil {
 		t.Problem = err.Error()
@@ -195,3 +300,13 @@ const (
 	settle       = 10 * time.Second
 	settleRounds = 5
 )
+
+// readTries is how often a read is tried that the SDK has given up on.
+const readTries = 6
+
+// stopWait is longer than the longest stop timeout of Fargate, 120 s
+// (https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ContainerDefinition.html).
+const stopWait = 3 * time.Minute
+
+// logWindow is how long before its end a task's log is read.
+const logWindow = 15 * time.Minute

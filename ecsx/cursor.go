@@ -36,8 +36,22 @@ func (c *Cursor) add(t StoppedTask) {
 		c.Version, c.Seen = 1, map[string]time.Time{}
 	}
 	c.Seen[t.ARN] = t.StoppedAt
-	for arn, at := range c.Seen { // AWS's times against each other, never against a local clock
-		if !t.StoppedAt.IsZero() && !at.IsZero() && t.StoppedAt.Sub(at) > forgetAfter {
+}
+
+// prune forgets tasks that ECS has long forgotten. It compares AWS's times with
+// each other.
+func (c *Cursor) prune() {
+	if c == nil {
+		return
+	}
+	var newest time.Time
+	for _, at := range c.Seen {
+		if at.After(newest) {
+			newest = at
+		}
+	}
+	for arn, at := range c.Seen {
+		if !at.IsZero() && newest.Sub(at) > forgetAfter {
 			delete(c.Seen, arn)
 		}
 	}

@@ -37,6 +37,8 @@ type Log struct {
 	Dropped int `json:"dropped,omitempty"`
 	// Problem is why the log is partial or missing; "" otherwise.
 	Problem string `json:"problem,omitempty"`
+
+	retry bool // the reason may pass
 }
 
 // Messages are the lines' texts.

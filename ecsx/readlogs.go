@@ -4,12 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs/types"
+	"github.com/aws/smithy-go"
 
 	"github.com/stackrescue/stackrescue/internal/awsretry"
 	"github.com/stackrescue/stackrescue/internal/poll"
@@ -20,90 +23,248 @@ const streamsPerCall = 100
 
 type group struct{ region, name string }
 
-// logReader reads the logs of containers, many streams a call.
+func (g group) String() string { return "log group " + g.name }
+
+// logReader reads the logs of containers, many streams a call, and remembers
+// what is not there.
 type logReader struct {
 	api   LogsAPI
 	limit int
 	pause time.Duration
-	// rounds is how many more times the reader waits for late streams.
-	rounds int
+	gone  map[group]string // groups that do not exist, with what CloudWatch Logs said
+	// silent are the containers of which no stream has an event in the time of the
+	// whole list, from and to.
+	silent   map[silence]bool
+	from, to *int64
 }
 
-// read fills in the logs of all containers that have one to read, and waits
-// for streams that are late as long as it has rounds left.
-func (r *logReader) read(ctx context.Context, containers []*StoppedContainer, since time.Time) error {
-	todo := containers
-	for {
-		byGroup := map[group][]*StoppedContainer{}
-		for _, c := range todo {
-			k := group{c.Log.Region, c.Log.Group}
-			byGroup[k] = append(byGroup[k], c)
-		}
-		for k, cs := range byGroup {
-			for chunk := range slices.Chunk(cs, streamsPerCall) {
-				if err := r.filter(ctx, k, chunk, since); err != nil {
-					return err
+// begin forgets what is true of one list of containers only.
+func (r *logReader) begin(all []*StoppedContainer) {
+	r.silent = map[silence]bool{}
+	r.from, r.to = span(all)
+}
+
+// silence is a container name of a group of whose streams none has an event.
+type silence struct {
+	group
+	container string
+}
+
+// read fills in the logs of the containers, each of which has one to read.
+func (r *logReader) read(ctx context.Context, containers []*StoppedContainer) error {
+	byGroup := map[group][]*StoppedContainer{}
+	for _, c := range containers {
+		k := group{c.Log.Region, c.Log.Group}
+		byGroup[k] = append(byGroup[k], c)
+	}
+	for _, k := range slices.SortedFunc(maps.Keys(byGroup), func(a, b group) int { return strings.Compare(a.region+a.name, b.region+b.name) }) {
+		for chunk := range slices.Chunk(byGroup[k], streamsPerCall) {
+			chunk = slices.DeleteFunc(slices.Clone(chunk), func(c *StoppedContainer) bool {
+				if r.silent[silence{k, c.Name}] {
+					c.Log.State, c.Log.Problem = LogStreamMissing, "no stream of container "+c.Name+" has an event in that time"
 				}
+				return r.silent[silence{k, c.Name}]
+			})
+			if err := r.chunk(ctx, k, chunk); err != nil {
+				return err
 			}
 		}
-		todo = slices.DeleteFunc(slices.Clone(todo), func(c *StoppedContainer) bool {
-			return c.Log.State != LogStreamMissing && c.Log.State != LogEmpty
-		})
-		if len(todo) == 0 || r.rounds <= 0 || r.pause <= 0 {
-			return nil
+	}
+	return nil
+}
+
+// chunk reads the streams of one group. One stream that is not there makes the
+// whole call fail (docs/aws/ecs.md 1.6). Then the containers are read apart by
+// name; of a name whose stream is missing it is asked whether any stream of that
+// name has an event, because a container that writes nothing has none in every
+// task; and only what is left is halved until the missing one is found.
+func (r *logReader) chunk(ctx context.Context, g group, cs []*StoppedContainer) error {
+	if len(cs) == 0 {
+		return nil
+	}
+	err := r.filter(ctx, g, cs)
+	if !errors.Is(err, errMissing) {
+		return err
+	}
+	if text, gone := r.gone[g]; gone {
+		for _, c := range cs {
+			c.Log.State, c.Log.Problem = LogStreamMissing, text
 		}
-		r.rounds--
-		if err := poll.Sleep(ctx, r.pause); err != nil {
+		return nil
+	}
+	if len(cs) == 1 {
+		cs[0].Log.State, cs[0].Log.Problem = LogStreamMissing, "log stream "+cs[0].Log.Stream+" does not exist"
+		return nil
+	}
+	byName := map[string][]*StoppedContainer{}
+	for _, c := range cs {
+		byName[c.Name] = append(byName[c.Name], c)
+	}
+	if len(byName) > 1 {
+		for _, name := range slices.Sorted(maps.Keys(byName)) {
+			if err := r.chunk(ctx, g, byName[name]); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	if key := (silence{g, cs[0].Name}); !r.silent[key] {
+		none, err := r.none(ctx, g, cs[0])
+		if err != nil {
 			return err
 		}
+		if none {
+			r.silent[key] = true
+			for _, c := range cs {
+				c.Log.State, c.Log.Problem = LogStreamMissing, "no stream of container "+c.Name+" has an event in that time"
+			}
+			return nil
+		}
+	}
+	half := len(cs) / 2
+	if err := r.halves(ctx, g, cs[:half]); err != nil {
+		return err
+	}
+	return r.halves(ctx, g, cs[half:])
+}
+
+// halves finds the streams that are missing among those of one container name.
+func (r *logReader) halves(ctx context.Context, g group, cs []*StoppedContainer) error {
+	err := r.filter(ctx, g, cs)
+	switch {
+	case !errors.Is(err, errMissing):
+		return err
+	case len(cs) == 1:
+		cs[0].Log.State, cs[0].Log.Problem = LogStreamMissing, "log stream "+cs[0].Log.Stream+" does not exist"
+		return nil
+	}
+	half := len(cs) / 2
+	if err := r.halves(ctx, g, cs[:half]); err != nil {
+		return err
+	}
+	return r.halves(ctx, g, cs[half:])
+}
+
+// none reports whether no stream of the container's name has an event in the
+// time of the whole list.
+func (r *logReader) none(ctx context.Context, g group, c *StoppedContainer) (bool, error) {
+	i := strings.LastIndexByte(c.Log.Stream, '/')
+	if i < 0 {
+		return false, nil // named by the runtime: there is no common prefix
+	}
+	in := &cloudwatchlogs.FilterLogEventsInput{LogGroupName: &g.name, LogStreamNamePrefix: aws.String(c.Log.Stream[:i+1]), Limit: aws.Int32(1)}
+	in.StartTime, in.EndTime = r.from, r.to
+	for {
+		out, err := r.call(ctx, g, in)
+		if err != nil {
+			if ctx.Err() != nil {
+				return false, poll.Ended(ctx, err)
+			}
+			return false, nil // the streams are read one by one instead
+		}
+		if len(out.Events) > 0 || out.NextToken == nil {
+			return len(out.Events) == 0, nil
+		}
+		in.NextToken = out.NextToken
 	}
 }
 
-// filter reads the streams of one group. One stream that is not there makes
-// the whole call fail, so the streams are halved until it is found
-// (docs/aws/ecs.md 1.6).
-func (r *logReader) filter(ctx context.Context, g group, cs []*StoppedContainer, since time.Time) error {
+// span is the time from the first start to the last end, as CloudWatch Logs
+// takes it; nil is open.
+func span(cs []*StoppedContainer) (from, to *int64) {
+	var first, last time.Time
+	open := false
+	for i, c := range cs {
+		if i == 0 || c.from.Before(first) {
+			first = c.from
+		}
+		open = open || c.to.IsZero()
+		if c.to.After(last) {
+			last = c.to
+		}
+	}
+	if !first.IsZero() {
+		from = aws.Int64(first.UnixMilli())
+	}
+	if !open {
+		to = aws.Int64(last.UnixMilli())
+	}
+	return from, to
+}
+
+// errMissing means that a stream of the call, or its group, does not exist.
+var errMissing = errors.New("stream or group does not exist")
+
+// filter reads the streams of one group. Where only the last lines are wanted
+// it reads backwards, and goes on without the streams that have enough: one that
+// writes much does not cost the pages of its whole log.
+func (r *logReader) filter(ctx context.Context, g group, cs []*StoppedContainer) error {
+	if _, gone := r.gone[g]; gone {
+		return errMissing
+	}
 	byStream := make(map[string]*StoppedContainer, len(cs))
-	streams := make([]string, 0, len(cs))
 	for _, c := range cs {
-		c.Log.Lines, c.Log.Dropped, c.Log.Problem = nil, 0, ""
+		c.Log.Lines, c.Log.Dropped, c.Log.Problem, c.Log.retry = nil, 0, "", false
 		byStream[c.Log.Stream] = c
-		streams = append(streams, c.Log.Stream)
 	}
-	in := &cloudwatchlogs.FilterLogEventsInput{LogGroupName: &g.name, LogStreamNames: streams}
-	if !since.IsZero() {
-		in.StartTime = aws.Int64(since.UnixMilli())
+	in := &cloudwatchlogs.FilterLogEventsInput{LogGroupName: &g.name, LogStreamNames: slices.Sorted(maps.Keys(byStream))}
+	in.StartTime, in.EndTime = span(cs)
+	backwards := r.limit > 0 && in.StartTime != nil
+	if backwards {
+		in.StartFromHead = aws.Bool(false)
 	}
-	pages := cloudwatchlogs.NewFilterLogEventsPaginator(r.api, in)
-	for pages.HasMorePages() {
-		out, err := retried(ctx, func() (*cloudwatchlogs.FilterLogEventsOutput, error) {
-			return pages.NextPage(ctx, func(o *cloudwatchlogs.Options) {
-				if g.region != "" {
-					o.Region = g.region // awslogs-region may be another than the task's
-				}
-			})
-		}, r.pause)
+	ordered := false // whether the pages were seen to come newest first
+	for {
+		out, err := r.call(ctx, g, in)
 		if ctx.Err() != nil {
 			return poll.Ended(ctx, err)
 		}
-		if _, missing := errors.AsType[*types.ResourceNotFoundException](err); missing {
-			if len(cs) == 1 {
-				cs[0].Log.State, cs[0].Log.Problem = LogStreamMissing, err.Error()
-				return nil
+		if missing, ok := errors.AsType[*types.ResourceNotFoundException](err); ok {
+			if strings.Contains(missing.ErrorMessage(), "log group") {
+				if r.gone == nil {
+					r.gone = map[group]string{}
+				}
+				r.gone[g] = g.String() + ": " + missing.ErrorMessage()
 			}
-			half := len(cs) / 2
-			return errors.Join(r.filter(ctx, g, cs[:half], since), r.filter(ctx, g, cs[half:], since))
+			return errMissing
 		}
 		if err != nil {
 			// Such as no permission: it must not hide what ECS said.
 			for _, c := range cs {
-				c.Log.State, c.Log.Problem = LogPartial, fmt.Sprintf("log group %s: %v", g.name, err)
+				c.Log.State, c.Log.Problem, c.Log.retry = LogPartial, fmt.Sprintf("%s: %v", g, err), passes(err)
 			}
 			return nil
 		}
-		for _, e := range out.Events {
+		for i, e := range out.Events {
+			if i > 0 && aws.ToInt64(e.Timestamp) < aws.ToInt64(out.Events[i-1].Timestamp) {
+				ordered = true
+			}
 			if c := byStream[aws.ToString(e.LogStreamName)]; c != nil {
-				c.Log.add(Line{Time: time.UnixMilli(aws.ToInt64(e.Timestamp)).UTC(), Message: aws.ToString(e.Message)}, r.limit)
+				c.Log.Lines = append(c.Log.Lines, Line{Time: time.UnixMilli(aws.ToInt64(e.Timestamp)).UTC(), Message: aws.ToString(e.Message)})
+			}
+		}
+		if !ordered { // oldest first: keep the newest
+			for _, c := range byStream {
+				if backwards && len(c.Log.Lines) > 2*r.limit {
+					c.Log.trim(r.limit)
+				}
+			}
+		}
+		if out.NextToken == nil {
+			break
+		}
+		in.NextToken = out.NextToken
+		if ordered {
+			if rest := r.unsatisfied(byStream); len(rest) < len(in.LogStreamNames) {
+				if len(rest) == 0 {
+					break
+				}
+				// Another list of streams is another search: it starts anew, for
+				// those that have too few lines.
+				for _, name := range rest {
+					byStream[name].Log.Lines = nil
+				}
+				in.LogStreamNames, in.NextToken = rest, nil
 			}
 		}
 	}
@@ -112,37 +273,63 @@ func (r *logReader) filter(ctx context.Context, g group, cs []*StoppedContainer,
 		if len(c.Log.Lines) == 0 {
 			c.Log.State = LogEmpty
 		}
+		slices.SortStableFunc(c.Log.Lines, func(a, b Line) int { return a.Time.Compare(b.Time) })
+	}
+	if ordered {
+		for _, c := range cs {
+			c.Log.inOrder()
+		}
 	}
 	return nil
 }
 
-// retried repeats a call that fails for a passing reason, a few times beyond
-// the SDK's own.
-func retried[T any](ctx context.Context, call func() (T, error), pause time.Duration) (T, error) {
-	for n := 0; ; n++ {
-		v, err := call()
-		if err == nil || n == 5 || !awsretry.Transient(err) {
-			return v, err
+// unsatisfied are the streams that have fewer lines than are wanted.
+func (r *logReader) unsatisfied(byStream map[string]*StoppedContainer) []string {
+	var out []string
+	for name, c := range byStream {
+		if len(c.Log.Lines) < r.limit {
+			out = append(out, name)
 		}
-		if serr := poll.Sleep(ctx, max(pause, time.Millisecond)); serr != nil {
-			return v, serr
+	}
+	slices.Sort(out)
+	return out
+}
+
+// inOrder puts lines of the same time, which were read newest first, back into
+// the order in which they were written.
+func (l *Log) inOrder() {
+	for i := 0; i < len(l.Lines); {
+		j := i + 1
+		for j < len(l.Lines) && l.Lines[j].Time.Equal(l.Lines[i].Time) {
+			j++
 		}
+		slices.Reverse(l.Lines[i:j])
+		i = j
 	}
 }
 
-// add appends a line and drops the oldest beyond limit.
-func (l *Log) add(line Line, limit int) {
-	l.Lines = append(l.Lines, line)
-	if over := len(l.Lines) - 2*limit; limit > 0 && over >= 0 {
-		l.Dropped += len(l.Lines) - limit
-		l.Lines = slices.Clone(l.Lines[len(l.Lines)-limit:])
-	}
+// passes reports whether an error may be gone at the next try: all but those
+// with which CloudWatch Logs itself refuses.
+func passes(err error) bool {
+	_, refused := errors.AsType[smithy.APIError](err)
+	return !refused || awsretry.Transient(err)
 }
 
-// trim cuts what add left over the limit.
+// call is one page, tried a few times beyond the SDK's own.
+func (r *logReader) call(ctx context.Context, g group, in *cloudwatchlogs.FilterLogEventsInput) (*cloudwatchlogs.FilterLogEventsOutput, error) {
+	return awsretry.Read(ctx, max(r.pause, time.Second), readTries, func(ctx context.Context) (*cloudwatchlogs.FilterLogEventsOutput, error) {
+		return r.api.FilterLogEvents(ctx, in, func(o *cloudwatchlogs.Options) {
+			if g.region != "" {
+				o.Region = g.region // awslogs-region may be another than the task's
+			}
+		})
+	})
+}
+
+// trim cuts what is over the limit, the oldest first.
 func (l *Log) trim(limit int) {
 	if over := len(l.Lines) - limit; limit > 0 && over > 0 {
 		l.Dropped += over
-		l.Lines = l.Lines[over:]
+		l.Lines = slices.Clone(l.Lines[over:])
 	}
 }

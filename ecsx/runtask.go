@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 
+	"github.com/stackrescue/stackrescue/internal/awsretry"
 	"github.com/stackrescue/stackrescue/internal/poll"
 )
 
@@ -75,7 +76,7 @@ func StartTask(ctx context.Context, api StartTaskAPI, spec TaskSpec) (string, er
 	if spec.StartedBy != "" {
 		in.StartedBy = &spec.StartedBy
 	}
-	out, err := retried(ctx, func() (*ecs.RunTaskOutput, error) { return api.RunTask(ctx, in) }, 2*time.Second)
+	out, err := awsretry.Read(ctx, 2*time.Second, readTries, func(ctx context.Context) (*ecs.RunTaskOutput, error) { return api.RunTask(ctx, in) })
 	if err != nil {
 		return "", fmt.Errorf("run task %s: %w", afterSlash(spec.TaskDefinition), err)
 	}

@@ -28,7 +28,10 @@ type StoppedTask struct {
 
 	// Expired means that ECS forgot the task before it was described: only the
 	// ARN is known.
-	Expired    bool               `json:"expired,omitempty"`
+	Expired bool `json:"expired,omitempty"`
+	// Stopping means that the task was still on its way down: exit codes, times
+	// and logs may be missing. A later call hands it over again, as stopped.
+	Stopping   bool               `json:"stopping,omitempty"`
 	Containers []StoppedContainer `json:"containers,omitempty"`
 	Cause      Cause              `json:"cause"`
 	// Like is the ARN of a task that stopped in the same way, whose logs were
@@ -39,6 +42,7 @@ type StoppedTask struct {
 	Problem string `json:"problem,omitempty"`
 
 	region string
+	unread bool // something failed that may pass: a later call is to try again
 }
 
 // StoppedContainer is one container of a stopped task. Containers that ECS
@@ -56,7 +60,8 @@ type StoppedContainer struct {
 	Unhealthy bool `json:"unhealthy,omitempty"`
 	Log       Log  `json:"log"`
 
-	runtime string
+	runtime  string
+	from, to time.Time // of which the log is read; zero is open
 }
 
 // retention is the least time for which a stopped task can be described

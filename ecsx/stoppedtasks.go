@@ -10,8 +10,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
-
-	"github.com/stackrescue/stackrescue/internal/poll"
 )
 
 // StoppedTasksAPI is ListTasks, DescribeTasks and DescribeTaskDefinition of
@@ -36,6 +34,16 @@ type StoppedOptions struct {
 	// Defaults to 1; a negative value means none: take what is there. It has no
 	// meaning for a [Query] that names tasks: all of them are waited for.
 	AtLeast int
+	// StopWait is the longest wait for a task that is on its way down, once enough
+	// have stopped; then it is handed over with Stopping set. Defaults to 3 minutes.
+	StopWait time.Duration
+	// Window is how long before its end a task's log is read. Defaults to 15
+	// minutes; a negative value means from its start.
+	Window time.Duration
+	// AsOf is a time of AWS's that has passed, such as that of the newest event
+	// known: logs of tasks that stopped longer than Settle before it are not waited
+	// for. Defaults to the newest time of the tasks themselves.
+	AsOf time.Time
 	// Settle is how long logs are given to arrive, before they are first read
 	// and again, up to five times, while a stream is missing or empty. Defaults
 	// to 10 s; a negative value means no pause and one reading.
@@ -74,17 +82,21 @@ type StoppedEvent struct {
 // String is one line.
 func (e StoppedEvent) String() string { return e.Query.String() + ": " + e.Text }
 
-// StoppedTasks waits until tasks of q have stopped and then yields every
-// stopped task once, in the order in which they began to stop, classified and
-// with its logs. All metadata is read before the first log, because ECS
-// forgets a stopped task about an hour after it stopped and CloudWatch Logs
-// does not.
+// StoppedTasks yields the tasks of q that have stopped, classified and with
+// their logs, each once and as soon as it is known, until at least AtLeast have
+// stopped. Of what one poll finds, all metadata is read before the first log,
+// because ECS forgets a stopped task about an hour after it stopped and
+// CloudWatch Logs does not; it is yielded in the order in which the tasks began
+// to stop.
 //
-// A task that ECS forgot in the meantime is yielded with Expired set, one whose
-// logs or task definition could not be read with what is known. An error is
-// yielded at most once, last, with a zero task. When ctx ends early, the tasks
-// seen so far are yielded before the error, without logs. The sequence can be
-// ranged over once; breaking off is fine.
+// A task that is slow to stop does not hold up the others: it follows when it
+// has stopped or, after StopWait, with Stopping set. One that ECS forgot in the
+// meantime is yielded with Expired set, one whose logs or task definition could
+// not be read with what is known and Problem. An error is yielded at most once,
+// last, with a zero task: what was seen before it, also when ctx ends, is
+// yielded first, without the logs that were not read. With a Cursor a later call
+// yields again what lacks something for a reason that may pass. The sequence can
+// be ranged over once; breaking off is fine.
 //
 // Calls ecs:ListTasks, ecs:DescribeTasks, ecs:DescribeTaskDefinition,
 // logs:FilterLogEvents: for N tasks with S log streams of one group and D task
@@ -98,27 +110,19 @@ func StoppedTasks(ctx context.Context, tasks StoppedTasksAPI, logs LogsAPI, q Qu
 	o.Interval = cmp.Or(o.Interval, 5*time.Second)
 	o.Settle = cmp.Or(o.Settle, settle)
 	o.AtLeast = cmp.Or(o.AtLeast, 1)
+	o.StopWait = cmp.Or(o.StopWait, stopWait)
+	o.Window = cmp.Or(o.Window, logWindow)
 	c := &capture{
-		api: tasks, q: q, opts: o, final: map[string]StoppedTask{}, pending: map[string]bool{},
+		api: tasks, q: q, opts: o, final: map[string]bool{}, refused: map[string]types.Failure{}, pending: map[string]pendingTask{}, asOf: o.AsOf,
 		defs: map[string]*types.TaskDefinition{}, defErrs: map[string]error{},
 	}
 	c.seen = o.Cursor.ids()
 	c.named = unseen(q.Tasks, c.seen)
-	r := &logReader{api: logs, limit: o.TailLines, pause: o.Settle, rounds: settleRounds}
+	d := &delivery{c: c, loops: map[string]int{}, r: &logReader{api: logs, limit: o.TailLines, pause: o.Settle}}
 	return func(yield func(StoppedTask, error) bool) {
-		ts, err := c.wait(ctx)
-		if err == nil {
-			err = each(ctx, c, r, ts, yield)
-		} else {
-			for _, t := range ts {
-				if !t.Expired {
-					t.Cause = Classify(t)
-				}
-				if !yield(t, nil) {
-					return
-				}
-			}
-		}
+		defer o.Cursor.prune()
+		d.yield = yield
+		err := c.poll(ctx, func(ts []StoppedTask, cut error) error { return d.deliver(ctx, ts, cut) })
 		if err != nil && !errors.Is(err, errStopped) {
 			yield(StoppedTask{}, err)
 		}
@@ -158,110 +162,4 @@ func unseen(refs []string, seen map[string]bool) []string {
 		}
 	}
 	return out
-}
-
-// errStopped means that the consumer broke off.
-var errStopped = errors.New("consumer broke off")
-
-// each reads logs batch by batch, so that memory holds one batch of lines, and
-// yields the tasks in order.
-func each(ctx context.Context, c *capture, r *logReader, ts []StoppedTask, yield func(StoppedTask, error) bool) error {
-	samples := sample(ts, c.opts.LogsOf)
-	settled := c.opts.Settle <= 0
-	var batch []StoppedTask
-	streams := map[group]int{}
-	flush := func() error {
-		var read []*StoppedContainer
-		var since time.Time
-		for i := range batch {
-			t := &batch[i]
-			for j := range t.Containers {
-				x := &t.Containers[j]
-				if x.Log.State == LogNotRead && x.Log.Group != "" && t.Like == "" && c.opts.LogsOf != NoTask {
-					read = append(read, x)
-					if since.IsZero() || t.CreatedAt.Before(since) {
-						since = t.CreatedAt
-					}
-				}
-			}
-		}
-		if len(read) > 0 && !settled {
-			settled = true
-			if err := poll.Sleep(ctx, c.opts.Settle); err != nil {
-				return err
-			}
-		}
-		if err := r.read(ctx, read, since); err != nil {
-			return err
-		}
-		for _, t := range batch {
-			for j := range t.Containers {
-				t.Containers[j].Log.trim(c.opts.TailLines)
-			}
-			if !t.Expired {
-				t.Cause = Classify(t)
-			}
-			if !yield(t, nil) {
-				return errStopped
-			}
-			c.opts.Cursor.add(t)
-		}
-		batch = batch[:0]
-		clear(streams)
-		return nil
-	}
-	for i, t := range ts {
-		c.define(ctx, &t)
-		if ctx.Err() != nil {
-			return poll.Ended(ctx, nil)
-		}
-		t.Like = samples[i]
-		full := false
-		for _, x := range t.Containers {
-			k := group{x.Log.Region, x.Log.Group}
-			if t.Like == "" && x.Log.State == LogNotRead && x.Log.Group != "" {
-				streams[k]++
-				full = full || streams[k] > streamsPerCall
-			}
-		}
-		if full || len(batch) >= maxBatch {
-			if err := flush(); err != nil {
-				return err
-			}
-			for _, x := range t.Containers {
-				if t.Like == "" && x.Log.State == LogNotRead && x.Log.Group != "" {
-					streams[group{x.Log.Region, x.Log.Group}]++
-				}
-			}
-		}
-		batch = append(batch, t)
-	}
-	return flush()
-}
-
-// maxBatch bounds the tasks held with their lines.
-const maxBatch = 1000
-
-// sample says, per task, whose logs stand for its own: "" for the first and
-// last of each crash loop, the first one's ARN for those between.
-func sample(ts []StoppedTask, sel LogSelection) []string {
-	like := make([]string, len(ts))
-	if sel != FirstAndLast {
-		return like
-	}
-	first, last := map[string]int{}, map[string]int{}
-	for i, t := range ts {
-		k := t.likeness()
-		if _, ok := first[k]; !ok {
-			first[k] = i
-		}
-		last[k] = i
-	}
-	for i, t := range ts {
-		k := t.likeness()
-		if i != first[k] && i != last[k] {
-			like[i] = ts[first[k]].ARN
-		}
-	}
-	return like
 }

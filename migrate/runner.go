@@ -133,6 +133,15 @@ func (r *Runner) run(ctx context.Context) (*Result, error) {
 	for outages := 0; ; outages++ {
 		res := &Result{}
 		f := r.follower(lease, emit)
+		if outages > 0 {
+			// Another owner: what this process has left running in the database
+			// is of an earlier epoch then, like anybody's. And no first claim: the
+			// record is read before it is written.
+			if f.candidate.opts, err = r.opts.settled(); err != nil {
+				return nil, err
+			}
+			f.polls = 1
+		}
 		if err := f.wait(ctx); err != nil {
 			return nil, f.waited(ctx, time.Since(begin), err)
 		}

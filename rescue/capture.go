@@ -128,9 +128,9 @@ func (c *capturer) images(ctx context.Context) error {
 	c.b.Images, c.b.Policies = map[string]ImageFacts{}, map[string]string{}
 	for _, s := range statuses {
 		f := ImageFacts{State: s.State, Digest: s.Digest, Tags: s.Tags}
-		if s.Err != nil {
-			f.Error = redact.Text(s.Err.Error())
-			if err := c.problem(ctx, "image "+s.Ref, s.Err); err != nil {
+		if err := s.Err(); err != nil {
+			f.Error = redact.Text(err.Error())
+			if err := c.problem(ctx, "image "+s.Ref, err); err != nil {
 				return err
 			}
 		}
@@ -171,7 +171,7 @@ func (c *capturer) freezes(ctx context.Context) error {
 	c.b.Freezes = map[string]*ecrx.Frozen{}
 	for _, name := range slices.Sorted(maps.Keys(needed)) {
 		i := needed[name][0]
-		f, err := ecrx.Freeze(ctx, c.c.ecr, repositoryOf(i), needed[name], freezeTime, func(o *ecrx.FreezeOptions) { o.Now, o.Every = c.o.Now, c.o.Interval })
+		f, err := ecrx.Freeze(ctx, c.c.ecr, repositoryOf(i), needed[name], freezeTime, func(o *ecrx.FreezeOptions) { o.DryRun, o.Now, o.Interval = true, c.o.Now, c.o.Interval })
 		if err != nil {
 			if err := c.problem(ctx, "lifecycle policy of "+i.Repository, err); err != nil {
 				return err

@@ -15,7 +15,6 @@ import (
 
 	"github.com/stackrescue/stackrescue/rescue"
 	"github.com/stackrescue/stackrescue/rescue/rescuetest"
-	"github.com/stackrescue/stackrescue/rescue/rescuetest/simtype"
 )
 
 // flatTemplate is one stack with the image's tag in a parameter.
@@ -57,7 +56,7 @@ Outputs:
 func TestFlatStackWithTheTagInAParameter(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		cloud := rescuetest.New(func(o *rescuetest.Options) { o.Switches.OutputsAfterSkip = simtype.OutputsDropped })
+		cloud := rescuetest.New(func(o *rescuetest.Options) { o.Switches.OutputsAfterSkip = "dropped" })
 		cfn := cloudformation.NewFromConfig(cloud.Config())
 		registry := ecr.NewFromConfig(cloud.Config())
 		_, err := registry.CreateRepository(t.Context(), &ecr.CreateRepositoryInput{RepositoryName: aws.String("app")})

@@ -17,7 +17,7 @@ func (r *runner) freeze(ctx context.Context, c clients, s Step, res *StepResult)
 		return err
 	}
 	f, err := ecrx.Freeze(ctx, c.ecr, plan.Repository, s.Freeze.Needed, plan.Until.Sub(plan.At), func(o *ecrx.FreezeOptions) {
-		o.Apply, o.Plan, o.Every = true, plan, r.o.Interval
+		o.Plan, o.Interval = plan, r.o.Interval
 		// From the moment of the plan, so that the answer is the one announced.
 		o.Now = func() time.Time { return plan.At }
 	})

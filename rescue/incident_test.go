@@ -16,7 +16,6 @@ import (
 	"github.com/stackrescue/stackrescue/migrate/toolcmd"
 	"github.com/stackrescue/stackrescue/rescue"
 	"github.com/stackrescue/stackrescue/rescue/rescuetest"
-	"github.com/stackrescue/stackrescue/rescue/rescuetest/simtype"
 )
 
 var update = flag.Bool("update", false, "write golden files anew")
@@ -158,12 +157,12 @@ func TestOldCodeIsNotDeployedWhenItsImagesAreGone(t *testing.T) {
 // and the schema fits.
 func TestBackWithTheImagesRestored(t *testing.T) {
 	t.Parallel()
-	for name, digest := range map[string]setting{"resolved again": {set: func(*rescuetest.Switches) {}}, "recorded": {set: func(s *rescuetest.Switches) { s.RollbackDigest = simtype.DigestRecorded }}} {
+	for name, digest := range map[string]setting{"resolved again": {set: func(*rescuetest.Switches) {}}, "recorded": {set: func(s *rescuetest.Switches) { s.RollbackDigest = "recorded" }}} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				in, err := rescuetest.ExpiredRollbackImage(t.Context(), func(o *rescuetest.IncidentOptions) {
-					o.Switches.OutputsAfterSkip = simtype.OutputsKept
+					o.Switches.OutputsAfterSkip = "kept"
 					digest.set(&o.Switches)
 				})
 				require.NoError(t, err)

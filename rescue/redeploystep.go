@@ -28,7 +28,7 @@ func resolver(api ecrx.CheckAPI, to map[string]string) func(context.Context, str
 		case s.State.Usable(), s.State == ecrx.External:
 			return ref, nil
 		case s.State == ecrx.Unknown:
-			return "", s.Err
+			return "", s.Err()
 		}
 		return "", nil
 	}

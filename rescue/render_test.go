@@ -87,6 +87,7 @@ func TestPlanRendersTheSavepoint(t *testing.T) {
 				old := c.push("app", "v1", rescuetest.Runs())
 				c.push("side", "7", rescuetest.Runs())
 				c.push("gone", "v0", rescuetest.Runs())
+				lost := c.push("gone", "v1", rescuetest.Runs()) // a function cannot be created without its image
 				c.create("platform", "Resources: {T: {Type: AWS::SNS::Topic}}\nOutputs:\n  S: {Value: "+flatRegistry+"side:7, Export: {Name: sidecar}}\n  T: {Value: v1, Export: {Name: app-tag}}\n  N: {Value: '2', Export: {Name: two}}\n")
 				c.parameter("/app/tag", "v1")
 				count := test.count
@@ -104,6 +105,8 @@ func TestPlanRendersTheSavepoint(t *testing.T) {
 					time.Sleep(10 * time.Minute)
 				}
 				_, err := ecr.NewFromConfig(cfg).BatchDeleteImage(t.Context(), &ecr.BatchDeleteImageInput{RepositoryName: aws.String("app"), ImageIds: []ecrtypes.ImageIdentifier{{ImageDigest: &old}}})
+				require.NoError(t, err)
+				_, err = ecr.NewFromConfig(cfg).BatchDeleteImage(t.Context(), &ecr.BatchDeleteImageInput{RepositoryName: aws.String("gone"), ImageIds: []ecrtypes.ImageIdentifier{{ImageDigest: &lost}}})
 				require.NoError(t, err)
 				ready := false
 				c.push("app", "v2", func(x *rescuetest.Container) {

@@ -9,7 +9,6 @@ import (
 
 	"github.com/stackrescue/stackrescue/rescue"
 	"github.com/stackrescue/stackrescue/rescue/rescuetest"
-	"github.com/stackrescue/stackrescue/rescue/rescuetest/simtype"
 )
 
 // setting is one value of one switch.
@@ -22,23 +21,23 @@ type setting struct {
 // settings are all values of all switches but the zero ones, which the other
 // settings are combined with. The incident's own default drops outputs.
 var settings = []setting{
-	{"OutputsAfterSkip", "kept", func(s *rescuetest.Switches) { s.OutputsAfterSkip = simtype.OutputsKept }},
-	{"OutputsAfterSkip", "stale", func(s *rescuetest.Switches) { s.OutputsAfterSkip = simtype.OutputsStale }},
-	{"OutputsAfterSkip", "child's dropped", func(s *rescuetest.Switches) { s.OutputsAfterSkip = simtype.ChildOutputsDropped }},
-	{"RollbackDigest", "recorded", func(s *rescuetest.Switches) { s.RollbackDigest = simtype.DigestRecorded }},
-	{"ForceRollback", "failed only", func(s *rescuetest.Switches) { s.ForceRollback = simtype.ForceSkipsFailedOnly }},
-	{"ForceRollback", "unknown", func(s *rescuetest.Switches) { s.ForceRollback = simtype.ForceUnknown }},
-	{"SkipValidation", "relaxed", func(s *rescuetest.Switches) { s.SkipValidation = simtype.SkipsRelaxed }},
+	{"OutputsAfterSkip", "kept", func(s *rescuetest.Switches) { s.OutputsAfterSkip = "kept" }},
+	{"OutputsAfterSkip", "stale", func(s *rescuetest.Switches) { s.OutputsAfterSkip = "stale" }},
+	{"OutputsAfterSkip", "child's dropped", func(s *rescuetest.Switches) { s.OutputsAfterSkip = "child-dropped" }},
+	{"RollbackDigest", "recorded", func(s *rescuetest.Switches) { s.RollbackDigest = "recorded" }},
+	{"ForceRollback", "failed only", func(s *rescuetest.Switches) { s.ForceRollback = "failed-only" }},
+	{"ForceRollback", "unknown", func(s *rescuetest.Switches) { s.ForceRollback = "unknown" }},
+	{"SkipValidation", "relaxed", func(s *rescuetest.Switches) { s.SkipValidation = "relaxed" }},
 	{"LogDelay", "32s", func(s *rescuetest.Switches) { s.LogDelay = 32 * time.Second }},
 	{"StaleReads", "3", func(s *rescuetest.Switches) { s.StaleReads = 3 }},
 	{"StoppedTaskRetention", "3h", func(s *rescuetest.Switches) { s.StoppedTaskRetention = 3 * time.Hour }},
-	{"SameTemplateURL", "not fetched", func(s *rescuetest.Switches) { s.SameTemplateURL = simtype.SameURLNotFetched }},
-	{"DesiredCount", "always sent", func(s *rescuetest.Switches) { s.DesiredCount = simtype.DesiredCountAlwaysSent }},
-	{"NoDifferenceAfterSkip", "to last sent", func(s *rescuetest.Switches) { s.NoDifferenceAfterSkip = simtype.DifferenceToLastSent }},
-	{"NestedChangeSets", "false replacement", func(s *rescuetest.Switches) { s.NestedChangeSets = simtype.NestedChangesFalseReplacement }},
-	{"NestedSiblings", "clean up", func(s *rescuetest.Switches) { s.NestedSiblings = simtype.SiblingsCleanUp }},
-	{"CleanUp", "keeps", func(s *rescuetest.Switches) { s.CleanUp = simtype.CleanUpKeeps }},
-	{"DisableRollbackReplacement", "allowed", func(s *rescuetest.Switches) { s.DisableRollbackReplacement = simtype.ReplacementAllowed }},
+	{"SameTemplateURL", "not fetched", func(s *rescuetest.Switches) { s.SameTemplateURL = "not-fetched" }},
+	{"DesiredCount", "always sent", func(s *rescuetest.Switches) { s.DesiredCount = "always" }},
+	{"NoDifferenceAfterSkip", "to last sent", func(s *rescuetest.Switches) { s.NoDifferenceAfterSkip = "to-last-sent" }},
+	{"NestedChangeSets", "false replacement", func(s *rescuetest.Switches) { s.NestedChangeSets = "false-replacement" }},
+	{"NestedSiblings", "clean up", func(s *rescuetest.Switches) { s.NestedSiblings = "clean-up" }},
+	{"CleanUp", "keeps", func(s *rescuetest.Switches) { s.CleanUp = "keeps" }},
+	{"DisableRollbackReplacement", "allowed", func(s *rescuetest.Switches) { s.DisableRollbackReplacement = "allowed" }},
 }
 
 // rescued is the whole rescue under some switches.
@@ -100,7 +99,7 @@ func TestIncidentUnderPairsOfSwitches(t *testing.T) {
 // A service that was scaled keeps its tasks, whatever an update sends.
 func TestScaledServiceStaysScaled(t *testing.T) {
 	t.Parallel()
-	for name, sent := range map[string]setting{"sent when changed": {set: func(*rescuetest.Switches) {}}, "always sent": {set: func(s *rescuetest.Switches) { s.DesiredCount = simtype.DesiredCountAlwaysSent }}} {
+	for name, sent := range map[string]setting{"sent when changed": {set: func(*rescuetest.Switches) {}}, "always sent": {set: func(s *rescuetest.Switches) { s.DesiredCount = "always" }}} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {

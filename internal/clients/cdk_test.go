@@ -18,7 +18,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/stackrescue/stackrescue/rescue/rescuetest"
-	"github.com/stackrescue/stackrescue/rescue/rescuetest/simtype"
 )
 
 // The CDK CLI: the first release that sends ForceRollback, and the last that
@@ -65,10 +64,10 @@ func rollbackRuns() []rollbackRun {
 		name  string
 		value rescuetest.Switches
 	}{
-		{"kept", rescuetest.Switches{OutputsAfterSkip: simtype.OutputsKept}},
-		{"dropped", rescuetest.Switches{OutputsAfterSkip: simtype.OutputsDropped}},
-		{"stale", rescuetest.Switches{OutputsAfterSkip: simtype.OutputsStale}},
-		{"child dropped", rescuetest.Switches{OutputsAfterSkip: simtype.ChildOutputsDropped}},
+		{"kept", rescuetest.Switches{OutputsAfterSkip: "kept"}},
+		{"dropped", rescuetest.Switches{OutputsAfterSkip: "dropped"}},
+		{"stale", rescuetest.Switches{OutputsAfterSkip: "stale"}},
+		{"child dropped", rescuetest.Switches{OutputsAfterSkip: "child-dropped"}},
 	}
 	var runs []rollbackRun
 	for _, o := range outputs {
@@ -78,8 +77,8 @@ func rollbackRuns() []rollbackRun {
 	}
 	return append(runs,
 		rollbackRun{version: cdkSkips, nested: true, switchName: "kept", sw: outputs[0].value},
-		rollbackRun{version: cdkForce, nested: false, switchName: "force unknown", sw: rescuetest.Switches{ForceRollback: simtype.ForceUnknown}},
-		rollbackRun{version: cdkForce, nested: false, switchName: "force failed only", sw: rescuetest.Switches{ForceRollback: simtype.ForceSkipsFailedOnly}})
+		rollbackRun{version: cdkForce, nested: false, switchName: "force unknown", sw: rescuetest.Switches{ForceRollback: "unknown"}},
+		rollbackRun{version: cdkForce, nested: false, switchName: "force failed only", sw: rescuetest.Switches{ForceRollback: "failed-only"}})
 }
 
 type rollbackRun struct {

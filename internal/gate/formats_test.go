@@ -48,8 +48,15 @@ var (
 // package's own shortcuts depends on, each with why.
 var unexportedState = map[string]string{
 	"ecsx.StoppedTask.region":       "read off the ARN where it is needed",
+	"ecsx.StoppedTask.unread":       "keeps the cursor from marking it",
 	"ecsx.StoppedContainer.runtime": "used while the log is looked for",
+	"ecsx.StoppedContainer.from":    "used while the log is read",
+	"ecsx.StoppedContainer.to":      "used while the log is read",
+	"ecsx.Log.retry":                "keeps the cursor from marking it",
 	"cfnx.Stack.parent":             "linked again when a tree is read",
+	"ecrx.Status.err":               "Reason has it as text",
+	"ecrx.AuditReport.read":         "for a check beside the audit, in the same process",
+	"revision.Statement.args":       "Args in the driver's types",
 	"rescue.Diagnosis.bundle":       "MakePlan refuses a diagnosis without it",
 }
 

@@ -29,6 +29,11 @@ func Do(ctx context.Context, db *sql.DB, fn func(*sql.Conn) error) error {
 			_ = conn.Close()
 			return err
 		}
+		if sqlstate.Of(err) == "25006" {
+			// A pooler in between would keep the server's session for the next
+			// client: it ends by itself, which every role may do.
+			_, _ = conn.ExecContext(ctx, `SELECT pg_terminate_backend(pg_backend_pid())`)
+		}
 		Discard(conn)
 		if n >= tries || ctx.Err() != nil {
 			return fmt.Errorf("the server takes no writes: %w", err)

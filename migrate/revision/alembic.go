@@ -21,13 +21,13 @@ var alembic = tool{
 	stamp: &stamper{
 		target: alembicTarget,
 		insert: func(_ Engine, x Entry) Statement {
-			return Statement{`INSERT INTO {} (version_num) VALUES (?)`, []any{x.Version}, 1}
+			return statement(`INSERT INTO {} (version_num) VALUES (?)`, []any{x.Version}, 1)
 		},
 		remove: func(x Entry) Statement {
-			return Statement{`DELETE FROM {} WHERE version_num = ?`, []any{x.Version}, 1}
+			return statement(`DELETE FROM {} WHERE version_num = ?`, []any{x.Version}, 1)
 		},
 		replace: func(old, x Entry) Statement {
-			return Statement{`UPDATE {} SET version_num = ? WHERE version_num = ?`, []any{x.Version, old.Version}, 1}
+			return statement(`UPDATE {} SET version_num = ? WHERE version_num = ?`, []any{x.Version, old.Version}, 1)
 		},
 	},
 }

@@ -40,9 +40,21 @@ type stamper struct {
 
 // Statement is one that must change Rows rows, or any number where that is -1.
 type Statement struct {
-	SQL  string `json:"sql"`
-	Args []any  `json:"args,omitempty"`
-	Rows int64  `json:"rows"`
+	SQL string `json:"sql"`
+	// Args are the values of its placeholders, as text.
+	Args []string `json:"args,omitempty"`
+	Rows int64    `json:"rows"`
+
+	// args are Args in the driver's types.
+	args []any
+}
+
+func statement(query string, args []any, rows int64) Statement {
+	s := Statement{SQL: query, Rows: rows, args: args}
+	for _, a := range args {
+		s.Args = append(s.Args, fmt.Sprint(a))
+	}
+	return s
 }
 
 // difference is what has to go and what has to come.

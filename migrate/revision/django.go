@@ -28,11 +28,11 @@ var django = tool{
 			if e == MySQL {
 				now = "UTC_TIMESTAMP(6)" // what Django writes, whatever the session's time zone
 			}
-			return Statement{`INSERT INTO {} (app, name, applied) VALUES (?, ?, ` + now + `)`, []any{app, name}, 1}
+			return statement(`INSERT INTO {} (app, name, applied) VALUES (?, ?, `+now+`)`, []any{app, name}, 1)
 		},
 		remove: func(x Entry) Statement {
 			app, name, _ := strings.Cut(x.Version, ".")
-			return Statement{`DELETE FROM {} WHERE app = ? AND name = ?`, []any{app, name}, anyRows}
+			return statement(`DELETE FROM {} WHERE app = ? AND name = ?`, []any{app, name}, anyRows)
 		},
 	},
 }

@@ -54,7 +54,7 @@ func EndSession(ctx context.Context, db *sql.DB, id int64, optFns ...func(*EndOp
 	switch {
 	case x == nil:
 		return fail(nil, ErrNoSession)
-	case x.Verdict != Orphan && (!o.Force || !x.idle):
+	case x.Verdict != Orphan && (!o.Force || !x.idle()):
 		return fail(x, fmt.Errorf("%w: %s", ErrRunning, x))
 	case o.DryRun:
 		return x, nil
@@ -96,7 +96,7 @@ func (s server) end(ctx context.Context, db *sql.DB, x Session, idle time.Durati
 		if err := now.process(ctx, db); err != nil {
 			return err
 		}
-		if !now.idle || now.IdleSeconds < idle.Seconds() || now.User != x.User || now.Client != x.Client {
+		if !now.idle() || now.IdleSeconds < idle.Seconds() || now.User != x.User || now.Client != x.Client {
 			return fmt.Errorf("%w: it is not idle any longer", ErrRunning)
 		}
 		_, err := db.ExecContext(ctx, fmt.Sprintf(`KILL %d`, x.ID)) // KILL takes no placeholder

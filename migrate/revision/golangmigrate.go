@@ -54,14 +54,13 @@ var golangMigrate = tool{
 			return []Entry{{Version: to}}, nil
 		},
 		insert: func(_ Engine, x Entry) Statement {
-			return Statement{`INSERT INTO {} (version, dirty) VALUES (?, ?)`, []any{integer(x.Version), x.Dirty}, 1}
+			return statement(`INSERT INTO {} (version, dirty) VALUES (?, ?)`, []any{integer(x.Version), x.Dirty}, 1)
 		},
 		remove: func(x Entry) Statement {
-			return Statement{`DELETE FROM {} WHERE version = ? AND dirty = ?`, []any{integer(x.Version), x.Dirty}, 1}
+			return statement(`DELETE FROM {} WHERE version = ? AND dirty = ?`, []any{integer(x.Version), x.Dirty}, 1)
 		},
 		replace: func(old, x Entry) Statement {
-			return Statement{`UPDATE {} SET version = ?, dirty = ? WHERE version = ? AND dirty = ?`,
-				[]any{integer(x.Version), x.Dirty, integer(old.Version), old.Dirty}, 1}
+			return statement(`UPDATE {} SET version = ?, dirty = ? WHERE version = ? AND dirty = ?`, []any{integer(x.Version), x.Dirty, integer(old.Version), old.Dirty}, 1)
 		},
 	},
 }

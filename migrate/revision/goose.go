@@ -30,10 +30,10 @@ var goose = tool{
 		// One row per version, whatever an older release has left: the newest
 		// one counts, and it is this one.
 		insert: func(_ Engine, x Entry) Statement {
-			return Statement{`INSERT INTO {} (version_id, is_applied) VALUES (?, ?)`, []any{integer(x.Version), true}, 1}
+			return statement(`INSERT INTO {} (version_id, is_applied) VALUES (?, ?)`, []any{integer(x.Version), true}, 1)
 		},
 		remove: func(x Entry) Statement {
-			return Statement{`DELETE FROM {} WHERE version_id = ?`, []any{integer(x.Version)}, anyRows}
+			return statement(`DELETE FROM {} WHERE version_id = ?`, []any{integer(x.Version)}, anyRows)
 		},
 	},
 }

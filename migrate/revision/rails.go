@@ -36,10 +36,10 @@ var rails = tool{
 			return accumulate(before, c, func(v string) bool { return numeric(v, c.To) > 0 })
 		},
 		insert: func(_ Engine, x Entry) Statement {
-			return Statement{`INSERT INTO {} (version) VALUES (?)`, []any{x.Version}, 1}
+			return statement(`INSERT INTO {} (version) VALUES (?)`, []any{x.Version}, 1)
 		},
 		remove: func(x Entry) Statement {
-			return Statement{`DELETE FROM {} WHERE version = ?`, []any{x.Version}, 1}
+			return statement(`DELETE FROM {} WHERE version = ?`, []any{x.Version}, 1)
 		},
 	},
 }

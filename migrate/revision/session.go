@@ -32,20 +32,21 @@ type Session struct {
 	// running.
 	Verdict Verdict `json:"verdict"`
 
-	idle bool
-	// advisory is set where it holds the tool's lock, and not only locks of a
-	// transaction. siblings are sessions of the same user and client that work:
+	// Advisory is set where it holds the tool's lock, and not only locks of a
+	// transaction. Siblings are sessions of the same user and client that work:
 	// a tool may hold its lock with one connection and work with another.
-	advisory bool
-	siblings int
+	Advisory bool `json:"advisory,omitempty"`
+	Siblings int  `json:"siblings,omitempty"`
 }
+
+func (s Session) idle() bool { return strings.HasPrefix(s.State, "idle") }
 
 // judge tells holding a lock from working.
 func (s *Session) judge(orphanAfter time.Duration) {
 	switch {
-	case s.idle && s.siblings == 0 && s.IdleSeconds >= orphanAfter.Seconds():
+	case s.idle() && s.Siblings == 0 && s.IdleSeconds >= orphanAfter.Seconds():
 		s.Verdict = Orphan
-	case s.idle && s.advisory:
+	case s.idle() && s.Advisory:
 		s.Verdict = IdleHolder
 	default:
 		s.Verdict = Running
@@ -71,12 +72,12 @@ func (s Session) String() string {
 	}
 	out += " " + s.Why
 	switch {
-	case s.idle:
+	case s.idle():
 		out += fmt.Sprintf(", and has been %s for %s", s.State, time.Duration(s.IdleSeconds*float64(time.Second)).Round(time.Second))
 	case s.State == "":
 		out += ", and what it does cannot be seen with this user"
 	}
-	if s.idle && s.siblings > 0 {
+	if s.idle() && s.Siblings > 0 {
 		out += ", while its client works in another session"
 	}
 	return out
@@ -155,10 +156,10 @@ func postgresSessions(ctx context.Context, q querier, found []located, s server)
 		var kind, mode string
 		var key int64
 		var at place
-		if err := rows.Scan(&x.ID, &x.User, &x.Name, &x.Client, &x.State, &idle, &x.Started, &kind, &mode, &key, &at.schema, &at.name, &x.siblings); err != nil {
+		if err := rows.Scan(&x.ID, &x.User, &x.Name, &x.Client, &x.State, &idle, &x.Started, &kind, &mode, &key, &at.schema, &at.name, &x.Siblings); err != nil {
 			return nil, fmt.Errorf("read live sessions: %w", err)
 		}
-		if x.idle = strings.HasPrefix(x.State, "idle"); x.idle {
+		if x.idle() {
 			x.IdleSeconds = idle
 		}
 		switch {
@@ -169,7 +170,7 @@ func postgresSessions(ctx context.Context, q querier, found []located, s server)
 			if i < 0 {
 				continue
 			}
-			x.Why, x.advisory = "holds the lock of "+found[i].name(), true
+			x.Why, x.Advisory = "holds the lock of "+found[i].name(), true
 		case mode == "RowExclusiveLock":
 			if !slices.ContainsFunc(found, func(l located) bool { return l.place == at }) {
 				continue
@@ -218,7 +219,7 @@ func mysqlSessions(ctx context.Context, q querier, found []located, s server) (o
 			if !id.Valid {
 				continue
 			}
-			x := Session{ID: id.Int64, Why: "holds the lock of " + l.name(), advisory: true}
+			x := Session{ID: id.Int64, Why: "holds the lock of " + l.name(), Advisory: true}
 			if err := x.process(ctx, q); err != nil {
 				return nil, "", err
 			}
@@ -270,14 +271,14 @@ func (s *Session) process(ctx context.Context, q querier) error {
 		return fmt.Errorf("read live sessions: %w", err)
 	}
 	s.User, s.Client, s.State = user.String, client.String, strings.ToLower(command.String)
-	if s.idle = s.State == "sleep"; !s.idle {
+	if s.State != "sleep" {
 		return nil
 	}
 	s.State, s.IdleSeconds = "idle", max(idle.Float64, 0)
 	// The address of a client is its host and a port of its own.
 	host, _, _ := strings.Cut(s.Client, ":")
 	err = q.QueryRowContext(ctx, `SELECT count(*) FROM information_schema.processlist
-WHERE id NOT IN (?, connection_id()) AND user = ? AND substring_index(host, ':', 1) = ? AND command <> 'Sleep'`, s.ID, s.User, host).Scan(&s.siblings)
+WHERE id NOT IN (?, connection_id()) AND user = ? AND substring_index(host, ':', 1) = ? AND command <> 'Sleep'`, s.ID, s.User, host).Scan(&s.Siblings)
 	if err != nil {
 		return fmt.Errorf("read live sessions: %w", err)
 	}

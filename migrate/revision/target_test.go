@@ -103,13 +103,13 @@ func TestTargets(t *testing.T) {
 
 func TestStatementsNameOnlyTheDifference(t *testing.T) {
 	t.Parallel()
-	require.Equal(t, []Statement{{`UPDATE {} SET version = ?, dirty = ? WHERE version = ? AND dirty = ?`, []any{int64(8), false, int64(7), true}, 1}},
+	require.Equal(t, []Statement{statement(`UPDATE {} SET version = ?, dirty = ? WHERE version = ? AND dirty = ?`, []any{int64(8), false, int64(7), true}, 1)},
 		golangMigrate.stamp.statements(PostgreSQL, entries("7!"), entries("8")))
-	require.Equal(t, []Statement{{`UPDATE {} SET version_num = ? WHERE version_num = ?`, []any{"b", "a"}, 1}},
+	require.Equal(t, []Statement{statement(`UPDATE {} SET version_num = ? WHERE version_num = ?`, []any{"b", "a"}, 1)},
 		alembic.stamp.statements(MySQL, entries("e a"), entries("e b")))
 	require.Equal(t, []Statement{
-		{`DELETE FROM {} WHERE version_num = ?`, []any{"b"}, 1}, {`DELETE FROM {} WHERE version_num = ?`, []any{"c"}, 1},
-		{`INSERT INTO {} (version_num) VALUES (?)`, []any{"d"}, 1},
+		statement(`DELETE FROM {} WHERE version_num = ?`, []any{"b"}, 1), statement(`DELETE FROM {} WHERE version_num = ?`, []any{"c"}, 1),
+		statement(`INSERT INTO {} (version_num) VALUES (?)`, []any{"d"}, 1),
 	}, alembic.stamp.statements(PostgreSQL, entries("b c"), entries("d")))
 	require.Empty(t, rails.stamp.statements(PostgreSQL, entries("1"), entries("1")))
 }

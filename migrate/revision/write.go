@@ -119,7 +119,7 @@ func (p *planned) swap(ctx context.Context, db *sql.DB, o StampOptions) error {
 		}
 	}
 	for _, s := range p.out.Statements {
-		res, err := tx.ExecContext(ctx, s.SQL, s.Args...)
+		res, err := tx.ExecContext(ctx, s.SQL, s.args...)
 		if err != nil {
 			return fmt.Errorf("%s: %w", s.SQL, err)
 		}

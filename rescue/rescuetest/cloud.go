@@ -159,6 +159,9 @@ func (c *Cloud) call(ctx context.Context, region string, in any) (out any, reque
 		}
 	})
 	done := err == nil
+	if done && c.hasStale() {
+		out = c.stale(action, in, out)
+	}
 	if hit && f.Kind == LostResponse {
 		err = lost()
 	}

@@ -78,6 +78,7 @@ func TestFirstDeploymentRollsBack(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		cloud := rescuetest.New()
+		cloud.RemoveImage("public.ecr.aws/x/y:1")
 		c := cfn.NewFromConfig(cloud.Config())
 		template := firstDeployment
 		_, err := c.CreateStack(t.Context(), &cfn.CreateStackInput{StackName: aws.String("s"), TemplateBody: &template})

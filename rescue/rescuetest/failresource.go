@@ -1,6 +1,9 @@
 package rescuetest
 
-import "github.com/stackrescue/stackrescue/rescue/rescuetest/simtype"
+import (
+	"github.com/stackrescue/stackrescue/internal/sim/cfnsim"
+	"github.com/stackrescue/stackrescue/rescue/rescuetest/simtype"
+)
 
 // Phase is [simtype.Phase].
 type Phase = simtype.Phase
@@ -13,11 +16,14 @@ const (
 	OnDelete   = simtype.OnDelete
 )
 
-// FailOptions configure [Cloud.FailResource].
+// FailOptions configure [Cloud.FailResource]. The default is a failure before
+// the resource's service was called.
 type FailOptions struct {
-	// When is whether the operation fails before the resource's service was
-	// called, which is the default, or after it has acted, or hangs.
-	When simtype.Moment
+	// AfterActing fails the operation when the service has done everything.
+	AfterActing bool
+	// Hang lets the service act, and the operation hang until CloudFormation
+	// gives up, after three hours or more. The reason is CloudFormation's own.
+	Hang bool
 	// Times is how many operations of the phase fail, one after the other.
 	// Defaults to 1.
 	Times int
@@ -34,9 +40,16 @@ func (c *Cloud) FailResource(stack, logicalID string, phase Phase, reason string
 	for _, fn := range optFns {
 		fn(&o)
 	}
+	when := cfnsim.BeforeHandler
+	switch {
+	case o.Hang:
+		when = cfnsim.Never
+	case o.AfterActing:
+		when = cfnsim.AfterHandler
+	}
 	c.clock.Do(func() {
 		for range o.Times {
-			c.in(c.region).cfn.FailNext(stack, logicalID, phase, o.When, reason)
+			c.in(c.region).cfn.FailNext(stack, logicalID, phase, when, reason)
 		}
 	})
 }

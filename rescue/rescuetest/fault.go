@@ -1,8 +1,10 @@
 package rescuetest
 
 import (
+	"encoding/json"
 	"errors"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/aws/smithy-go"
@@ -26,6 +28,7 @@ const (
 	Deny         = simtype.Deny
 	LostResponse = simtype.LostResponse
 	Slow         = simtype.Slow
+	Stale        = simtype.Stale
 	CrashBefore  = simtype.CrashBefore
 	CrashAfter   = simtype.CrashAfter
 )
@@ -35,7 +38,39 @@ var ErrCrashed = errors.New("rescuetest: the caller has crashed")
 
 type fault struct {
 	Fault
-	seen int
+	seen    int
+	answers map[string]any // of a Stale fault's calls, by their inputs
+}
+
+// stale is the earlier answer to the same read, if a fault asks for it. c.mu is
+// not held.
+func (c *Cloud) stale(action string, in, out any) any {
+	if mutates(action) {
+		return out
+	}
+	key, err := json.Marshal(in)
+	if err != nil {
+		return out // a body: nothing that is read twice
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, f := range c.faults {
+		if f.Kind != Stale || !matches(f.Action, action) {
+			continue
+		}
+		before, known := f.answers[action+string(key)]
+		if f.answers == nil {
+			f.answers = map[string]any{}
+		}
+		hit := f.Nth == 0 || f.Nth == f.seen
+		if !known || !hit {
+			f.answers[action+string(key)] = op.Copy(out)
+		}
+		if known && hit {
+			return op.Copy(before)
+		}
+	}
+	return out
 }
 
 // Inject adds faults; they apply in the order of their injection, and the
@@ -70,7 +105,7 @@ func (c *Cloud) hit(action string) (Fault, bool) {
 			continue
 		}
 		f.seen++
-		if hit == nil && (f.Nth == 0 || f.Nth == f.seen) {
+		if hit == nil && f.Kind != Stale && (f.Nth == 0 || f.Nth == f.seen) {
 			hit = f
 		}
 	}
@@ -122,3 +157,9 @@ func denied(service, action string) error {
 }
 
 func lost() error { return &smithyhttp.RequestSendError{Err: io.ErrUnexpectedEOF} }
+
+func (c *Cloud) hasStale() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.ContainsFunc(c.faults, func(f *fault) bool { return f.Kind == Stale })
+}

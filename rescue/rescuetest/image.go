@@ -22,6 +22,30 @@ func (c *Cloud) PushImage(repository, content string, run Program, tags ...strin
 	return digest, nil
 }
 
+// AddImage makes an image of a registry outside the account exist, such as
+// "nginx:1.27", and says what it does when it runs; nil runs for ever.
+func (c *Cloud) AddImage(ref string, run Program) {
+	c.clock.Do(func() {
+		digest := c.in(c.region).ecr.AddExternal(ref)
+		if delete(c.shared.programs, digest); run != nil {
+			c.shared.programs[digest] = run
+		}
+	})
+}
+
+// RemoveImage makes an image of a registry outside the account not exist, by
+// its tag and by its digest.
+func (c *Cloud) RemoveImage(ref string) {
+	c.clock.Do(func() { c.in(c.region).ecr.RemoveExternal(ref) })
+}
+
+// SetCapacity limits how many tasks the home region's clusters can run at once;
+// a negative number takes the limit away. What does not fit is reported as
+// "unable to place".
+func (c *Cloud) SetCapacity(tasks int) {
+	c.clock.Do(func() { c.in(c.region).ecs.Capacity = tasks })
+}
+
 // Registry is the host name of the home region's registry.
 func (c *Cloud) Registry() (host string) {
 	c.clock.Do(func() { host = c.in(c.region).ecr.Host() })

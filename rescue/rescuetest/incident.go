@@ -14,6 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
+	"github.com/stackrescue/stackrescue/internal/sim/cfnsim"
 	"github.com/stackrescue/stackrescue/rescue/rescuetest/simtype"
 )
 
@@ -86,10 +87,8 @@ const history = 8*24*time.Hour + 25*time.Minute
 // It returns an error only when an option cannot be met, such as a region
 // without a name.
 func ExpiredRollbackImage(ctx context.Context, optFns ...func(*IncidentOptions)) (*Incident, error) {
-	o := IncidentOptions{
-		Options: Options{Start: time.Now().Add(-history), Speed: 1, Account: "123456789012", Region: "us-east-1", Latency: time.Millisecond, Switches: Switches{OutputsAfterSkip: simtype.OutputsDropped}},
-		Stack:   "prod", Desired: 2, Continues: 1, SkippedDatabase: true,
-	}
+	o := defaultIncident()
+	o.Switches.OutputsAfterSkip = "dropped"
 	start := o.Start
 	for _, fn := range optFns {
 		fn(&o)
@@ -111,6 +110,13 @@ func ExpiredRollbackImage(ctx context.Context, optFns ...func(*IncidentOptions))
 	}
 	b.cloud.ForgetCalls()
 	return &Incident{Cloud: b.cloud, Stack: o.Stack, Cluster: "prod", Service: "backend", Database: b.db, OldTag: "v1", NewTag: "v2", Bucket: bucket}, nil
+}
+
+func defaultIncident() IncidentOptions {
+	return IncidentOptions{
+		Options: Options{Start: time.Now().Add(-history), Speed: 1, Account: "123456789012", Region: "us-east-1", Latency: time.Millisecond},
+		Stack:   "prod", Desired: 2, Continues: 1, SkippedDatabase: true,
+	}
 }
 
 const bucket = "prod-templates"
@@ -185,7 +191,7 @@ func (b *builder) secondDeploy(ctx context.Context) error {
 		b.cloud.clock.Do(func() {
 			cfn := b.cloud.in(b.cloud.region).cfn
 			for range 1 + b.o.Continues {
-				cfn.FailNext("Database", "Instance", simtype.OnRollback, simtype.BeforeHandler, `Resource handler returned message: "Database instance is not in available state. (Service: Rds, Status Code: 400)" (HandlerErrorCode: InvalidRequest)`)
+				cfn.FailNext("Database", "Instance", simtype.OnRollback, cfnsim.BeforeHandler, `Resource handler returned message: "Database instance is not in available state. (Service: Rds, Status Code: 400)" (HandlerErrorCode: InvalidRequest)`)
 			}
 		})
 	}

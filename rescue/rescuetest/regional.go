@@ -69,6 +69,10 @@ func (c *Cloud) in(region string) *regional {
 	r.cfn = cfnsim.New(w, cfnsim.Deps{
 		ECS: recordedECS{ecssim.Consistent{Service: r.ecs}, w}, ECR: recordedECR{r.ecr, w}, Logs: recordedLogs{r.logs, w},
 		Secrets: recordedSecrets{r.secrets, w}, SSM: recordedSSM{r.ssm, w}, S3: recordedS3{r.s3, w},
+		ImageExists: func(ref string) bool {
+			_, err := c.pull(r)(ref)
+			return err == nil
+		},
 		OwnedSecret: func(ctx context.Context, owner, name, value string) (string, error) {
 			out, err := r.secrets.CreateSecret(ctx, &secretsmanager.CreateSecretInput{Name: &name, SecretString: &value, ClientRequestToken: aws.String(w.UUID())})
 			if err != nil {

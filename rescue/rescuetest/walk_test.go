@@ -96,8 +96,9 @@ func (w *walk) switches(s *simtype.Switches) {
 			f.SetInt(int64(w.IntN(90)) * int64(time.Second))
 		case f.Kind() == reflect.Int:
 			f.SetInt(int64(w.IntN(2)))
-		case f.Kind() == reflect.Bool:
-			f.SetBool(w.IntN(2) == 0)
+		case f.Kind() == reflect.String:
+			values := simtype.SwitchValues()[v.Type().Field(i).Name]
+			f.SetString(w.one(values...))
 		}
 	}
 }

@@ -5,8 +5,11 @@
 // A run is five processes or more, one migration of six steps, and three to
 // five faults at random moments, mostly to the present leader: killed, told to
 // stop, paused for longer than a lease, cut off from the store, the database or
-// both, answers lost, delayed or withheld, connections reset, sessions ended.
-// Each process reaches its store and its database through proxies of its own.
+// both, answers lost, delayed or withheld, connections reset, sessions ended, the
+// writer demoted while its connections stay open, the probe's program hung. The
+// stores take turns: DynamoDB, PostgreSQL's table, its session lock, and the
+// table through PgBouncer in transaction mode. Each process reaches its store
+// and its database through proxies of its own.
 //
 // # Invariants
 //

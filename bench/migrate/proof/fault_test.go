@@ -3,6 +3,7 @@ package proof
 import (
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"syscall"
 	"time"
 )
@@ -27,12 +28,16 @@ const (
 	resetData  = "reset the database's connections"
 	endLock    = "end the lock's session"
 	endWork    = "end the work's session"
+	demote     = "demote the writer: sessions of before take no writes"
+	endPool    = "end the pooler's sessions"
+	hangProbe  = "hang the probe's program"
 )
 
 // deck holds each fault as often as it is to be likely.
 var deck = []string{
 	kill, kill, kill, stop, stop, freeze, freeze, freeze, cutStore, cutStore, cutStore, cutData, cutData, cutBoth, cutBoth, lateBoth, lateBoth,
 	loseStore, loseStore, loseData, loseData, muteStore, muteData, slowStore, slowData, resetStore, resetData, endLock, endLock, endWork,
+	demote, demote, endPool, hangProbe, hangProbe,
 }
 
 // plan is a fault to come. All that is random is drawn beforehand.
@@ -165,6 +170,17 @@ func (r *run) act(p plan, f *fault) (undo func()) {
 		r.terminate(`pid IN (SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND granted)`)
 	case endWork:
 		r.terminate(`application_name LIKE 'migrate/%'`)
+	case demote:
+		if _, err := r.db.Exec(`INSERT INTO demoted VALUES (clock_timestamp())`); err != nil {
+			r.t.Errorf("demote: %v", err)
+		}
+	case endPool:
+		r.terminate(`application_name = 'store'`)
+	case hangProbe:
+		if err := os.WriteFile(v.Hang, nil, 0o600); err != nil {
+			r.t.Errorf("hang: %v", err)
+		}
+		return func() { _ = os.Remove(v.Hang) }
 	default:
 		panic(fmt.Sprint("no such fault: ", p.Kind))
 	}

@@ -46,7 +46,7 @@ BEGIN
 END $$;`
 
 // dial is a handle of its own on a database, as another process would have it.
-func dial(addr, database, application string, tracer pgx.QueryTracer) (*sql.DB, error) {
+func dial(addr, database, application string, tracer pgx.QueryTracer, pooled ...bool) (*sql.DB, error) {
 	cfg, err := pgx.ParseConfig(fmt.Sprintf("postgres://postgres@%s/%s?sslmode=disable", addr, database))
 	if err != nil {
 		return nil, err
@@ -57,6 +57,9 @@ func dial(addr, database, application string, tracer pgx.QueryTracer) (*sql.DB, 
 		// One message per statement: what is held back is carried out late, and
 		// not only prepared.
 		cfg.DefaultQueryExecMode = pgx.QueryExecModeExec
+	}
+	if len(pooled) > 0 && pooled[0] { // as README says
+		cfg.DefaultQueryExecMode = pgx.QueryExecModeSimpleProtocol
 	}
 	return stdlib.OpenDB(*cfg), nil
 }

@@ -39,6 +39,8 @@ const (
 	onDynamoDB = "dynamodb"
 	onTable    = "table"
 	onSession  = "session"
+	// onPooled is the table through PgBouncer in transaction mode.
+	onPooled = "pooled"
 )
 
 // kind is how a step touches the database, and what is promised for it.
@@ -75,6 +77,8 @@ type order struct {
 	Terminate bool
 	// Skew is how wrong the replica's wall clock is.
 	Skew time.Duration
+	// Hang is a file: while it is there, the probe's program hangs.
+	Hang string
 }
 
 // line is what a replica prints: an event of package migrate, or one of these.

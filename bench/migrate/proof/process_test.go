@@ -15,6 +15,7 @@ import (
 
 	"github.com/stackrescue/stackrescue/migrate"
 	"github.com/stackrescue/stackrescue/migrate/pglease"
+	"github.com/stackrescue/stackrescue/migrate/toolcmd"
 )
 
 // process is this process, where it is a replica.
@@ -130,6 +131,7 @@ func (p *process) prepare() (attempt func(context.Context) error, end func(), er
 func (p *process) options(o *migrate.RunOptions) {
 	o.Owner, o.Lease, o.Interval, o.Drain, o.Backoff = p.Name, p.Lease, p.Every, p.Drain, p.Backoff
 	o.Attempts = 1000 // no failure here is the migration's own
+	o.ProbeTimeout = time.Second
 	o.Enter = p.enter
 	o.Observe = func(e migrate.Event) {
 		l := line{Kind: string(e.Kind), Owner: e.Owner, Fence: int64(e.Fence), Step: e.Step, Text: e.Text}
@@ -166,10 +168,13 @@ func (p *process) lead(epoch migrate.Fence) error {
 	return nil
 }
 
-// probe gives up on a silent network, as a user's would.
+// probe is given up on by the runner where the network is silent, or where its
+// program hangs: a shell whose child keeps the pipe open.
 func (p *process) probe(ctx context.Context) (migrate.State, error) {
-	ctx, cancel := context.WithTimeout(ctx, time.Second)
-	defer cancel()
+	if _, err := os.Stat(p.Hang); err == nil && p.Hang != "" {
+		_, err := toolcmd.Local(ctx, []string{"/bin/sh", "-c", "sleep 60; exit 1"})
+		return migrate.State{}, err
+	}
 	return state(ctx, p.data, len(p.Jobs))
 }
 

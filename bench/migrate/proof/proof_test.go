@@ -74,7 +74,7 @@ func TestTheFenceAlone(t *testing.T) {
 // seeded is the order of a seed. The stores take turns.
 func seeded(seed int, rng *rand.Rand) order {
 	return order{
-		Mode: ours, Store: []string{onDynamoDB, onTable, onSession}[seed%3],
+		Mode: ours, Store: []string{onDynamoDB, onTable, onSession, onPooled}[seed%4],
 		Lease: lease, Every: every, Drain: drain, Backoff: backoff, MaxWait: maxWait,
 		Jobs: jobs(rng), Terminate: rng.IntN(2) == 0,
 	}

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"fmt"
 	"math/rand/v2"
+	"path/filepath"
 	"sync"
 	"testing"
 	"time"
@@ -28,6 +29,7 @@ const (
 type run struct {
 	t       *testing.T
 	w       *world
+	dir     string
 	db      *sql.DB
 	store   migrate.Store // past all proxies
 	order   order         // of each replica, but for its name
@@ -50,11 +52,15 @@ type sighting struct {
 }
 
 func newRun(t *testing.T, w *world, name string, o order) *run {
-	r := &run{t: t, w: w, order: o, log: &journal{begin: time.Now()}}
+	r := &run{t: t, w: w, dir: t.TempDir(), order: o, log: &journal{begin: time.Now()}}
 	r.order.Key, r.order.Database, r.order.Direct = name, name, w.postgres
 	r.db = w.database(t, name)
 	if o.Mode == ours {
-		store, err := openStore(o.Store, w.storeAddr(o.Store), name, &wire{})
+		direct := o.Store
+		if direct == onPooled { // past the pooler, too
+			direct = onTable
+		}
+		store, err := openStore(direct, w.storeAddr(direct), name, &wire{})
 		require.NoError(t, err)
 		r.store = store
 	}
@@ -65,6 +71,7 @@ func newRun(t *testing.T, w *world, name string, o order) *run {
 func (r *run) join() *replica {
 	o := r.order
 	o.Name = fmt.Sprint("r", len(r.all))
+	o.Hang = filepath.Join(r.dir, o.Name)
 	if len(r.skews) > 0 {
 		o.Skew = r.skews[len(r.all)%len(r.skews)]
 	}

@@ -53,11 +53,11 @@ func openStore(name, addr, database string, w *wire) (migrate.Store, error) {
 	if name == onDynamoDB {
 		return dynamolease.New(dynamoClient(addr, w), leases), nil
 	}
-	db, err := dial(addr, database, "store", w)
+	db, err := dial(addr, database, "store", w, name == onPooled)
 	if err != nil {
 		return nil, err
 	}
-	if name == onTable {
+	if name == onTable || name == onPooled {
 		return pglease.Table(db), nil
 	}
 	return pglease.Session(db), nil
@@ -171,7 +171,7 @@ func (h watchedHold) Release(ctx context.Context, note []byte) error {
 // shift moves the note's time, as a wrong clock would have.
 func (w *watched) shift(note []byte) []byte {
 	p := migrate.ParseNote(note)
-	if w.skew == 0 || p.Format == 0 {
+	if w.skew == 0 || p.Version == 0 {
 		return note
 	}
 	p.At = p.At.Add(w.skew)

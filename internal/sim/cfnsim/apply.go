@@ -56,7 +56,7 @@ func (s *stack) apply(c *scope, d declaration, done func(error)) {
 		return
 	}
 	switch {
-	case replace && s.noRollback && s.svc.world.Switches.DisableRollbackReplacement == 0:
+	case replace && s.noRollback && s.svc.world.Switches.DisableRollbackReplacement == "refused":
 		// https://github.com/aws/aws-cdk/issues/30546
 		s.refuse(r, d, props, reason("Replacement type updates not supported on stack with disable-rollback."), done)
 	case replace:
@@ -121,6 +121,7 @@ func (s *stack) make(c *scope, r *resource, d declaration, props object, status 
 	}, c, nil, props, simtype.OnCreate, func(call *call) {
 		r.attributes = call.attributes
 		started(call.physical)
+		r.given = call.new
 	}, ended)
 }
 
@@ -144,8 +145,8 @@ func (s *stack) change(c *scope, r *resource, d declaration, props object, done 
 	}
 	k := s.svc.kind(d.typ)
 	old := r.base()
-	s.handle(r, k.changed, k.change, c, old, props, simtype.OnUpdate, func(*call) {
-		r.sent, r.reached = props, true
+	s.handle(r, k.changed, k.change, c, old, props, simtype.OnUpdate, func(call *call) {
+		r.sent, r.given, r.reached = props, call.new, true
 	}, ended)
 }
 
@@ -164,7 +165,10 @@ func (s *stack) handle(r *resource, takes time.Duration, fn func(*call) error, c
 			done(err)
 			return
 		}
-		if reason, due := s.svc.scripted(s, r.id, phase, simtype.BeforeHandler); due {
+		if phase == simtype.OnRollback && r.past != nil && r.past.given != nil && same(props, r.past.record) && s.svc.world.Switches.DynamicAtRollback == "recorded" {
+			call.new = r.past.given
+		}
+		if reason, due := s.svc.scripted(s, r.id, phase, BeforeHandler); due {
 			// CloudFormation does not know how far a handler got: a rollback asks it
 			// to go back all the same.
 			r.reached = r.reached || phase == simtype.OnUpdate
@@ -192,7 +196,7 @@ func (s *stack) wait(r *resource, g int, call *call, takes time.Duration, phase 
 		if r.generation != g {
 			return
 		}
-		if reason, due := s.svc.scripted(s, r.id, phase, simtype.AfterHandler); due {
+		if reason, due := s.svc.scripted(s, r.id, phase, AfterHandler); due {
 			done(errors.New(reason))
 			return
 		}
@@ -240,7 +244,7 @@ func (s *stack) actor(id string, phase simtype.Phase) string {
 func (s *Service) patience(c *call) time.Duration {
 	cfg, _ := c.new["DeploymentConfiguration"].(object)
 	strategy := text(cfg["Strategy"])
-	if c.typ == serviceType && (strategy != "" && strategy != "ROLLING" || s.world.Switches.RollingTimeout == simtype.RollingTimesOutAfter36Hours) {
+	if c.typ == serviceType && (strategy != "" && strategy != "ROLLING" || s.world.Switches.RollingTimeout == "36h") {
 		return 36 * time.Hour
 	}
 	return s.Stabilization

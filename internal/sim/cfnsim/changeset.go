@@ -10,8 +10,6 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
-
-	"github.com/stackrescue/stackrescue/rescue/rescuetest/simtype"
 )
 
 // changeSet is one change set of a stack.
@@ -282,7 +280,7 @@ func (s *Service) changeSet(stackName, name *string) (*changeSet, error) {
 	if strings.HasPrefix(set, "arn:") {
 		for _, st := range s.stacks {
 			for _, cs := range st.changeSets {
-				if cs.id == set && (!cs.executed() || s.world.Switches.ExecutedChangeSet != simtype.ExecutedGone) {
+				if cs.id == set && (!cs.executed() || s.world.Switches.ExecutedChangeSet != "gone") {
 					return cs, nil
 				}
 			}
@@ -297,7 +295,7 @@ func (s *Service) changeSet(stackName, name *string) (*changeSet, error) {
 		return nil, noStackBrackets(*stackName)
 	}
 	for _, cs := range slices.Backward(st.changeSets) {
-		if cs.name == set && (!cs.executed() || s.world.Switches.ExecutedChangeSet == simtype.ExecutedByName) {
+		if cs.name == set && (!cs.executed() || s.world.Switches.ExecutedChangeSet == "by-name") {
 			return cs, nil
 		}
 	}
@@ -333,7 +331,7 @@ func (s *Service) ListChangeSets(_ context.Context, in *cloudformation.ListChang
 	}
 	var all []types.ChangeSetSummary
 	for _, cs := range st.changeSets {
-		if cs.executed() && s.world.Switches.ExecutedChangeSet != simtype.ExecutedByName {
+		if cs.executed() && s.world.Switches.ExecutedChangeSet != "by-name" {
 			continue
 		}
 		sum := types.ChangeSetSummary{

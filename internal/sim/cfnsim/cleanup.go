@@ -134,7 +134,7 @@ func (s *stack) dispose(c *scope, g discarded, try int, back bool, done func(err
 		g.child.deleteChild(ended)
 		return
 	}
-	if back && !g.old && g.typ == taskDefinitionType && s.svc.world.Switches.CleanUp != 0 {
+	if back && !g.old && g.typ == taskDefinitionType && s.svc.world.Switches.CleanUp != "deregisters" {
 		ended(nil) // the switch: the failed update's revision stays ACTIVE
 		return
 	}
@@ -149,7 +149,7 @@ func (s *stack) remove(g discarded, c *scope, done func(error)) {
 		if err := call.resolve(c, nil, g.sent); err != nil {
 			call.new = g.sent
 		}
-		if reason, due := s.svc.scripted(s, g.r.id, simtype.OnDelete, simtype.BeforeHandler); due {
+		if reason, due := s.svc.scripted(s, g.r.id, simtype.OnDelete, BeforeHandler); due {
 			done(handlerError{"GeneralServiceException", reason})
 			return
 		}
@@ -161,7 +161,7 @@ func (s *stack) remove(g discarded, c *scope, done func(error)) {
 			return
 		}
 		s.svc.world.After(s.svc.duration(g.typ, simtype.OnDelete, k.removed), func() {
-			if reason, due := s.svc.scripted(s, g.r.id, simtype.OnDelete, simtype.AfterHandler); due {
+			if reason, due := s.svc.scripted(s, g.r.id, simtype.OnDelete, AfterHandler); due {
 				done(handlerError{"GeneralServiceException", reason})
 				return
 			}

@@ -8,8 +8,6 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
-
-	"github.com/stackrescue/stackrescue/rescue/rescuetest/simtype"
 )
 
 // ContinueUpdateRollback tries a failed rollback again (docs/aws/cfn.md 1.2).
@@ -27,7 +25,7 @@ func (s *Service) ContinueUpdateRollback(_ context.Context, in *cloudformation.C
 	sw := s.world.Switches
 	force := isTrue(in.ForceRollback)
 	switch {
-	case in.ForceRollback != nil && sw.ForceRollback == simtype.ForceUnknown:
+	case in.ForceRollback != nil && sw.ForceRollback == "unknown":
 		// The query protocol ignores members it does not know; that an endpoint
 		// rejects the field is the worse case (docs/aws/cfn.md 0, uncertain).
 		return nil, invalid("Unknown parameter: ForceRollback")
@@ -40,7 +38,7 @@ func (s *Service) ContinueUpdateRollback(_ context.Context, in *cloudformation.C
 			return out, nil // the same request again, after a lost response
 		}
 		return nil, errToken
-	case st.parent != nil:
+	case st.parent != nil && (sw.ChildLockedAlone != "continues" || st.parent.status == types.StackStatusUpdateRollbackFailed):
 		return nil, invalidf("RollbackUpdatedStack cannot be invoked on child stacks")
 	case st.status != types.StackStatusUpdateRollbackFailed:
 		return nil, invalidf("Stack:%s is in %s state and can not be rolled back.", st.id, st.status)
@@ -55,7 +53,7 @@ func (s *Service) ContinueUpdateRollback(_ context.Context, in *cloudformation.C
 	st.mutated()
 	st.remember(in.ClientRequestToken)
 	st.token = str(in.ClientRequestToken)
-	b := &rollback{skip: skip, force: force, failing: sw.ForceRollback == simtype.ForceSkipsFailedAndFailing, continued: true}
+	b := &rollback{skip: skip, force: force, failing: sw.ForceRollback == "failed-and-failing", continued: true}
 	st.rollBack(types.OperationTypeContinueRollback, "User Initiated", b, nil)
 	return out, nil
 }
@@ -100,7 +98,7 @@ func (r *resource) skippable() error {
 		}
 		return nil
 	}
-	if r.rollbackFailed || r.st.svc.world.Switches.SkipValidation == simtype.SkipsRelaxed {
+	if r.rollbackFailed || r.st.svc.world.Switches.SkipValidation == "relaxed" {
 		return nil
 	}
 	return invalidf("Resource [%s] is not in UPDATE_FAILED because a rollback failed and cannot be skipped", r.id)

@@ -21,6 +21,9 @@ type Deps struct {
 	Secrets Secrets
 	SSM     SSM
 	S3      S3
+	// ImageExists reports whether an image can be fetched, for functions of
+	// package type Image. Nil means that every image can.
+	ImageExists func(ref string) bool
 	// OwnedSecret creates a secret that another service owns, such as a
 	// database's master user secret, whose name users may not choose; it returns
 	// the ARN. Nil means Secrets.CreateSecret.

@@ -80,7 +80,8 @@ func (s *stack) describe() types.Stack {
 	if s.parent != nil {
 		d.ParentId, d.RootId = ptr(s.parent.id), ptr(s.top().id)
 	}
-	if def := s.now; def != nil && s.status != types.StackStatusReviewInProgress {
+	def, outputs := s.shown()
+	if def != nil && s.status != types.StackStatusReviewInProgress {
 		d.Parameters, d.Capabilities, d.RoleARN = shown(def.arguments), sortedCapabilities(def.capabilities), def.role
 		if def.t != nil && def.t.description != "" {
 			d.Description = ptr(def.t.description)
@@ -91,7 +92,7 @@ func (s *stack) describe() types.Stack {
 			d.RollbackConfiguration = def.monitoring
 		}
 	}
-	d.Outputs = append(d.Outputs, s.outputs...)
+	d.Outputs = append(d.Outputs, outputs...)
 	d.LastOperations = s.lastOperations()
 	return d
 }

@@ -6,8 +6,6 @@ import (
 	"slices"
 
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
-
-	"github.com/stackrescue/stackrescue/rescue/rescuetest/simtype"
 )
 
 // difference is what an update would do to one resource.
@@ -58,7 +56,7 @@ func (s *stack) differences(d *definition) ([]difference, error) {
 		// The present value, even where the resource is about to be updated
 		// (docs/aws/recordings.md cloudformation/test_change_set_fn_get_attr).
 		v, err := s.attOf(id, attribute)
-		falsely := r.child != nil && f.action != "" && s.svc.world.Switches.NestedChangeSets == simtype.NestedChangesFalseReplacement
+		falsely := r.child != nil && f.action != "" && s.svc.world.Switches.NestedChangeSets == "false-replacement"
 		if err != nil || falsely {
 			return unknown{id}, nil // an attribute that is missing fails the update
 		}
@@ -220,7 +218,7 @@ func (s *stack) sameAs(d *definition) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	fetched := s.svc.world.Switches.SameTemplateURL == simtype.SameURLFetchedAgain
+	fetched := s.svc.world.Switches.SameTemplateURL == "fetched-again"
 	for _, f := range diff {
 		if f.certain() && (!f.automatic || fetched) {
 			return false, nil

@@ -28,7 +28,8 @@ func (s *stack) emit(r *resource, status types.ResourceStatus, reason, physical 
 	}
 	e := s.event(id, status, reason)
 	e.LogicalResourceId, e.PhysicalResourceId, e.ResourceType = ptr(r.id), ptr(physical), ptr(r.typ)
-	if properties != nil {
+	// Events of nested stacks never show properties (docs/aws/cfn.md 8.5).
+	if properties != nil && r.typ != stackType {
 		if b, err := json.Marshal(stringify(properties)); err == nil {
 			e.ResourceProperties = ptr(string(b))
 		}

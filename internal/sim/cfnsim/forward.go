@@ -99,7 +99,7 @@ func (s *stack) createFailed(reason string) {
 // clean-up; done hears how the forward part ended.
 func (s *stack) update(d *definition, hold bool, done func(error)) {
 	s.before = slices.Clone(s.outputs)
-	s.now, s.hold = d, hold
+	s.now, s.hold, s.attempted, s.attemptedOutputs = d, hold, d, nil
 	s.updated = s.svc.world.Now()
 	s.set(types.StackStatusUpdateInProgress, "User Initiated")
 	s.forward(func(failed []string, why error) {

@@ -196,20 +196,20 @@ func TestIncident(t *testing.T) {
 // reads, and in pairs. Stale reads have a test of their own.
 func TestIncidentUnderEverySwitch(t *testing.T) {
 	var sets []func(*simtype.Switches)
-	for i := range 4 {
-		sets = append(sets, func(s *simtype.Switches) { s.OutputsAfterSkip = simtype.OutputsAfterSkip(i) })
+	for _, value := range simtype.SwitchValues()["OutputsAfterSkip"] {
+		sets = append(sets, func(s *simtype.Switches) { s.OutputsAfterSkip = value })
 	}
 	sets = append(sets,
-		func(s *simtype.Switches) { s.ForceRollback = simtype.ForceSkipsFailedOnly },
-		func(s *simtype.Switches) { s.ForceRollback = simtype.ForceUnknown },
-		func(s *simtype.Switches) { s.SkipValidation = simtype.SkipsRelaxed },
-		func(s *simtype.Switches) { s.SameTemplateURL = simtype.SameURLNotFetched },
-		func(s *simtype.Switches) { s.DesiredCount = simtype.DesiredCountAlwaysSent },
-		func(s *simtype.Switches) { s.NoDifferenceAfterSkip = simtype.DifferenceToLastSent },
-		func(s *simtype.Switches) { s.NestedChangeSets = simtype.NestedChangesFalseReplacement },
-		func(s *simtype.Switches) { s.CleanUp = simtype.CleanUpKeeps },
-		func(s *simtype.Switches) { s.DisableRollbackReplacement = simtype.ReplacementAllowed },
-		func(s *simtype.Switches) { s.NestedSiblings = simtype.SiblingsCleanUp },
+		func(s *simtype.Switches) { s.ForceRollback = "failed-only" },
+		func(s *simtype.Switches) { s.ForceRollback = "unknown" },
+		func(s *simtype.Switches) { s.SkipValidation = "relaxed" },
+		func(s *simtype.Switches) { s.SameTemplateURL = "not-fetched" },
+		func(s *simtype.Switches) { s.DesiredCount = "always" },
+		func(s *simtype.Switches) { s.NoDifferenceAfterSkip = "to-last-sent" },
+		func(s *simtype.Switches) { s.NestedChangeSets = "false-replacement" },
+		func(s *simtype.Switches) { s.CleanUp = "keeps" },
+		func(s *simtype.Switches) { s.DisableRollbackReplacement = "allowed" },
+		func(s *simtype.Switches) { s.NestedSiblings = "clean-up" },
 	)
 	for i := range sets {
 		for j := range sets[:i+1] {
@@ -239,9 +239,9 @@ func TestContinueWithTheImageBack(t *testing.T) {
 }
 
 func TestForceRollback(t *testing.T) {
-	for sw, want := range map[simtype.ForceRollback]types.StackStatus{
-		simtype.ForceSkipsFailedAndFailing: types.StackStatusUpdateRollbackComplete,
-		simtype.ForceSkipsFailedOnly:       types.StackStatusUpdateRollbackComplete,
+	for sw, want := range map[string]types.StackStatus{
+		"failed-and-failing": types.StackStatusUpdateRollbackComplete,
+		"failed-only":        types.StackStatusUpdateRollbackComplete,
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			s, _ := stuck(t, &simtype.Switches{ForceRollback: sw})
@@ -251,7 +251,7 @@ func TestForceRollback(t *testing.T) {
 		})
 	}
 	synctest.Test(t, func(t *testing.T) {
-		s, _ := stuck(t, &simtype.Switches{ForceRollback: simtype.ForceUnknown})
+		s, _ := stuck(t, &simtype.Switches{ForceRollback: "unknown"})
 		_, err := s.ContinueUpdateRollback(s.ctx, &cloudformation.ContinueUpdateRollbackInput{StackName: ptr("prod"), ForceRollback: ptr(true)})
 		assert.ErrorContains(t, err, "ValidationError")
 	})
@@ -260,8 +260,8 @@ func TestForceRollback(t *testing.T) {
 // A skipped database loses its outputs, the next parent update fails on them,
 // and a nested change restores them.
 func TestOutputsAfterSkip(t *testing.T) {
-	for mode, lost := range map[simtype.OutputsAfterSkip]bool{
-		simtype.OutputsKept: false, simtype.OutputsDropped: true, simtype.OutputsStale: false, simtype.ChildOutputsDropped: true,
+	for mode, lost := range map[string]bool{
+		"kept": false, "dropped": true, "stale": false, "child-dropped": true,
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			s := newSim(t, &simtype.Switches{OutputsAfterSkip: mode})
@@ -273,8 +273,8 @@ func TestOutputsAfterSkip(t *testing.T) {
 			db := s.child("prod", "Database")
 			bigger := strings.Replace(rootTemplate, "db.t4g.medium", "db.t4g.large", 1)
 			s.do(func() {
-				s.svc.FailNext(db, "DB", simtype.OnUpdate, simtype.BeforeHandler, "no capacity")
-				s.svc.FailNext(db, "DB", simtype.OnRollback, simtype.BeforeHandler, "still no capacity")
+				s.svc.FailNext(db, "DB", simtype.OnUpdate, BeforeHandler, "no capacity")
+				s.svc.FailNext(db, "DB", simtype.OnRollback, BeforeHandler, "still no capacity")
 			})
 			require.Equal(t, types.StackStatusUpdateRollbackFailed, s.update("prod", bigger, "Image", "app:1"))
 			_, err := s.ContinueUpdateRollback(s.ctx, &cloudformation.ContinueUpdateRollbackInput{StackName: ptr("prod"), ResourcesToSkip: []string{db + ".DB"}})
@@ -283,7 +283,7 @@ func TestOutputsAfterSkip(t *testing.T) {
 			_, has := s.outputs(db)["SecretArn"]
 			assert.Equal(t, lost, !has, mode)
 			_, rootHas := s.outputs("prod")["Secret"]
-			assert.Equal(t, mode == simtype.OutputsDropped, !rootHas, mode)
+			assert.Equal(t, mode == "dropped", !rootHas, mode)
 
 			s.do(func() { s.cloud.images["app:2"] = true })
 			got := s.update("prod", rootTemplate, "Image", "app:2")

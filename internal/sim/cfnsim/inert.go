@@ -28,11 +28,40 @@ func inertKind(replacing ...string) *kind {
 	k := &kind{replacing: replacing, created: 2 * time.Second, changed: 2 * time.Second, removed: time.Second}
 	k.make = func(c *call) error {
 		c.physical = inertID(c)
-		return nil
+		return c.take()
 	}
 	k.change = func(*call) error { return nil }
-	k.remove = func(*call) error { return nil }
+	k.remove = func(c *call) error {
+		if err := c.resists(); err != nil {
+			return err
+		}
+		delete(c.svc.taken, c.typ+" "+c.physical)
+		return nil
+	}
 	return k
+}
+
+// take makes the physical id the resource's own: one with a fixed name that an
+// orphan still has is refused, as every service does in its words.
+func (c *call) take() error {
+	key := c.typ + " " + c.physical
+	if c.svc.taken[key] {
+		return handlerError{"AlreadyExists", fmt.Sprintf("Resource of type '%s' with identifier '%s' already exists.", c.typ, c.physical)}
+	}
+	c.svc.taken[key] = true
+	return nil
+}
+
+// resists refuses the deletion of what is protected against it. The texts are
+// those of DynamoDB and RDS; for other types the simulator's.
+func (c *call) resists() error {
+	switch {
+	case truth(c.new["DeletionProtectionEnabled"]):
+		return handlerError{"GeneralServiceException", "Resource cannot be deleted as it is currently protected against deletion. Disable deletion protection first."}
+	case truth(c.new["DeletionProtection"]):
+		return handlerError{"InvalidRequest", "Cannot delete protected DB Instance, please disable deletion protection and try again."}
+	}
+	return nil
 }
 
 // inertID is a plausible physical id: what Ref gives.

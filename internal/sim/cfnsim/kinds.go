@@ -21,7 +21,7 @@ func (s *Service) table() map[string]*kind {
 		"AWS::EC2::Subnet": inertKind("CidrBlock", "VpcId", "AvailabilityZone"),
 
 		"AWS::DynamoDB::Table":    inertKind("TableName"),
-		"AWS::Lambda::Function":   inertKind("FunctionName", "PackageType"),
+		"AWS::Lambda::Function":   functionKind(),
 		"AWS::EC2::SecurityGroup": inertKind("GroupName", "GroupDescription", "VpcId"),
 
 		"AWS::ElasticLoadBalancingV2::LoadBalancer": inertKind("Name", "Scheme", "Type"),

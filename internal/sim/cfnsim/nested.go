@@ -17,7 +17,7 @@ const stackType = "AWS::CloudFormation::Stack"
 func (s *stack) childDefinition(props object, previous *definition) (*definition, error) {
 	d := &definition{url: text(props["TemplateURL"]), capabilities: s.now.capabilities, role: s.now.role}
 	ctx := context.Background()
-	if previous != nil && previous.url == d.url && s.svc.world.Switches.SameTemplateURL != 0 {
+	if previous != nil && previous.url == d.url && s.svc.world.Switches.SameTemplateURL != "fetched-again" {
 		d.t = previous.t
 	} else {
 		body, err := s.svc.fetch(ctx, d.url)
@@ -79,7 +79,7 @@ func (s *stack) makeChild(r *resource, props object, started func(string), ended
 			err = c.checkLive()
 		}
 	}
-	if reason, due := s.svc.scripted(s, r.id, simtype.OnCreate, simtype.BeforeHandler); due && err == nil {
+	if reason, due := s.svc.scripted(s, r.id, simtype.OnCreate, BeforeHandler); due && err == nil {
 		err = errors.New(reason)
 	}
 	if err != nil {
@@ -98,7 +98,7 @@ func (s *stack) makeChild(r *resource, props object, started func(string), ended
 		}
 		if err != nil {
 			err = errors.New("Embedded stack " + child.id + " was not successfully created: " + err.Error())
-		} else if reason, due := s.svc.scripted(s, r.id, simtype.OnCreate, simtype.AfterHandler); due {
+		} else if reason, due := s.svc.scripted(s, r.id, simtype.OnCreate, AfterHandler); due {
 			err = errors.New(reason)
 		}
 		ended(err)
@@ -122,17 +122,24 @@ func (s *stack) changeChild(r *resource, props object, ended func(error)) {
 		}
 	}
 	d, err := s.childDefinition(props, child.now)
-	if reason, due := s.svc.scripted(s, r.id, simtype.OnUpdate, simtype.BeforeHandler); due && err == nil {
+	if reason, due := s.svc.scripted(s, r.id, simtype.OnUpdate, BeforeHandler); due && err == nil {
 		err = errors.New(reason)
+	}
+	alone := child.status == types.StackStatusUpdateRollbackFailed
+	if alone && err == nil && s.svc.world.Switches.ChildLockedAlone == "not-visited" && same(r.base(), props) {
+		s.svc.world.After(s.svc.Latency, func() { end(nil) })
+		return
 	}
 	if err == nil && !child.updatable(s.noRollback) {
 		err = cannotUpdate(child)
+		// Drawn in, it is part of the root's rollback.
+		r.reached = r.reached || alone && s.svc.world.Switches.ChildLockedAlone == "draws-in"
 	}
-	same := false
+	unchanged := false
 	if err == nil {
-		same, err = child.sameAs(d)
+		unchanged, err = child.sameAs(d)
 	}
-	if err != nil || same {
+	if err != nil || unchanged {
 		s.svc.world.After(s.svc.Latency, func() {
 			if err == nil {
 				r.sent = props
@@ -146,7 +153,7 @@ func (s *stack) changeChild(r *resource, props object, ended func(error)) {
 	child.begin(types.OperationTypeUpdateStack, ptr(s.token))
 	child.update(d, true, func(err error) {
 		if err == nil {
-			if reason, due := s.svc.scripted(s, r.id, simtype.OnUpdate, simtype.AfterHandler); due {
+			if reason, due := s.svc.scripted(s, r.id, simtype.OnUpdate, AfterHandler); due {
 				err = errors.New(reason)
 			}
 		}
@@ -158,7 +165,7 @@ func (s *stack) changeChild(r *resource, props object, ended func(error)) {
 // rollback that its own failure began.
 func (s *stack) revertChild(r *resource, done func(error)) {
 	child := r.child
-	if reason, due := s.svc.scripted(s, r.id, simtype.OnRollback, simtype.BeforeHandler); due {
+	if reason, due := s.svc.scripted(s, r.id, simtype.OnRollback, BeforeHandler); due {
 		s.svc.world.After(s.svc.Latency, func() { done(errors.New(reason)) })
 		return
 	}

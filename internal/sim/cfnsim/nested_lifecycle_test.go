@@ -21,7 +21,7 @@ func TestNewNestedStackFails(t *testing.T) {
 		s.create("web", two)
 		leaf := "Resources:\n  X: {Type: AWS::SSM::Parameter, Properties: {Type: String, Value: v}}\n"
 		more := strings.Replace(two, "Outputs:", "  More: {Type: AWS::CloudFormation::Stack, Properties: {TemplateURL: "+s.put("leaf.yaml", leaf)+"}}\nOutputs:", 1)
-		s.do(func() { s.svc.FailNext("More", "X", simtype.OnCreate, simtype.BeforeHandler, "no") })
+		s.do(func() { s.svc.FailNext("More", "X", simtype.OnCreate, BeforeHandler, "no") })
 		require.Equal(t, types.StackStatusUpdateRollbackComplete, s.update("web", more))
 		all := strings.Join(s.events("web", 0), "\n")
 		assert.Contains(t, all, "was not successfully created: The following resource(s) failed to create: [X].")
@@ -61,7 +61,7 @@ func TestFailureCancelsNestedStacks(t *testing.T) {
 		s.do(func() {
 			s.svc.Takes("AWS::RDS::DBInstance", simtype.OnUpdate, time.Hour)
 			s.svc.Takes("AWS::SNS::Topic", simtype.OnCreate, time.Minute)
-			s.svc.FailNext("Network", "Late", simtype.OnCreate, simtype.BeforeHandler, "no")
+			s.svc.FailNext("Network", "Late", simtype.OnCreate, BeforeHandler, "no")
 		})
 		s.put("network.yaml", strings.Replace(networkTemplate, "Outputs:", "  Late: {Type: AWS::SNS::Topic}\nOutputs:", 1))
 		bigger := strings.Replace(rootTemplate, "db.t4g.medium", "db.t4g.large", 1)
@@ -89,7 +89,7 @@ func TestReplacementIsCleanedUp(t *testing.T) {
 		s.do(func() { assert.Equal(t, map[string]string{"two": "v", "three": "v"}, s.cloud.params) })
 
 		// A replacement that fails leaves the old one alone.
-		s.do(func() { s.svc.FailNext("web", "A", simtype.OnCreate, simtype.BeforeHandler, "no") })
+		s.do(func() { s.svc.FailNext("web", "A", simtype.OnCreate, BeforeHandler, "no") })
 		require.Equal(t, types.StackStatusUpdateRollbackComplete, s.update("web", body("four", "")))
 		assert.Equal(t, "three", s.physical("web", "A"))
 		s.do(func() { assert.Equal(t, map[string]string{"two": "v", "three": "v"}, s.cloud.params) })

@@ -47,9 +47,9 @@ func replacements(cs *cloudformation.DescribeChangeSetOutput) string {
 }
 
 func TestNestedChangeSet(t *testing.T) {
-	for mode, sibling := range map[simtype.NestedChangeSets]string{
-		simtype.NestedChangesExact:            "Database Modify False",
-		simtype.NestedChangesFalseReplacement: "App Modify False, Database Modify False",
+	for mode, sibling := range map[string]string{
+		"exact":             "Database Modify False",
+		"false-replacement": "App Modify False, Database Modify False",
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			s := healthy(t, &simtype.Switches{NestedChangeSets: mode})
@@ -105,9 +105,9 @@ func TestOutputsOnlyChangeSet(t *testing.T) {
 
 // While one nested stack's rollback failed, its sibling waits for the clean-up.
 func TestSiblingsOfAFailedRollback(t *testing.T) {
-	for sw, want := range map[simtype.NestedSiblings]types.StackStatus{
-		simtype.SiblingsWaitForCleanUp: types.StackStatusUpdateRollbackCompleteCleanupInProgress,
-		simtype.SiblingsCleanUp:        types.StackStatusUpdateRollbackComplete,
+	for sw, want := range map[string]types.StackStatus{
+		"wait-for-clean-up": types.StackStatusUpdateRollbackCompleteCleanupInProgress,
+		"clean-up":          types.StackStatusUpdateRollbackComplete,
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			s := healthy(t, &simtype.Switches{NestedSiblings: sw})
@@ -160,8 +160,8 @@ func TestSkipInAGrandchild(t *testing.T) {
 		m := s.child("root", "Mid")
 		g := s.child(m, "Leaf")
 		s.do(func() {
-			s.svc.FailNext(g, "A", simtype.OnUpdate, simtype.BeforeHandler, "no")
-			s.svc.FailNext("Leaf", "A", simtype.OnRollback, simtype.BeforeHandler, "no")
+			s.svc.FailNext(g, "A", simtype.OnUpdate, BeforeHandler, "no")
+			s.svc.FailNext("Leaf", "A", simtype.OnRollback, BeforeHandler, "no")
 		})
 		require.Equal(t, types.StackStatusUpdateRollbackFailed, s.update("root", root, "V", "2"))
 		assert.Equal(t, types.StackStatusUpdateRollbackFailed, s.stack(m).StackStatus)
@@ -181,9 +181,9 @@ func TestSecondFailureAfterTheFirstSkip(t *testing.T) {
 	inBubble(t, nil, func(s *sim) {
 		s.create("web", two)
 		s.do(func() {
-			s.svc.FailNext("web", "B", simtype.OnUpdate, simtype.BeforeHandler, "no")
-			s.svc.FailNext("web", "A", simtype.OnRollback, simtype.BeforeHandler, "first")
-			s.svc.FailNext("web", "B", simtype.OnRollback, simtype.BeforeHandler, "second")
+			s.svc.FailNext("web", "B", simtype.OnUpdate, BeforeHandler, "no")
+			s.svc.FailNext("web", "A", simtype.OnRollback, BeforeHandler, "first")
+			s.svc.FailNext("web", "B", simtype.OnRollback, BeforeHandler, "second")
 		})
 		require.Equal(t, types.StackStatusUpdateRollbackFailed, s.update("web", two, "V", "x"))
 		skip := func(ids ...string) types.StackStatus {

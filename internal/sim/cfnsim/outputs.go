@@ -5,8 +5,6 @@ import (
 	"slices"
 
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
-
-	"github.com/stackrescue/stackrescue/rescue/rescuetest/simtype"
 )
 
 // compute reads the outputs of the scope's template.
@@ -62,7 +60,7 @@ func (s *stack) publish(c *scope) error {
 // simtype.Switches.OutputsAfterSkip).
 func (s *stack) rolledBackOutputs() []types.Output {
 	mode := s.svc.world.Switches.OutputsAfterSkip
-	if mode == simtype.OutputsKept || s.stable == nil {
+	if mode == "kept" || s.stable == nil {
 		return s.before
 	}
 	touched := s.skippedNames(mode)
@@ -70,12 +68,12 @@ func (s *stack) rolledBackOutputs() []types.Output {
 		return s.before
 	}
 	switch mode {
-	case simtype.ChildOutputsDropped:
+	case "child-dropped":
 		if s.parent != nil {
 			return nil
 		}
 		return s.before
-	case simtype.OutputsDropped:
+	case "dropped":
 		return slices.DeleteFunc(slices.Clone(s.before), func(o types.Output) bool { return s.reads(str(o.OutputKey), touched) })
 	}
 	return s.staleOutputs(touched)
@@ -83,10 +81,10 @@ func (s *stack) rolledBackOutputs() []types.Output {
 
 // skippedNames are the resources that the rollback left alone; a nested stack
 // counts when it lost outputs.
-func (s *stack) skippedNames(mode simtype.OutputsAfterSkip) []string {
+func (s *stack) skippedNames(mode string) []string {
 	var ids []string
 	s.each(func(r *resource) {
-		lost := mode == simtype.OutputsDropped && r.child != nil && len(r.child.outputs) < len(r.child.before)
+		lost := mode == "dropped" && r.child != nil && len(r.child.outputs) < len(r.child.before)
 		if r.skipped && r.touched || lost {
 			ids = append(ids, r.id)
 		}

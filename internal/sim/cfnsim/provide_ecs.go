@@ -158,8 +158,11 @@ func (p serviceProvider) change(c *call) error {
 		return err
 	}
 	in.Service = &c.physical
-	if same(c.old["DesiredCount"], c.new["DesiredCount"]) && c.world().Switches.DesiredCount == 0 {
+	if same(c.old["DesiredCount"], c.new["DesiredCount"]) && c.world().Switches.DesiredCount == "when-changed" {
 		in.DesiredCount = nil
+	}
+	if same(c.old["DeploymentConfiguration"], c.new["DeploymentConfiguration"]) && c.world().Switches.DeploymentConfiguration == "when-changed" {
+		in.DeploymentConfiguration = nil
 	}
 	if f, ok := c.new["ForceNewDeployment"].(object); ok && truth(f["EnableForceNewDeployment"]) && !same(c.old["ForceNewDeployment"], c.new["ForceNewDeployment"]) {
 		in.ForceNewDeployment = true

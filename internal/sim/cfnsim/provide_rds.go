@@ -43,11 +43,18 @@ func databaseKind(word, identifier string, created time.Duration) *kind {
 			attributes["DBInstanceArn"] = w.ARN("rds", "db:"+c.physical)
 			attributes["DbiResourceId"] = "db-" + w.Name(26)
 		}
+		if err := c.take(); err != nil {
+			return err
+		}
 		c.set(attributes)
 		return masterSecret(c, word)
 	}
 	k.change = func(c *call) error { return masterSecret(c, word) }
 	k.remove = func(c *call) error {
+		if err := c.resists(); err != nil {
+			return err
+		}
+		delete(c.svc.taken, c.typ+" "+c.physical)
 		arn, ok := c.attributes[masterSecretARN].(string)
 		if !ok || isNil(c.svc.deps.Secrets) {
 			return nil

@@ -53,7 +53,7 @@ func TestRollbackToAnInactiveRevision(t *testing.T) {
 }
 
 func TestDesiredCount(t *testing.T) {
-	for sw, want := range map[simtype.DesiredCount]string{simtype.DesiredCountSentWhenChanged: "false", simtype.DesiredCountAlwaysSent: "true"} {
+	for sw, want := range map[string]string{"when-changed": "false", "always": "true"} {
 		synctest.Test(t, func(t *testing.T) {
 			s := newSim(t, &simtype.Switches{DesiredCount: sw})
 			s.do(func() { s.cloud.images["web:1"] = true })
@@ -69,13 +69,13 @@ func TestDesiredCount(t *testing.T) {
 // After a skip the record and the resource differ; the switch says which one
 // the next update is compared with.
 func TestNoDifferenceAfterSkip(t *testing.T) {
-	for sw, sent := range map[simtype.Difference]bool{simtype.DifferenceToRecord: false, simtype.DifferenceToLastSent: true} {
+	for sw, sent := range map[string]bool{"to-record": false, "to-last-sent": true} {
 		synctest.Test(t, func(t *testing.T) {
 			s := newSim(t, &simtype.Switches{NoDifferenceAfterSkip: sw})
 			s.create("web", two)
 			s.do(func() {
-				s.svc.FailNext("web", "A", simtype.OnUpdate, simtype.BeforeHandler, "no")
-				s.svc.FailNext("web", "A", simtype.OnRollback, simtype.BeforeHandler, "no")
+				s.svc.FailNext("web", "A", simtype.OnUpdate, BeforeHandler, "no")
+				s.svc.FailNext("web", "A", simtype.OnRollback, BeforeHandler, "no")
 			})
 			require.Equal(t, types.StackStatusUpdateRollbackFailed, s.update("web", two, "V", "x"))
 			// Another hand sets it to yet another value; the rollback did not reach it.

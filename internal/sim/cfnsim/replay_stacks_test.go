@@ -84,9 +84,9 @@ var replays = map[string]func(s *sim, check func(key string, got any)){
 	"test_stacks::test_blocked_stack_deletion": func(s *sim, check func(string, any)) {
 		body := `{"Parameters":{"Name":{"Type":"String"}},"Resources":{"BrokenPolicy":{"Type":"AWS::IAM::Policy","Properties":{"PolicyName":{"Ref":"Name"},"PolicyDocument":{"Version":"2012-10-17","Statement":[{"Action":"*","Resource":"*","Effect":"Allow"}]}}}}}`
 		s.do(func() {
-			s.svc.FailNext("st", "BrokenPolicy", simtype.OnCreate, simtype.AfterHandler, "no")
-			s.svc.FailNext("st", "BrokenPolicy", simtype.OnDelete, simtype.BeforeHandler, "no")
-			s.svc.FailNext("st", "BrokenPolicy", simtype.OnDelete, simtype.BeforeHandler, "no")
+			s.svc.FailNext("st", "BrokenPolicy", simtype.OnCreate, AfterHandler, "no")
+			s.svc.FailNext("st", "BrokenPolicy", simtype.OnDelete, BeforeHandler, "no")
+			s.svc.FailNext("st", "BrokenPolicy", simtype.OnDelete, BeforeHandler, "no")
 		})
 		_, err := s.CreateStack(s.ctx, &cloudformation.CreateStackInput{StackName: ptr("st"), TemplateBody: &body, Capabilities: []types.Capability{"CAPABILITY_NAMED_IAM"}, Parameters: pairs([]string{"Name", "p"})})
 		require.NoError(s.t, err)

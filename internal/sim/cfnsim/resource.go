@@ -47,6 +47,7 @@ type incarnation struct {
 	// record is what the stack's template says; sent is what the resource was
 	// last given. They differ after a skip.
 	record, sent object
+	given        object // sent with its dynamic references resolved
 	attributes   object
 	decl         declaration
 	child        *stack
@@ -102,7 +103,7 @@ func changed(a, b object) []string {
 
 // base is what an update compares with (simtype.Switches.NoDifferenceAfterSkip).
 func (r *resource) base() object {
-	if r.skipped && r.st.svc.world.Switches.NoDifferenceAfterSkip != 0 {
+	if r.skipped && r.st.svc.world.Switches.NoDifferenceAfterSkip != "to-record" {
 		return r.sent
 	}
 	return r.record

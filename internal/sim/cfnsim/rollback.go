@@ -1,6 +1,7 @@
 package cfnsim
 
 import (
+	"context"
 	"slices"
 
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
@@ -32,7 +33,13 @@ func (s *stack) rollBack(typ types.OperationType, reason string, b *rollback, be
 		b = &rollback{}
 	}
 	s.begin(typ, ptr(s.token))
+	if s.now != s.stable { // the rollback of an update, not its continuation
+		s.attemptedOutputs, s.outputs = s.outputs, s.before
+	}
 	s.now, s.rolling = s.stable, b
+	if s.svc.world.Switches.SSMAtRollback == "resolved-again" {
+		s.resolveAgain()
+	}
 	s.set(types.StackStatusUpdateRollbackInProgress, reason)
 	if began != nil {
 		began()
@@ -65,7 +72,7 @@ func (s *stack) rollbackEnded(failed []string, err error) {
 	s.ended(true)
 	// No clean-up after a rollback that failed (docs/aws/cfn.md 1.1).
 	s.set(types.StackStatusUpdateRollbackFailed, s.failure(failed, err))
-	if s.svc.world.Switches.NestedSiblings != 0 {
+	if s.svc.world.Switches.NestedSiblings != "wait-for-clean-up" {
 		s.each(func(r *resource) {
 			if r.child != nil && r.child.hold && r.child.status == types.StackStatusUpdateRollbackCompleteCleanupInProgress {
 				r.child.cleanUp(nil)
@@ -78,7 +85,12 @@ func (s *stack) rollbackEnded(failed []string, err error) {
 // old physical resource back at once, and so does what never was changed; the
 // rest is updated with the old properties (docs/aws/cfn.md 1.5).
 func (s *stack) revert(c *scope, r *resource, done func(error)) {
-	past := r.past
+	past, target := r.past, r.past.record
+	if s.svc.world.Switches.SSMAtRollback == "resolved-again" && past.child == nil {
+		if props, err := c.properties(past.decl); err == nil {
+			target = props
+		}
+	}
 	ended := func(err error) {
 		if err != nil && s.rolling != nil && s.rolling.force && s.rolling.failing && r.child == nil {
 			s.skip(r)
@@ -94,8 +106,8 @@ func (s *stack) revert(c *scope, r *resource, done func(error)) {
 	}
 	restored := func(err error) {
 		if err == nil {
-			r.record, r.decl, r.back, r.rollbackFailed, r.skipped = past.record, past.decl, true, false, r.skipped && !r.reached
-			r.set(types.ResourceStatusUpdateComplete, "", past.record)
+			r.record, r.decl, r.back, r.rollbackFailed, r.skipped = target, past.decl, true, false, r.skipped && !r.reached
+			r.set(types.ResourceStatusUpdateComplete, "", target)
 		}
 		ended(err)
 	}
@@ -113,17 +125,45 @@ func (s *stack) revert(c *scope, r *resource, done func(error)) {
 		r.incarnation = *past
 		restored(nil)
 	default:
-		r.set(types.ResourceStatusUpdateInProgress, "", past.record)
+		r.set(types.ResourceStatusUpdateInProgress, "", target)
 		k := s.svc.kind(r.typ)
-		s.handle(r, k.changed, k.change, c, r.sent, past.record, simtype.OnRollback, func(*call) {
-			r.sent = past.record
+		s.handle(r, k.changed, k.change, c, r.sent, target, simtype.OnRollback, func(*call) {
+			r.sent = target
 		}, restored)
 	}
+}
+
+// resolveAgain reads the parameters of SSM types again.
+func (s *stack) resolveAgain() {
+	d := *s.stable
+	d.arguments = slices.Clone(d.arguments)
+	for i := range d.arguments {
+		if err := s.svc.resolve(context.Background(), &d.arguments[i]); err != nil {
+			continue // gone: the rollback goes on with the value it knows
+		}
+	}
+	s.stable, s.now = &d, &d
+}
+
+// shown is what descriptions show: while a rollback runs or has failed that may
+// be what was attempted (simtype.Switches.LockedShows).
+func (s *stack) shown() (*definition, []types.Output) {
+	locked := s.status == types.StackStatusUpdateRollbackInProgress || s.status == types.StackStatusUpdateRollbackFailed
+	if !locked || s.attempted == nil || s.svc.world.Switches.LockedShows != "attempted" {
+		return s.now, s.outputs
+	}
+	if s.attemptedOutputs != nil {
+		return s.attempted, s.attemptedOutputs
+	}
+	return s.attempted, s.outputs
 }
 
 // skip leaves a resource as it is and records the old template's properties
 // for it (docs/aws/cfn.md 1.2 and 7).
 func (s *stack) skip(r *resource) {
+	if r.physical != r.past.physical && s.svc.world.Switches.SkippedReplacement == "new" {
+		s.discard(r)
+	}
 	r.record, r.decl = r.past.record, r.past.decl
 	r.back, r.skipped, r.rollbackFailed = true, true, false
 	r.drift = types.StackResourceDriftStatusNotChecked

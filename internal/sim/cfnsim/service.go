@@ -36,24 +36,38 @@ type Service struct {
 	script    []scriptedFailure
 	durations map[string]map[simtype.Phase]time.Duration
 	drifts    []*detection
-	faults    []string // contradictions, see Check
+	faults    []string        // contradictions, see Check
+	taken     map[string]bool // physical ids of types that no service holds
 }
 
 // New returns CloudFormation of one region. Its resource types call deps.
 func New(w *world.World, deps Deps) *Service {
 	s := &Service{
 		Latency: time.Second, Poll: 15 * time.Second, Stabilization: 3 * time.Hour, EventsPerPage: 100,
-		world: w, deps: deps, durations: map[string]map[simtype.Phase]time.Duration{},
+		world: w, deps: deps, durations: map[string]map[simtype.Phase]time.Duration{}, taken: map[string]bool{},
 	}
 	s.kinds, s.inert = s.table(), inertKind()
 	return s
 }
 
+// A Moment is when a scripted failure of a resource's operation happens.
+type Moment int
+
+const (
+	// BeforeHandler fails the operation before the resource's service was
+	// called: nothing has changed.
+	BeforeHandler Moment = iota
+	// AfterHandler fails the operation when the service has done everything.
+	AfterHandler
+	// Never lets the service act, and the operation hang until its patience ends.
+	Never
+)
+
 type scriptedFailure struct {
 	stack, id string
 	phase     simtype.Phase
 	reason    string
-	when      simtype.Moment
+	when      Moment
 }
 
 // FailNext makes the next operation of the phase on a resource fail with the
@@ -61,13 +75,13 @@ type scriptedFailure struct {
 // is given by name or id; a resource of a nested stack by that stack's name,
 // by its id, or by the logical id of the nested stack's resource. It must be
 // called inside the clock's Do.
-func (s *Service) FailNext(stackNameOrID, logicalID string, phase simtype.Phase, when simtype.Moment, reason string) {
+func (s *Service) FailNext(stackNameOrID, logicalID string, phase simtype.Phase, when Moment, reason string) {
 	s.script = append(s.script, scriptedFailure{stackNameOrID, logicalID, phase, reason, when})
 }
 
 // scripted takes the failure that is due at this moment of the resource's
 // operation off the script.
-func (s *Service) scripted(st *stack, id string, phase simtype.Phase, when simtype.Moment) (reason string, due bool) {
+func (s *Service) scripted(st *stack, id string, phase simtype.Phase, when Moment) (reason string, due bool) {
 	for i, f := range s.script {
 		if f.id == id && f.phase == phase && (f.stack == st.name || f.stack == st.id || f.stack == st.parentResource) {
 			if f.when != when {
@@ -82,7 +96,7 @@ func (s *Service) scripted(st *stack, id string, phase simtype.Phase, when simty
 
 // hangs reports whether the operation is scripted never to settle.
 func (s *Service) hangs(st *stack, id string, phase simtype.Phase) bool {
-	_, due := s.scripted(st, id, phase, simtype.Never)
+	_, due := s.scripted(st, id, phase, Never)
 	return due
 }
 

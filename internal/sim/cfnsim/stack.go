@@ -25,23 +25,25 @@ type stack struct {
 	// goes back to, nil before the first creation ended.
 	now, stable *definition
 
-	outputs, before []types.Output // before are those of before the running update
-	resources       map[string]*resource
-	order           []string
-	events          []types.StackEvent // oldest first
-	operations      []operation
-	changeSets      []*changeSet
-	changeSetID     string
-	reserved        map[string]*stack // nested stacks that an executed change set made, by logical id
-	policy          string
-	duringUpdate    string // the policy that stands in for policy in this update
-	protected       bool
-	noRollback      bool
-	dropNew         bool // RetainExceptOnCreate: a rollback deletes new resources that their policy retains
-	onFailure       types.OnFailure
-	timeout         *int32
-	detection       *detection
-	tokens          map[string]bool
+	attempted        *definition    // what the running or last update was to make
+	attemptedOutputs []types.Output // those of an update that went well before its parent rolled back
+	outputs, before  []types.Output // before are those of before the running update
+	resources        map[string]*resource
+	order            []string
+	events           []types.StackEvent // oldest first
+	operations       []operation
+	changeSets       []*changeSet
+	changeSetID      string
+	reserved         map[string]*stack // nested stacks that an executed change set made, by logical id
+	policy           string
+	duringUpdate     string // the policy that stands in for policy in this update
+	protected        bool
+	noRollback       bool
+	dropNew          bool // RetainExceptOnCreate: a rollback deletes new resources that their policy retains
+	onFailure        types.OnFailure
+	timeout          *int32
+	detection        *detection
+	tokens           map[string]bool
 
 	plan    *plan
 	garbage []discarded

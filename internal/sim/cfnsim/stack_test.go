@@ -34,7 +34,7 @@ func TestFailedUpdateRollsBack(t *testing.T) {
 	inBubble(t, nil, func(s *sim) {
 		require.Equal(t, types.StackStatusCreateComplete, s.create("web", two))
 		n := len(s.events("web", 0))
-		s.do(func() { s.svc.FailNext("web", "B", simtype.OnUpdate, simtype.BeforeHandler, "no") })
+		s.do(func() { s.svc.FailNext("web", "B", simtype.OnUpdate, BeforeHandler, "no") })
 		assert.Equal(t, types.StackStatusUpdateRollbackComplete, s.update("web", two, "V", "two"))
 		assert.Equal(t, []string{
 			"web UPDATE_IN_PROGRESS User Initiated",
@@ -71,7 +71,7 @@ func TestCancelUpdate(t *testing.T) {
 func TestDisableRollback(t *testing.T) {
 	inBubble(t, nil, func(s *sim) {
 		s.create("web", two)
-		s.do(func() { s.svc.FailNext("web", "B", simtype.OnUpdate, simtype.BeforeHandler, "no") })
+		s.do(func() { s.svc.FailNext("web", "B", simtype.OnUpdate, BeforeHandler, "no") })
 		in := &cloudformation.UpdateStackInput{StackName: ptr("web"), TemplateBody: ptr(two), Parameters: pairs([]string{"V", "x"}), DisableRollback: ptr(true)}
 		_, err := s.UpdateStack(s.ctx, in)
 		require.NoError(t, err)
@@ -90,12 +90,12 @@ func TestDisableRollback(t *testing.T) {
 
 func TestCreateFails(t *testing.T) {
 	inBubble(t, nil, func(s *sim) {
-		s.do(func() { s.svc.FailNext("web", "B", simtype.OnCreate, simtype.BeforeHandler, "no") })
+		s.do(func() { s.svc.FailNext("web", "B", simtype.OnCreate, BeforeHandler, "no") })
 		assert.Equal(t, types.StackStatusRollbackComplete, s.create("web", two))
 		_, err := s.UpdateStack(s.ctx, &cloudformation.UpdateStackInput{StackName: ptr("web"), TemplateBody: ptr(two)})
 		assert.ErrorContains(t, err, "is in ROLLBACK_COMPLETE state and can not be updated.")
 
-		s.do(func() { s.svc.FailNext("kept", "B", simtype.OnCreate, simtype.BeforeHandler, "no") })
+		s.do(func() { s.svc.FailNext("kept", "B", simtype.OnCreate, BeforeHandler, "no") })
 		_, err = s.CreateStack(s.ctx, &cloudformation.CreateStackInput{StackName: ptr("kept"), TemplateBody: ptr(two), OnFailure: types.OnFailureDoNothing})
 		require.NoError(t, err)
 		assert.Equal(t, types.StackStatusCreateFailed, s.rest("kept"))
@@ -117,7 +117,7 @@ func TestDeleteInProgress(t *testing.T) {
 		assert.ErrorContains(t, err, "Stack [web] cannot be deleted while TerminationProtection is enabled")
 		_, err = s.UpdateTerminationProtection(s.ctx, &cloudformation.UpdateTerminationProtectionInput{StackName: ptr("web"), EnableTerminationProtection: ptr(false)})
 		require.NoError(t, err)
-		s.do(func() { s.svc.FailNext("web", "B", simtype.OnDelete, simtype.BeforeHandler, "busy") })
+		s.do(func() { s.svc.FailNext("web", "B", simtype.OnDelete, BeforeHandler, "busy") })
 		_, err = s.DeleteStack(s.ctx, del)
 		require.NoError(t, err)
 		_, err = s.CreateChangeSet(s.ctx, &cloudformation.CreateChangeSetInput{StackName: &id, ChangeSetName: ptr("x"), TemplateBody: ptr(two)})

@@ -34,7 +34,7 @@ func (s *Service) GetTemplate(_ context.Context, in *cloudformation.GetTemplateI
 			// cdklabs/awscdk-v1-stack-finder#273, envato/stack_master#233; the CDK CLI counts on it.
 			return &cloudformation.GetTemplateOutput{StagesAvailable: []types.TemplateStage{types.TemplateStageOriginal, types.TemplateStageProcessed}, TemplateBody: ptr("")}, nil
 		}
-		d = st.now
+		d, _ = st.shown()
 	default:
 		return nil, invalid("StackName is required if ChangeSetName is not specified.")
 	}

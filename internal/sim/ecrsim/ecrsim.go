@@ -20,6 +20,7 @@ type Service struct {
 	w        *world.World
 	repos    map[string]*repository
 	external map[string]string // reference -> digest
+	removed  map[string]bool   // references of other registries that are gone
 	rules    []cacheRule
 	pushes   int
 	history  []PolicyExecution
@@ -27,7 +28,7 @@ type Service struct {
 
 // New returns a registry without repositories.
 func New(w *world.World) *Service {
-	return &Service{w: w, repos: map[string]*repository{}, external: map[string]string{}}
+	return &Service{w: w, repos: map[string]*repository{}, external: map[string]string{}, removed: map[string]bool{}}
 }
 
 // Register adds the service's operations to t.

@@ -226,7 +226,14 @@ func TestPreviewAndPaging(t *testing.T) {
 func TestPullElsewhere(t *testing.T) {
 	simtest.Bubble(t, func(t *testing.T) {
 		sim, s, _ := start(t)
-		sim.World.Do(func() { s.SetExternal("nginx", "sha256:feed") })
+		_, err := pull(sim, s, "docker.io/library/redis:7")
+		require.NoError(t, err, "images elsewhere exist unless told otherwise")
+		sim.World.Do(func() {
+			s.RemoveExternal("redis:7")
+			s.RemoveExternal("public.ecr.aws/nginx/nginx:none")
+			s.RemoveExternal("nginx")
+			s.AddExternal("nginx")
+		})
 		for ref, want := range map[string]string{
 			"nginx":                           "",
 			"docker.io/library/nginx:latest":  "",

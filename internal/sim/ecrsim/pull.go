@@ -1,6 +1,7 @@
 package ecrsim
 
 import (
+	"crypto/sha256"
 	"fmt"
 	"regexp"
 	"strings"
@@ -41,6 +42,8 @@ func (s *Service) Pull(ref string) (digest string, err error) {
 	}
 	host := privateHost.FindStringSubmatch(r.host)
 	switch {
+	case host == nil && s.w.Switches.PublicImages == "exist" && !s.removed[r.String()]:
+		return publicDigest(r), nil
 	case host == nil && r.host == dockerHub:
 		return fail(noAccess)
 	case host == nil:
@@ -70,14 +73,35 @@ func (s *Service) Pull(ref string) (digest string, err error) {
 	return i.digest, nil
 }
 
-// SetExternal makes the reference to a registry elsewhere, such as
-// "nginx:1.27", resolve to digest; an empty digest takes it away.
-func (s *Service) SetExternal(ref, digest string) {
-	if digest == "" {
-		delete(s.external, parseReference(ref).String())
-		return
+// publicDigest makes up the digest of an image elsewhere.
+func publicDigest(r reference) string {
+	if r.digest != "" {
+		return r.digest
 	}
-	s.external[parseReference(ref).String()] = digest
+	return fmt.Sprintf("sha256:%x", sha256.Sum256([]byte(r.String())))
+}
+
+// AddExternal makes the reference to a registry elsewhere, such as
+// "nginx:1.27", exist, and returns its digest.
+func (s *Service) AddExternal(ref string) string {
+	r := parseReference(ref)
+	byDigest := r
+	byDigest.tag, byDigest.digest = "", publicDigest(r)
+	delete(s.removed, r.String())
+	delete(s.removed, byDigest.String())
+	s.external[r.String()] = publicDigest(r)
+	return s.external[r.String()]
+}
+
+// RemoveExternal takes the reference away.
+func (s *Service) RemoveExternal(ref string) {
+	r := parseReference(ref)
+	byDigest := r
+	byDigest.tag, byDigest.digest = "", publicDigest(r)
+	for _, name := range []string{r.String(), byDigest.String()} {
+		delete(s.external, name)
+		s.removed[name] = true
+	}
 }
 
 const dockerHub = "docker.io"

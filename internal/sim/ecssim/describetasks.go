@@ -64,7 +64,7 @@ func (s *Service) DescribeTasks(_ context.Context, in *ecs.DescribeTasksInput) (
 	out := &ecs.DescribeTasksOutput{Tasks: []types.Task{}, Failures: []types.Failure{}}
 	for _, ref := range in.Tasks {
 		t := c.tasks[last(ref)]
-		if t == nil {
+		if t == nil || s.world.Now().Sub(t.created) < s.world.Switches.TaskLag {
 			out.Failures = append(out.Failures, missing(s.world.ARN("ecs", "task/"+c.name+"/"+last(ref))))
 			continue
 		}

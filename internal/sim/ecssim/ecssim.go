@@ -36,6 +36,9 @@ type Deps struct {
 
 // Service is ECS in one region.
 type Service struct {
+	// Capacity is how many tasks can run at once; a negative number is no limit.
+	Capacity int
+
 	world    *world.World
 	deps     Deps
 	clusters map[string]*cluster // by name
@@ -49,6 +52,7 @@ type Service struct {
 // too: https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_CreateCluster.html).
 func New(w *world.World, deps Deps) *Service {
 	s := &Service{
+		Capacity: -1,
 		world:    w,
 		deps:     deps,
 		clusters: map[string]*cluster{},

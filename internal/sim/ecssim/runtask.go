@@ -55,6 +55,10 @@ func (s *Service) RunTask(_ context.Context, in *ecs.RunTaskInput) (*ecs.RunTask
 	out := &ecs.RunTaskOutput{Failures: []types.Failure{}}
 	known := []string{fingerprint}
 	for range count {
+		if s.full() { // the reason: docs/aws/ecs.md 1.7
+			out.Failures = append(out.Failures, types.Failure{Arn: &c.arn, Reason: new("RESOURCE:FARGATE")})
+			continue
+		}
 		t := s.launch(c, r, op.Copy(in.Overrides), func(t *task) {
 			if in.StartedBy != nil {
 				t.startedBy = *in.StartedBy

@@ -6,8 +6,6 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
-
-	"github.com/stackrescue/stackrescue/rescue/rescuetest/simtype"
 )
 
 // schedulerPause is how long after a change the service scheduler looks.
@@ -167,11 +165,51 @@ func (v *service) start(p *deployment, maximum int) {
 	}
 	var started []*task
 	for range want {
+		if v.svc.full() {
+			v.unplaced(p)
+			break
+		}
 		started = append(started, v.svc.launch(v.cluster, p.rev.td, nil, func(t *task) {
 			t.service, t.deployment, t.startedBy, t.group = v, p, p.id, "service:"+v.name
 		}))
 	}
-	v.event("has started %d tasks: %s.", len(started), names(started))
+	if len(started) > 0 {
+		v.event("has started %d tasks: %s.", len(started), names(started))
+	}
+}
+
+// full reports whether no task more can run.
+func (s *Service) full() bool {
+	if s.Capacity < 0 {
+		return false
+	}
+	n := 0
+	for _, c := range s.clusters {
+		for _, t := range c.tasks {
+			if t.executionStopped == nil {
+				n++
+			}
+		}
+	}
+	return n >= s.Capacity
+}
+
+const noCapacity = "Capacity is unavailable at this time. Please try again later or in a different availability zone"
+
+// unplaced says that the scheduler could not launch a task, which counts as a
+// failure of the deployment, and tries again later
+// (https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-event-messages-list.html;
+// docs/aws/ecs.md 2.3).
+func (v *service) unplaced(p *deployment) {
+	v.event("was unable to place a task. Reason: %s.", noCapacity)
+	p.rounds++
+	p.nextLaunch = v.svc.world.Now().Add(max(backoff(p.rounds), time.Minute))
+	v.svc.world.After(max(backoff(p.rounds), time.Minute), v.reconcileSoon)
+	if p.state == types.DeploymentRolloutStateInProgress {
+		p.failed++
+		p.recordOrBack().failures = p.failed
+		p.breakCircuit()
+	}
 }
 
 func names(ts []*task) string {
@@ -291,9 +329,9 @@ func (t *task) failedDeployment() bool {
 		return true
 	}
 	switch t.svc.world.Switches.ExitAfterRunning {
-	case simtype.ExitNeverCounts:
+	case "never":
 		return false
-	case simtype.ExitAlwaysCounts:
+	case "always":
 		return true
 	default:
 		return !t.wasReady

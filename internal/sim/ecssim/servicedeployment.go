@@ -9,8 +9,6 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
-
-	"github.com/stackrescue/stackrescue/rescue/rescuetest/simtype"
 )
 
 // serviceRevision is one configuration of a service, with the digests that its
@@ -34,7 +32,7 @@ func (r *serviceRevision) record(c *container, digest string) {
 // reuseDigests is the switch: whether a new deployment of a known task
 // definition revision keeps the digests recorded for it.
 func (v *service) reuseDigests(rev *serviceRevision) {
-	if v.svc.world.Switches.RollbackDigest != simtype.DigestRecorded {
+	if v.svc.world.Switches.RollbackDigest != "recorded" {
 		return
 	}
 	for _, old := range slices.Backward(v.revisions) {

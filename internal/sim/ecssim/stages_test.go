@@ -131,16 +131,16 @@ func TestThresholdsAndEarlyExits(t *testing.T) {
 	for name, tc := range map[string]struct {
 		threshold *types.ThresholdConfiguration
 		after     time.Duration
-		sw        simtype.ExitAfterRunning
+		sw        string
 		trips     bool
 	}{
-		"crash loop, 3 by default":         {nil, 5 * time.Second, 0, true},
-		"crash loop after 20 s":            {nil, 20 * time.Second, 0, true},
-		"crash loop after a minute":        {nil, time.Minute, 0, false},
-		"crash loop that never counts":     {nil, 5 * time.Second, simtype.ExitNeverCounts, false},
-		"crash after a minute that counts": {nil, time.Minute, simtype.ExitAlwaysCounts, false}, // healthy tasks reset the count in between
-		"a threshold of 1000":              {&types.ThresholdConfiguration{Type: types.ThresholdTypeCount, Value: 1000}, 5 * time.Second, 0, false},
-		"a threshold of 5":                 {&types.ThresholdConfiguration{Type: types.ThresholdTypeCount, Value: 5}, 5 * time.Second, 0, true},
+		"crash loop, 3 by default":         {nil, 5 * time.Second, "", true},
+		"crash loop after 20 s":            {nil, 20 * time.Second, "", true},
+		"crash loop after a minute":        {nil, time.Minute, "", false},
+		"crash loop that never counts":     {nil, 5 * time.Second, "never", false},
+		"crash after a minute that counts": {nil, time.Minute, "always", false}, // healthy tasks reset the count in between
+		"a threshold of 1000":              {&types.ThresholdConfiguration{Type: types.ThresholdTypeCount, Value: 1000}, 5 * time.Second, "", false},
+		"a threshold of 5":                 {&types.ThresholdConfiguration{Type: types.ThresholdTypeCount, Value: 5}, 5 * time.Second, "", true},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			b := newBench(t, simtype.Switches{ExitAfterRunning: tc.sw})

@@ -36,6 +36,9 @@ func New(c *clock.Clock, account, region string, s *simtype.Switches) *World {
 	if s == nil {
 		s = &simtype.Switches{}
 	}
+	if err := s.Complete(); err != nil {
+		panic(err) // a value in a test's source that does not exist
+	}
 	return &World{Clock: c, Account: account, Partition: partition(region), Region: region, Switches: s, ids: new(uint64), journal: &journal{}}
 }
 

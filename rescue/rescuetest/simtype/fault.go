@@ -32,6 +32,9 @@ const (
 	LostResponse
 	// Slow answers after [Fault].Delay more.
 	Slow
+	// Stale answers a read as the same call was answered before, counted from the
+	// fault's injection; the first is answered as it is.
+	Stale
 	// CrashBefore ends the caller before the call is carried out: this call and
 	// every later one fail until the cloud's Restart.
 	CrashBefore

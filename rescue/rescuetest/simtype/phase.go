@@ -14,17 +14,3 @@ const (
 	// what a clean-up removes.
 	OnDelete Phase = "delete"
 )
-
-// A Moment is when a scripted failure of a resource's operation happens.
-type Moment int
-
-const (
-	// BeforeHandler fails the operation before the resource's service was
-	// called: nothing has changed.
-	BeforeHandler Moment = iota
-	// AfterHandler fails the operation when the service has done everything.
-	AfterHandler
-	// Never lets the service act, and the operation hang until CloudFormation
-	// gives up, after three hours. The reason is CloudFormation's own.
-	Never
-)

@@ -60,7 +60,7 @@ func ExampleProgram() {
 		})
 	}
 	cloud := rescuetest.New(func(o *rescuetest.Options) {
-		o.Switches.OutputsAfterSkip = simtype.OutputsDropped
+		o.Switches.OutputsAfterSkip = "dropped"
 	})
 	if _, err := cloud.PushImage("app", "release 1", program, "v1"); err != nil {
 		fmt.Println(err)

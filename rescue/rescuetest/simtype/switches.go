@@ -1,24 +1,47 @@
 package simtype
 
-import "time"
+import (
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
 
 // Switches are the behaviours of AWS that neither documentation nor a
-// recording settles. The zero value is what seems most likely; a rescue must
-// work under every other value too. Each field names what is known.
+// recording settles. Each field names what is known and its values; the first
+// of them, which "" means too, is what seems most likely. A rescue must work
+// under every value.
 type Switches struct {
 	// OutputsAfterSkip is what becomes of a stack's Outputs that depend on a
 	// skipped resource when its rollback completes (docs/aws/cfn.md 1.7, 6.3).
-	OutputsAfterSkip OutputsAfterSkip
+	//
+	// "kept": all stay as before the update. "dropped": those that read a
+	// skipped resource vanish. "stale": they keep the failed update's values.
+	// "child-dropped": every output of a child stack with a skip vanishes, the
+	// root's stay.
+	OutputsAfterSkip string `values:"kept dropped stale child-dropped"`
 	// RollbackDigest is whether a deployment of an old task definition revision
 	// resolves its tags again or reuses the digests recorded for that revision
 	// (docs/aws/cfn.md 5.2, 6.8).
-	RollbackDigest RollbackDigest
+	//
+	// "resolved-again" or "recorded".
+	RollbackDigest string `values:"resolved-again recorded"`
 	// ForceRollback is what ContinueUpdateRollback makes of its ForceRollback
 	// field (docs/aws/cfn.md 0, 6.1).
-	ForceRollback ForceRollback
+	//
+	// "failed-and-failing": also what fails during the continuation is skipped.
+	// "failed-only": only what was UPDATE_FAILED when it began. "unknown": the
+	// endpoint rejects the field.
+	ForceRollback string `values:"failed-and-failing failed-only unknown"`
 	// SkipValidation is how strictly ResourcesToSkip is checked
 	// (docs/aws/cfn.md 0, 6.2).
-	SkipValidation SkipValidation
+	//
+	// "strict" refuses entries that did not fail in the rollback, "relaxed" takes
+	// any resource that exists.
+	SkipValidation string `values:"strict relaxed"`
 	// LogDelay is how long after a container's line the log service shows it,
 	// stream included (docs/aws/ecs.md 1.6: up to the driver's back-off of 32 s).
 	LogDelay time.Duration
@@ -30,153 +53,162 @@ type Switches struct {
 	StoppedTaskRetention time.Duration
 	// SameTemplateURL is whether a nested stack whose TemplateURL did not change
 	// is fetched and compared again by an update of its parent.
-	SameTemplateURL SameTemplateURL
+	//
+	// "fetched-again" or "not-fetched".
+	SameTemplateURL string `values:"fetched-again not-fetched"`
 	// DesiredCount is whether an update that changes another property of an ECS
 	// service sends the template's DesiredCount too and so resets a scaled one.
-	DesiredCount DesiredCount
+	//
+	// "when-changed": only when its own value in the template changed. "always".
+	DesiredCount string `values:"when-changed always"`
 	// NoDifferenceAfterSkip is whether an update that sets a skipped resource to
 	// the properties recorded in the template sees no difference and leaves it
 	// alone (the record), or compares with what the resource was last given.
-	NoDifferenceAfterSkip Difference
+	//
+	// "to-record" or "to-last-sent".
+	NoDifferenceAfterSkip string `values:"to-record to-last-sent"`
 	// NestedChangeSets is whether nested change sets report static-looking
 	// replacements of siblings whose inputs are not known yet.
-	NestedChangeSets NestedChangeSets
+	//
+	// "exact" or "false-replacement".
+	NestedChangeSets string `values:"exact false-replacement"`
 	// CleanUp is whether a rollback's clean-up deregisters the task definition
 	// revision that the failed update made.
-	CleanUp CleanUp
+	//
+	// "deregisters" or "keeps".
+	CleanUp string `values:"deregisters keeps"`
 	// DisableRollbackReplacement is whether an update with DisableRollback may
 	// replace resources (aws/aws-cdk#30546).
-	DisableRollbackReplacement DisableRollbackReplacement
+	//
+	// "refused" or "allowed".
+	DisableRollbackReplacement string `values:"refused allowed"`
 	// ExecutedChangeSet is how long an executed change set and its template can
 	// be read: recorded by ARN, nobody says for how long (docs/aws/cfn.md 8.2).
-	ExecutedChangeSet ExecutedChangeSet
+	//
+	// "by-arn": for ever, by name not. "by-name": by name too. "gone" when the
+	// execution ends.
+	ExecutedChangeSet string `values:"by-arn by-name gone"`
 	// ExitAfterRunning is whether a task that reached RUNNING and then exits by
 	// itself is a failed task for the circuit breaker (docs/aws/ecs.md 2.3: the documentation's list lacks it, users saw it count).
-	ExitAfterRunning ExitAfterRunning
+	//
+	// "until-healthy": until the task has counted as healthy, which takes 40 s
+	// without health checks. "never". "always".
+	ExitAfterRunning string `values:"until-healthy never always"`
 	// RollingTimeout is when CloudFormation gives up on an ECS service's rolling
 	// update that does not settle: three hours were observed in 2021, the
 	// registry's schema says 36 (docs/aws/cfn.md 8.1).
-	RollingTimeout RollingTimeout
+	//
+	// "3h" or "36h".
+	RollingTimeout string `values:"3h 36h"`
+	// LockedShows is which template, parameters and outputs a stack shows while
+	// its rollback runs or has failed. Afterwards it shows the previous ones.
+	//
+	// "previous" or "attempted".
+	LockedShows string `values:"previous attempted"`
+	// DeploymentConfiguration is whether an update that changes another property
+	// of an ECS service sends the template's DeploymentConfiguration too.
+	//
+	// "always" or "when-changed".
+	DeploymentConfiguration string `values:"always when-changed"`
+	// SkippedReplacement is which side of a resource that the update replaced and
+	// the rollback skipped the clean-up deletes; the other stays in the stack.
+	//
+	// "old" or "new".
+	SkippedReplacement string `values:"old new"`
+	// SSMAtRollback is what a parameter of an SSM type stands for in a rollback:
+	// the value of the last good update, or the store's of the moment.
+	//
+	// "previous" or "resolved-again".
+	SSMAtRollback string `values:"previous resolved-again"`
+	// DynamicAtRollback is the same for dynamic references, {{resolve:…}}.
+	//
+	// "resolved-again" or "recorded".
+	DynamicAtRollback string `values:"resolved-again recorded"`
+	// ChildLockedAlone is what becomes of a nested stack that was updated directly
+	// and is UPDATE_ROLLBACK_FAILED, when its root is updated: "would need AWS
+	// intervention" is all that is public (docs/aws/cfn.md 1.2).
+	//
+	// "refuses": the root's update fails and rolls back, the child stays.
+	// "draws-in": the root's rollback fails with it, so that a continue of the root
+	// reaches it. "not-visited": the root's update passes it by while its
+	// properties stay the same, else it refuses. "continues": it can be continued
+	// directly.
+	ChildLockedAlone string `values:"refuses draws-in not-visited continues"`
+	// PublicImages is whether images of registries outside the account exist
+	// unless the cloud's RemoveImage took them away, or only those that were
+	// added.
+	//
+	// "exist" or "unknown".
+	PublicImages string `values:"exist unknown"`
+	// TaskLag is how long after its start a task is listed but MISSING when it is
+	// described (docs/aws/ecs.md 1.1).
+	TaskLag time.Duration
 	// NestedSiblings is where the nested stacks that rolled back well stay while
 	// a sibling's rollback failed: waiting for the clean-up that only the root
 	// starts, as the user guide says of nested stacks that are stuck
 	// (docs/aws/cfn.md 1.2, "Nested trouble"), or in UPDATE_ROLLBACK_COMPLETE.
-	NestedSiblings NestedSiblings
+	//
+	// "wait-for-clean-up" in UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS, or
+	// "clean-up" on to UPDATE_ROLLBACK_COMPLETE.
+	NestedSiblings string `values:"wait-for-clean-up clean-up"`
 }
 
-// OutputsAfterSkip is a value of [Switches.OutputsAfterSkip].
-type OutputsAfterSkip int
+// Set sets a switch by its field's name, from text: a value that the field
+// lists, a number, or a duration such as "32s". It returns an error that lists
+// what there is if the name or the value is unknown.
+func (s *Switches) Set(name, value string) error {
+	f, ok := reflect.TypeFor[Switches]().FieldByName(name)
+	if !ok {
+		return fmt.Errorf("no switch %q: there are %s", name, strings.Join(slices.Sorted(maps.Keys(SwitchValues())), ", "))
+	}
+	v := reflect.ValueOf(s).Elem().FieldByName(name)
+	switch v.Interface().(type) {
+	case string:
+		if !slices.Contains(values(f), value) {
+			return fmt.Errorf("switch %s has no value %q: there are %s", name, value, strings.Join(values(f), ", "))
+		}
+		v.SetString(value)
+	case time.Duration:
+		d, err := time.ParseDuration(value)
+		if err != nil {
+			return fmt.Errorf("switch %s: %w", name, err)
+		}
+		v.SetInt(int64(d))
+	default:
+		n, err := strconv.Atoi(value)
+		if err != nil {
+			return fmt.Errorf("switch %s: %w", name, err)
+		}
+		v.SetInt(int64(n))
+	}
+	return nil
+}
 
-const (
-	OutputsKept         OutputsAfterSkip = iota // all values stay as before the update
-	OutputsDropped                              // outputs that read a skipped resource vanish
-	OutputsStale                                // they keep the failed update's values
-	ChildOutputsDropped                         // every output of a child stack with a skip vanishes, root outputs stay
-)
+// Complete gives every switch that is "" its first value, and returns an error
+// if one has a value that it does not list.
+func (s *Switches) Complete() error {
+	for f, v := range reflect.ValueOf(s).Elem().Fields() {
+		if f.Type.Kind() != reflect.String {
+			continue
+		}
+		if v.String() == "" {
+			v.SetString(values(f)[0])
+		}
+		if err := s.Set(f.Name, v.String()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
 
-// ExecutedChangeSet is a value of [Switches.ExecutedChangeSet].
-type ExecutedChangeSet int
+// SwitchValues lists the values of every switch by its field's name, the
+// default first; nil for a number or a duration.
+func SwitchValues() map[string][]string {
+	all := map[string][]string{}
+	for f := range reflect.TypeFor[Switches]().Fields() {
+		all[f.Name] = values(f)
+	}
+	return all
+}
 
-const (
-	ExecutedByARN  ExecutedChangeSet = iota // by ARN for ever, by name not
-	ExecutedByName                          // by name too
-	ExecutedGone                            // deleted when the execution ends
-)
-
-// RollingTimeout is a value of [Switches.RollingTimeout].
-type RollingTimeout int
-
-const (
-	RollingTimesOutAfter3Hours RollingTimeout = iota
-	RollingTimesOutAfter36Hours
-)
-
-// ExitAfterRunning is a value of [Switches.ExitAfterRunning].
-type ExitAfterRunning int
-
-const (
-	ExitCountsUntilHealthy ExitAfterRunning = iota // until the task has counted as healthy: 40 s after RUNNING without checks
-	ExitNeverCounts
-	ExitAlwaysCounts
-)
-
-// RollbackDigest is a value of [Switches.RollbackDigest].
-type RollbackDigest int
-
-const (
-	DigestResolvedAgain RollbackDigest = iota
-	DigestRecorded
-)
-
-// ForceRollback is a value of [Switches.ForceRollback].
-type ForceRollback int
-
-const (
-	ForceSkipsFailedAndFailing ForceRollback = iota // also what fails during the continuation
-	ForceSkipsFailedOnly                            // only what was UPDATE_FAILED when it began
-	ForceUnknown                                    // the endpoint rejects the field
-)
-
-// SkipValidation is a value of [Switches.SkipValidation].
-type SkipValidation int
-
-const (
-	SkipsStrict  SkipValidation = iota // refuse entries that did not fail in the rollback
-	SkipsRelaxed                       // accept any existing resource
-)
-
-// SameTemplateURL is a value of [Switches.SameTemplateURL].
-type SameTemplateURL int
-
-const (
-	SameURLFetchedAgain SameTemplateURL = iota
-	SameURLNotFetched
-)
-
-// DesiredCount is a value of [Switches.DesiredCount].
-type DesiredCount int
-
-const (
-	DesiredCountSentWhenChanged DesiredCount = iota // only when its template value changed
-	DesiredCountAlwaysSent
-)
-
-// Difference is a value of [Switches.NoDifferenceAfterSkip].
-type Difference int
-
-const (
-	DifferenceToRecord Difference = iota
-	DifferenceToLastSent
-)
-
-// NestedChangeSets is a value of [Switches.NestedChangeSets].
-type NestedChangeSets int
-
-const (
-	NestedChangesExact NestedChangeSets = iota
-	NestedChangesFalseReplacement
-)
-
-// CleanUp is a value of [Switches.CleanUp].
-type CleanUp int
-
-const (
-	CleanUpDeregisters CleanUp = iota
-	CleanUpKeeps
-)
-
-// DisableRollbackReplacement is a value of [Switches.DisableRollbackReplacement].
-type DisableRollbackReplacement int
-
-const (
-	ReplacementRefused DisableRollbackReplacement = iota
-	ReplacementAllowed
-)
-
-// NestedSiblings is a value of [Switches.NestedSiblings].
-type NestedSiblings int
-
-const (
-	SiblingsWaitForCleanUp NestedSiblings = iota // in UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS
-	SiblingsCleanUp                              // they go on to UPDATE_ROLLBACK_COMPLETE
-)
+func values(f reflect.StructField) []string { return strings.Fields(f.Tag.Get("values")) }

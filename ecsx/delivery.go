@@ -1,0 +1,224 @@
+package ecsx
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/stackrescue/stackrescue/internal/poll"
+)
+
+// errStopped means that the consumer broke off.
+var errStopped = errors.New("consumer broke off")
+
+// maxBatch bounds the tasks that are held with their lines.
+const maxBatch = 100
+
+// delivery hands tasks over with their logs, batch by batch, so that memory
+// holds one batch of lines.
+type delivery struct {
+	c     *capture
+	r     *logReader
+	yield func(StoppedTask, error) bool
+	loops map[string]int // how often a likeness was handed over
+}
+
+// deliver hands the tasks over, and returns cut, the error after which no others
+// will be found. Where ctx ends on the way, those whose logs were not read are
+// handed over all the same.
+func (d *delivery) deliver(ctx context.Context, ts []StoppedTask, cut error) error {
+	for i := range ts {
+		if ctx.Err() == nil {
+			d.c.define(ctx, &ts[i])
+		} else {
+			ts[i].unread = true
+		}
+		ts[i].Containers = slices.Clone(ts[i].Containers) // the lines go with the batch
+	}
+	d.sample(ts)
+	d.r.begin(d.wanted(ts, nil))
+	small := d.small(ts)
+	own := map[*StoppedContainer]bool{}
+	for _, x := range small {
+		own[x] = true
+	}
+	for start := 0; start < len(ts); start += maxBatch {
+		batch := ts[start:min(start+maxBatch, len(ts))]
+		unread := ctx.Err()
+		if unread == nil {
+			if unread = d.read(ctx, small); unread == nil {
+				unread = d.read(ctx, d.wanted(batch, func(c *StoppedContainer) bool { return !own[c] }))
+			}
+			small = nil
+			cut = cmp.Or(cut, unread)
+		}
+		for i := range batch {
+			if err := d.hand(&batch[i], unread); err != nil {
+				return err
+			}
+			batch[i] = StoppedTask{}
+		}
+	}
+	return cut
+}
+
+// hand hands one task over; unread is why its logs were not read, or nil.
+func (d *delivery) hand(t *StoppedTask, unread error) error {
+	for j := range t.Containers {
+		l := &t.Containers[j].Log
+		l.trim(d.c.opts.TailLines)
+		t.unread = t.unread || l.retry
+		if unread != nil && l.State == LogNotRead && l.Group != "" && t.Like == "" && d.c.opts.LogsOf != NoTask {
+			l.Problem = unread.Error()
+			t.unread = true
+		}
+	}
+	if unread != nil && t.unread && t.Problem == "" {
+		t.Problem = "not everything was read: " + unread.Error()
+	}
+	if !t.Expired {
+		t.Cause = Classify(*t)
+	}
+	if !d.yield(*t, nil) {
+		return errStopped
+	}
+	if !t.unread && !t.Stopping {
+		d.c.opts.Cursor.add(*t)
+	}
+	return nil
+}
+
+// sample says, per task, whose logs stand for its own: "" for the first and
+// last of each crash loop in the list, the first one's ARN for those between.
+func (d *delivery) sample(ts []StoppedTask) {
+	if d.c.opts.LogsOf != FirstAndLast {
+		return
+	}
+	first, last := map[string]int{}, map[string]int{}
+	keys := make([]string, len(ts))
+	for i, t := range ts {
+		k := t.likeness()
+		keys[i] = k
+		if _, ok := first[k]; !ok {
+			first[k] = i
+		}
+		last[k] = i
+	}
+	for i := range ts {
+		if k := keys[i]; i != first[k] && i != last[k] {
+			ts[i].Like = ts[first[k]].ARN
+		}
+	}
+}
+
+// wanted are the containers of the tasks whose logs are to be read.
+func (d *delivery) wanted(ts []StoppedTask, also func(*StoppedContainer) bool) []*StoppedContainer {
+	var out []*StoppedContainer
+	if d.c.opts.LogsOf == NoTask {
+		return nil
+	}
+	for i := range ts {
+		t := &ts[i]
+		// A task that was merely replaced has nothing to explain.
+		if t.Like != "" || d.c.opts.LogsOf == FirstAndLast && !t.Expired && Classify(*t).Class == ClassReplaced {
+			continue
+		}
+		for j := range t.Containers {
+			x := &t.Containers[j]
+			if x.Log.State != LogNotRead || x.Log.Group == "" || also != nil && !also(x) {
+				continue
+			}
+			x.from, x.to = d.window(t)
+			out = append(out, x)
+		}
+	}
+	return out
+}
+
+// window is the time of which a task's log is read; a zero end is none.
+func (d *delivery) window(t *StoppedTask) (from, to time.Time) {
+	from = t.CreatedAt
+	end := t.StoppedAt
+	if end.IsZero() {
+		return from, to
+	}
+	if w := end.Add(-d.c.opts.Window); d.c.opts.Window > 0 && w.After(from) {
+		from = w
+	}
+	return from, end.Add(5 * time.Minute)
+}
+
+// small are the containers whose log groups have no more streams in the whole
+// list than one call takes: they are read at once, not again for each batch.
+func (d *delivery) small(ts []StoppedTask) []*StoppedContainer {
+	if len(ts) <= maxBatch {
+		return nil
+	}
+	all := d.wanted(ts, nil)
+	streams := map[group]int{}
+	for _, x := range all {
+		streams[group{x.Log.Region, x.Log.Group}]++
+	}
+	return slices.DeleteFunc(all, func(x *StoppedContainer) bool {
+		return streams[group{x.Log.Region, x.Log.Group}] > streamsPerCall
+	})
+}
+
+// read reads the logs, after the time that the youngest of them needs to
+// settle, and again while a stream is missing or empty that may still come.
+func (d *delivery) read(ctx context.Context, containers []*StoppedContainer) error {
+	if len(containers) == 0 {
+		return nil
+	}
+	settle := d.c.opts.Settle
+	if wait := d.late(containers, settle); wait > 0 {
+		if err := d.pause(ctx, wait); err != nil {
+			return err
+		}
+	}
+	for round := 0; ; round++ {
+		if err := d.r.read(ctx, containers); err != nil {
+			return err
+		}
+		containers = slices.DeleteFunc(containers, func(x *StoppedContainer) bool {
+			return x.Log.State != LogStreamMissing && x.Log.State != LogEmpty ||
+				d.late([]*StoppedContainer{x}, settleRounds*settle) <= 0
+		})
+		if len(containers) == 0 || settle <= 0 || round == settleRounds {
+			return nil
+		}
+		if err := d.pause(ctx, settle); err != nil {
+			return err
+		}
+		clear(d.r.silent) // streams may have come
+	}
+}
+
+// pause waits, and counts the time as passed by AWS's clock too.
+func (d *delivery) pause(ctx context.Context, wait time.Duration) error {
+	if err := poll.Sleep(ctx, wait); err != nil {
+		return err
+	}
+	d.c.asOf = d.c.asOf.Add(wait)
+	return nil
+}
+
+// late is how much of the time is left, for the container that stopped last, by
+// AWS's own times.
+func (d *delivery) late(containers []*StoppedContainer, within time.Duration) time.Duration {
+	if within <= 0 {
+		return 0
+	}
+	var newest time.Time
+	for _, x := range containers {
+		if x.to.After(newest) { // one that is still stopping is not waited for
+			newest = x.to
+		}
+	}
+	if newest.IsZero() {
+		return 0
+	}
+	return min(within, within-d.c.asOf.Sub(newest.Add(-5*time.Minute)))
+}
