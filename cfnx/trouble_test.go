@@ -70,6 +70,11 @@ func TestNestedStackThatWasDeleted(t *testing.T) {
 		}
 		_, err = cfnx.Snapshot(t.Context(), s.cfn, id)
 		require.ErrorIs(t, err, cfnx.ErrStackNotFound)
+		d, err := cfnx.NewDraft(t.Context(), s.s3, tree)
+		require.NoError(t, err)
+		_, err = d.PatchImages(t.Context(), nil)
+		require.NoError(t, err)
+		require.Empty(t, d.LostOutputs(nil))
 	})
 }
 
