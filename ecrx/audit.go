@@ -81,7 +81,9 @@ func (e AuditEvent) String() string {
 func Audit(ctx context.Context, api AuditAPI, needs []Need, optFns ...func(*AuditOptions)) (*AuditReport, error) {
 	a := auditor{api: api, needs: byRepository(needs)}
 	for _, fn := range optFns {
-		fn(&a.opts)
+		if fn != nil {
+			fn(&a.opts)
+		}
 	}
 	a.opts.Parallel = cmp.Or(a.opts.Parallel, parallelCalls)
 	a.opts.Window = cmp.Or(a.opts.Window, 7*24*time.Hour)

@@ -92,7 +92,9 @@ func (e CheckEvent) String() string {
 func Check(ctx context.Context, api CheckAPI, refs []string, optFns ...func(*CheckOptions)) ([]Status, error) {
 	c := checker{api: api}
 	for _, fn := range optFns {
-		fn(&c.opts)
+		if fn != nil {
+			fn(&c.opts)
+		}
 	}
 	c.opts.Parallel = cmp.Or(c.opts.Parallel, parallelCalls)
 	if c.opts.Now == nil {

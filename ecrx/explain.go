@@ -78,7 +78,9 @@ type Candidate struct {
 func Explain(ctx context.Context, api CheckAPI, ref string, optFns ...func(*ExplainOptions)) (*Explanation, error) {
 	var opts ExplainOptions
 	for _, fn := range optFns {
-		fn(&opts)
+		if fn != nil {
+			fn(&opts)
+		}
 	}
 	opts.StandIns = cmp.Or(opts.StandIns, 3)
 	statuses, err := Check(ctx, api, []string{ref})

@@ -117,7 +117,9 @@ func Freeze(ctx context.Context, api FreezeAPI, repo Repository, needed []Image,
 func freezeOptions(ctx context.Context, optFns []func(*FreezeOptions)) FreezeOptions {
 	opts := FreezeOptions{Now: func() time.Time { return clock.Now(ctx) }}
 	for _, fn := range optFns {
-		fn(&opts)
+		if fn != nil {
+			fn(&opts)
+		}
 	}
 	opts.Pushes = cmp.Or(opts.Pushes, 10)
 	opts.Interval = cmp.Or(opts.Interval, 2*time.Second)

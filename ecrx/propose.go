@@ -66,7 +66,9 @@ var ErrUnsafe = errors.New("no safe lifecycle policy")
 func Propose(p *Policy, images []Stored, needs []Need, optFns ...func(*ProposeOptions)) (*Proposal, error) {
 	opts := ProposeOptions{Now: func() time.Time { return clock.Now(context.Background()) }}
 	for _, fn := range optFns {
-		fn(&opts)
+		if fn != nil {
+			fn(&opts)
+		}
 	}
 	opts.Prefix, opts.Keep, opts.Pins = cmp.Or(opts.Prefix, pinPrefix), cmp.Or(opts.Keep, 20), cmp.Or(opts.Pins, 100)
 	opts.Window = cmp.Or(opts.Window, 7*24*time.Hour)

@@ -52,7 +52,9 @@ type TagOptions struct {
 func tagOptions(optFns []func(*TagOptions)) TagOptions {
 	var o TagOptions
 	for _, fn := range optFns {
-		fn(&o)
+		if fn != nil {
+			fn(&o)
+		}
 	}
 	o.Prefix = cmp.Or(o.Prefix, pinPrefix)
 	o.Interval = cmp.Or(o.Interval, 2*time.Second)

@@ -31,7 +31,9 @@ type LeadOptions struct {
 func Lead(ctx context.Context, store Store, key string, fn func(context.Context, Fence) error, optFns ...func(*LeadOptions)) error {
 	var o LeadOptions
 	for _, opt := range optFns {
-		opt(&o)
+		if opt != nil {
+			opt(&o)
+		}
 	}
 	lease, err := o.settled()
 	if err == nil && (store == nil || key == "") {

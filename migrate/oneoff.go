@@ -52,7 +52,9 @@ type OneOffOptions struct {
 func OneOff(ctx context.Context, probe Probe, run func(context.Context) error, optFns ...func(*OneOffOptions)) (State, error) {
 	var o OneOffOptions
 	for _, fn := range optFns {
-		fn(&o)
+		if fn != nil {
+			fn(&o)
+		}
 	}
 	o.Tries, o.Backoff = cmp.Or(o.Tries, tries), cmp.Or(o.Backoff, 2*time.Second)
 	emit := func(e Event) {

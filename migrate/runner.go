@@ -61,7 +61,9 @@ type Runner struct {
 func New(store Store, key string, probe Probe, steps []Step, optFns ...func(*RunOptions)) (*Runner, error) {
 	r := &Runner{store: store, key: key, probe: probe, steps: steps}
 	for _, fn := range optFns {
-		fn(&r.opts)
+		if fn != nil {
+			fn(&r.opts)
+		}
 	}
 	o := &r.opts
 	o.Attempts = cmp.Or(o.Attempts, 2)
