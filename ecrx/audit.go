@@ -41,9 +41,9 @@ type AuditOptions struct {
 	Pushes int
 	// Parallel is how many calls are under way at once. Defaults to 24.
 	Parallel int
-	// Now is the moment for which it is told. Defaults to time.Now.
+	// Now is the moment of the audit. Defaults to time.Now.
 	Now func() time.Time
-	// Observe is told about every call that is done.
+	// Observe is called with each call that is done. Nil for nothing.
 	Observe func(AuditEvent)
 }
 

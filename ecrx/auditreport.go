@@ -49,7 +49,7 @@ type AuditedRepository struct {
 	Error string `json:"error,omitempty"`
 }
 
-// NeedStatus is how something that is needed stands, and who needs it.
+// NeedStatus is the state of something that is needed, and who needs it.
 type NeedStatus struct {
 	Status
 	By []string `json:"by"`

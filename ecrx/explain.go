@@ -69,7 +69,7 @@ type Candidate struct {
 	How string `json:"how"`
 }
 
-// Explain says how a reference stands, why it is missing, and what it could be
+// Explain reads the state of a reference, why it is missing, and what it could be
 // restored from: the archive, another repository, the digest without its tag,
 // or, clearly marked, other images of the repository.
 //

@@ -53,7 +53,7 @@ const (
 const lintMargin = 5
 
 // Lint says what is wrong with the policy of a repository with these images, of
-// which some are needed. It is pure. now is the moment for which it is told.
+// which some are needed. It is pure. now is the moment of the evaluation.
 func Lint(p *Policy, images []Stored, needs []Need, now time.Time) []Finding {
 	if p == nil {
 		return nil

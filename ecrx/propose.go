@@ -49,7 +49,7 @@ type Proposal struct {
 	Proven []time.Time `json:"proven"`
 }
 
-// ErrUnsafe means that no policy was found that keeps everything that is
+// ErrUnsafe is returned by [Propose] if no policy was found that keeps everything that is
 // needed.
 var ErrUnsafe = errors.New("no safe lifecycle policy")
 

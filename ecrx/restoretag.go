@@ -45,7 +45,7 @@ type TagOptions struct {
 	// Interval is the time between tries of a call that failed for a passing
 	// reason. Defaults to 2 s.
 	Interval time.Duration
-	// Observe is told about each change, after it was made.
+	// Observe is called with each change, after it was made. Nil for nothing.
 	Observe func(TagEvent)
 }
 
@@ -80,9 +80,9 @@ func (e TagEvent) String() string {
 }
 
 var (
-	// ErrTagTaken means that a tag names another digest.
+	// ErrTagTaken is returned by [RestoreTag] if the tag names another digest.
 	ErrTagTaken = errors.New("tag names another image")
-	// ErrTagLimit means that an image has as many tags as it can have.
+	// ErrTagLimit is returned by [Pin] and [RestoreTag] if the image has as many tags as it can have.
 	ErrTagLimit = errors.New("image has 1,000 tags")
 )
 

@@ -19,7 +19,7 @@ type UnpinAPI interface {
 	BatchDeleteImage(context.Context, *ecr.BatchDeleteImageInput, ...func(*ecr.Options)) (*ecr.BatchDeleteImageOutput, error)
 }
 
-// ErrLastTag means that a tag was left because it is the image's last: ECR
+// ErrLastTag is returned by [Unpin] if the tag is the image's last: ECR
 // deletes an image with its last tag.
 var ErrLastTag = errors.New("last tag of the image")
 

@@ -12,7 +12,7 @@ type Action string
 const (
 	Keep       Action = "keep"
 	Expire     Action = "expire"     // it is deleted
-	Transition Action = "transition" // it goes to the archive, whence it cannot be pulled
+	Transition Action = "transition" // it is moved to the archive class; not pullable until restored
 	Blocked    Action = "blocked"    // a rule tries to take it and cannot, because an index lists it
 )
 

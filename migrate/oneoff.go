@@ -11,7 +11,7 @@ import (
 	"github.com/stackrescue/stackrescue/internal/poll"
 )
 
-// ErrUnknown is what a [Probe] returns where it cannot see the database and
+// ErrUnknown is returned by a [Probe] if it cannot see the database and
 // nobody has told it anything yet: see [ReportedState].
 var ErrUnknown = errors.New("where the migrations stand is not known here")
 
