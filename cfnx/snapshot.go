@@ -9,11 +9,13 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	cfn "github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 
+	"github.com/stackrescue/stackrescue/internal/awsretry"
 	"github.com/stackrescue/stackrescue/internal/clock"
 )
 
@@ -106,7 +108,7 @@ func (s *Stack) link(depth int) {
 //
 // Calls cloudformation:DescribeStacks, cloudformation:DescribeStackEvents,
 // cloudformation:ListStackResources, cloudformation:GetTemplate, for each
-// stack of the tree once or, for long lists, a page at a time, up to 16 calls at
+// stack of the tree once or, for long lists, a page at a time, up to 24 calls at
 // once. Safe to repeat.
 func Snapshot(ctx context.Context, api SnapshotAPI, stack string) (*Tree, error) {
 	s, err := describeStack(ctx, api, stack)
@@ -158,10 +160,20 @@ const (
 	partTemplate  = "template"
 )
 
+// atOnce is how many calls of a snapshot are made at the same time.
+const atOnce = 24
+
+// patiently repeats a read that is throttled: a tree that is read at once meets
+// CloudFormation's limits of about 10 calls a second.
+// https://docs.aws.amazon.com/general/latest/gr/cfn.html
+func patiently[T any](ctx context.Context, read func(context.Context) (T, error)) (T, error) {
+	return awsretry.Read(ctx, time.Second, awsretry.Tries, read)
+}
+
 // readLevel reads the stacks of one level of the tree and returns those of the
 // next, of which only the ARN is known. The parts are independent of each other.
 func readLevel(ctx context.Context, api SnapshotAPI, level []*Stack) ([]*Stack, error) {
-	g, ctx := clock.NewGroup(ctx, 16)
+	g, ctx := clock.NewGroup(ctx, atOnce)
 	errs := make([]map[string]error, len(level))
 	var mu sync.Mutex
 	part := func(i int, name string, read func() error) {
@@ -179,8 +191,9 @@ func readLevel(ctx context.Context, api SnapshotAPI, level []*Stack) ([]*Stack, 
 		if s.Status == "" {
 			part(i, partStack, func() error { return s.describe(ctx, api) })
 		}
-		part(i, partResources, func() (err error) { s.Resources, err = readResources(ctx, api, s); return err })
+		// The longest first.
 		part(i, partEvents, func() (err error) { s.Events, err = updateEvents(ctx, api, s.ID, s.gone); return err })
+		part(i, partResources, func() (err error) { s.Resources, err = readResources(ctx, api, s); return err })
 		if !s.gone {
 			part(i, partTemplate, func() (err error) { s.Template, err = getTemplate(ctx, api, s.ID); return err })
 		}
@@ -229,7 +242,7 @@ func depthOf(s *Stack) int {
 
 // describe fills in what DescribeStacks says.
 func (s *Stack) describe(ctx context.Context, api cfn.DescribeStacksAPIClient) error {
-	x, err := describeStack(ctx, api, s.ID)
+	x, err := patiently(ctx, func(ctx context.Context) (*types.Stack, error) { return describeStack(ctx, api, s.ID) })
 	if err != nil {
 		return err
 	}
@@ -264,7 +277,7 @@ func (s *Stack) nested() []*Stack {
 func readResources(ctx context.Context, api cfn.ListStackResourcesAPIClient, s *Stack) ([]Resource, error) {
 	var out []Resource
 	for p := cfn.NewListStackResourcesPaginator(api, &cfn.ListStackResourcesInput{StackName: &s.ID}); p.HasMorePages(); {
-		page, err := p.NextPage(ctx)
+		page, err := patiently(ctx, func(ctx context.Context) (*cfn.ListStackResourcesOutput, error) { return p.NextPage(ctx) })
 		if err != nil {
 			return nil, stackErr(s.Name, err)
 		}
@@ -297,7 +310,7 @@ func (s *Stack) unread(parts ...string) string {
 func updateEvents(ctx context.Context, api cfn.DescribeStackEventsAPIClient, id string, all bool) ([]Event, error) {
 	var events []Event
 	for p := cfn.NewDescribeStackEventsPaginator(api, &cfn.DescribeStackEventsInput{StackName: &id}); p.HasMorePages(); {
-		page, err := p.NextPage(ctx)
+		page, err := patiently(ctx, func(ctx context.Context) (*cfn.DescribeStackEventsOutput, error) { return p.NextPage(ctx) })
 		if err != nil {
 			return nil, stackErr(id, err)
 		}
@@ -327,7 +340,9 @@ func begins(s types.ResourceStatus) bool {
 func getTemplate(ctx context.Context, api interface {
 	GetTemplate(context.Context, *cfn.GetTemplateInput, ...func(*cfn.Options)) (*cfn.GetTemplateOutput, error)
 }, id string) ([]byte, error) {
-	out, err := api.GetTemplate(ctx, &cfn.GetTemplateInput{StackName: &id, TemplateStage: types.TemplateStageOriginal})
+	out, err := patiently(ctx, func(ctx context.Context) (*cfn.GetTemplateOutput, error) {
+		return api.GetTemplate(ctx, &cfn.GetTemplateInput{StackName: &id, TemplateStage: types.TemplateStageOriginal})
+	})
 	if err != nil {
 		return nil, stackErr(id, err)
 	}
