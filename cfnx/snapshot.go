@@ -122,7 +122,7 @@ func Snapshot(ctx context.Context, api SnapshotAPI, stack string) (*Tree, error)
 		}
 	}
 	t.Root = newStack(*s)
-	for level := []*Stack{t.Root}; len(level) > 0; {
+	for level := []reading{{Stack: t.Root}}; len(level) > 0; {
 		if level, err = readLevel(ctx, api, level); err != nil {
 			return nil, err
 		}
@@ -170,9 +170,16 @@ func patiently[T any](ctx context.Context, read func(context.Context) (T, error)
 	return awsretry.Read(ctx, time.Second, awsretry.Tries, read)
 }
 
+// reading is a stack that is to be read; of one that its parent has deleted, only
+// the events.
+type reading struct {
+	*Stack
+	gone bool
+}
+
 // readLevel reads the stacks of one level of the tree and returns those of the
 // next, of which only the ARN is known. The parts are independent of each other.
-func readLevel(ctx context.Context, api SnapshotAPI, level []*Stack) ([]*Stack, error) {
+func readLevel(ctx context.Context, api SnapshotAPI, level []reading) ([]reading, error) {
 	g, ctx := clock.NewGroup(ctx, atOnce)
 	errs := make([]map[string]error, len(level))
 	var mu sync.Mutex
@@ -193,7 +200,7 @@ func readLevel(ctx context.Context, api SnapshotAPI, level []*Stack) ([]*Stack, 
 		}
 		// The longest first.
 		part(i, partEvents, func() (err error) { s.Events, err = updateEvents(ctx, api, s.ID, s.gone); return err })
-		part(i, partResources, func() (err error) { s.Resources, err = readResources(ctx, api, s); return err })
+		part(i, partResources, func() (err error) { s.Resources, err = readResources(ctx, api, s.Stack); return err })
 		if !s.gone {
 			part(i, partTemplate, func() (err error) { s.Template, err = getTemplate(ctx, api, s.ID); return err })
 		}
@@ -206,10 +213,10 @@ func readLevel(ctx context.Context, api SnapshotAPI, level []*Stack) ([]*Stack, 
 		}
 		return nil, fmt.Errorf("stack %s: %w", level[0].Name, err)
 	}
-	var next []*Stack
+	var next []reading
 	for i, s := range level {
 		if errors.Is(errs[i][partStack], ErrStackNotFound) || s.gone {
-			*s = Stack{ID: s.ID, Name: s.Name, LogicalID: s.LogicalID, ParentID: s.ParentID, Status: types.StackStatusDeleteComplete, Events: s.Events, gone: s.gone, parent: s.parent}
+			*s.Stack = Stack{ID: s.ID, Name: s.Name, LogicalID: s.LogicalID, ParentID: s.ParentID, Status: types.StackStatusDeleteComplete, Events: s.Events, parent: s.parent}
 			if !s.gone {
 				s.Events = nil
 			}
@@ -222,10 +229,10 @@ func readLevel(ctx context.Context, api SnapshotAPI, level []*Stack) ([]*Stack, 
 			s.Unread[name] = err.Error()
 		}
 		for _, c := range s.nested() {
-			s.Children = append(s.Children, c)
+			s.Children = append(s.Children, c.Stack)
 			next = append(next, c)
 		}
-		if len(s.Children) > 0 && depthOf(s) > maxNesting {
+		if len(s.Children) > 0 && depthOf(s.Stack) > maxNesting {
 			return nil, fmt.Errorf("stack %s: nested deeper than %d", s.Name, maxNesting)
 		}
 	}
@@ -254,11 +261,11 @@ func (s *Stack) describe(ctx context.Context, api cfn.DescribeStacksAPIClient) e
 
 // nested are the stacks nested in this one: its resources, and those that the
 // latest update created, that failed, and that it has deleted again.
-func (s *Stack) nested() []*Stack {
-	var out []*Stack
+func (s *Stack) nested() []reading {
+	var out []reading
 	add := func(logicalID, arn string, gone bool) {
-		if strings.HasPrefix(arn, "arn:") && arn != s.ID && !slices.ContainsFunc(out, func(c *Stack) bool { return c.ID == arn }) {
-			out = append(out, &Stack{ID: arn, Name: nameOf(arn), LogicalID: logicalID, ParentID: s.ID, gone: gone, parent: s})
+		if strings.HasPrefix(arn, "arn:") && arn != s.ID && !slices.ContainsFunc(out, func(c reading) bool { return c.ID == arn }) {
+			out = append(out, reading{&Stack{ID: arn, Name: nameOf(arn), LogicalID: logicalID, ParentID: s.ID, parent: s}, gone})
 		}
 	}
 	for _, r := range s.Resources {
