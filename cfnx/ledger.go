@@ -34,6 +34,8 @@ type LedgerStack struct {
 	Template   []byte            `json:"template,omitempty"`
 	// Importers are the stacks that import each export, by its name.
 	Importers map[string][]string `json:"importers,omitempty"`
+	// ImportersUnread are the exports of which it is not known who imports them.
+	ImportersUnread []string `json:"importersUnread,omitempty"`
 }
 
 // Record writes down outputs, exports with their importers, parameters, tags
@@ -50,7 +52,8 @@ func Record(ctx context.Context, api RecordAPI, stack string) (*Ledger, error) {
 	return RecordTree(ctx, api, t)
 }
 
-// RecordTree is [Record] of a snapshot that was already taken.
+// RecordTree is [Record] of a snapshot that was already taken. Where importers
+// cannot be read it returns the ledger with ImportersUnread, and the errors.
 //
 // Calls cloudformation:ListImports. Safe to repeat.
 func RecordTree(ctx context.Context, api cfn.ListImportsAPIClient, t *Tree) (*Ledger, error) {
@@ -58,6 +61,7 @@ func RecordTree(ctx context.Context, api cfn.ListImportsAPIClient, t *Tree) (*Le
 		return nil, errors.New("tree is empty: take a snapshot first")
 	}
 	l := &Ledger{Version: 1}
+	var errs []error
 	for s := range t.All() {
 		ls := LedgerStack{ID: s.ID, Name: s.Name, Status: string(s.Status), Outputs: s.Outputs, Parameters: s.Parameters, Tags: s.Tags, Template: s.Template}
 		for _, o := range s.Outputs {
@@ -66,7 +70,11 @@ func RecordTree(ctx context.Context, api cfn.ListImportsAPIClient, t *Tree) (*Le
 			}
 			importers, err := imports(ctx, api, o.Export)
 			if err != nil {
-				return nil, fmt.Errorf("stack %s: export %s: %w", s.Name, o.Export, err)
+				errs = append(errs, fmt.Errorf("stack %s: export %s: %w", s.Name, o.Export, err))
+				ls.ImportersUnread = append(ls.ImportersUnread, o.Export)
+				if ctx.Err() != nil {
+					return nil, errors.Join(errs...)
+				}
 			}
 			if len(importers) > 0 {
 				if ls.Importers == nil {
@@ -77,7 +85,7 @@ func RecordTree(ctx context.Context, api cfn.ListImportsAPIClient, t *Tree) (*Le
 		}
 		l.Stacks = append(l.Stacks, ls)
 	}
-	return l, nil
+	return l, errors.Join(errs...)
 }
 
 // imports lists who imports an export. That nobody does is an error of its own

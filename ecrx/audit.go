@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
 	"github.com/aws/aws-sdk-go-v2/service/ecr/types"
 
+	"github.com/stackrescue/stackrescue/internal/clock"
 	"github.com/stackrescue/stackrescue/internal/poll"
 )
 
@@ -80,12 +81,14 @@ func (e AuditEvent) String() string {
 func Audit(ctx context.Context, api AuditAPI, needs []Need, optFns ...func(*AuditOptions)) (*AuditReport, error) {
 	a := auditor{api: api, needs: byRepository(needs)}
 	for _, fn := range optFns {
-		fn(&a.opts)
+		if fn != nil {
+			fn(&a.opts)
+		}
 	}
 	a.opts.Parallel = cmp.Or(a.opts.Parallel, parallelCalls)
 	a.opts.Window = cmp.Or(a.opts.Window, 7*24*time.Hour)
 	if a.opts.Now == nil {
-		a.opts.Now = time.Now
+		a.opts.Now = func() time.Time { return clock.Now(ctx) }
 	}
 	if err := a.repositories(ctx); err != nil {
 		return nil, err
@@ -107,7 +110,7 @@ type auditor struct {
 
 func (a *auditor) report(ctx context.Context, needs []Need) (*AuditReport, error) {
 	now := a.opts.Now()
-	out := &AuditReport{Version: AuditVersion, At: now.UTC(), Until: now.Add(a.opts.Window + 24*time.Hour).UTC(), Pushes: a.opts.Pushes, read: map[Repository][]Stored{}}
+	out := &AuditReport{Version: auditVersion, At: now.UTC(), Until: now.Add(a.opts.Window + 24*time.Hour).UTC(), Pushes: a.opts.Pushes, read: map[Repository][]Stored{}}
 	policies := map[Repository]*Policy{}
 	out.Repositories = make([]AuditedRepository, len(a.repos))
 	parallel(a.opts.Parallel, len(a.repos), func(i int) { out.Repositories[i] = a.audited(a.repos[i], now) }, func(int) {})

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// AuditVersion is the Version of an [AuditReport].
-const AuditVersion = 1
+// auditVersion is the Version of an [AuditReport].
+const auditVersion = 1
 
 // AuditReport is what [Audit] found; it is JSON as it is.
 type AuditReport struct {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
 
+	"github.com/stackrescue/stackrescue/internal/clock"
 	"github.com/stackrescue/stackrescue/internal/poll"
 )
 
@@ -91,11 +92,13 @@ func (e CheckEvent) String() string {
 func Check(ctx context.Context, api CheckAPI, refs []string, optFns ...func(*CheckOptions)) ([]Status, error) {
 	c := checker{api: api}
 	for _, fn := range optFns {
-		fn(&c.opts)
+		if fn != nil {
+			fn(&c.opts)
+		}
 	}
 	c.opts.Parallel = cmp.Or(c.opts.Parallel, parallelCalls)
 	if c.opts.Now == nil {
-		c.opts.Now = time.Now
+		c.opts.Now = func() time.Time { return clock.Now(ctx) }
 	}
 	out := make([]Status, len(refs))
 	groups := map[Repository]*group{}

@@ -53,8 +53,7 @@ type Departure struct {
 // String is such as "expired by rule 1 on 2026-03-01T00:00:00Z".
 func (d Departure) String() string {
 	at := d.At.UTC().Format(time.RFC3339)
-	switch {
-	case d.Rule > 0:
+	if d.Rule > 0 {
 		return fmt.Sprintf("taken by lifecycle rule %d on %s", d.Rule, at)
 	}
 	return fmt.Sprintf("deleted by %s on %s", cmp.Or(d.By, "somebody"), at)
@@ -79,7 +78,9 @@ type Candidate struct {
 func Explain(ctx context.Context, api CheckAPI, ref string, optFns ...func(*ExplainOptions)) (*Explanation, error) {
 	var opts ExplainOptions
 	for _, fn := range optFns {
-		fn(&opts)
+		if fn != nil {
+			fn(&opts)
+		}
 	}
 	opts.StandIns = cmp.Or(opts.StandIns, 3)
 	statuses, err := Check(ctx, api, []string{ref})

@@ -27,7 +27,9 @@ type ResolverOptions struct {
 func Resolver(api CheckAPI, optFns ...func(*ResolverOptions)) func(ctx context.Context, ref string) (string, error) {
 	var opts ResolverOptions
 	for _, fn := range optFns {
-		fn(&opts)
+		if fn != nil {
+			fn(&opts)
+		}
 	}
 	return func(ctx context.Context, ref string) (string, error) {
 		img, err := Parse(ref)

@@ -18,9 +18,9 @@ type RestoreAPI interface {
 	PutImage(context.Context, *ecr.PutImageInput, ...func(*ecr.Options)) (*ecr.PutImageOutput, error)
 }
 
-// PutLimit is how often ECR accepts PutImage per second, for a whole account
+// putLimit is how often ECR accepts PutImage per second, for a whole account
 // and region (https://docs.aws.amazon.com/AmazonECR/latest/userguide/service-quotas.html).
-const PutLimit = 10
+const putLimit = 10
 
 // maxTags is how many tags an image may have (ibid.).
 const maxTags = 1000
@@ -35,11 +35,11 @@ type TagOptions struct {
 	// Move lets [RestoreTag] take the tag away from another digest, after that
 	// one was pinned. It does not help where tags are immutable.
 	Move bool
-	// Prefix is that of pins. Defaults to [PinPrefix].
+	// Prefix is that of pins. Defaults to "pin".
 	Prefix string
 	// DryRun only says what would be done.
 	DryRun bool
-	// Puts limits PutImage. Defaults to a bucket of [PutLimit] per second for
+	// Puts limits PutImage. Defaults to a bucket of 10 per second for
 	// this call.
 	Puts *rate.Limiter
 	// Interval is the time between tries of a call that failed for a passing
@@ -52,12 +52,14 @@ type TagOptions struct {
 func tagOptions(optFns []func(*TagOptions)) TagOptions {
 	var o TagOptions
 	for _, fn := range optFns {
-		fn(&o)
+		if fn != nil {
+			fn(&o)
+		}
 	}
-	o.Prefix = cmp.Or(o.Prefix, PinPrefix)
+	o.Prefix = cmp.Or(o.Prefix, pinPrefix)
 	o.Interval = cmp.Or(o.Interval, 2*time.Second)
 	if o.Puts == nil {
-		o.Puts = rate.NewLimiter(PutLimit, 1)
+		o.Puts = rate.NewLimiter(putLimit, 1)
 	}
 	return o
 }

@@ -67,7 +67,9 @@ func (e UnarchiveEvent) String() string {
 func Unarchive(ctx context.Context, api UnarchiveAPI, repo Repository, digests []string, optFns ...func(*UnarchiveOptions)) ([]string, error) {
 	u := unarchiver{api: api, repo: repo, wanted: slices.Compact(slices.Sorted(slices.Values(digests))), asked: map[string]bool{}, opened: map[string]bool{}, no: map[string]bool{}}
 	for _, fn := range optFns {
-		fn(&u.opts)
+		if fn != nil {
+			fn(&u.opts)
+		}
 	}
 	u.opts.Interval = cmp.Or(u.opts.Interval, 15*time.Second)
 	last := UnarchiveEvent{Active: -1}

@@ -33,11 +33,11 @@ func StackOf(tags []types.Tag) string {
 	return ""
 }
 
-// Clone is the input that registers a revision like def: every field that
+// clone is the input that registers a revision like def: every field that
 // both have is carried over, so that a field the SDK gains later is not lost.
 // Tags with the reserved prefix "aws:" are left out, because they cannot be
 // set. The clone shares no memory with def. It is pure.
-func Clone(def *types.TaskDefinition, tags []types.Tag) *ecs.RegisterTaskDefinitionInput {
+func clone(def *types.TaskDefinition, tags []types.Tag) *ecs.RegisterTaskDefinitionInput {
 	in := &ecs.RegisterTaskDefinitionInput{}
 	dst, src := reflect.ValueOf(in).Elem(), reflect.ValueOf(def).Elem()
 	for i := range dst.NumField() {

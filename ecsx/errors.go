@@ -13,6 +13,9 @@ var (
 	// ErrUnsupportedController means that the service is not deployed by ECS
 	// itself: CodeDeploy or an external controller owns its deployments.
 	ErrUnsupportedController = errors.New("deployment controller is not ECS")
+	// ErrChanged is returned by [ForceDeployLatest] if somebody else has started a
+	// deployment of the service meanwhile.
+	ErrChanged = errors.New("service has changed meanwhile")
 	// ErrImageNotFound means that no image was found for a container.
 	ErrImageNotFound = errors.New("image not found")
 )

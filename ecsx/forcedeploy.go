@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -13,19 +12,17 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
-
-	"github.com/stackrescue/stackrescue/internal/awsretry"
-	"github.com/stackrescue/stackrescue/internal/poll"
 )
 
 // ForceDeployAPI is DescribeServices, DescribeTaskDefinition,
-// ListTaskDefinitions, RegisterTaskDefinition and UpdateService of
-// *ecs.Client.
+// ListTaskDefinitions, RegisterTaskDefinition, DeregisterTaskDefinition and
+// UpdateService of *ecs.Client.
 type ForceDeployAPI interface {
 	ecs.DescribeServicesAPIClient
 	ecs.ListTaskDefinitionsAPIClient
 	DescribeTaskDefinition(context.Context, *ecs.DescribeTaskDefinitionInput, ...func(*ecs.Options)) (*ecs.DescribeTaskDefinitionOutput, error)
 	RegisterTaskDefinition(context.Context, *ecs.RegisterTaskDefinitionInput, ...func(*ecs.Options)) (*ecs.RegisterTaskDefinitionOutput, error)
+	DeregisterTaskDefinition(context.Context, *ecs.DeregisterTaskDefinitionInput, ...func(*ecs.Options)) (*ecs.DeregisterTaskDefinitionOutput, error)
 	UpdateService(context.Context, *ecs.UpdateServiceInput, ...func(*ecs.Options)) (*ecs.UpdateServiceOutput, error)
 }
 
@@ -33,8 +30,12 @@ type ForceDeployAPI interface {
 // default.
 type ForceDeployOptions struct {
 	// From is the task definition to clone, as ARN, "family:revision" or
-	// "family". Defaults to the service's current one.
+	// "family". Defaults to the one that serves: that of the running tasks, or the
+	// service's own where none or tasks of two revisions run.
 	From string
+	// DryRun returns what would be deployed, without registering or deploying
+	// anything: TaskDefinition and ID are empty then.
+	DryRun bool
 	// Family is the family of the new revision. Defaults to that of From.
 	Family string
 	// Edit changes the new revision after its images were set, such as its
@@ -76,6 +77,10 @@ type Deployment struct {
 	Registered bool `json:"registered"`
 	// Images are the containers' images, changed or not.
 	Images []ImageChange `json:"images"`
+	// UnderWay says that another deployment or a rollback was under way when this
+	// one was asked for, and which; "" where none was. A deployment that replaces a
+	// rollback has nothing to go back to.
+	UnderWay string `json:"underWay,omitempty"`
 }
 
 // ImageChange is what became of one container's image.
@@ -93,7 +98,8 @@ type ImageChange struct {
 // resolver says which image stands for a reference: the same reference, another
 // one, "" when there is none (the deploy is refused with [ErrImageNotFound]
 // before anything is changed), or an error when that is not known (the deploy
-// stops).
+// stops). A nil resolver keeps every reference; ECS resolves tags anew for the
+// forced deployment.
 //
 // The new revision carries [TagOwner]; an equal ACTIVE revision that has the
 // tag is used again instead of registering another. A revision that something
@@ -101,16 +107,23 @@ type ImageChange struct {
 // deployments ECS does not own is refused with [ErrUnsupportedController]
 // before anything is registered.
 //
+// It returns [ErrChanged] if somebody else has started a deployment since the
+// service was first read: theirs is left alone. A revision that was registered
+// and then not deployed is deregistered again.
+//
 // Calls ecs:DescribeServices, ecs:DescribeTaskDefinition,
-// ecs:ListTaskDefinitions, ecs:RegisterTaskDefinition, ecs:UpdateService.
-// Needs iam:PassRole on the task's roles and ecs:TagResource.
+// ecs:ListTaskDefinitions, ecs:RegisterTaskDefinition,
+// ecs:DeregisterTaskDefinition, ecs:UpdateService. Needs iam:PassRole on the
+// task's roles and ecs:TagResource.
 //
 // Each call starts one deployment; a response that gets lost on the way does
 // not start a second one.
 func ForceDeployLatest(ctx context.Context, api ForceDeployAPI, svc Service, resolver func(ctx context.Context, ref string) (string, error), optFns ...func(*ForceDeployOptions)) (*Deployment, error) {
 	d := deployer{api: api, svc: svc}
 	for _, fn := range optFns {
-		fn(&d.opts)
+		if fn != nil {
+			fn(&d.opts)
+		}
 	}
 	d.opts.Interval = cmp.Or(d.opts.Interval, 2*time.Second)
 	s, err := describe(ctx, api, svc)
@@ -124,17 +137,54 @@ func ForceDeployLatest(ctx context.Context, api ForceDeployAPI, svc Service, res
 	if p := primary(s); p != nil {
 		out.Previous = aws.ToString(p.Id)
 	}
-	in, err := d.render(ctx, cmp.Or(d.opts.From, out.PreviousTaskDefinition), resolver, out)
+	if out.UnderWay = underWay(s); out.UnderWay != "" {
+		d.observe("%s", out.UnderWay)
+	}
+	in, err := d.render(ctx, cmp.Or(d.opts.From, serving(s), out.PreviousTaskDefinition), resolver, out)
 	if err != nil {
 		return nil, err
+	}
+	if d.opts.DryRun {
+		return out, nil
 	}
 	if out.TaskDefinition, out.Registered, err = d.register(ctx, in); err != nil {
 		return nil, err
 	}
 	if err := d.update(ctx, out); err != nil {
+		if out.Registered && !errors.Is(err, errUncertain) {
+			err = errors.Join(err, d.deregister(ctx, out.TaskDefinition))
+		}
 		return nil, err
 	}
 	return out, nil
+}
+
+// serving is the revision of the running tasks; "" where none or tasks of two
+// run.
+func serving(s *types.Service) string {
+	arn := ""
+	for _, d := range s.Deployments {
+		if d.RunningCount == 0 {
+			continue
+		}
+		if arn != "" && arn != aws.ToString(d.TaskDefinition) {
+			return ""
+		}
+		arn = aws.ToString(d.TaskDefinition)
+	}
+	return arn
+}
+
+// underWay says which deployment or rollback of the service has not ended.
+func underWay(s *types.Service) string {
+	p := primary(s)
+	if p == nil || p.RolloutState != types.DeploymentRolloutStateInProgress {
+		return ""
+	}
+	if strings.Contains(aws.ToString(p.RolloutStateReason), "rolling back") {
+		return "a rollback to " + afterSlash(aws.ToString(p.TaskDefinition)) + " is under way: a new deployment ends it"
+	}
+	return "deployment " + aws.ToString(p.Id) + " of " + afterSlash(aws.ToString(p.TaskDefinition)) + " is under way"
 }
 
 type deployer struct {
@@ -166,7 +216,7 @@ func (d *deployer) render(ctx context.Context, from string, resolver func(contex
 	if err != nil {
 		return nil, fmt.Errorf("service %s: task definition %s: %w", d.svc, afterSlash(from), err)
 	}
-	in := Clone(td.TaskDefinition, td.Tags)
+	in := clone(td.TaskDefinition, td.Tags)
 	if d.opts.Family != "" {
 		in.Family = &d.opts.Family
 	}
@@ -174,6 +224,10 @@ func (d *deployer) render(ctx context.Context, from string, resolver func(contex
 	for i := range in.ContainerDefinitions {
 		c := &in.ContainerDefinitions[i]
 		ref := aws.ToString(c.Image)
+		if resolver == nil {
+			out.Images = append(out.Images, ImageChange{Container: aws.ToString(c.Name), From: ref, To: ref})
+			continue
+		}
 		to, err := resolver(ctx, ref)
 		if err != nil {
 			return nil, fmt.Errorf("service %s: container %s: image %s: %w", d.svc, aws.ToString(c.Name), ref, err)
@@ -204,117 +258,4 @@ func (d *deployer) render(ctx context.Context, from string, resolver func(contex
 func setTag(in *ecs.RegisterTaskDefinitionInput, key, value string) {
 	in.Tags = slices.DeleteFunc(in.Tags, func(t types.Tag) bool { return aws.ToString(t.Key) == key })
 	in.Tags = append(in.Tags, types.Tag{Key: &key, Value: &value})
-}
-
-// once keeps the SDK from repeating a call whose answer was lost: repeating it
-// would do it twice.
-func once(o *ecs.Options) { o.RetryMaxAttempts = 1 }
-
-// tries is how often a mutation is tried in all.
-const tries = 8
-
-// register finds or makes the revision.
-func (d *deployer) register(ctx context.Context, in *ecs.RegisterTaskDefinitionInput) (arn string, registered bool, err error) {
-	for n := 1; ; n++ {
-		if arn, err = d.reusable(ctx, in); err != nil {
-			return "", false, err
-		}
-		if arn != "" {
-			d.observe("uses revision %s again", afterSlash(arn))
-			return arn, n > 1, nil
-		}
-		out, err := d.api.RegisterTaskDefinition(ctx, in, once)
-		if err == nil {
-			arn = aws.ToString(out.TaskDefinition.TaskDefinitionArn)
-			d.observe("registered revision %s", afterSlash(arn))
-			return arn, true, nil
-		}
-		if n == tries || !awsretry.Transient(err) && !concurrent(err) {
-			return "", false, fmt.Errorf("service %s: register family %s: %w", d.svc, aws.ToString(in.Family), err)
-		}
-		if err := poll.Sleep(ctx, d.opts.Interval); err != nil {
-			return "", false, err
-		}
-	}
-}
-
-// concurrent is an error that ECS gives when revisions of one family are
-// registered at the same moment; the SDK does not retry it (docs/aws/ecs.md
-// 1.5).
-func concurrent(err error) bool {
-	e, ok := errors.AsType[*types.ClientException](err)
-	return ok && strings.Contains(e.ErrorMessage(), "Too many concurrent attempts")
-}
-
-// reusable is the newest ACTIVE revision that this package registered and that
-// is what in would register, or "".
-func (d *deployer) reusable(ctx context.Context, in *ecs.RegisterTaskDefinitionInput) (string, error) {
-	const looked = 5 // revisions, newest first: an older one is not worth the calls
-	list, err := d.api.ListTaskDefinitions(ctx, &ecs.ListTaskDefinitionsInput{FamilyPrefix: in.Family, Sort: types.SortOrderDesc, MaxResults: aws.Int32(looked)})
-	if err != nil {
-		return "", fmt.Errorf("service %s: family %s: %w", d.svc, aws.ToString(in.Family), err)
-	}
-	for _, arn := range list.TaskDefinitionArns {
-		td, err := d.api.DescribeTaskDefinition(ctx, &ecs.DescribeTaskDefinitionInput{TaskDefinition: &arn, Include: []types.TaskDefinitionField{types.TaskDefinitionFieldTags}})
-		if err != nil {
-			return "", fmt.Errorf("service %s: task definition %s: %w", d.svc, afterSlash(arn), err)
-		}
-		if td.TaskDefinition.Status == types.TaskDefinitionStatusActive && hasTag(td.Tags, TagOwner, OwnerValue) && same(Clone(td.TaskDefinition, td.Tags), in) {
-			return arn, nil
-		}
-	}
-	return "", nil
-}
-
-// same compares what two inputs would register; tags do not matter, nor does
-// the difference between a list that is empty and one that is left out.
-func same(a, b *ecs.RegisterTaskDefinitionInput) bool {
-	strip := func(in *ecs.RegisterTaskDefinitionInput) any {
-		c := *in
-		c.Tags = nil
-		c.ContainerDefinitions = slices.Clone(c.ContainerDefinitions)
-		for i := range c.ContainerDefinitions {
-			if e := c.ContainerDefinitions[i].Essential; e == nil {
-				c.ContainerDefinitions[i].Essential = aws.Bool(true) // the documented default
-			}
-		}
-		return deepCopy(reflect.ValueOf(c)).Interface()
-	}
-	return reflect.DeepEqual(strip(a), strip(b))
-}
-
-// update starts the deployment. UpdateService has no idempotency token: when
-// its answer is lost, the service is read again before another try.
-func (d *deployer) update(ctx context.Context, dep *Deployment) error {
-	for n := 1; ; n++ {
-		out, err := d.api.UpdateService(ctx, &ecs.UpdateServiceInput{
-			Cluster: aws.String(d.svc.cluster()), Service: aws.String(d.svc.Name), TaskDefinition: &dep.TaskDefinition, ForceNewDeployment: true,
-		}, once)
-		if err == nil && out.Service != nil {
-			return d.started(dep, out.Service)
-		}
-		if n == tries || !awsretry.Transient(err) {
-			return fmt.Errorf("service %s: %w", d.svc, err)
-		}
-		if err := poll.Sleep(ctx, d.opts.Interval); err != nil {
-			return err
-		}
-		s, err := describe(ctx, d.api, d.svc)
-		if err != nil {
-			return err
-		}
-		if p := primary(s); p != nil && aws.ToString(p.Id) != dep.Previous && aws.ToString(p.TaskDefinition) == dep.TaskDefinition {
-			return d.started(dep, s)
-		}
-	}
-}
-
-func (d *deployer) started(dep *Deployment, s *types.Service) error {
-	p := primary(s)
-	if p == nil {
-		return fmt.Errorf("service %s: no PRIMARY deployment after the update", d.svc)
-	}
-	dep.ID, dep.Record = aws.ToString(p.Id), aws.ToString(s.CurrentServiceDeployment)
-	d.observe("started deployment %s of %s", dep.ID, afterSlash(dep.TaskDefinition))
-	return nil
 }

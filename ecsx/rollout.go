@@ -1,13 +1,6 @@
 package ecsx
 
-import (
-	"context"
-	"strings"
-
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/ecs"
-	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
-)
+import "time"
 
 // Outcome is how far a deployment got.
 type Outcome string
@@ -22,6 +15,9 @@ const (
 	Failed         Outcome = "failed"          // without a rollback
 	Failing        Outcome = "failing"         // its tasks stop for a cause that the next task will meet too
 	Superseded     Outcome = "superseded"      // somebody started another deployment
+	Stalled        Outcome = "stalled"         // nothing ends it: its tasks come and go, or none comes
+	Paused         Outcome = "paused"          // at a hook that waits for [ContinueDeployment]
+	ScaledToZero   Outcome = "scaled to zero"  // no task is wanted: nothing was tried
 	Gone           Outcome = "gone"            // the service is being deleted
 )
 
@@ -43,6 +39,13 @@ type Rollout struct {
 	Failed  int `json:"failed"`
 	// Reason is what ECS says about the outcome.
 	Reason string `json:"reason,omitempty"`
+	// By is what asked for a rollback: "circuit breaker", "alarm" or "user"; ""
+	// where ECS does not say.
+	By string `json:"by,omitempty"`
+	// Hook is the hook at which it is paused.
+	Hook *Hook `json:"hook,omitempty"`
+	// Problem is what could not be read of it; the outcome rests on the rest.
+	Problem string `json:"problem,omitempty"`
 	// Primary is the id of the deployment that is PRIMARY now.
 	Primary string `json:"primary,omitempty"`
 }
@@ -56,84 +59,21 @@ func (r Rollout) String() string {
 	return s
 }
 
-// judge reads the outcome of deployment id off the service, and off its
-// service deployment where that is known.
-func judge(s *types.Service, id string, record *types.ServiceDeployment) Rollout {
-	r := Rollout{Deployment: id, Outcome: InProgress, Desired: int(s.DesiredCount)}
-	p := primary(s)
-	if p != nil {
-		r.Primary = aws.ToString(p.Id)
-	}
-	var d *types.Deployment
-	for i := range s.Deployments {
-		if aws.ToString(s.Deployments[i].Id) == id {
-			d = &s.Deployments[i]
-		}
-	}
-	if d != nil {
-		r.TaskDefinition, r.Reason = aws.ToString(d.TaskDefinition), aws.ToString(d.RolloutStateReason)
-		r.Running, r.Pending, r.Failed = int(d.RunningCount), int(d.PendingCount), int(d.FailedTasks)
-	}
-	if aws.ToString(s.Status) != "ACTIVE" {
-		r.Outcome, r.Reason = Gone, "service is "+aws.ToString(s.Status)
-		return r
-	}
-	if d != nil && r.Primary == id {
-		switch {
-		case d.RolloutState == types.DeploymentRolloutStateCompleted,
-			d.RolloutState == "" && len(s.Deployments) == 1 && d.RunningCount == d.DesiredCount:
-			r.Outcome = Succeeded // no rollout state: services behind a Classic Load Balancer (docs/aws/ecs.md 1.3)
-		case d.RolloutState == types.DeploymentRolloutStateFailed:
-			r.Outcome = Failed
-		}
-	} else {
-		r.Outcome = Superseded
-		if p != nil && strings.Contains(aws.ToString(p.RolloutStateReason), "rolling back to deploymentId") || d != nil && d.RolloutState == types.DeploymentRolloutStateFailed {
-			r.Outcome = RollingBack
-			switch {
-			case p != nil && p.RolloutState == types.DeploymentRolloutStateFailed:
-				r.Outcome = RollbackFailed
-			case p != nil && p.RolloutState == types.DeploymentRolloutStateCompleted:
-				r.Outcome = RolledBack
-			}
-		}
-	}
-	return r.refine(record)
+// equal compares what is worth telling.
+func (r Rollout) equal(o Rollout) bool {
+	a, b := r, o
+	a.Hook, b.Hook = nil, nil
+	return a == b && (r.Hook == nil) == (o.Hook == nil)
 }
 
-// refine lets the service deployment, which is exact, decide what the list of
-// deployments leaves open.
-func (r Rollout) refine(record *types.ServiceDeployment) Rollout {
-	if record == nil {
-		return r
-	}
-	if reason := aws.ToString(record.StatusReason); reason != "" {
-		r.Reason = reason
-	}
-	switch record.Status {
-	case types.ServiceDeploymentStatusSuccessful:
-		if r.Outcome != Superseded {
-			r.Outcome = Succeeded
-		}
-	case types.ServiceDeploymentStatusRollbackSuccessful:
-		r.Outcome = RolledBack
-	case types.ServiceDeploymentStatusRollbackFailed:
-		r.Outcome = RollbackFailed
-	case types.ServiceDeploymentStatusRollbackInProgress, types.ServiceDeploymentStatusRollbackRequested:
-		r.Outcome = RollingBack
-	}
-	return r
-}
-
-// record reads the deployment's service deployment; nil when there is none to
-// read or it may not be read.
-func record(ctx context.Context, api RolloutAPI, arn string) *types.ServiceDeployment {
-	if arn == "" {
-		return nil
-	}
-	out, err := api.DescribeServiceDeployments(ctx, &ecs.DescribeServiceDeploymentsInput{ServiceDeploymentArns: []string{arn}})
-	if err != nil || len(out.ServiceDeployments) == 0 {
-		return nil // the list of deployments decides alone
-	}
-	return &out.ServiceDeployments[0]
+// Hook is a lifecycle hook that waits for somebody.
+type Hook struct {
+	// ID is what [ContinueDeployment] takes.
+	ID string `json:"id"`
+	// Expires is when ECS goes on by itself, zero where it does not say, and
+	// AtTimeout what it does then: CONTINUE or ROLLBACK.
+	Expires   time.Time `json:"expires,omitzero"`
+	AtTimeout string    `json:"atTimeout,omitempty"`
+	// Stage is the lifecycle stage, such as POST_SCALE_UP.
+	Stage string `json:"stage,omitempty"`
 }

@@ -105,7 +105,9 @@ func (e StoppedEvent) String() string { return e.Query.String() + ": " + e.Text 
 func StoppedTasks(ctx context.Context, tasks StoppedTasksAPI, logs LogsAPI, q Query, optFns ...func(*StoppedOptions)) iter.Seq2[StoppedTask, error] {
 	var o StoppedOptions
 	for _, fn := range optFns {
-		fn(&o)
+		if fn != nil {
+			fn(&o)
+		}
 	}
 	o.Interval = cmp.Or(o.Interval, 5*time.Second)
 	o.Settle = cmp.Or(o.Settle, settle)

@@ -71,7 +71,9 @@ type UsesOptions struct {
 func Uses(ctx context.Context, api UsesAPI, cluster string, optFns ...func(*UsesOptions)) iter.Seq2[struct{ Ref, By string }, error] {
 	var opts UsesOptions
 	for _, fn := range optFns {
-		fn(&opts)
+		if fn != nil {
+			fn(&opts)
+		}
 	}
 	opts.Revisions, opts.Deployments = cmp.Or(opts.Revisions, 3), min(cmp.Or(opts.Deployments, 10), 100)
 	return func(yield func(struct{ Ref, By string }, error) bool) {

@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 
 	"github.com/stackrescue/stackrescue/internal/awsretry"
+	"github.com/stackrescue/stackrescue/internal/clock"
 )
 
 // RolloutAPI is DescribeServices, DescribeServiceDeployments, ListTasks,
@@ -31,7 +32,11 @@ type RolloutOptions struct {
 	// image that does not exist, before the rollout counts as [Failing].
 	// Defaults to 1; a negative value means to wait for ECS's own verdict.
 	Patience int
-	// Observe is told every change.
+	// Stall is for how long nothing may get better, while tasks come and go or
+	// too few run, before the rollout counts as [Stalled]. Defaults to 10 minutes;
+	// a negative value means to wait for ECS's own verdict.
+	Stall time.Duration
+	// Observe is called with each change.
 	Observe func(Rollout)
 }
 
@@ -40,11 +45,13 @@ type RolloutOptions struct {
 // once, last. The sequence can be ranged over once.
 //
 // The outcome is that of this deployment: one that was rolled back, or that
-// somebody superseded, has not succeeded, however steady the service is.
+// somebody superseded, has not succeeded, however steady the service is. What was
+// seen is remembered, and what may not be read, but for the service itself, makes
+// the answer poorer (Rollout.Problem) and does not end it.
 //
-// Calls ecs:DescribeServices, ecs:DescribeServiceDeployments when the
-// deployment is no longer simply under way, and, when tasks failed,
-// ecs:ListTasks, ecs:DescribeTasks, ecs:DescribeTaskDefinition. Safe to repeat.
+// Calls ecs:DescribeServices and, when something changed and else every 30
+// seconds, ecs:DescribeServiceDeployments, ecs:ListTasks, ecs:DescribeTasks,
+// ecs:DescribeTaskDefinition. Safe to repeat.
 func Rollouts(ctx context.Context, api RolloutAPI, d Deployment, optFns ...func(*RolloutOptions)) iter.Seq2[Rollout, error] {
 	w := newWatch(api, d, optFns)
 	return func(yield func(Rollout, error) bool) {
@@ -72,7 +79,7 @@ func WaitRollout(ctx context.Context, api RolloutAPI, d Deployment, optFns ...fu
 		if err != nil {
 			return nil, &RolloutError{Service: d.Service, Deployment: d.ID, Last: last, Cause: w.cause, Err: err}
 		}
-		if r != last && w.opts.Observe != nil {
+		if !r.equal(last) && w.opts.Observe != nil {
 			w.opts.Observe(r)
 		}
 		if last = r; r.Outcome.Final() {
@@ -85,31 +92,48 @@ func WaitRollout(ctx context.Context, api RolloutAPI, d Deployment, optFns ...fu
 	return &last, nil
 }
 
+// watch remembers what earlier answers told of one deployment: an answer alone
+// forgets that ECS had been rolling back, or that tasks came and went.
 type watch struct {
-	api    RolloutAPI
-	d      Deployment
-	opts   RolloutOptions
-	failed int // as counted by ECS when tasks were read last
-	looks  int
-	cause  *Cause
-	counts int // tasks that failed for a deterministic cause
-	cursor Cursor
-	seen   bool // the deployment was in the list once
+	api     RolloutAPI
+	d       Deployment
+	opts    RolloutOptions
+	looks   int
+	failed  int // as counted by ECS when tasks were read last
+	cause   *Cause
+	counts  int // tasks that failed for a deterministic cause
+	crashes int // tasks that failed since something got better
+	cursor  Cursor
+	seen    bool // the deployment was in the list once
+	back    bool // ECS was seen to go back
+	problem string
+	// most is the most tasks that ran, better when that was; asked when the
+	// supplements were read last. All by the local clock.
+	most          int
+	better, asked time.Time
 }
 
 func newWatch(api RolloutAPI, d Deployment, optFns []func(*RolloutOptions)) *watch {
-	w := &watch{api: api, d: d}
+	w := &watch{api: api, d: d, most: -1}
 	for _, fn := range optFns {
-		fn(&w.opts)
+		if fn != nil {
+			fn(&w.opts)
+		}
 	}
 	w.opts.Interval = cmp.Or(w.opts.Interval, 5*time.Second)
 	w.opts.Patience = cmp.Or(w.opts.Patience, 1)
+	w.opts.Stall = cmp.Or(w.opts.Stall, 10*time.Minute)
 	return w
 }
 
 // unseenLooks is for how many looks a deployment that was just started may be
 // missing from the list: reads lag behind writes (docs/aws/ecs.md 1.1).
 const unseenLooks = 6
+
+// supplements is how often tasks and the service deployment are read while
+// nothing changes: a task that crashes after it ran does not count as failed
+// (docs/aws/ecs.md 1.3), and a deployment can wait at a hook.
+const supplements = 30 * time.Second
 
 func (w *watch) look(ctx context.Context) (Rollout, error) {
 	s, err := describe(ctx, w.api, w.d.Service)
@@ -120,41 +144,86 @@ func (w *watch) look(ctx context.Context) (Rollout, error) {
 		return Rollout{}, err
 	}
 	w.looks++
+	w.seen = w.seen || deployment(s, w.d.ID) != nil
 	r := judge(s, w.d.ID, nil)
-	for _, d := range s.Deployments {
-		w.seen = w.seen || d.Id != nil && *d.Id == w.d.ID
-	}
 	if !w.seen && r.Outcome == Superseded && w.looks <= unseenLooks && r.Primary == w.d.Previous {
 		r.Outcome = InProgress
 		return r, nil
 	}
-	if r.Outcome != InProgress && r.Outcome != Succeeded {
-		r = judge(s, w.d.ID, record(ctx, w.api, w.d.Record))
+	now := clock.Now(ctx)
+	if r.Running > w.most || w.better.IsZero() {
+		w.most, w.better, w.crashes = r.Running, now, 0
 	}
-	if r.Failed > w.failed || r.Outcome != InProgress && r.Outcome != Succeeded {
-		w.failed = r.Failed
-		if err := w.explain(ctx, s); err != nil {
-			return Rollout{}, err
+	changed := r.Failed > w.failed || r.Outcome != InProgress && r.Outcome != Succeeded && r.Outcome != ScaledToZero
+	if changed || r.Outcome == InProgress && now.Sub(w.asked) >= supplements {
+		w.failed, w.asked = r.Failed, now
+		w.problem = ""
+		record := w.record(ctx)
+		r = judge(s, w.d.ID, record)
+		if changed || r.Running < r.Desired {
+			w.explain(ctx)
+		}
+		if ctx.Err() != nil {
+			return Rollout{}, ctx.Err()
 		}
 	}
-	if r.Outcome == InProgress && w.opts.Patience > 0 && w.counts >= w.opts.Patience {
-		r.Outcome, r.Reason = Failing, w.cause.Summary
-	}
-	return r, nil
+	r.Problem = w.problem
+	return w.remember(r, s, now), nil
 }
 
-// explain reads why tasks of the deployment stopped, without their logs.
-func (w *watch) explain(ctx context.Context, _ *types.Service) error {
+// remember judges by what was seen before, too.
+func (w *watch) remember(r Rollout, s *types.Service, now time.Time) Rollout {
+	switch r.Outcome {
+	case RollingBack, RolledBack, RollbackFailed:
+		w.back = true
+	case Superseded:
+		if w.back { // it was given up before somebody, or the rollback, took its place
+			r.Outcome = goingBack(primary(s))
+		}
+	case InProgress:
+		switch {
+		case w.opts.Patience > 0 && w.counts >= w.opts.Patience:
+			r.Outcome, r.Reason = Failing, w.cause.Summary
+		case w.opts.Stall > 0 && now.Sub(w.better) >= w.opts.Stall && (w.crashes >= 3 || r.Running < r.Desired):
+			r.Outcome = Stalled
+			r.Reason = fmt.Sprintf("no more than %d of %d tasks ran for %s, and %d stopped meanwhile", w.most, r.Desired, now.Sub(w.better).Round(time.Second), w.crashes)
+		}
+	}
+	return r
+}
+
+// record reads the deployment's service deployment; nil where there is none to
+// read or it may not be read: the list of deployments decides alone.
+func (w *watch) record(ctx context.Context) *types.ServiceDeployment {
+	if w.d.Record == "" {
+		return nil
+	}
+	out, err := w.api.DescribeServiceDeployments(ctx, &ecs.DescribeServiceDeploymentsInput{ServiceDeploymentArns: []string{w.d.Record}})
+	if err != nil {
+		w.problem = "service deployment: " + err.Error()
+		return nil
+	}
+	if len(out.ServiceDeployments) == 0 {
+		return nil
+	}
+	return &out.ServiceDeployments[0]
+}
+
+// explain reads why tasks of the deployment stopped, without their logs. What
+// may not be read makes the answer poorer and does not end it.
+func (w *watch) explain(ctx context.Context) {
 	q := Query{Cluster: w.d.Service.cluster(), Deployment: w.d.ID}
 	var failed []StoppedTask
 	for t, err := range StoppedTasks(ctx, w.api, nil, q, func(o *StoppedOptions) {
 		o.AtLeast, o.LogsOf, o.Cursor, o.Settle, o.Interval = -1, NoTask, &w.cursor, -1, w.opts.Interval
 	}) {
 		if err != nil {
-			return err
+			w.problem = "stopped tasks: " + err.Error()
+			break
 		}
-		if t.Failed() {
+		if t.Failed() && !t.Stopping {
 			failed = append(failed, t)
+			w.crashes++
 			if t.Cause.Class.Deterministic() {
 				w.counts++
 			}
@@ -163,5 +232,4 @@ func (w *watch) explain(ctx context.Context, _ *types.Service) error {
 	if c, ok := RootCause(failed); ok && (w.cause == nil || c.Class.rank() > w.cause.Class.rank()) {
 		w.cause = &c
 	}
-	return nil
 }

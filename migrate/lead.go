@@ -31,9 +31,14 @@ type LeadOptions struct {
 func Lead(ctx context.Context, store Store, key string, fn func(context.Context, Fence) error, optFns ...func(*LeadOptions)) error {
 	var o LeadOptions
 	for _, opt := range optFns {
-		opt(&o)
+		if opt != nil {
+			opt(&o)
+		}
 	}
 	lease, err := o.settled()
+	if err == nil && (store == nil || key == "") {
+		err = errors.New("store and key are needed")
+	}
 	if err != nil {
 		return fmt.Errorf("lead %s: %w", key, err)
 	}

@@ -52,7 +52,9 @@ type OneOffOptions struct {
 func OneOff(ctx context.Context, probe Probe, run func(context.Context) error, optFns ...func(*OneOffOptions)) (State, error) {
 	var o OneOffOptions
 	for _, fn := range optFns {
-		fn(&o)
+		if fn != nil {
+			fn(&o)
+		}
 	}
 	o.Tries, o.Backoff = cmp.Or(o.Tries, tries), cmp.Or(o.Backoff, 2*time.Second)
 	emit := func(e Event) {
@@ -65,6 +67,9 @@ func OneOff(ctx context.Context, probe Probe, run func(context.Context) error, o
 		err = fmt.Errorf("one-off migration: %w", err)
 		emit(Event{Kind: Failed, Err: err})
 		return s, err
+	}
+	if probe == nil || run == nil {
+		return fail(State{}, errors.New("a probe and a run are needed"))
 	}
 	s, err := askAgain(ctx, probe, o.Tries, o.Backoff, onRetry)
 	switch {

@@ -61,7 +61,9 @@ type Runner struct {
 func New(store Store, key string, probe Probe, steps []Step, optFns ...func(*RunOptions)) (*Runner, error) {
 	r := &Runner{store: store, key: key, probe: probe, steps: steps}
 	for _, fn := range optFns {
-		fn(&r.opts)
+		if fn != nil {
+			fn(&r.opts)
+		}
 	}
 	o := &r.opts
 	o.Attempts = cmp.Or(o.Attempts, 2)
@@ -169,7 +171,7 @@ func (r *Runner) run(ctx context.Context) (*Result, error) {
 
 // pause waits, and keeps /live answering meanwhile.
 func (r *Runner) pause(ctx context.Context, d time.Duration) error {
-	r.health.set(func(h *Health) { h.Phase = PhaseWaiting })
+	r.health.set(func(h *Health) { h.Phase = phaseWaiting })
 	for ; d > 0; d -= time.Second {
 		r.health.tick()
 		if err := poll.Sleep(ctx, min(d, time.Second)); err != nil {

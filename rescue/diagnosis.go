@@ -21,7 +21,7 @@ type Situation string
 // Situations.
 const (
 	Healthy      Situation = "healthy"       // nothing to rescue
-	Degraded     Situation = "degraded"      // the stack rests, but users are not served or outputs are lost
+	Degraded     Situation = "degraded"      // the stack rests, but users are not served or a rollback from here would fail
 	Stuck        Situation = "stuck"         // the root is UPDATE_ROLLBACK_FAILED
 	ChildStuck   Situation = "child-stuck"   // a nested stack is, the root is not
 	Busy         Situation = "in-progress"   // an operation is under way
@@ -47,6 +47,9 @@ type Diagnosis struct {
 	Causes Causes      `json:"causes"`
 	// Lost are outputs that are declared and gone.
 	Lost []cfnx.LostOutput `json:"lost,omitempty"`
+	// Debt is what the stack's resting state hides: why the next rollback would
+	// not succeed.
+	Debt []string `json:"debt,omitempty"`
 	// Threats would destroy the way out while nobody looks.
 	Threats []Threat `json:"threats,omitempty"`
 	// Expires is when the first of the evidence may be forgotten by ECS; zero
@@ -96,7 +99,12 @@ type Threat struct {
 
 // Explain diagnoses a bundle. It calls nothing: a bundle that was written
 // during an incident explains it for ever.
+//
+// A bundle without stacks, nil included, gives a diagnosis that knows nothing.
 func Explain(b *Bundle) *Diagnosis {
+	if b == nil || b.Tree == nil || b.Tree.Root == nil {
+		return &Diagnosis{Version: 1, Situation: Uncertain, Advice: "diagnose again", Unknown: []string{"the bundle has no stack"}}
+	}
 	root := b.Tree.Root
 	d := &Diagnosis{Version: 1, At: b.At, Account: b.Account, Region: b.Region, Stack: root.Name, StackID: root.ID, Lost: b.Lost, Unknown: b.Problems, bundle: b}
 	for s := range b.Tree.All() {
@@ -116,6 +124,7 @@ func Explain(b *Bundle) *Diagnosis {
 	}
 	d.causes()
 	d.threats()
+	d.Debt = d.debts()
 	d.Situation, d.Advice = d.situation()
 	return d
 }
@@ -153,7 +162,7 @@ func (d *Diagnosis) situation() (Situation, string) {
 			return Uncertain, u.String() + ": " + u.Next
 		}
 	}
-	if len(d.Lost) > 0 || slices.ContainsFunc(d.Users, func(u Users) bool { return !u.ok() }) {
+	if len(d.Debt) > 0 || slices.ContainsFunc(d.Users, func(u Users) bool { return !u.ok() }) {
 		return Degraded, ""
 	}
 	return Healthy, ""

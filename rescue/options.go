@@ -44,7 +44,9 @@ type Options struct {
 
 func (o *Options) resolve(ctx context.Context, optFns []func(*Options)) {
 	for _, fn := range optFns {
-		fn(o)
+		if fn != nil {
+			fn(o)
+		}
 	}
 	if o.Interval == 0 {
 		o.Interval = 5 * time.Second

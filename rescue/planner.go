@@ -48,6 +48,9 @@ func (p *planner) forward() error {
 	if err := p.savepointRenders(images); err != nil {
 		return err
 	}
+	if err := p.exported(keep); err != nil {
+		return err
+	}
 	p.freeze()
 	for i := range p.b.Services {
 		s := &p.b.Services[i]
@@ -143,7 +146,7 @@ func (p *planner) redeploy(s *ServiceFacts, target string, m *Migration) {
 	}
 	p.add(Step{
 		Kind: KindRedeploy, Subject: "service " + s.Service.String(), Why: users.String(),
-		Actions: []string{"ecs:DescribeServices", "ecs:DescribeTaskDefinition", "ecs:ListTaskDefinitions", "ecs:RegisterTaskDefinition", "ecs:TagResource", "ecs:UpdateService", "ecs:DescribeServiceDeployments", "ecs:ListTasks", "ecs:DescribeTasks", "ecr:DescribeImages", "iam:PassRole"},
+		Actions: []string{"ecs:DescribeServices", "ecs:DescribeTaskDefinition", "ecs:ListTaskDefinitions", "ecs:RegisterTaskDefinition", "ecs:DeregisterTaskDefinition", "ecs:TagResource", "ecs:UpdateService", "ecs:DescribeServiceDeployments", "ecs:ListTasks", "ecs:DescribeTasks", "ecr:DescribeImages", "iam:PassRole"},
 		Command: fmt.Sprintf("aws ecs update-service --cluster %s --service %s --task-definition <clone of %s> --force-new-deployment", s.Service.Cluster, s.Service.Name, short(target)),
 		Before:  "every image of " + short(target) + " exists", After: "the service is steady on a revision that no stack owns",
 		Undo: fmt.Sprintf("aws ecs update-service --cluster %s --service %s --task-definition %s", s.Service.Cluster, s.Service.Name, short(s.Current)), Takes: 20 * time.Minute,

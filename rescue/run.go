@@ -94,6 +94,9 @@ type Restored struct {
 // When ctx ends, the steps that began go on inside AWS; run again to wait for
 // them.
 func Run(ctx context.Context, cfg aws.Config, p *Plan, optFns ...func(*Options)) (*Report, error) {
+	if p == nil {
+		return nil, fmt.Errorf("%w: nil", ErrPlan)
+	}
 	var o Options
 	o.resolve(ctx, optFns)
 	counted := &calls{}

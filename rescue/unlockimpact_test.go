@@ -110,3 +110,44 @@ func TestUnlockThatDeletesWhatTheServiceUsesIsRefused(t *testing.T) {
 		})
 	}
 }
+
+// An export with the revision's ARN that another stack imports makes the
+// savepoint fail after it has deployed: refused before anything is done.
+func TestSavepointAgainstAnImportedExportIsRefused(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		job, deny string
+		is        error
+	}{
+		"imported":                {"Resources:\n  R: {Type: AWS::SSM::Parameter, Properties: {Type: String, Name: /job/task, Value: !ImportValue web-task}}\n", "", rescue.ErrDirection},
+		"who imports is not read": {"", "cloudformation:ListImports", rescue.ErrUnknown},
+		"nobody imports it":       {"", "", nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			inSite(t, func(t *testing.T, s *site) {
+				const out = "Outputs:\n  Task: {Value: !Ref Task, Export: {Name: web-task}}\n"
+				old := s.push("v1")
+				s.create(web("v1") + out)
+				if test.job != "" {
+					s.createStack("job", test.job)
+				}
+				s.deleteImage(old)
+				s.pushFailing("v2")
+				require.Equal(t, cfntypes.StackStatusUpdateRollbackFailed, s.update(web("v2")+out))
+				if test.deny != "" {
+					s.deny(test.deny)
+				}
+				if test.is != nil {
+					s.refuses(rescue.Choices{Direction: rescue.Forward}, test.is, "web-task")
+					return
+				}
+				s.mended = true
+				p, err := rescue.MakePlan(s.diagnose(), rescue.Choices{Direction: rescue.Forward})
+				require.NoError(t, err)
+				r, err := s.run(p)
+				require.NoError(t, err, r)
+			})
+		})
+	}
+}

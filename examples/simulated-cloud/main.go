@@ -1,7 +1,12 @@
 // Command simulated-cloud serves a simulated AWS on a loopback port, for any
 // program that takes an endpoint URL: the AWS CLI, the CDK CLI, boto3.
 //
-//	simulated-cloud [-incident expired-rollback-image] [-port N] [-speed 60]
+//	simulated-cloud [-incident NAME] [-port N] [-speed 60] [-switch NAME=VALUE]...
+//	                [-fail STACK.RESOURCE=update]... [-deny ACTION]... [-image REF[=PROGRAM]]...
+//	simulated-cloud -list
+//
+// -list prints the incidents and the switches. A program is runs, exits:CODE:AFTER,
+// slow:AFTER, sick or gone.
 //
 // It prints the endpoint, credentials and commands to try, and ends on an
 // interrupt with exit code 0. Wrong usage is exit code 2, anything else 1.
@@ -13,13 +18,17 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"os"
 	"os/signal"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/stackrescue/stackrescue/rescue/rescuetest"
+	"github.com/stackrescue/stackrescue/rescue/rescuetest/simtype"
 )
 
 var errUsage = errors.New("wrong usage")
@@ -41,9 +50,15 @@ func main() {
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	fs := flag.NewFlagSet("simulated-cloud", flag.ContinueOnError)
 	fs.SetOutput(stderr)
-	incident := fs.String("incident", "", "what went wrong: expired-rollback-image, or nothing for an empty account")
+	incident := fs.String("incident", "", "what went wrong, one of those that -list prints; nothing for an empty account")
+	list := fs.Bool("list", false, "print the incidents and the switches with their values, and end")
 	port := fs.Int("port", 0, "loopback port; 0 takes a free one")
 	speed := fs.Float64("speed", 60, "how many times as fast as the wall clock the cloud's time passes")
+	var set settings
+	fs.Func("switch", "`NAME=VALUE`: how AWS behaves where nobody could confirm it; may be repeated", set.flipSwitch)
+	fs.Func("fail", "`STACK.RESOURCE=PHASE`: the resource's next create, update, rollback or delete fails; may be repeated", set.fail)
+	fs.Func("deny", "`ACTION` that is denied, such as ecs:UpdateService or ecs:*; may be repeated", set.deny)
+	fs.Func("image", "`REF[=PROGRAM]`: an image of a registry elsewhere, and what it does; may be repeated", set.image)
 	if err := fs.Parse(args); err != nil {
 		return errors.Join(errUsage, err)
 	}
@@ -51,7 +66,10 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		fs.Usage()
 		return errUsage
 	}
-	cloud, hint, err := build(ctx, *incident, *speed)
+	if *list {
+		return printList(stdout)
+	}
+	cloud, hint, err := build(ctx, *incident, *speed, set)
 	if err != nil {
 		return err
 	}
@@ -60,8 +78,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return err
 	}
 	url := "http://" + listener.Addr().String()
-	fmt.Fprintf(stdout, header, cloud.Account(), cloud.Region(), *speed, url, cloud.Region())
-	fmt.Fprintf(stdout, hint, url)
+	fmt.Fprintf(stdout, header, cloud.Account(), cloud.Region(), *speed, url)
+	fmt.Fprint(stdout, hint(url))
 
 	server := &http.Server{Handler: cloud.Handler(), ReadHeaderTimeout: 10 * time.Second}
 	served := make(chan error, 1)
@@ -81,16 +99,47 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	return err
 }
 
-func build(ctx context.Context, incident string, speed float64) (*rescuetest.Cloud, string, error) {
-	switch incident {
-	case "":
-		return rescuetest.New(func(o *rescuetest.Options) { o.Speed = speed }), emptyHint, nil
-	case "expired-rollback-image":
-		i, err := rescuetest.ExpiredRollbackImage(ctx, func(o *rescuetest.IncidentOptions) { o.Speed = speed })
+func build(ctx context.Context, incident string, speed float64, set settings) (*rescuetest.Cloud, func(url string) string, error) {
+	hint := func(url string) string { return fmt.Sprintf(emptyHint, url) }
+	var cloud *rescuetest.Cloud
+	if incident == "" {
+		cloud = rescuetest.New(func(o *rescuetest.Options) { o.Speed, o.Switches = speed, set.switches })
+	} else {
+		i, err := rescuetest.NewIncident(ctx, incident, func(o *rescuetest.IncidentOptions) {
+			o.Speed = speed
+			if set.switches != (rescuetest.Switches{}) {
+				o.Switches = set.switches
+			}
+		})
 		if err != nil {
-			return nil, "", err
+			return nil, nil, err
 		}
-		return i.Cloud, incidentHint, nil
+		cloud = i.Cloud
+		hint = func(url string) string { return fmt.Sprintf(incidentHint, url, i.Stack, i.Cluster, i.Service) }
 	}
-	return nil, "", fmt.Errorf("no incident %q; there is expired-rollback-image", incident)
+	for _, apply := range set.apply {
+		apply(cloud)
+	}
+	return cloud, hint, nil
+}
+
+// printList prints what -incident and -switch take.
+func printList(w io.Writer) error {
+	var b strings.Builder
+	b.WriteString("incidents:\n")
+	incidents := rescuetest.Incidents()
+	for _, name := range slices.Sorted(maps.Keys(incidents)) {
+		fmt.Fprintf(&b, "  %-24s %s\n", name, incidents[name])
+	}
+	b.WriteString("switches, the default value first:\n")
+	values := simtype.SwitchValues()
+	for _, name := range slices.Sorted(maps.Keys(values)) {
+		list := strings.Join(values[name], ", ")
+		if list == "" {
+			list = "a number or a duration"
+		}
+		fmt.Fprintf(&b, "  %-28s %s\n", name, list)
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
 }

@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"context"
 	"io"
+	"os/exec"
 	"regexp"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -58,4 +60,50 @@ func TestUsage(t *testing.T) {
 	require.ErrorIs(t, run(t.Context(), []string{"-speed", "0"}, io.Discard, io.Discard), errUsage)
 	require.ErrorIs(t, run(t.Context(), []string{"-nonsense"}, io.Discard, io.Discard), errUsage)
 	require.ErrorContains(t, run(t.Context(), []string{"-incident", "other"}, io.Discard, io.Discard), "no incident")
+	for flag, want := range map[string]string{
+		"-switch=OutputsAfterSkip=lost": "there are kept, dropped, stale, child-dropped",
+		"-switch=Nothing=x":             "no switch",
+		"-fail=prod.Service":            "want STACK.RESOURCE",
+		"-deny=everything":              "want an IAM action",
+		"-image=nginx=dances":           "there are runs, exits:CODE:AFTER, slow:AFTER and sick, and gone",
+	} {
+		err := run(t.Context(), []string{flag}, io.Discard, io.Discard)
+		require.ErrorIs(t, err, errUsage, flag)
+		require.ErrorContains(t, err, want, flag)
+	}
+}
+
+func TestList(t *testing.T) {
+	t.Parallel()
+	var out bytes.Buffer
+	require.NoError(t, run(t.Context(), []string{"-list"}, &out, io.Discard))
+	require.Contains(t, out.String(), "  later-resource           The service is fine with the new code")
+	require.Contains(t, out.String(), "  ForceRollback                failed-and-failing, failed-only, unknown\n")
+}
+
+// The settings reach the cloud, and what is printed is bash.
+func TestSettings(t *testing.T) {
+	t.Parallel()
+	ctx, interrupt := context.WithCancel(t.Context())
+	var out lines
+	done := make(chan error, 1)
+	go func() {
+		done <- run(ctx, []string{"-incident", "flat-stack", "-deny", "cloudformation:ContinueUpdateRollback", "-switch", "LockedShows=attempted"}, &out, io.Discard)
+	}()
+	endpoint := regexp.MustCompile(`AWS_ENDPOINT_URL=(http://127\.0\.0\.1:\d+)\n`)
+	require.Eventually(t, func() bool { return endpoint.MatchString(out.String()) }, 30*time.Second, 10*time.Millisecond)
+	c := cloudformation.New(cloudformation.Options{Region: "us-east-1", BaseEndpoint: &endpoint.FindStringSubmatch(out.String())[1],
+		Credentials: credentials.NewStaticCredentialsProvider("AKID", "s", "")})
+	_, err := c.ContinueUpdateRollback(t.Context(), &cloudformation.ContinueUpdateRollbackInput{StackName: aws.String("prod")})
+	require.ErrorContains(t, err, "AccessDenied")
+	stacks, err := c.DescribeStacks(t.Context(), &cloudformation.DescribeStacksInput{StackName: aws.String("prod")})
+	require.NoError(t, err)
+	require.Equal(t, "v2", *stacks.Stacks[0].Parameters[0].ParameterValue)
+	interrupt()
+	require.NoError(t, <-done)
+	check := exec.CommandContext(t.Context(), "bash", "-n")
+	check.Stdin = strings.NewReader(strings.Split(out.String(), "\nstopped after")[0])
+	text, err := check.CombinedOutput()
+	require.NoError(t, err, string(text))
+	require.NotContains(t, out.String(), "%!")
 }

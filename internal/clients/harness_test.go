@@ -125,6 +125,7 @@ func frozen(t *testing.T, optFns ...func(*rescuetest.IncidentOptions)) *rescuete
 	i, err := rescuetest.ExpiredRollbackImage(t.Context(), append([]func(*rescuetest.IncidentOptions){func(o *rescuetest.IncidentOptions) {
 		o.Speed = 1e-6
 		o.Latency = time.Microsecond
+		o.NoRateLimits = true // with such a clock buckets do not refill
 	}}, optFns...)...)
 	require.NoError(t, err)
 	return i

@@ -28,7 +28,9 @@ func TestStore(t *testing.T, prefix string, open func(*testing.T) migrate.Store,
 	t.Helper()
 	var o StoreOptions
 	for _, fn := range optFns {
-		fn(&o)
+		if fn != nil {
+			fn(&o)
+		}
 	}
 	s := suite{prefix: prefix, open: open}
 	for name, test := range map[string]func(*testing.T, string){

@@ -50,7 +50,9 @@ type RaiseOptions struct {
 func Raise(ctx context.Context, db *sql.DB, key string, fence migrate.Fence, optFns ...func(*RaiseOptions)) error {
 	o := RaiseOptions{}
 	for _, fn := range optFns {
-		fn(&o)
+		if fn != nil {
+			fn(&o)
+		}
 	}
 	if o.Interval == 0 {
 		o.Interval = 500 * time.Millisecond

@@ -42,7 +42,9 @@ type EndOptions struct {
 func EndSession(ctx context.Context, db *sql.DB, id int64, optFns ...func(*EndOptions)) (*Session, error) {
 	var o EndOptions
 	for _, fn := range optFns {
-		fn(&o)
+		if fn != nil {
+			fn(&o)
+		}
 	}
 	o.OrphanAfter = cmp.Or(o.OrphanAfter, 5*time.Minute)
 	fail := func(x *Session, err error) (*Session, error) { return x, fmt.Errorf("end session %d: %w", id, err) }

@@ -76,7 +76,9 @@ type InspectOptions struct {
 func Inspect(ctx context.Context, db *sql.DB, optFns ...func(*InspectOptions)) (*Inspection, error) {
 	var o InspectOptions
 	for _, fn := range optFns {
-		fn(&o)
+		if fn != nil {
+			fn(&o)
+		}
 	}
 	first, err := read(ctx, db, o)
 	if err != nil {

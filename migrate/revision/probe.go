@@ -37,7 +37,9 @@ type ProbeOptions struct {
 func Probe(db *sql.DB, history History, optFns ...func(*ProbeOptions)) migrate.Probe {
 	var o ProbeOptions
 	for _, fn := range optFns {
-		fn(&o)
+		if fn != nil {
+			fn(&o)
+		}
 	}
 	return func(ctx context.Context) (migrate.State, error) {
 		s := &snapshot{}

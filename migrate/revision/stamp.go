@@ -107,7 +107,9 @@ type Stamped struct {
 func Stamp(ctx context.Context, db *sql.DB, c Change, optFns ...func(*StampOptions)) (*Stamped, error) {
 	var o StampOptions
 	for _, fn := range optFns {
-		fn(&o)
+		if fn != nil {
+			fn(&o)
+		}
 	}
 	out, err := stamp(ctx, db, c, o)
 	if err != nil {

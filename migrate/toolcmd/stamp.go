@@ -48,7 +48,9 @@ type Stamped struct {
 func Stamp(ctx context.Context, run Command, tool Tool, optFns ...func(*StampOptions)) (*Stamped, error) {
 	var o StampOptions
 	for _, fn := range optFns {
-		fn(&o)
+		if fn != nil {
+			fn(&o)
+		}
 	}
 	before, err := Inspect(ctx, run, tool)
 	if err != nil {

@@ -15,6 +15,7 @@ import (
 	"github.com/stackrescue/stackrescue/internal/sim/door"
 	"github.com/stackrescue/stackrescue/internal/sim/fields"
 	"github.com/stackrescue/stackrescue/internal/sim/op"
+	"github.com/stackrescue/stackrescue/internal/sim/rates"
 	"github.com/stackrescue/stackrescue/internal/sim/world"
 )
 
@@ -33,7 +34,11 @@ type Options struct {
 	// Latency is what a call takes, by time.Now. Defaults to one millisecond;
 	// it must be positive inside a synctest bubble.
 	Latency time.Duration
-	// Switches are the behaviours that nobody could confirm.
+	// NoRateLimits lets any number of calls through. By default calls are
+	// throttled at the rates that AWS documents, in the cloud's time.
+	NoRateLimits bool
+	// Switches are the behaviours that nobody could confirm. With a value that
+	// there is not, every call returns an error.
 	Switches Switches
 }
 
@@ -48,6 +53,7 @@ type Cloud struct {
 	calls   []Call
 	faults  []*fault
 	crashed bool
+	limits  map[string]*rates.Limiter // by region; nil for no limits
 
 	// The rest is read and written inside the clock's Do.
 	home    *world.World
@@ -62,6 +68,9 @@ func New(optFns ...func(*Options)) *Cloud {
 		fn(&o)
 	}
 	c := &Cloud{clock: clock.New(o.Start, o.Speed), latency: o.Latency, region: o.Region, regions: map[string]*regional{}}
+	if !o.NoRateLimits {
+		c.limits = map[string]*rates.Limiter{}
+	}
 	c.home = world.New(c.clock, o.Account, o.Region, &o.Switches)
 	c.shared = newShared()
 	return c
@@ -99,6 +108,9 @@ func (c *Cloud) Region() string { return c.region }
 // call answers one attempt: every door ends here. The input and the output are
 // copied.
 func (c *Cloud) call(ctx context.Context, region string, in any) (out any, requestID string, err error) {
+	if err := c.home.Invalid; err != nil {
+		return nil, "", fmt.Errorf("rescuetest: %w", err)
+	}
 	o, known, err := c.operation(region, in)
 	if err != nil {
 		return nil, "", err
@@ -109,6 +121,9 @@ func (c *Cloud) call(ctx context.Context, region string, in any) (out any, reque
 	c.calls = append(c.calls, Call{At: c.Now(), Action: action, Region: region, Input: op.Copy(in)})
 	wasDown := c.crashed
 	f, hit := c.hit(action)
+	if !hit && known && c.limited(o, region) {
+		f, hit = Fault{Kind: Throttle}, true
+	}
 	c.mu.Unlock()
 	requestID = fmt.Sprintf("00000000-0000-4000-8000-%012d", n+1)
 
@@ -175,6 +190,23 @@ func (c *Cloud) call(ctx context.Context, region string, in any) (out any, reque
 	return out, requestID, nil
 }
 
+// limited reports whether a call comes too fast. c.mu is held.
+func (c *Cloud) limited(o op.Operation, region string) bool {
+	if c.limits == nil {
+		return false
+	}
+	l := c.limits[region]
+	if l == nil {
+		burst := c.home.Switches.CloudFormationBurst
+		if burst == 0 {
+			burst = 10
+		}
+		l = rates.New(burst)
+		c.limits[region] = l
+	}
+	return !l.Allow(o.Service, o.Name, c.Now())
+}
+
 func (c *Cloud) settle(n int, err error, done bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -200,8 +232,11 @@ func (c *Cloud) operation(region string, in any) (o op.Operation, known bool, er
 func Action(in any) string {
 	t := reflect.TypeOf(in).Elem()
 	service := path.Base(t.PkgPath())
-	if service == "cloudwatchlogs" {
+	switch service {
+	case "cloudwatchlogs":
 		service = "logs"
+	case "elasticloadbalancingv2":
+		service = "elasticloadbalancing"
 	}
 	return service + ":" + strings.TrimSuffix(t.Name(), "Input")
 }

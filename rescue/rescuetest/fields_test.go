@@ -149,3 +149,10 @@ func send(t *testing.T, cfg aws.Config, in any) error {
 	err, _ := out[1].Interface().(error)
 	return err
 }
+
+// A switch with a value that there is not makes every call fail.
+func TestUnknownSwitchValue(t *testing.T) {
+	t.Parallel()
+	c := New(func(o *Options) { o.Switches.CleanUp = "sometimes" })
+	require.ErrorContains(t, send(t, c.Config(), &ecs.UpdateServiceInput{Service: new("s")}), `switch CleanUp has no value "sometimes": there are deregisters, keeps`)
+}

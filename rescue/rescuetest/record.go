@@ -6,6 +6,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
+	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
@@ -53,6 +54,10 @@ type (
 	}
 	recordedSSM struct {
 		cfnsim.SSM
+		w *world.World
+	}
+	recordedELB struct {
+		cfnsim.ELB
 		w *world.World
 	}
 	recordedS3 struct {
@@ -143,4 +148,16 @@ func (r recordedS3) CreateBucket(ctx context.Context, in *s3.CreateBucketInput) 
 
 func (r recordedS3) DeleteBucket(ctx context.Context, in *s3.DeleteBucketInput) (*s3.DeleteBucketOutput, error) {
 	return recorded(r.w, "s3:DeleteBucket", r.S3.DeleteBucket)(ctx, in)
+}
+
+func (r recordedELB) CreateTargetGroup(ctx context.Context, in *elb.CreateTargetGroupInput) (*elb.CreateTargetGroupOutput, error) {
+	return recorded(r.w, "elasticloadbalancing:CreateTargetGroup", r.ELB.CreateTargetGroup)(ctx, in)
+}
+
+func (r recordedELB) ModifyTargetGroup(ctx context.Context, in *elb.ModifyTargetGroupInput) (*elb.ModifyTargetGroupOutput, error) {
+	return recorded(r.w, "elasticloadbalancing:ModifyTargetGroup", r.ELB.ModifyTargetGroup)(ctx, in)
+}
+
+func (r recordedELB) DeleteTargetGroup(ctx context.Context, in *elb.DeleteTargetGroupInput) (*elb.DeleteTargetGroupOutput, error) {
+	return recorded(r.w, "elasticloadbalancing:DeleteTargetGroup", r.ELB.DeleteTargetGroup)(ctx, in)
 }

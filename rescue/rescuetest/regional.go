@@ -16,6 +16,7 @@ import (
 	"github.com/stackrescue/stackrescue/internal/sim/cfnsim"
 	"github.com/stackrescue/stackrescue/internal/sim/ecrsim"
 	"github.com/stackrescue/stackrescue/internal/sim/ecssim"
+	"github.com/stackrescue/stackrescue/internal/sim/elbsim"
 	"github.com/stackrescue/stackrescue/internal/sim/logssim"
 	"github.com/stackrescue/stackrescue/internal/sim/op"
 	"github.com/stackrescue/stackrescue/internal/sim/s3sim"
@@ -37,6 +38,7 @@ type regional struct {
 	ssm     *ssmsim.Service
 	s3      *s3sim.Service
 	sts     *stssim.Service
+	elb     *elbsim.Service
 }
 
 // shared is what all regions have in common.
@@ -54,11 +56,12 @@ func (c *Cloud) in(region string) *regional {
 	w := c.home.In(region)
 	r := &regional{
 		world: w, ecr: ecrsim.New(w), logs: logssim.New(w), secrets: secretssim.New(w),
-		ssm: ssmsim.New(w), s3: s3sim.New(w), sts: stssim.New(w),
+		ssm: ssmsim.New(w), s3: s3sim.New(w), sts: stssim.New(w), elb: elbsim.New(w),
 	}
 	c.regions[region] = r
 	r.ecs = ecssim.New(w, ecssim.Deps{
 		Pull:        c.pull(r),
+		Targets:     r.elb,
 		Secret:      c.secret,
 		GroupExists: func(region, group string) bool { return c.in(region).logs.HasGroup(group) },
 		Append: func(region, group, stream string, at time.Time, line string) error {
@@ -68,7 +71,7 @@ func (c *Cloud) in(region string) *regional {
 	})
 	r.cfn = cfnsim.New(w, cfnsim.Deps{
 		ECS: recordedECS{ecssim.Consistent{Service: r.ecs}, w}, ECR: recordedECR{r.ecr, w}, Logs: recordedLogs{r.logs, w},
-		Secrets: recordedSecrets{r.secrets, w}, SSM: recordedSSM{r.ssm, w}, S3: recordedS3{r.s3, w},
+		Secrets: recordedSecrets{r.secrets, w}, SSM: recordedSSM{r.ssm, w}, S3: recordedS3{r.s3, w}, ELB: recordedELB{r.elb, w},
 		ImageExists: func(ref string) bool {
 			_, err := c.pull(r)(ref)
 			return err == nil
@@ -81,7 +84,7 @@ func (c *Cloud) in(region string) *regional {
 			return aws.ToString(out.ARN), r.secrets.SetOwner(aws.ToString(out.ARN), owner)
 		},
 	})
-	for _, s := range []interface{ Register(*op.Table) }{r.cfn, r.ecr, r.ecs, r.logs, r.secrets, r.ssm, r.s3, r.sts} {
+	for _, s := range []interface{ Register(*op.Table) }{r.cfn, r.ecr, r.ecs, r.logs, r.secrets, r.ssm, r.s3, r.sts, r.elb} {
 		s.Register(&r.table)
 	}
 	return r

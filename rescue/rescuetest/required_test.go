@@ -15,6 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
+	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
@@ -36,7 +37,7 @@ func TestRequiredMembers(t *testing.T) {
 	cfg := c.Config()
 	clients := map[string]any{
 		"cloudformation": cloudformation.NewFromConfig(cfg), "cloudwatchlogs": cloudwatchlogs.NewFromConfig(cfg),
-		"ecr": ecr.NewFromConfig(cfg), "ecs": ecs.NewFromConfig(cfg), "s3": s3.NewFromConfig(cfg),
+		"ecr": ecr.NewFromConfig(cfg), "ecs": ecs.NewFromConfig(cfg), "s3": s3.NewFromConfig(cfg), "elasticloadbalancingv2": elasticloadbalancingv2.NewFromConfig(cfg),
 		"secretsmanager": secretsmanager.NewFromConfig(cfg), "ssm": ssm.NewFromConfig(cfg), "sts": sts.NewFromConfig(cfg),
 	}
 	ctx, cancel := context.WithCancel(t.Context())

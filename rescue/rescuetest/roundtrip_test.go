@@ -16,6 +16,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/document"
 	ecstypes "github.com/aws/aws-sdk-go-v2/service/ecs/types"
+	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
@@ -43,7 +44,8 @@ func TestRoundTrip(t *testing.T) {
 	clients := map[string]any{
 		"cloudformation": cloudformation.NewFromConfig(cfg), "cloudwatchlogs": cloudwatchlogs.NewFromConfig(cfg),
 		"ecr": ecr.NewFromConfig(cfg), "ecs": ecs.NewFromConfig(cfg),
-		"secretsmanager": secretsmanager.NewFromConfig(cfg), "ssm": ssm.NewFromConfig(cfg), "sts": sts.NewFromConfig(cfg),
+		"elasticloadbalancingv2": elasticloadbalancingv2.NewFromConfig(cfg),
+		"secretsmanager":         secretsmanager.NewFromConfig(cfg), "ssm": ssm.NewFromConfig(cfg), "sts": sts.NewFromConfig(cfg),
 	}
 	for _, o := range table.All() {
 		client, ok := clients[o.Service]

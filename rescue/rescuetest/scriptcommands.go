@@ -31,8 +31,10 @@ func (s *script) repository(ctx context.Context, a args, _ string) (string, erro
 	return "", err
 }
 
-// program reads runs, exits:CODE:AFTER, slow:AFTER or sick.
-func program(text string) (Program, error) {
+// ParseProgram reads a program as scripts and command lines name it: runs, which
+// "" means too, exits:CODE:AFTER, slow:AFTER for one that is healthy after a
+// time, or sick.
+func ParseProgram(text string) (Program, error) {
 	f := strings.Split(text, ":")
 	switch {
 	case text == "" || text == "runs":
@@ -51,7 +53,7 @@ func program(text string) (Program, error) {
 }
 
 func (s *script) push(_ context.Context, a args, _ string) (string, error) {
-	run, err := program(a.at(2))
+	run, err := ParseProgram(a.at(2))
 	if err == nil {
 		_, err = s.c.PushImage(a.at(0), a.at(0)+a.at(1)+s.c.Now().String(), run, a.at(1))
 	}
@@ -68,7 +70,7 @@ func (s *script) expire(ctx context.Context, a args, _ string) (string, error) {
 }
 
 func (s *script) image(_ context.Context, a args, _ string) (string, error) {
-	run, err := program(a.at(1))
+	run, err := ParseProgram(a.at(1))
 	if err == nil {
 		s.c.AddImage(a.at(0), run)
 	}
@@ -159,7 +161,7 @@ func (s *script) rest(ctx context.Context, a args) (string, error) {
 	for range 80 * 60 {
 		out, err := s.cfn.DescribeStacks(ctx, &cloudformation.DescribeStacksInput{StackName: aws.String(a.at(0))})
 		if err != nil {
-			return a.at(0) + " is gone", nil
+			return a.at(0) + " is gone", nil //nolint:nilerr // a deleted stack has no name any more
 		}
 		status := string(out.Stacks[0].StackStatus)
 		if a.has("no-wait") || !strings.HasSuffix(status, "_IN_PROGRESS") {

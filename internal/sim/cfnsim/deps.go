@@ -6,6 +6,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
+	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
@@ -21,6 +22,7 @@ type Deps struct {
 	Secrets Secrets
 	SSM     SSM
 	S3      S3
+	ELB     ELB
 	// ImageExists reports whether an image can be fetched, for functions of
 	// package type Image. Nil means that every image can.
 	ImageExists func(ref string) bool
@@ -73,6 +75,13 @@ type SSM interface {
 	PutParameter(context.Context, *ssm.PutParameterInput) (*ssm.PutParameterOutput, error)
 	GetParameter(context.Context, *ssm.GetParameterInput) (*ssm.GetParameterOutput, error)
 	DeleteParameter(context.Context, *ssm.DeleteParameterInput) (*ssm.DeleteParameterOutput, error)
+}
+
+// ELB is what AWS::ElasticLoadBalancingV2::TargetGroup calls.
+type ELB interface {
+	CreateTargetGroup(context.Context, *elasticloadbalancingv2.CreateTargetGroupInput) (*elasticloadbalancingv2.CreateTargetGroupOutput, error)
+	ModifyTargetGroup(context.Context, *elasticloadbalancingv2.ModifyTargetGroupInput) (*elasticloadbalancingv2.ModifyTargetGroupOutput, error)
+	DeleteTargetGroup(context.Context, *elasticloadbalancingv2.DeleteTargetGroupInput) (*elasticloadbalancingv2.DeleteTargetGroupOutput, error)
 }
 
 // S3 is what AWS::S3::Bucket and TemplateURL call.

@@ -58,7 +58,7 @@ func (s *stack) differences(d *definition) ([]difference, error) {
 		v, err := s.attOf(id, attribute)
 		falsely := r.child != nil && f.action != "" && s.svc.world.Switches.NestedChangeSets == "false-replacement"
 		if err != nil || falsely {
-			return unknown{id}, nil // an attribute that is missing fails the update
+			return unknown{id}, nil //nolint:nilerr // an attribute that is missing fails the update
 		}
 		return v, nil
 	}

@@ -134,7 +134,7 @@ func (s *stack) embedded(did string) error {
 
 // failure is the reason of a stack whose resources failed.
 func (s *stack) failure(failed []string, why error) string {
-	if why == errCancelled {
+	if errors.Is(why, errCancelled) {
 		return ""
 	}
 	if why != nil {

@@ -2,6 +2,7 @@ package cfnsim
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"reflect"
@@ -90,20 +91,18 @@ func (e handlerError) Error() string { return e.text }
 // (docs/aws/cfn.md 1.5).
 func (c *call) wrap(err error) error {
 	code := "GeneralServiceException"
-	switch e := err.(type) {
-	case handlerError:
+	if e, ok := errors.AsType[handlerError](err); ok {
 		code = e.code
-	default:
-		switch errorCode(err) {
-		case "InvalidParameterException", "ClientException", "ValidationException", "InvalidRequestException":
-			code = "InvalidRequest"
-		case "ResourceNotFoundException", "ServiceNotFoundException", "ClusterNotFoundException", "RepositoryNotFoundException":
-			code = "NotFound"
-		case "AccessDeniedException":
-			code = "AccessDenied"
-		case "ResourceExistsException", "ResourceAlreadyExistsException", "RepositoryAlreadyExistsException":
-			code = "AlreadyExists"
-		}
+	}
+	switch errorCode(err) {
+	case "InvalidParameterException", "ClientException", "ValidationException", "InvalidRequestException":
+		code = "InvalidRequest"
+	case "ResourceNotFoundException", "ServiceNotFoundException", "ClusterNotFoundException", "RepositoryNotFoundException":
+		code = "NotFound"
+	case "AccessDeniedException":
+		code = "AccessDenied"
+	case "ResourceExistsException", "ResourceAlreadyExistsException", "RepositoryAlreadyExistsException":
+		code = "AlreadyExists"
 	}
 	return handlerError{code, fmt.Sprintf("Resource handler returned message: %q (RequestToken: %s, HandlerErrorCode: %s)", message(err), c.token, code)}
 }

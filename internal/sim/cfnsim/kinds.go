@@ -6,6 +6,7 @@ const (
 	clusterType        = "AWS::ECS::Cluster"
 	taskDefinitionType = "AWS::ECS::TaskDefinition"
 	serviceType        = "AWS::ECS::Service"
+	targetGroupType    = "AWS::ElasticLoadBalancingV2::TargetGroup"
 )
 
 // kinds are the resource types that do something. Which properties need a
@@ -25,7 +26,7 @@ func (s *Service) table() map[string]*kind {
 		"AWS::EC2::SecurityGroup": inertKind("GroupName", "GroupDescription", "VpcId"),
 
 		"AWS::ElasticLoadBalancingV2::LoadBalancer": inertKind("Name", "Scheme", "Type"),
-		"AWS::ElasticLoadBalancingV2::TargetGroup":  inertKind("Name", "Port", "Protocol", "VpcId", "TargetType"),
+		targetGroupType: targetGroupKind(s.deps.ELB),
 
 		"AWS::RDS::DBInstance":               databaseKind("db", "DBInstanceIdentifier", 6*time.Minute),
 		"AWS::RDS::DBCluster":                databaseKind("cluster", "DBClusterIdentifier", 4*time.Minute),
@@ -41,7 +42,7 @@ func (s *Service) table() map[string]*kind {
 	}
 	for typ, api := range map[string]any{
 		"AWS::ECR::Repository": s.deps.ECR, "AWS::Logs::LogGroup": s.deps.Logs, "AWS::SecretsManager::Secret": s.deps.Secrets, "AWS::SSM::Parameter": s.deps.SSM,
-		"AWS::S3::Bucket": s.deps.S3, clusterType: s.deps.ECS, taskDefinitionType: s.deps.ECS, serviceType: s.deps.ECS,
+		targetGroupType: s.deps.ELB, "AWS::S3::Bucket": s.deps.S3, clusterType: s.deps.ECS, taskDefinitionType: s.deps.ECS, serviceType: s.deps.ECS,
 	} {
 		t[typ].serviced = !isNil(api)
 	}

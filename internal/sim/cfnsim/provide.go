@@ -75,7 +75,7 @@ func logGroupKind(api Logs) *kind {
 	retain := func(c *call) error {
 		days, err := strconv.ParseInt(c.text("RetentionInDays"), 10, 32)
 		if err != nil {
-			return nil // not set: kept for ever
+			return nil //nolint:nilerr // not set: kept for ever
 		}
 		_, err = api.PutRetentionPolicy(c.ctx, &cloudwatchlogs.PutRetentionPolicyInput{LogGroupName: &c.physical, RetentionInDays: ptr(int32(days))})
 		return err

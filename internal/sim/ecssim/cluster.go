@@ -53,7 +53,7 @@ func (s *Service) CreateCluster(_ context.Context, in *ecs.CreateClusterInput) (
 }
 
 func (c *cluster) describe() types.Cluster {
-	out := types.Cluster{ClusterArn: &c.arn, ClusterName: &c.name, Status: new("ACTIVE")}
+	out := types.Cluster{ClusterArn: &c.arn, ClusterName: &c.name, Status: new("ACTIVE"), Statistics: []types.KeyValuePair{}, Tags: []types.Tag{}, CapacityProviders: []string{}, DefaultCapacityProviderStrategy: []types.CapacityProviderStrategyItem{}, Settings: []types.ClusterSetting{}}
 	if c.inactive {
 		out.Status = new("INACTIVE")
 	}
@@ -82,7 +82,11 @@ func (s *Service) DescribeClusters(_ context.Context, in *ecs.DescribeClustersIn
 	out := &ecs.DescribeClustersOutput{Clusters: []types.Cluster{}, Failures: []types.Failure{}}
 	for _, ref := range refs {
 		if c := s.clusters[last(ref)]; c != nil {
-			out.Clusters = append(out.Clusters, c.describe())
+			d := c.describe()
+			if slices.Contains(in.Include, types.ClusterFieldTags) {
+				d.Tags = append([]types.Tag{}, c.tags...)
+			}
+			out.Clusters = append(out.Clusters, d)
 			continue
 		}
 		out.Failures = append(out.Failures, missing(s.world.ARN("ecs", "cluster/"+last(ref))))

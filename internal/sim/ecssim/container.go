@@ -180,7 +180,7 @@ func (c *container) checkHealth() {
 	switch {
 	case c.healthy:
 		c.health, c.failures = types.HealthStatusHealthy, 0
-	case c.task.svc.world.Now().Sub(c.begun) > start:
+	case c.task.svc.world.Now().Sub(c.begun) > max(start, c.task.grace()):
 		if c.failures++; c.failures >= retries {
 			c.health = types.HealthStatusUnhealthy
 		}

@@ -83,7 +83,9 @@ func (d *deployment) describe() types.Deployment {
 		RolloutStateReason:   &d.reason,
 		Status:               &d.status,
 		TaskDefinition:       d.rev.td.def.TaskDefinitionArn,
-		UpdatedAt:            &d.updated,
+
+		CapacityProviderStrategy: d.service.spec.providers,
+		UpdatedAt:                &d.updated,
 	}
 	for _, t := range d.tasks() {
 		switch {

@@ -46,7 +46,7 @@ func (s *Service) describeServices(in *ecs.DescribeServicesInput, read func(*ser
 		}
 		d := read(v)
 		if slices.Contains(in.Include, types.ServiceFieldTags) {
-			d.Tags = slices.Concat([]types.Tag{}, v.tags)
+			d.Tags = append([]types.Tag{}, v.tags...)
 		}
 		out.Services = append(out.Services, d)
 	}
@@ -91,9 +91,9 @@ func (v *service) describe() types.Service {
 	d := types.Service{
 		ClusterArn:                    &v.cluster.arn,
 		CreatedAt:                     &v.created,
-		CreatedBy:                     new(v.svc.world.ARN("iam", "root")),
+		CreatedBy:                     new(v.svc.world.IAM("root")),
 		DeploymentConfiguration:       v.configuration(),
-		DeploymentController:          v.spec.controller,
+		DeploymentController:          &types.DeploymentController{Type: v.controllerType()}, // always there (docs/aws/recordings.md placebo)
 		Deployments:                   []types.Deployment{},
 		DesiredCount:                  int32(v.desired),
 		EnableECSManagedTags:          v.spec.managedTags,
@@ -102,7 +102,7 @@ func (v *service) describe() types.Service {
 		HealthCheckGracePeriodSeconds: v.spec.grace,
 		LaunchType:                    v.spec.launchType,
 		CapacityProviderStrategy:      v.spec.providers,
-		LoadBalancers:                 slices.Concat([]types.LoadBalancer{}, v.spec.loadBalancers),
+		LoadBalancers:                 append([]types.LoadBalancer{}, v.spec.loadBalancers...),
 		NetworkConfiguration:          v.spec.network,
 		PlacementConstraints:          []types.PlacementConstraint{},
 		PlacementStrategy:             []types.PlacementStrategy{},
@@ -113,8 +113,11 @@ func (v *service) describe() types.Service {
 		SchedulingStrategy:            types.SchedulingStrategyReplica,
 		ServiceArn:                    &v.arn,
 		ServiceName:                   &v.name,
-		ServiceRegistries:             slices.Concat([]types.ServiceRegistry{}, v.spec.registries),
+		ServiceRegistries:             append([]types.ServiceRegistry{}, v.spec.registries...),
 		Status:                        &v.status,
+	}
+	if d.RoleArn == nil {
+		d.RoleArn = new(v.svc.world.IAM("role/aws-service-role/ecs.amazonaws.com/AWSServiceRoleForECS"))
 	}
 	if d.PropagateTags == "" {
 		d.PropagateTags = types.PropagateTagsNone

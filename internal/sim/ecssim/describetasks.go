@@ -2,6 +2,7 @@ package ecssim
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -70,7 +71,7 @@ func (s *Service) DescribeTasks(_ context.Context, in *ecs.DescribeTasksInput) (
 		}
 		d := t.describe()
 		if slices.Contains(in.Include, types.TaskFieldTags) {
-			d.Tags = slices.Concat([]types.Tag{}, t.tags)
+			d.Tags = append([]types.Tag{}, t.tags...)
 		}
 		out.Tasks = append(out.Tasks, d)
 	}
@@ -81,7 +82,7 @@ func (t *task) describe() types.Task {
 	d := types.Task{
 		Attachments: []types.Attachment{{
 			Id: new(t.id[:8] + "-0000-4000-8000-" + t.id[:12]), Type: new("ElasticNetworkInterface"),
-			Status: new(map[bool]string{true: "ATTACHED", false: "DELETED"}[t.stopped == nil]), Details: []types.KeyValuePair{},
+			Status: new(map[bool]string{true: "ATTACHED", false: "DELETED"}[t.stopped == nil]), Details: t.networkDetails(),
 		}},
 		Attributes:         []types.Attribute{{Name: new("ecs.cpu-architecture"), Value: new("x86_64")}},
 		AvailabilityZone:   new(t.svc.world.Region + "a"),
@@ -90,6 +91,7 @@ func (t *task) describe() types.Task {
 		Cpu:                t.rev.def.Cpu,
 		CreatedAt:          &t.created,
 		DesiredStatus:      &t.desiredStatus,
+		EphemeralStorage:   &types.EphemeralStorage{SizeInGiB: 20},
 		ExecutionStoppedAt: t.executionStopped,
 		Group:              &t.group,
 		HealthStatus:       t.health(),
@@ -122,7 +124,7 @@ func (t *task) describe() types.Task {
 		d.StoppedReason = &t.stoppedReason
 	}
 	if d.Overrides == nil {
-		d.Overrides = &types.TaskOverride{ContainerOverrides: []types.ContainerOverride{}}
+		d.Overrides = &types.TaskOverride{ContainerOverrides: []types.ContainerOverride{}, InferenceAcceleratorOverrides: []types.InferenceAcceleratorOverride{}} //nolint:staticcheck // answered still (docs/aws/recordings.md placebo)
 	}
 	for _, c := range t.containers {
 		x := types.Container{
@@ -134,7 +136,7 @@ func (t *task) describe() types.Task {
 			LastStatus:        &c.status,
 			Name:              c.def.Name,
 			NetworkBindings:   []types.NetworkBinding{},
-			NetworkInterfaces: []types.NetworkInterface{},
+			NetworkInterfaces: t.networkInterfaces(),
 			TaskArn:           &t.arn,
 		}
 		if c.digest != "" {
@@ -149,6 +151,32 @@ func (t *task) describe() types.Task {
 		d.Containers = append(d.Containers, x)
 	}
 	return d
+}
+
+// address is the task's private address, made up from its order.
+func (t *task) address() string {
+	return fmt.Sprintf("10.0.%d.%d", t.order/200%250, 10+t.order%200)
+}
+
+// networkDetails and networkInterfaces are there once the network interface is
+// (docs/aws/recordings.md placebo).
+func (t *task) networkDetails() []types.KeyValuePair {
+	if t.connectivityAt == nil {
+		return []types.KeyValuePair{}
+	}
+	subnet := "subnet-00000000"
+	if t.service != nil && t.service.spec.network != nil && t.service.spec.network.AwsvpcConfiguration != nil && len(t.service.spec.network.AwsvpcConfiguration.Subnets) > 0 {
+		subnet = t.service.spec.network.AwsvpcConfiguration.Subnets[0]
+	}
+	pair := func(k, v string) types.KeyValuePair { return types.KeyValuePair{Name: &k, Value: &v} }
+	return []types.KeyValuePair{pair("subnetId", subnet), pair("networkInterfaceId", "eni-"+t.id[:17]), pair("macAddress", fmt.Sprintf("0a:00:00:00:%02x:%02x", t.order/256%256, t.order%256)), pair("privateIPv4Address", t.address())}
+}
+
+func (t *task) networkInterfaces() []types.NetworkInterface {
+	if t.connectivityAt == nil {
+		return []types.NetworkInterface{}
+	}
+	return []types.NetworkInterface{{AttachmentId: new(t.id[:8] + "-0000-4000-8000-" + t.id[:12]), PrivateIpv4Address: new(t.address())}}
 }
 
 // health is the task's: that of its essential containers with a health check

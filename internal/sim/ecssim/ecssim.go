@@ -29,6 +29,8 @@ type Deps struct {
 	// GroupExists and Append are CloudWatch Logs of a region.
 	GroupExists func(region, group string) bool
 	Append      func(region, group, stream string, at time.Time, line string) error
+	// Targets is the load balancer; nil checks as the simulator does by itself.
+	Targets Targets
 	// Program is what an image does when it runs; nil means it runs for ever
 	// and is healthy.
 	Program func(digest string) simtype.Program

@@ -304,7 +304,7 @@ func (v *service) taskRunning(t *task) {
 	t.deployment.rounds = 0
 	if len(v.spec.loadBalancers) > 0 {
 		v.event("registered 1 targets in (target-group %s)", deref(v.spec.loadBalancers[0].TargetGroupArn))
-		v.svc.world.After(targetInterval, t.checkTarget)
+		t.register()
 	}
 	if !t.checked() {
 		v.svc.world.After(uncheckedTime, t.becameReady)

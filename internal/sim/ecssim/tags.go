@@ -53,5 +53,5 @@ func (s *Service) ListTagsForResource(_ context.Context, in *ecs.ListTagsForReso
 	if err != nil {
 		return nil, err
 	}
-	return &ecs.ListTagsForResourceOutput{Tags: slices.Concat([]types.Tag{}, *tags)}, nil
+	return &ecs.ListTagsForResourceOutput{Tags: append([]types.Tag{}, *tags...)}, nil
 }

@@ -118,7 +118,7 @@ func (s *Service) RegisterTaskDefinition(_ context.Context, in *ecs.RegisterTask
 		Revision:                int32(n),
 		Status:                  types.TaskDefinitionStatusActive,
 		RegisteredAt:            new(s.world.Now()),
-		RegisteredBy:            new(s.world.ARN("iam", "root")),
+		RegisteredBy:            new(s.world.IAM("root")),
 		Compatibilities:         []types.Compatibility{types.CompatibilityEc2, types.CompatibilityFargate},
 		ContainerDefinitions:    in.ContainerDefinitions,
 		Cpu:                     in.Cpu,
@@ -130,15 +130,50 @@ func (s *Service) RegisterTaskDefinition(_ context.Context, in *ecs.RegisterTask
 		IpcMode:                 in.IpcMode,
 		PidMode:                 in.PidMode,
 		NetworkMode:             in.NetworkMode,
-		PlacementConstraints:    slices.Concat([]types.TaskDefinitionPlacementConstraint{}, in.PlacementConstraints),
+		PlacementConstraints:    append([]types.TaskDefinitionPlacementConstraint{}, in.PlacementConstraints...),
 		ProxyConfiguration:      in.ProxyConfiguration,
 		RequiresCompatibilities: in.RequiresCompatibilities,
 		RuntimePlatform:         in.RuntimePlatform,
-		Volumes:                 slices.Concat([]types.Volume{}, in.Volumes),
+		Volumes:                 append([]types.Volume{}, in.Volumes...),
 	}
+	def.RequiresAttributes = requirements(&def)
 	r := &revision{def: op.Copy(def), tags: in.Tags}
 	f.revisions = append(f.revisions, r)
 	return &ecs.RegisterTaskDefinitionOutput{TaskDefinition: new(op.Copy(r.def)), Tags: r.tags}, nil
+}
+
+// requirements are the agent's capabilities that a revision needs, as far as
+// they are recorded (docs/aws/recordings.md placebo).
+func requirements(def *types.TaskDefinition) []types.Attribute {
+	names := map[string]bool{"com.amazonaws.ecs.capability.docker-remote-api.1.18": true}
+	if def.NetworkMode == types.NetworkModeAwsvpc {
+		names["ecs.capability.task-eni"] = true
+	}
+	if def.TaskRoleArn != nil {
+		names["com.amazonaws.ecs.capability.task-iam-role"] = true
+	}
+	for _, c := range def.ContainerDefinitions {
+		if lc := c.LogConfiguration; lc != nil && lc.LogDriver == types.LogDriverAwslogs {
+			names["com.amazonaws.ecs.capability.logging-driver.awslogs"], names["com.amazonaws.ecs.capability.docker-remote-api.1.19"] = true, true
+			if def.ExecutionRoleArn != nil {
+				names["ecs.capability.execution-role-awslogs"] = true
+			}
+		}
+		if c.ReadonlyRootFilesystem != nil && *c.ReadonlyRootFilesystem {
+			names["com.amazonaws.ecs.capability.docker-remote-api.1.17"] = true
+		}
+		if def.ExecutionRoleArn != nil && strings.Contains(str(c.Image), ".dkr.ecr.") {
+			names["ecs.capability.execution-role-ecr-pull"] = true
+		}
+		for _, s := range c.Secrets {
+			names["ecs.capability.secrets."+map[string]string{"asm": "asm.environment-variables", "ssm": "ssm.environment-variables"}[secretStore(str(s.ValueFrom))]] = true
+		}
+	}
+	var out []types.Attribute
+	for _, n := range slices.Sorted(maps.Keys(names)) {
+		out = append(out, types.Attribute{Name: &n})
+	}
+	return out
 }
 
 // checkNested refuses what a container lacks where the SDK's validation looks,
@@ -162,13 +197,13 @@ func checkNested(c *types.ContainerDefinition, all []types.ContainerDefinition) 
 func emptyList(p any) {
 	switch p := p.(type) {
 	case *[]types.KeyValuePair:
-		*p = slices.Concat([]types.KeyValuePair{}, *p)
+		*p = append([]types.KeyValuePair{}, *p...)
 	case *[]types.MountPoint:
-		*p = slices.Concat([]types.MountPoint{}, *p)
+		*p = append([]types.MountPoint{}, *p...)
 	case *[]types.VolumeFrom:
-		*p = slices.Concat([]types.VolumeFrom{}, *p)
+		*p = append([]types.VolumeFrom{}, *p...)
 	case *[]types.PortMapping:
-		*p = slices.Concat([]types.PortMapping{}, *p)
+		*p = append([]types.PortMapping{}, *p...)
 	}
 }
 
@@ -180,7 +215,7 @@ func (s *Service) DescribeTaskDefinition(_ context.Context, in *ecs.DescribeTask
 	}
 	out := &ecs.DescribeTaskDefinitionOutput{TaskDefinition: &r.def}
 	if slices.Contains(in.Include, types.TaskDefinitionFieldTags) {
-		out.Tags = slices.Concat([]types.Tag{}, r.tags)
+		out.Tags = append([]types.Tag{}, r.tags...)
 	}
 	return out, nil
 }

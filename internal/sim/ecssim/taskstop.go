@@ -71,6 +71,7 @@ func (t *task) stop(code types.TaskStopCode, reason string) {
 	}
 	t.desiredStatus, t.stopCode, t.stoppedReason, t.stopping = "STOPPED", code, reason, t.now()
 	t.set("DEACTIVATING")
+	t.deregister()
 	for _, c := range t.containers {
 		c.terminate()
 	}

@@ -38,13 +38,7 @@ type Decision struct {
 	Values []string
 }
 
-var table = sync.OnceValue(func() map[string]map[string]Decision {
-	t, err := parse(text)
-	if err != nil {
-		panic(err) // the file is part of the program, and a test reads it
-	}
-	return t
-})
+var table = sync.OnceValues(func() (map[string]map[string]Decision, error) { return parse(text) })
 
 func parse(text string) (map[string]map[string]Decision, error) {
 	t := map[string]map[string]Decision{}
@@ -81,7 +75,11 @@ func parse(text string) (map[string]map[string]Decision, error) {
 
 // Of is the decision about a member of an SDK structure.
 func Of(t reflect.Type, member string) Decision {
-	if d, ok := table()[Name(t)][member]; ok {
+	decisions, err := table()
+	if err != nil {
+		return Decision{Kind: Undecided, Why: err.Error()}
+	}
+	if d, ok := decisions[Name(t)][member]; ok {
 		return d
 	}
 	return Decision{Kind: Undecided, Why: "nobody has decided"}
@@ -176,7 +174,11 @@ func Unknown(types []reflect.Type) (names []string) {
 	for _, t := range types {
 		known[Name(t)] = t
 	}
-	for name, members := range table() {
+	decisions, err := table()
+	if err != nil {
+		return []string{err.Error()}
+	}
+	for name, members := range decisions {
 		t, ok := known[name]
 		if !ok {
 			names = append(names, name)

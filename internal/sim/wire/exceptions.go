@@ -26,6 +26,7 @@ var services = []service{
 	{pkg: "secretsmanager", signing: "secretsmanager", target: "secretsmanager", media: "application/x-amz-json-1.1", capital: true, missing: "ValidationException"},
 	{pkg: "ssm", signing: "ssm", target: "AmazonSSM", media: "application/x-amz-json-1.1", capital: true, missing: "ValidationException"},
 	{pkg: "cloudformation", signing: "cloudformation", version: "2010-05-15", namespace: "http://cloudformation.amazonaws.com/doc/2010-05-15/", missing: "ValidationError"},
+	{pkg: "elasticloadbalancingv2", signing: "elasticloadbalancing", version: "2015-12-01", namespace: "http://elasticloadbalancing.amazonaws.com/doc/2015-12-01/", missing: "ValidationError"},
 	{pkg: "sts", signing: "sts", version: "2011-06-15", namespace: "https://sts.amazonaws.com/doc/2011-06-15/", missing: "ValidationError"},
 	{pkg: "s3", signing: "s3", namespace: "http://s3.amazonaws.com/doc/2006-03-01/"},
 }

@@ -23,6 +23,8 @@ type World struct {
 	Partition string
 	// Region is such as "us-east-1".
 	Region string
+	// Invalid is what is wrong with the switches; the doors return it.
+	Invalid error
 	// Switches are never nil.
 	Switches *simtype.Switches
 
@@ -36,10 +38,8 @@ func New(c *clock.Clock, account, region string, s *simtype.Switches) *World {
 	if s == nil {
 		s = &simtype.Switches{}
 	}
-	if err := s.Complete(); err != nil {
-		panic(err) // a value in a test's source that does not exist
-	}
-	return &World{Clock: c, Account: account, Partition: partition(region), Region: region, Switches: s, ids: new(uint64), journal: &journal{}}
+	err := s.Complete()
+	return &World{Invalid: err, Clock: c, Account: account, Partition: partition(region), Region: region, Switches: s, ids: new(uint64), journal: &journal{}}
 }
 
 // In is the same account in another region.
@@ -70,6 +70,11 @@ func (w *World) URLSuffix() string {
 // ARN builds the name of a resource in this account and region.
 func (w *World) ARN(service, resource string) string {
 	return fmt.Sprintf("arn:%s:%s:%s:%s:%s", w.Partition, service, w.Region, w.Account, resource)
+}
+
+// IAM builds the name of a resource of IAM, which has no region.
+func (w *World) IAM(resource string) string {
+	return fmt.Sprintf("arn:%s:iam::%s:%s", w.Partition, w.Account, resource)
 }
 
 // next is the next pseudo-random block: the same run of calls makes the same

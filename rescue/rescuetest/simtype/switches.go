@@ -140,6 +140,10 @@ type Switches struct {
 	//
 	// "exist" or "unknown".
 	PublicImages string `values:"exist unknown"`
+	// CloudFormationBurst is how many calls CloudFormation's rate limits let through
+	// at once: the rates are published, the bursts are not (docs/aws/cfn.md 8.6). 0
+	// means 10; 1 lets one second's calls through.
+	CloudFormationBurst int
 	// TaskLag is how long after its start a task is listed but MISSING when it is
 	// described (docs/aws/ecs.md 1.1).
 	TaskLag time.Duration

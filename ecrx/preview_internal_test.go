@@ -1,5 +1,8 @@
 package ecrx
 
+// The oracle: AWS's own preview held against Evaluate. It is here for the tests of
+// this package, on the simulated cloud or, with a client of one's own, on AWS.
+
 import (
 	"cmp"
 	"context"
@@ -72,7 +75,9 @@ func (d PreviewDifference) String() string {
 func ComparePreview(ctx context.Context, api PreviewAPI, repo Repository, optFns ...func(*PreviewOptions)) (*Preview, error) {
 	opts := PreviewOptions{Now: time.Now}
 	for _, fn := range optFns {
-		fn(&opts)
+		if fn != nil {
+			fn(&opts)
+		}
 	}
 	opts.Interval = cmp.Or(opts.Interval, 5*time.Second)
 	out := &Preview{Repository: repo, Policy: opts.Policy}

@@ -1,0 +1,131 @@
+package ecsx
+
+import (
+	"cmp"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+)
+
+// judge reads the outcome of deployment id off one answer of DescribeServices:
+// the list of deployments and the service's events, and off its service
+// deployment where that is known. What earlier answers told is kept by [watch].
+func judge(s *types.Service, id string, record *types.ServiceDeployment) Rollout {
+	r := Rollout{Deployment: id, Outcome: InProgress, Desired: int(s.DesiredCount)}
+	p := primary(s)
+	if p != nil {
+		r.Primary = aws.ToString(p.Id)
+	}
+	d := deployment(s, id)
+	if d != nil {
+		r.TaskDefinition, r.Reason = aws.ToString(d.TaskDefinition), aws.ToString(d.RolloutStateReason)
+		r.Running, r.Pending, r.Failed = int(d.RunningCount), int(d.PendingCount), int(d.FailedTasks)
+	}
+	if aws.ToString(s.Status) != "ACTIVE" {
+		r.Outcome, r.Reason = Gone, "service is "+aws.ToString(s.Status)
+		return r
+	}
+	switch {
+	case d != nil && r.Primary == id:
+		switch {
+		case d.RolloutState == types.DeploymentRolloutStateFailed:
+			r.Outcome = Failed
+		case d.RolloutState == types.DeploymentRolloutStateCompleted,
+			d.RolloutState == "" && len(s.Deployments) == 1 && d.RunningCount == d.DesiredCount:
+			// No rollout state: services behind a Classic Load Balancer (docs/aws/ecs.md 1.3).
+			r.Outcome = Succeeded
+			if s.DesiredCount == 0 {
+				r.Outcome, r.Reason = ScaledToZero, "the service wants no task"
+			}
+		}
+	default:
+		r.Outcome = Superseded
+		if wentBack(s, p, d, id) {
+			r.Outcome = goingBack(p)
+		}
+	}
+	return r.refine(record)
+}
+
+func deployment(s *types.Service, id string) *types.Deployment {
+	for i := range s.Deployments {
+		if aws.ToString(s.Deployments[i].Id) == id {
+			return &s.Deployments[i]
+		}
+	}
+	return nil
+}
+
+// wentBack reports whether ECS gave the deployment up for an earlier one: by
+// what it says of the PRIMARY one, of this one, or in the service's events, which
+// outlive both (docs/aws/ecs.md 1.3).
+func wentBack(s *types.Service, p, d *types.Deployment, id string) bool {
+	if p != nil && strings.Contains(aws.ToString(p.RolloutStateReason), "rolling back to deploymentId") {
+		return true
+	}
+	if d != nil && d.RolloutState == types.DeploymentRolloutStateFailed {
+		return true
+	}
+	for _, e := range s.Events {
+		if strings.Contains(aws.ToString(e.Message), "(deployment "+id+") deployment failed") {
+			return true
+		}
+	}
+	return false
+}
+
+// goingBack is how far a rollback is.
+func goingBack(p *types.Deployment) Outcome {
+	switch {
+	case p == nil:
+		return RollingBack
+	case p.RolloutState == types.DeploymentRolloutStateFailed:
+		return RollbackFailed
+	case p.RolloutState == types.DeploymentRolloutStateCompleted:
+		return RolledBack
+	}
+	return RollingBack
+}
+
+// refine lets the service deployment, which is exact, decide what the list of
+// deployments leaves open.
+func (r Rollout) refine(record *types.ServiceDeployment) Rollout {
+	if record == nil {
+		return r
+	}
+	r.Reason = cmp.Or(aws.ToString(record.StatusReason), r.Reason)
+	switch record.Status {
+	case types.ServiceDeploymentStatusSuccessful:
+		if r.Outcome != Superseded && r.Outcome != ScaledToZero {
+			r.Outcome = Succeeded
+		}
+	case types.ServiceDeploymentStatusRollbackSuccessful:
+		r.Outcome = RolledBack
+	case types.ServiceDeploymentStatusRollbackFailed:
+		r.Outcome = RollbackFailed
+	case types.ServiceDeploymentStatusRollbackInProgress, types.ServiceDeploymentStatusRollbackRequested:
+		r.Outcome = RollingBack
+	case types.ServiceDeploymentStatusStopped, types.ServiceDeploymentStatusStopRequested:
+		if r.Outcome == InProgress {
+			r.Outcome = Superseded // https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-deployment.html
+		}
+	}
+	switch said := strings.ToLower(r.Reason); {
+	case r.Outcome != RolledBack && r.Outcome != RollingBack && r.Outcome != RollbackFailed:
+	case strings.Contains(said, "circuit breaker"):
+		r.By = "circuit breaker"
+	case strings.Contains(said, "alarm"), record.Alarms != nil && len(record.Alarms.TriggeredAlarmNames) > 0:
+		r.By = "alarm"
+	case strings.Contains(said, "user"), strings.Contains(said, "stopservicedeployment"):
+		r.By = "user"
+	}
+	for _, h := range record.LifecycleHookDetails {
+		if h.Status == types.DeploymentLifecycleHookStatusAwaitingAction && r.Outcome == InProgress {
+			r.Outcome = Paused
+			r.Hook = &Hook{ID: aws.ToString(h.HookId), Expires: aws.ToTime(h.ExpiresAt), AtTimeout: string(h.TimeoutAction), Stage: string(record.LifecycleStage)}
+			r.Reason = "hook " + r.Hook.ID + " waits for somebody to continue or roll back"
+		}
+	}
+	return r
+}

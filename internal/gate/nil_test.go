@@ -1,0 +1,224 @@
+package gate
+
+import (
+	"context"
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
+	"github.com/aws/aws-sdk-go-v2/service/ecr"
+	"github.com/aws/aws-sdk-go-v2/service/ecs"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/stretchr/testify/require"
+
+	"github.com/stackrescue/stackrescue/cfnx"
+	"github.com/stackrescue/stackrescue/cfnx/template"
+	"github.com/stackrescue/stackrescue/ecrx"
+	"github.com/stackrescue/stackrescue/ecsx"
+	"github.com/stackrescue/stackrescue/migrate"
+	"github.com/stackrescue/stackrescue/migrate/toolcmd"
+	"github.com/stackrescue/stackrescue/rescue"
+	"github.com/stackrescue/stackrescue/rescue/rescuetest"
+)
+
+// functions are all exported functions of these packages.
+var functions = map[string]any{
+	"ecsx.AdoptTask":                ecsx.AdoptTask,
+	"ecsx.Classify":                 ecsx.Classify,
+	"ecsx.ContinueDeployment":       ecsx.ContinueDeployment,
+	"ecsx.Diff":                     ecsx.Diff,
+	"ecsx.ForceDeployLatest":        ecsx.ForceDeployLatest,
+	"ecsx.ParseService":             ecsx.ParseService,
+	"ecsx.PlacementOf":              ecsx.PlacementOf,
+	"ecsx.Rollouts":                 ecsx.Rollouts,
+	"ecsx.RootCause":                ecsx.RootCause,
+	"ecsx.RunTask":                  ecsx.RunTask,
+	"ecsx.StackOf":                  ecsx.StackOf,
+	"ecsx.StartTask":                ecsx.StartTask,
+	"ecsx.StoppedTasks":             ecsx.StoppedTasks,
+	"ecsx.TaskDefinitionImages":     ecsx.TaskDefinitionImages,
+	"ecsx.Uses":                     ecsx.Uses,
+	"ecsx.WaitRollout":              ecsx.WaitRollout,
+	"ecsx.WaitStoppedTaskLogs":      ecsx.WaitStoppedTaskLogs,
+	"ecsx.WaitTask":                 ecsx.WaitTask,
+	"cfnx.Apply":                    cfnx.Apply,
+	"cfnx.ContinueRollbackSkipping": cfnx.ContinueRollbackSkipping,
+	"cfnx.Deletes":                  cfnx.Deletes,
+	"cfnx.Deploys":                  cfnx.Deploys,
+	"cfnx.NewDraft":                 cfnx.NewDraft,
+	"cfnx.PatchTemplateImages":      cfnx.PatchTemplateImages,
+	"cfnx.PlanSkips":                cfnx.PlanSkips,
+	"cfnx.Record":                   cfnx.Record,
+	"cfnx.RecordTree":               cfnx.RecordTree,
+	"cfnx.RestoreOutputs":           cfnx.RestoreOutputs,
+	"cfnx.SkipMinimal":              cfnx.SkipMinimal,
+	"cfnx.SkipNone":                 cfnx.SkipNone,
+	"cfnx.SkipOnly":                 cfnx.SkipOnly,
+	"cfnx.SkipTypes":                cfnx.SkipTypes,
+	"cfnx.Snapshot":                 cfnx.Snapshot,
+	"cfnx.TemplateObject":           cfnx.TemplateObject,
+	"cfnx.Uses":                     cfnx.Uses,
+	"cfnx.Wait":                     cfnx.Wait,
+	"template.AddEntries":           template.AddEntries,
+	"template.ByContainer":          template.ByContainer,
+	"template.ByRepository":         template.ByRepository,
+	"template.ByResolver":           template.ByResolver,
+	"template.FindImages":           template.FindImages,
+	"template.FirstOf":              template.FirstOf,
+	"template.ParseImageRef":        template.ParseImageRef,
+	"template.PatchImages":          template.PatchImages,
+	"template.SetText":              template.SetText,
+	"template.SetValues":            template.SetValues,
+	"ecrx.Audit":                    ecrx.Audit,
+	"ecrx.Check":                    ecrx.Check,
+	"ecrx.ComparePreview":           ecrx.ComparePreview,
+	"ecrx.Evaluate":                 ecrx.Evaluate,
+	"ecrx.Explain":                  ecrx.Explain,
+	"ecrx.Freeze":                   ecrx.Freeze,
+	"ecrx.Images":                   ecrx.Images,
+	"ecrx.InUse":                    ecrx.InUse,
+	"ecrx.Latest":                   ecrx.Latest,
+	"ecrx.Lint":                     ecrx.Lint,
+	"ecrx.Manifests":                ecrx.Manifests,
+	"ecrx.Parse":                    ecrx.Parse,
+	"ecrx.ParseImages":              ecrx.ParseImages,
+	"ecrx.ParsePolicy":              ecrx.ParsePolicy,
+	"ecrx.Pin":                      ecrx.Pin,
+	"ecrx.Propose":                  ecrx.Propose,
+	"ecrx.Reconcile":                ecrx.Reconcile,
+	"ecrx.Refs":                     ecrx.Refs,
+	"ecrx.Resolve":                  ecrx.Resolve,
+	"ecrx.Resolver":                 ecrx.Resolver,
+	"ecrx.RestoreTag":               ecrx.RestoreTag,
+	"ecrx.Thaw":                     ecrx.Thaw,
+	"ecrx.Unarchive":                ecrx.Unarchive,
+	"ecrx.Unpin":                    ecrx.Unpin,
+	"migrate.Exec":                  migrate.Exec,
+	"migrate.FileStore":             migrate.FileStore,
+	"migrate.Forget":                migrate.Forget,
+	"migrate.Func":                  migrate.Func,
+	"migrate.Handback":              migrate.Handback,
+	"migrate.Lead":                  migrate.Lead,
+	"migrate.New":                   migrate.New,
+	"migrate.OneOff":                migrate.OneOff,
+	"migrate.ParseNote":             migrate.ParseNote,
+	"migrate.Preflight":             migrate.Preflight,
+	"migrate.ReadHandback":          migrate.ReadHandback[int],
+	"migrate.ReportProgress":        migrate.ReportProgress,
+	"migrate.ReportedState":         migrate.ReportedState,
+	"migrate.Status":                migrate.Status,
+	"toolcmd.Alembic":               toolcmd.Alembic,
+	"toolcmd.Inspect":               toolcmd.Inspect,
+	"toolcmd.Local":                 toolcmd.Local,
+	"toolcmd.ProbeCommand":          toolcmd.ProbeCommand,
+	"toolcmd.Stamp":                 toolcmd.Stamp,
+	"rescue.Diagnose":               rescue.Diagnose,
+	"rescue.Explain":                rescue.Explain,
+	"rescue.MakePlan":               rescue.MakePlan,
+	"rescue.NewPrinter":             rescue.NewPrinter,
+	"rescue.OpenBundle":             rescue.OpenBundle,
+	"rescue.Patience":               rescue.Patience,
+	"rescue.ReadActions":            rescue.ReadActions,
+	"rescue.ReadBundle":             rescue.ReadBundle,
+	"rescue.Run":                    rescue.Run,
+	"rescue.Stack":                  rescue.Stack,
+}
+
+// dirs are the packages of functions.
+var dirs = map[string]string{"ecsx": "ecsx", "cfnx": "cfnx", "template": "cfnx/template", "ecrx": "ecrx", "migrate": "migrate", "toolcmd": "migrate/toolcmd", "rescue": "rescue"}
+
+// TestNil calls every exported function with nothing but clients: zero values,
+// nil options, resolvers, skippers, sinks, trees. Each has a documented default
+// or returns an error; none panics.
+func TestNil(t *testing.T) {
+	t.Parallel()
+	for name, f := range functions {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				cloud := rescuetest.New()
+				cfg := cloud.Config()
+				clients := []any{cloudformation.NewFromConfig(cfg), ecs.NewFromConfig(cfg), ecr.NewFromConfig(cfg), cloudwatchlogs.NewFromConfig(cfg), s3.NewFromConfig(cfg)}
+				ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+				defer cancel()
+				v := reflect.ValueOf(f)
+				typ := v.Type()
+				var args []reflect.Value
+				for i := range typ.NumIn() {
+					in := typ.In(i)
+					if typ.IsVariadic() && i == typ.NumIn()-1 {
+						in = in.Elem()
+					}
+					arg := reflect.New(in).Elem()
+					switch {
+					case in == reflect.TypeFor[context.Context]():
+						arg.Set(reflect.ValueOf(ctx))
+					case in == reflect.TypeOf(cfg):
+						arg.Set(reflect.ValueOf(cfg))
+					case in.Kind() == reflect.Interface:
+						for _, c := range clients {
+							if reflect.TypeOf(c).Implements(in) && in.NumMethod() > 0 {
+								arg.Set(reflect.ValueOf(c))
+							}
+						}
+					}
+					args = append(args, arg)
+				}
+				defer func() {
+					if p := recover(); p != nil {
+						t.Errorf("%s panics: %v", name, p)
+					}
+				}()
+				for _, out := range v.Call(args) {
+					consume(out)
+				}
+			})
+		})
+	}
+}
+
+// consume ranges over what a function returned as a sequence.
+func consume(v reflect.Value) {
+	if v.Kind() == reflect.Func && !v.IsNil() && v.Type().NumIn() == 1 && v.Type().In(0).Kind() == reflect.Func && v.Type().NumOut() == 0 {
+		n := 0
+		yield := reflect.MakeFunc(v.Type().In(0), func([]reflect.Value) []reflect.Value {
+			n++
+			return []reflect.Value{reflect.ValueOf(n < 10)}
+		})
+		v.Call([]reflect.Value{yield})
+	}
+}
+
+// TestNilHasEveryFunction fails when a function is exported that TestNil does
+// not call.
+func TestNilHasEveryFunction(t *testing.T) {
+	t.Parallel()
+	for pkg, dir := range dirs {
+		files, err := filepath.Glob(filepath.Join("..", "..", filepath.FromSlash(dir), "*.go"))
+		require.NoError(t, err)
+		for _, file := range files {
+			if strings.HasSuffix(file, "_test.go") {
+				continue
+			}
+			f, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.SkipObjectResolution)
+			require.NoError(t, err)
+			for _, d := range f.Decls {
+				if d, ok := d.(*ast.FuncDecl); ok && d.Recv == nil && d.Name.IsExported() {
+					name := fmt.Sprintf("%s.%s", pkg, d.Name.Name)
+					if functions[name] == nil {
+						t.Errorf("%s is not in the table of TestNil", name)
+					}
+				}
+			}
+		}
+	}
+}
