@@ -9,11 +9,13 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	cfn "github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 
+	"github.com/stackrescue/stackrescue/internal/awsretry"
 	"github.com/stackrescue/stackrescue/internal/clock"
 )
 
@@ -106,7 +108,7 @@ func (s *Stack) link(depth int) {
 //
 // Calls cloudformation:DescribeStacks, cloudformation:DescribeStackEvents,
 // cloudformation:ListStackResources, cloudformation:GetTemplate, for each
-// stack of the tree once or, for long lists, a page at a time, up to 16 calls at
+// stack of the tree once or, for long lists, a page at a time, up to 24 calls at
 // once. Safe to repeat.
 func Snapshot(ctx context.Context, api SnapshotAPI, stack string) (*Tree, error) {
 	s, err := describeStack(ctx, api, stack)
@@ -120,7 +122,7 @@ func Snapshot(ctx context.Context, api SnapshotAPI, stack string) (*Tree, error)
 		}
 	}
 	t.Root = newStack(*s)
-	for level := []*Stack{t.Root}; len(level) > 0; {
+	for level := []reading{{Stack: t.Root}}; len(level) > 0; {
 		if level, err = readLevel(ctx, api, level); err != nil {
 			return nil, err
 		}
@@ -158,10 +160,27 @@ const (
 	partTemplate  = "template"
 )
 
+// atOnce is how many calls of a snapshot are made at the same time.
+const atOnce = 24
+
+// patiently repeats a read that is throttled: a tree that is read at once meets
+// CloudFormation's limits of about 10 calls a second.
+// https://docs.aws.amazon.com/general/latest/gr/cfn.html
+func patiently[T any](ctx context.Context, read func(context.Context) (T, error)) (T, error) {
+	return awsretry.Read(ctx, time.Second, awsretry.Tries, read)
+}
+
+// reading is a stack that is to be read; of one that its parent has deleted, only
+// the events.
+type reading struct {
+	*Stack
+	gone bool
+}
+
 // readLevel reads the stacks of one level of the tree and returns those of the
 // next, of which only the ARN is known. The parts are independent of each other.
-func readLevel(ctx context.Context, api SnapshotAPI, level []*Stack) ([]*Stack, error) {
-	g, ctx := clock.NewGroup(ctx, 16)
+func readLevel(ctx context.Context, api SnapshotAPI, level []reading) ([]reading, error) {
+	g, ctx := clock.NewGroup(ctx, atOnce)
 	errs := make([]map[string]error, len(level))
 	var mu sync.Mutex
 	part := func(i int, name string, read func() error) {
@@ -179,8 +198,9 @@ func readLevel(ctx context.Context, api SnapshotAPI, level []*Stack) ([]*Stack, 
 		if s.Status == "" {
 			part(i, partStack, func() error { return s.describe(ctx, api) })
 		}
-		part(i, partResources, func() (err error) { s.Resources, err = readResources(ctx, api, s); return err })
+		// The longest first.
 		part(i, partEvents, func() (err error) { s.Events, err = updateEvents(ctx, api, s.ID, s.gone); return err })
+		part(i, partResources, func() (err error) { s.Resources, err = readResources(ctx, api, s.Stack); return err })
 		if !s.gone {
 			part(i, partTemplate, func() (err error) { s.Template, err = getTemplate(ctx, api, s.ID); return err })
 		}
@@ -193,10 +213,10 @@ func readLevel(ctx context.Context, api SnapshotAPI, level []*Stack) ([]*Stack, 
 		}
 		return nil, fmt.Errorf("stack %s: %w", level[0].Name, err)
 	}
-	var next []*Stack
+	var next []reading
 	for i, s := range level {
 		if errors.Is(errs[i][partStack], ErrStackNotFound) || s.gone {
-			*s = Stack{ID: s.ID, Name: s.Name, LogicalID: s.LogicalID, ParentID: s.ParentID, Status: types.StackStatusDeleteComplete, Events: s.Events, gone: s.gone, parent: s.parent}
+			*s.Stack = Stack{ID: s.ID, Name: s.Name, LogicalID: s.LogicalID, ParentID: s.ParentID, Status: types.StackStatusDeleteComplete, Events: s.Events, parent: s.parent}
 			if !s.gone {
 				s.Events = nil
 			}
@@ -209,10 +229,10 @@ func readLevel(ctx context.Context, api SnapshotAPI, level []*Stack) ([]*Stack, 
 			s.Unread[name] = err.Error()
 		}
 		for _, c := range s.nested() {
-			s.Children = append(s.Children, c)
+			s.Children = append(s.Children, c.Stack)
 			next = append(next, c)
 		}
-		if len(s.Children) > 0 && depthOf(s) > maxNesting {
+		if len(s.Children) > 0 && depthOf(s.Stack) > maxNesting {
 			return nil, fmt.Errorf("stack %s: nested deeper than %d", s.Name, maxNesting)
 		}
 	}
@@ -229,7 +249,7 @@ func depthOf(s *Stack) int {
 
 // describe fills in what DescribeStacks says.
 func (s *Stack) describe(ctx context.Context, api cfn.DescribeStacksAPIClient) error {
-	x, err := describeStack(ctx, api, s.ID)
+	x, err := patiently(ctx, func(ctx context.Context) (*types.Stack, error) { return describeStack(ctx, api, s.ID) })
 	if err != nil {
 		return err
 	}
@@ -241,11 +261,11 @@ func (s *Stack) describe(ctx context.Context, api cfn.DescribeStacksAPIClient) e
 
 // nested are the stacks nested in this one: its resources, and those that the
 // latest update created, that failed, and that it has deleted again.
-func (s *Stack) nested() []*Stack {
-	var out []*Stack
+func (s *Stack) nested() []reading {
+	var out []reading
 	add := func(logicalID, arn string, gone bool) {
-		if strings.HasPrefix(arn, "arn:") && arn != s.ID && !slices.ContainsFunc(out, func(c *Stack) bool { return c.ID == arn }) {
-			out = append(out, &Stack{ID: arn, Name: nameOf(arn), LogicalID: logicalID, ParentID: s.ID, gone: gone, parent: s})
+		if strings.HasPrefix(arn, "arn:") && arn != s.ID && !slices.ContainsFunc(out, func(c reading) bool { return c.ID == arn }) {
+			out = append(out, reading{&Stack{ID: arn, Name: nameOf(arn), LogicalID: logicalID, ParentID: s.ID, parent: s}, gone})
 		}
 	}
 	for _, r := range s.Resources {
@@ -264,7 +284,7 @@ func (s *Stack) nested() []*Stack {
 func readResources(ctx context.Context, api cfn.ListStackResourcesAPIClient, s *Stack) ([]Resource, error) {
 	var out []Resource
 	for p := cfn.NewListStackResourcesPaginator(api, &cfn.ListStackResourcesInput{StackName: &s.ID}); p.HasMorePages(); {
-		page, err := p.NextPage(ctx)
+		page, err := patiently(ctx, func(ctx context.Context) (*cfn.ListStackResourcesOutput, error) { return p.NextPage(ctx) })
 		if err != nil {
 			return nil, stackErr(s.Name, err)
 		}
@@ -297,7 +317,7 @@ func (s *Stack) unread(parts ...string) string {
 func updateEvents(ctx context.Context, api cfn.DescribeStackEventsAPIClient, id string, all bool) ([]Event, error) {
 	var events []Event
 	for p := cfn.NewDescribeStackEventsPaginator(api, &cfn.DescribeStackEventsInput{StackName: &id}); p.HasMorePages(); {
-		page, err := p.NextPage(ctx)
+		page, err := patiently(ctx, func(ctx context.Context) (*cfn.DescribeStackEventsOutput, error) { return p.NextPage(ctx) })
 		if err != nil {
 			return nil, stackErr(id, err)
 		}
@@ -327,7 +347,9 @@ func begins(s types.ResourceStatus) bool {
 func getTemplate(ctx context.Context, api interface {
 	GetTemplate(context.Context, *cfn.GetTemplateInput, ...func(*cfn.Options)) (*cfn.GetTemplateOutput, error)
 }, id string) ([]byte, error) {
-	out, err := api.GetTemplate(ctx, &cfn.GetTemplateInput{StackName: &id, TemplateStage: types.TemplateStageOriginal})
+	out, err := patiently(ctx, func(ctx context.Context) (*cfn.GetTemplateOutput, error) {
+		return api.GetTemplate(ctx, &cfn.GetTemplateInput{StackName: &id, TemplateStage: types.TemplateStageOriginal})
+	})
 	if err != nil {
 		return nil, stackErr(id, err)
 	}

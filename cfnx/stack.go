@@ -38,8 +38,6 @@ type Stack struct {
 	Unread map[string]string `json:"unread,omitempty"`
 
 	parent *Stack
-	// gone is set while a nested stack is read that its parent has deleted.
-	gone bool
 }
 
 // Parameter is a stack's parameter. Value is "****" for NoEcho.

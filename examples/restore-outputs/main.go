@@ -2,7 +2,7 @@
 // when a resource was skipped, and records what a stack has before it is touched.
 //
 //	restore-outputs -stack NAME -record FILE
-//	restore-outputs -stack NAME [-ledger FILE] [-output STACK.KEY=VALUE …] [-apply]
+//	restore-outputs -stack NAME [-ledger FILE] [-output STACK.KEY=VALUE …] [-consumers] [-apply]
 //
 // Without -apply the change set is made, judged and deleted again. Exit codes: 0
 // done, or nothing is lost; 1 a call failed, or the update did; 2 wrong usage; 3
@@ -29,7 +29,7 @@ import (
 )
 
 var (
-	errUsage   = errors.New("usage: restore-outputs -stack NAME -record FILE | [-ledger FILE] [-output STACK.KEY=VALUE …] [-apply]")
+	errUsage   = errors.New("usage: restore-outputs -stack NAME -record FILE | [-ledger FILE] [-output STACK.KEY=VALUE …] [-consumers] [-apply]")
 	errUnknown = errors.New("give its value with -output, or what was recorded before with -ledger")
 )
 
@@ -59,7 +59,7 @@ func run(ctx context.Context, args []string, stdout io.Writer) error {
 type options struct {
 	stack, record, ledger string
 	values                map[string]string // by STACK.KEY
-	apply                 bool
+	apply, consumers      bool
 }
 
 func parse(args []string) (options, error) {
@@ -68,6 +68,7 @@ func parse(args []string) (options, error) {
 	f.StringVar(&o.stack, "stack", "", "name or ARN of the stack, or of one nested in it")
 	f.StringVar(&o.record, "record", "", "write down what the stacks have to this file, and stop")
 	f.StringVar(&o.ledger, "ledger", "", "a file that -record wrote")
+	f.BoolVar(&o.consumers, "consumers", false, "write the values where the outputs of nested stacks are read, for a nested stack that cannot be updated")
 	f.BoolVar(&o.apply, "apply", false, "update the stack; otherwise the change set is only judged")
 	f.Func("output", "value of a lost output, as STACK.KEY=VALUE; may be repeated", func(s string) error {
 		key, value, ok := strings.Cut(s, "=")
@@ -122,11 +123,21 @@ func (o options) run(ctx context.Context, c api, bucket cfnx.BucketAPI, w io.Wri
 		fmt.Fprintf(w, "%s.%s = %s (%s)\n", l.Stack, l.Key, v, from)
 		return v, nil
 	}
-	out, err := cfnx.RestoreOutputs(ctx, c, bucket, o.stack, ledger, value, func(a *cfnx.ApplyOptions) {
+	apply := func(a *cfnx.ApplyOptions) {
 		a.DryRun = !o.apply
 		a.Observe = func(e cfnx.ApplyEvent) { fmt.Fprintln(w, e) }
-	})
+	}
+	var out *cfnx.Applied
+	var err error
+	if o.consumers {
+		out, err = restoreAtConsumers(ctx, c, bucket, o.stack, ledger, value, w, apply)
+	} else {
+		out, err = cfnx.RestoreOutputs(ctx, c, bucket, o.stack, ledger, value, apply)
+	}
 	switch {
+	case errors.Is(err, cfnx.ErrNothingToChange) && o.consumers:
+		fmt.Fprintln(w, "nothing to change: whoever reads a lost output still has its value")
+		return nil
 	case errors.Is(err, cfnx.ErrNothingToChange):
 		fmt.Fprintln(w, "no output is lost")
 		return nil
@@ -138,6 +149,26 @@ func (o options) run(ctx context.Context, c api, bucket cfnx.BucketAPI, w io.Wri
 		fmt.Fprintf(w, "stack %s: %s\n", out.Stack, out.Status)
 	}
 	return nil
+}
+
+// restoreAtConsumers writes the values where the outputs are read.
+func restoreAtConsumers(ctx context.Context, c api, bucket cfnx.BucketAPI, stack string, ledger *cfnx.Ledger, value func(context.Context, cfnx.LostOutput) (string, error), w io.Writer, apply func(*cfnx.ApplyOptions)) (*cfnx.Applied, error) {
+	tree, err := cfnx.Snapshot(ctx, c, stack)
+	if err != nil {
+		return nil, err
+	}
+	d, err := cfnx.NewDraft(ctx, bucket, tree)
+	if err != nil {
+		return nil, err
+	}
+	written, err := d.RestoreAtConsumers(ctx, d.LostOutputs(ledger), value)
+	if err != nil {
+		return nil, err
+	}
+	for _, l := range written {
+		fmt.Fprintf(w, "stack %s: %s: %s is a literal from now on: change it in your own template too\n", l.Stack, l.Path, l.Output)
+	}
+	return cfnx.Apply(ctx, c, bucket, d, apply)
 }
 
 func exitCode(err error) int {

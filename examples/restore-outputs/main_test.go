@@ -54,6 +54,19 @@ func TestRecordsAndRestores(t *testing.T) {
 		}
 		require.Contains(t, out, "repeat with -apply")
 		require.Equal(t, gone, lost(), "nothing was changed")
+		out, err = try(append(args, "-consumers")...)
+		require.NoError(t, err)
+		require.Contains(t, out, "is a literal from now on")
+		require.Contains(t, out, "still has its value")
+		other := append([]string{"-consumers"}, args...)
+		for key := range gone {
+			other = append(other, "-output", key+"=another")
+		}
+		out, err = try(other...)
+		require.NoError(t, err)
+		require.Contains(t, out, "(-output)")
+		require.Contains(t, out, "repeat with -apply")
+		require.Equal(t, gone, lost())
 		out, err = try(append(args, "-apply")...)
 		require.NoError(t, err)
 		require.Contains(t, out, "UPDATE_COMPLETE")
