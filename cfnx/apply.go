@@ -146,6 +146,9 @@ func (c *creator) observe(e ApplyEvent) {
 
 // updatable says why the root cannot be updated as it is.
 func updatable(t *Tree) error {
+	if err := t.unreadError(partResources, partEvents, partTemplate); err != nil {
+		return err
+	}
 	for s := range t.All() {
 		if s.InProgress() {
 			return &StackError{Stack: s.Name, Status: s.Status, Reason: s.Reason, Err: ErrInProgress}

@@ -3,6 +3,7 @@ package cfnx
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
@@ -19,8 +20,8 @@ type Causes struct {
 	Attempts int `json:"attempts"`
 }
 
-// Failure is a resource that failed by itself: not because another did, and
-// not a nested stack, which only points to one.
+// Failure is a resource that failed by itself: not because another did. It is a
+// nested stack, or the stack itself, only where nothing inside of it explains it.
 type Failure struct {
 	StackID    string    `json:"stackId"`
 	StackName  string    `json:"stackName"`
@@ -37,13 +38,16 @@ func (f Failure) String() string {
 }
 
 // Causes reads the events of all stacks of the tree, through every earlier
-// attempt to continue. It is pure.
+// attempt to continue: of the root's latest update with its rollbacks, and of no
+// earlier one. Where no resource of a stack failed by itself, the cause is what
+// the nested stack's own resource says (its template is gone from its bucket), or
+// the stack's own event (an export in use, a hook). It is pure.
 func (t *Tree) Causes() Causes {
 	var c Causes
 	for s := range t.All() {
-		forward, backs := s.windows()
-		c.Update = append(c.Update, failures(forward)...)
-		c.Rollback = append(c.Rollback, failures(lastWith(backs))...)
+		forward, backs := s.attempt()
+		c.Update = append(c.Update, s.causes(forward, started(backs), false)...)
+		c.Rollback = append(c.Rollback, s.causes(s.lastFailed(backs), Event{}, true)...)
 		if s == t.Root {
 			c.Attempts = len(backs)
 		}
@@ -52,6 +56,88 @@ func (t *Tree) Causes() Causes {
 	slices.SortStableFunc(c.Update, byTime)
 	slices.SortStableFunc(c.Rollback, byTime)
 	return c
+}
+
+// started is the event with which the first rollback began: its reason is why
+// the update did not go on.
+func started(backs [][]Event) Event {
+	if len(backs) > 0 && len(backs[0]) > 0 {
+		return backs[0][0]
+	}
+	return Event{}
+}
+
+// causes are the failures of a window of the stack's events, or what the stack
+// itself says where there are none. turned is the event that began the rollback.
+func (s *Stack) causes(events []Event, turned Event, back bool) []Failure {
+	var out []Failure
+	failedInside := false
+	for _, e := range events {
+		switch {
+		case e.failed():
+			out = append(out, failureOf(e))
+		case e.Type == nestedType && !e.own() && strings.HasSuffix(string(e.Status), "_FAILED") && !cancelled(e.Reason):
+			if s.failedInside(e, back) {
+				failedInside = true
+				continue
+			}
+			out = append(out, failureOf(e))
+		}
+	}
+	if len(out) > 0 || failedInside {
+		return out
+	}
+	own := turned
+	for _, e := range events {
+		if e.own() && strings.HasSuffix(string(e.Status), "_FAILED") {
+			own = e
+		}
+	}
+	if own.ID != "" && says(own.Reason) {
+		return []Failure{failureOf(own)}
+	}
+	return nil
+}
+
+// says reports whether the reason of a stack's own event says more than that a
+// resource failed or that somebody asked for it.
+func says(reason string) bool {
+	for _, p := range []string{"The following resource(s) failed", "User Initiated", "Update rollback initiated", "Update successful", "Transformation succeeded"} {
+		if strings.HasPrefix(reason, p) {
+			return false
+		}
+	}
+	return strings.TrimSpace(reason) != ""
+}
+
+// failedInside reports whether something inside of a nested stack explains why
+// its resource failed.
+func (s *Stack) failedInside(e Event, back bool) bool {
+	for _, c := range s.Children {
+		if c.ID != e.PhysicalID {
+			continue
+		}
+		forward, backs := c.attempt()
+		if back {
+			return len(c.causes(c.lastFailed(backs), Event{}, true)) > 0
+		}
+		return len(c.causes(forward, started(backs), false)) > 0
+	}
+	return false
+}
+
+// lastFailed is the latest attempt to roll back in which something failed.
+func (s *Stack) lastFailed(backs [][]Event) []Event {
+	for _, w := range slices.Backward(backs) {
+		if len(s.causes(w, Event{}, true)) > 0 || slices.ContainsFunc(w, Event.failed) {
+			return w
+		}
+	}
+	return nil
+}
+
+func failureOf(e Event) Failure {
+	return Failure{e.StackID, e.StackName, e.LogicalID, e.PhysicalID, e.Type, e.Reason, e.Time}
 }
 
 // windows cuts the stack's events, oldest first, into those of the forward
@@ -81,16 +167,6 @@ func lastWith(backs [][]Event) []Event {
 		}
 	}
 	return nil
-}
-
-func failures(events []Event) []Failure {
-	var fs []Failure
-	for _, e := range events {
-		if e.failed() {
-			fs = append(fs, Failure{e.StackID, e.StackName, e.LogicalID, e.PhysicalID, e.Type, e.Reason, e.Time})
-		}
-	}
-	return fs
 }
 
 // Forward are the events of the latest forward operation, an update or a

@@ -149,6 +149,7 @@ type Continued struct {
 //     if a nested stack is stuck and the root is not;
 //   - [ErrInProgress] if a stack of the tree is busy, or if somebody else
 //     continued the rollback first: what they skipped is not in the result;
+//   - [ErrUnread] if a part of the tree could not be read;
 //   - [ErrCannotSkip] if a name is that of no resource whose rollback failed.
 //
 // Nothing is changed then. It returns [ErrNoProgress] if a further round would
@@ -205,6 +206,9 @@ type continuation struct {
 // that has rolled back waits in a clean-up status until every other one has,
 // so that status is no operation under way (docs/aws/cfn.md 1.2).
 func continuable(t *Tree) error {
+	if err := t.unreadError(partResources, partEvents); err != nil {
+		return err
+	}
 	for s := range t.All() {
 		if s.InProgress() && (s == t.Root || !strings.HasSuffix(string(s.Status), "_CLEANUP_IN_PROGRESS")) {
 			return &StackError{Stack: s.Name, Status: s.Status, Reason: s.Reason, Err: ErrInProgress}

@@ -3,6 +3,16 @@
 // causes told apart, a rollback continued with the fewest skips, images patched
 // in templates without touching another byte, lost Outputs put back.
 //
+//	tree, err := cfnx.Snapshot(ctx, client, "prod")
+//	tree.Causes()                       // why the update failed, why the way back did
+//	cfnx.Deploys(tree, nil, nil)        // what a continue sends to services
+//	cfnx.Deletes(tree)                  // what its clean-up deletes
+//	cfnx.ContinueRollbackSkipping(ctx, client, "prod", cfnx.SkipMinimal)
+//	cfnx.PatchTemplateImages(ctx, client, bucket, "prod", resolver)
+//
+// The text of templates is read and edited by package
+// [github.com/stackrescue/stackrescue/cfnx/template].
+//
 // # Access
 //
 // Every function takes the SDK clients it needs as narrow interfaces named

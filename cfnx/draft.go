@@ -5,11 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"net/url"
 	"strings"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"github.com/stackrescue/stackrescue/cfnx/internal/expr"
@@ -51,6 +48,7 @@ type Draft struct {
 	originals map[string][]byte // by stack id
 	current   map[string][]byte
 	urls      map[string]string // of nested stacks' templates, by stack id
+	authored  map[string]bool   // originals with every character, by stack id
 }
 
 // NewDraft reads the templates of the tree. That of a nested stack is read
@@ -62,11 +60,15 @@ type Draft struct {
 // CloudFormation has: to see what could be changed, not to be applied.
 //
 // Calls s3:GetObject, once for each nested stack. Safe to repeat.
+// It returns [ErrUnread] if a template or the resources of a stack were not read.
 func NewDraft(ctx context.Context, bucket FetchAPI, t *Tree) (*Draft, error) {
 	if t == nil || t.Root == nil {
 		return nil, errors.New("tree is empty: take a snapshot first")
 	}
-	d := &Draft{Tree: t, Parameters: map[string]string{}, originals: map[string][]byte{}, current: map[string][]byte{}, urls: map[string]string{}}
+	if err := t.unreadError(partResources, partTemplate); err != nil {
+		return nil, err
+	}
+	d := &Draft{Tree: t, Parameters: map[string]string{}, originals: map[string][]byte{}, current: map[string][]byte{}, urls: map[string]string{}, authored: map[string]bool{}}
 	for s := range t.All() {
 		body := s.Template
 		if s.parent != nil {
@@ -77,7 +79,9 @@ func NewDraft(ctx context.Context, bucket FetchAPI, t *Tree) (*Draft, error) {
 				stored, err := fetch(ctx, bucket, u)
 				switch {
 				case err == nil && bytes.Equal(mangle(stored), s.Template):
-					body = stored
+					body, d.authored[s.ID] = stored, true
+				case bucket == nil:
+					d.authored[s.ID] = true // it is read from there before it is applied
 				case err != nil && ctx.Err() != nil:
 					return nil, fmt.Errorf("stack %s: template %s: %w", s.Name, u, err)
 				}
@@ -88,6 +92,25 @@ func NewDraft(ctx context.Context, bucket FetchAPI, t *Tree) (*Draft, error) {
 		d.originals[s.ID], d.current[s.ID] = body, body
 	}
 	return d, nil
+}
+
+// Original gives the template of a stack as its author wrote it, from a file or
+// a repository, where CloudFormation has it with its non-ASCII characters lost
+// (docs/aws/cfn.md 1.8). It must be the same otherwise, and nothing may have been
+// changed in it yet.
+func (d *Draft) Original(s *Stack, body []byte) error {
+	switch {
+	case !bytes.Equal(mangle(body), mangle(s.Template)):
+		return fmt.Errorf("stack %s: what is given is not the template that the stack has: give the version that was deployed last", s.Name)
+	case !bytes.Equal(d.originals[s.ID], d.current[s.ID]):
+		return fmt.Errorf("stack %s: the draft has changed its template already: give the original first", s.Name)
+	}
+	d.originals[s.ID], d.current[s.ID] = body, body
+	if d.authored == nil {
+		d.authored = map[string]bool{}
+	}
+	d.authored[s.ID] = true
+	return nil
 }
 
 // Template is the stack's template as the draft has it.
@@ -223,62 +246,4 @@ func TemplateObject(s *Stack) (bucket, key string, err error) {
 		return "", "", err
 	}
 	return location(u)
-}
-
-// location is bucket and key in a template's URL, path style or virtual-host
-// style, of any partition.
-func location(u string) (bucket, key string, err error) {
-	p, err := url.Parse(u)
-	if err != nil {
-		return "", "", err
-	}
-	host, path := p.Hostname(), strings.TrimPrefix(p.Path, "/")
-	if strings.HasPrefix(host, "s3.") || strings.HasPrefix(host, "s3-") {
-		bucket, key, _ = strings.Cut(path, "/")
-	} else if i := strings.Index(host, ".s3"); i > 0 {
-		bucket, key = host[:i], path
-	}
-	if bucket == "" || key == "" {
-		return "", "", fmt.Errorf("%s is no object in S3", u)
-	}
-	return bucket, key, nil
-}
-
-func fetch(ctx context.Context, api FetchAPI, u string) ([]byte, error) {
-	bucket, key, err := location(u)
-	if err != nil {
-		return nil, err
-	}
-	if api == nil {
-		return nil, errors.New("no access to S3")
-	}
-	out, err := api.GetObject(ctx, &s3.GetObjectInput{Bucket: &bucket, Key: &key})
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = out.Body.Close() }()
-	return io.ReadAll(io.LimitReader(out.Body, expr.MaxBytes))
-}
-
-// upload puts a template beside the one at beside, under a key made from its
-// content: the same content always has the same key, and no other template is
-// overwritten.
-func upload(ctx context.Context, api UploadAPI, beside string, body []byte) (string, error) {
-	bucket, key, err := location(beside)
-	if err != nil {
-		return "", err
-	}
-	dir, file := "", key
-	if i := strings.LastIndexByte(key, '/'); i >= 0 {
-		dir, file = key[:i+1], key[i+1:]
-	}
-	ext := ""
-	if i := strings.LastIndexByte(file, '.'); i > 0 {
-		ext = file[i:]
-	}
-	next := dir + "stackrescue-" + fingerprint(body) + ext
-	if _, err := api.PutObject(ctx, &s3.PutObjectInput{Bucket: &bucket, Key: &next, Body: bytes.NewReader(body), ContentType: aws.String("text/plain")}); err != nil {
-		return "", fmt.Errorf("upload s3://%s/%s: %w", bucket, next, err)
-	}
-	return strings.Replace(beside, key, next, 1), nil
 }

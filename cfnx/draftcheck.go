@@ -1,6 +1,7 @@
 package cfnx
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 
@@ -15,7 +16,8 @@ const maxTemplateObject = 1 << 20
 
 // Check lists what would keep [Apply] from making a change set of the draft as
 // it is: the size of a template and the place in S3 that it needs, the URL of
-// a nested stack's changed template, macros together with nested stacks. It
+// a nested stack's changed template, characters that were lost on the way from
+// CloudFormation, macros together with nested stacks. It
 // returns a *[DraftError] with all of it, or nil. It is pure: whether AWS
 // accepts the change set is known only after Apply with DryRun.
 //
@@ -63,6 +65,14 @@ func (d *Draft) Check(optFns ...func(*ApplyOptions)) error {
 		add(root, fmt.Sprintf("it has %d bytes, CloudFormation takes %d", len(body), maxTemplateObject), template.ErrLimit)
 	case changed && len(body) > inlineBytes && o.TemplateURL == "" && len(d.urls) == 0:
 		add(root, fmt.Sprintf("a template of %d bytes must be in S3: name a place in ApplyOptions.TemplateURL", len(body)), template.ErrLimit)
+	}
+	for s := range next.Tree.All() {
+		if d.authored[s.ID] || string(next.current[s.ID]) == string(d.originals[s.ID]) {
+			continue
+		}
+		if _, err := template.SetValues(d.originals[s.ID], nil); errors.Is(err, template.ErrMangled) {
+			add(s, err.Error()+": CloudFormation hands templates out with their non-ASCII characters replaced: give the author's with Draft.Original", err)
+		}
 	}
 	if len(root.Children) > 0 {
 		for s := range d.Tree.All() {

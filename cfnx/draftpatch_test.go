@@ -293,3 +293,37 @@ func TestCheckOfADraft(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, d.Check())
 }
+
+// Characters that CloudFormation does not hand out would be gone from the stack
+// too: a draft that would write them is refused unless the author's text is given.
+func TestLostCharactersAreNotWritten(t *testing.T) {
+	t.Parallel()
+	author := "Description: Größe\nResources:\n  Task: {Type: AWS::ECS::TaskDefinition, Properties: {ContainerDefinitions: [{Name: app, Image: host.example/app:v1}]}}\n"
+	lost := strings.NewReplacer("ö", "?", "ß", "?").Replace(author)
+	patched := func(d *cfnx.Draft) *cfnx.Draft {
+		_, err := d.PatchImages(t.Context(), only("host.example/app:v1", "host.example/app:v2"))
+		require.NoError(t, err)
+		return d
+	}
+	d, err := cfnx.NewDraft(t.Context(), nil, flat(lost))
+	require.NoError(t, err)
+	require.NoError(t, d.Check(), "what is not changed is not written")
+	err = patched(d).Check()
+	require.ErrorIs(t, err, template.ErrMangled)
+	require.ErrorContains(t, err, "Draft.Original")
+	require.Error(t, d.Original(d.Tree.Root, []byte(author)), "too late")
+
+	d, err = cfnx.NewDraft(t.Context(), nil, flat(lost))
+	require.NoError(t, err)
+	require.Error(t, d.Original(d.Tree.Root, []byte(strings.Replace(author, "v1", "v0", 1))), "another version")
+	require.NoError(t, d.Original(d.Tree.Root, []byte(author)))
+	require.NoError(t, patched(d).Check())
+	require.Equal(t, strings.Replace(author, "v1", "v2", 1), string(d.Template(d.Tree.Root.ID)))
+
+	// A parameter alone writes no text.
+	tag := strings.Replace(lost, "Image: host.example/app:v1", "Image: !Sub 'host.example/app:${Tag}'", 1)
+	d, err = cfnx.NewDraft(t.Context(), nil, flat("Parameters: {Tag: {Type: String}}\n"+tag, cfnx.Parameter{Key: "Tag", Value: "v1"}))
+	require.NoError(t, err)
+	require.NoError(t, patched(d).Check())
+	require.Equal(t, map[string]string{"Tag": "v2"}, d.Parameters)
+}

@@ -18,6 +18,9 @@ func (d *Draft) renderer(s *Stack, depth int) (*expr.Renderer, *tree.Doc, error)
 	if err != nil {
 		return nil, nil, err
 	}
+	if len(doc.Roots) == 0 {
+		return nil, nil, template.ErrNotTemplate // of a stack that is gone
+	}
 	r := &expr.Renderer{Root: doc.Roots[0].Follow()}
 	if r.Root == nil || r.Root.Kind != tree.Mapping {
 		return nil, nil, template.ErrNotTemplate

@@ -105,6 +105,10 @@ func (d *Draft) setPlace(s *Stack, places []template.Source) (bool, error) {
 		}
 		switch p.Kind {
 		case expr.SourceParameter:
+			if p.Refused != "" {
+				return true, draftError([]Problem{{StackID: s.ID, Stack: s.Name, Property: "Parameter", From: p.Name, To: p.Value, Sources: []template.Source{p},
+					Why: "parameter " + p.Name + " does not take " + p.Value + ": " + p.Refused, Err: template.ErrBadValue}})
+			}
 			return true, d.SetParameter(s, p.Name, p.Value)
 		case expr.SourceMapping:
 			_, err := d.Set(s, template.Value{Path: p.Path, Value: p.Value})

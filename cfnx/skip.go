@@ -86,7 +86,7 @@ func PlanSkips(t *Tree) SkipPlan {
 }
 
 func (p *SkipPlan) add(t *Tree, s *Stack) {
-	_, backs := s.windows()
+	_, backs := s.attempt()
 	last := lastWith(backs)
 	deps := readDependencies(s.Template)
 	var failed []Skip
@@ -99,6 +99,10 @@ func (p *SkipPlan) add(t *Tree, s *Stack) {
 		}
 		e, inRollback := failure(last, r.LogicalID)
 		switch {
+		case s.unread(partEvents) != "":
+			leave(r, "the events of its stack were not read: "+s.unread(partEvents))
+		case r.Type == nestedType && !deleting(t, r) && !s.failedInside(Event{PhysicalID: r.PhysicalID}, true):
+			leave(r, "nested stack: nothing failed inside it and it cannot be skipped: mend what it says itself: "+r.Reason)
 		case r.Type == nestedType && !deleting(t, r):
 			leave(r, "nested stack: what failed inside it is skipped instead")
 		case !inRollback && cancelled(r.Reason):

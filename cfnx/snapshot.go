@@ -8,10 +8,15 @@ import (
 	"iter"
 	"slices"
 	"strings"
+	"sync"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	cfn "github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
+
+	"github.com/stackrescue/stackrescue/internal/awsretry"
+	"github.com/stackrescue/stackrescue/internal/clock"
 )
 
 // SnapshotAPI is DescribeStacks, DescribeStackEvents, ListStackResources and
@@ -45,6 +50,9 @@ func (s *Stack) walk(yield func(*Stack) bool) bool {
 		return false
 	}
 	for _, c := range s.Children {
+		if c.parent == nil {
+			c.parent = s // a tree that was put together by hand
+		}
 		if !c.walk(yield) {
 			return false
 		}
@@ -89,11 +97,19 @@ func (s *Stack) link(depth int) {
 // Snapshot reads the whole tree that the stack is part of: the root is found
 // from any nested stack. It changes nothing.
 //
-// It returns [ErrStackNotFound] if the stack does not exist.
+// A nested stack that was deleted outside of its parent is in the tree with
+// status DELETE_COMPLETE and nothing else; one that the latest update created
+// and that is gone again has its events. A part of a stack that could not be
+// read is named, with the reason, in Stack.Unread: it is not known, which is not
+// the same as empty.
+//
+// It returns [ErrStackNotFound] if the stack does not exist, and an error if the
+// stack or its root cannot be described.
 //
 // Calls cloudformation:DescribeStacks, cloudformation:DescribeStackEvents,
 // cloudformation:ListStackResources, cloudformation:GetTemplate, for each
-// stack of the tree once or, for long lists, a page at a time. Safe to repeat.
+// stack of the tree once or, for long lists, a page at a time, up to 24 calls at
+// once. Safe to repeat.
 func Snapshot(ctx context.Context, api SnapshotAPI, stack string) (*Tree, error) {
 	s, err := describeStack(ctx, api, stack)
 	if err != nil {
@@ -105,8 +121,11 @@ func Snapshot(ctx context.Context, api SnapshotAPI, stack string) (*Tree, error)
 			return nil, err
 		}
 	}
-	if t.Root, err = snapshotStack(ctx, api, s, nil); err != nil {
-		return nil, err
+	t.Root = newStack(*s)
+	for level := []reading{{Stack: t.Root}}; len(level) > 0; {
+		if level, err = readLevel(ctx, api, level); err != nil {
+			return nil, err
+		}
 	}
 	return t, nil
 }
@@ -133,64 +152,179 @@ func describeStack(ctx context.Context, api cfn.DescribeStacksAPIClient, stack s
 // are reached long before.
 const maxNesting = 32
 
-func snapshotStack(ctx context.Context, api SnapshotAPI, s *types.Stack, parent *Stack) (*Stack, error) {
-	out := newStack(*s)
-	depth := 0
-	for out.parent = parent; parent != nil; parent = parent.parent {
-		if depth++; depth > maxNesting {
-			return nil, fmt.Errorf("stack %s: nested deeper than %d", out.Name, maxNesting)
+// Parts of a stack that are read on their own, and may be denied alone.
+const (
+	partStack     = "stack" // status, parameters, outputs
+	partResources = "resources"
+	partEvents    = "events"
+	partTemplate  = "template"
+)
+
+// atOnce is how many calls of a snapshot are made at the same time.
+const atOnce = 24
+
+// patiently repeats a read that is throttled: a tree that is read at once meets
+// CloudFormation's limits of about 10 calls a second.
+// https://docs.aws.amazon.com/general/latest/gr/cfn.html
+func patiently[T any](ctx context.Context, read func(context.Context) (T, error)) (T, error) {
+	return awsretry.Read(ctx, time.Second, awsretry.Tries, read)
+}
+
+// reading is a stack that is to be read; of one that its parent has deleted, only
+// the events.
+type reading struct {
+	*Stack
+	gone bool
+}
+
+// readLevel reads the stacks of one level of the tree and returns those of the
+// next, of which only the ARN is known. The parts are independent of each other.
+func readLevel(ctx context.Context, api SnapshotAPI, level []reading) ([]reading, error) {
+	g, ctx := clock.NewGroup(ctx, atOnce)
+	errs := make([]map[string]error, len(level))
+	var mu sync.Mutex
+	part := func(i int, name string, read func() error) {
+		g.Go(func() error {
+			if err := read(); err != nil {
+				mu.Lock()
+				errs[i][name] = err
+				mu.Unlock()
+			}
+			return clock.Err(ctx)
+		})
+	}
+	for i, s := range level {
+		errs[i] = map[string]error{}
+		if s.Status == "" {
+			part(i, partStack, func() error { return s.describe(ctx, api) })
+		}
+		// The longest first.
+		part(i, partEvents, func() (err error) { s.Events, err = updateEvents(ctx, api, s.ID, s.gone); return err })
+		part(i, partResources, func() (err error) { s.Resources, err = readResources(ctx, api, s.Stack); return err })
+		if !s.gone {
+			part(i, partTemplate, func() (err error) { s.Template, err = getTemplate(ctx, api, s.ID); return err })
 		}
 	}
-	for p := cfn.NewListStackResourcesPaginator(api, &cfn.ListStackResourcesInput{StackName: &out.ID}); p.HasMorePages(); {
-		page, err := p.NextPage(ctx)
+	if err := g.Wait(); err != nil {
+		for _, e := range errs {
+			for _, x := range e {
+				err = errors.Join(err, x)
+			}
+		}
+		return nil, fmt.Errorf("stack %s: %w", level[0].Name, err)
+	}
+	var next []reading
+	for i, s := range level {
+		if errors.Is(errs[i][partStack], ErrStackNotFound) || s.gone {
+			*s.Stack = Stack{ID: s.ID, Name: s.Name, LogicalID: s.LogicalID, ParentID: s.ParentID, Status: types.StackStatusDeleteComplete, Events: s.Events, parent: s.parent}
+			if !s.gone {
+				s.Events = nil
+			}
+			continue
+		}
+		for name, err := range errs[i] {
+			if s.Unread == nil {
+				s.Unread = map[string]string{}
+			}
+			s.Unread[name] = err.Error()
+		}
+		for _, c := range s.nested() {
+			s.Children = append(s.Children, c.Stack)
+			next = append(next, c)
+		}
+		if len(s.Children) > 0 && depthOf(s.Stack) > maxNesting {
+			return nil, fmt.Errorf("stack %s: nested deeper than %d", s.Name, maxNesting)
+		}
+	}
+	return next, nil
+}
+
+func depthOf(s *Stack) int {
+	n := 0
+	for ; s.parent != nil; s = s.parent {
+		n++
+	}
+	return n
+}
+
+// describe fills in what DescribeStacks says.
+func (s *Stack) describe(ctx context.Context, api cfn.DescribeStacksAPIClient) error {
+	x, err := patiently(ctx, func(ctx context.Context) (*types.Stack, error) { return describeStack(ctx, api, s.ID) })
+	if err != nil {
+		return err
+	}
+	n := newStack(*x)
+	s.Name, s.Status, s.Reason, s.ParentID = n.Name, n.Status, n.Reason, n.ParentID
+	s.Parameters, s.Outputs, s.Tags, s.Capabilities, s.DisableRollback, s.RoleARN = n.Parameters, n.Outputs, n.Tags, n.Capabilities, n.DisableRollback, n.RoleARN
+	return nil
+}
+
+// nested are the stacks nested in this one: its resources, and those that the
+// latest update created, that failed, and that it has deleted again.
+func (s *Stack) nested() []reading {
+	var out []reading
+	add := func(logicalID, arn string, gone bool) {
+		if strings.HasPrefix(arn, "arn:") && arn != s.ID && !slices.ContainsFunc(out, func(c reading) bool { return c.ID == arn }) {
+			out = append(out, reading{&Stack{ID: arn, Name: nameOf(arn), LogicalID: logicalID, ParentID: s.ID, parent: s}, gone})
+		}
+	}
+	for _, r := range s.Resources {
+		if r.Type == nestedType && r.Status != types.ResourceStatusDeleteComplete {
+			add(r.LogicalID, r.PhysicalID, false)
+		}
+	}
+	for _, e := range s.Events {
+		if e.Type == nestedType && !e.own() && strings.HasSuffix(string(e.Status), "_FAILED") {
+			add(e.LogicalID, e.PhysicalID, true)
+		}
+	}
+	return out
+}
+
+func readResources(ctx context.Context, api cfn.ListStackResourcesAPIClient, s *Stack) ([]Resource, error) {
+	var out []Resource
+	for p := cfn.NewListStackResourcesPaginator(api, &cfn.ListStackResourcesInput{StackName: &s.ID}); p.HasMorePages(); {
+		page, err := patiently(ctx, func(ctx context.Context) (*cfn.ListStackResourcesOutput, error) { return p.NextPage(ctx) })
 		if err != nil {
-			return nil, stackErr(out.Name, err)
+			return nil, stackErr(s.Name, err)
 		}
 		for _, r := range page.StackResourceSummaries {
-			out.Resources = append(out.Resources, Resource{
+			out = append(out, Resource{
 				LogicalID: aws.ToString(r.LogicalResourceId), PhysicalID: aws.ToString(r.PhysicalResourceId), Type: aws.ToString(r.ResourceType),
 				Status: r.ResourceStatus, Reason: aws.ToString(r.ResourceStatusReason),
 			})
 		}
 	}
-	var err error
-	if out.Events, err = updateEvents(ctx, api, out.ID); err != nil {
-		return nil, err
-	}
-	if out.Template, err = getTemplate(ctx, api, out.ID); err != nil {
-		return nil, err
-	}
-	for _, r := range out.Resources {
-		if r.Type != nestedType || !strings.HasPrefix(r.PhysicalID, "arn:") || r.Status == types.ResourceStatusDeleteComplete {
-			continue
-		}
-		child, err := describeStack(ctx, api, r.PhysicalID)
-		if err != nil {
-			return nil, err
-		}
-		c, err := snapshotStack(ctx, api, child, out)
-		if err != nil {
-			return nil, err
-		}
-		c.LogicalID = r.LogicalID
-		out.Children = append(out.Children, c)
-	}
 	return out, nil
 }
 
+// unread is why a part of the stack is not known, "" where it was read.
+func (s *Stack) unread(parts ...string) string {
+	if s.Unread[partStack] != "" {
+		return s.Unread[partStack]
+	}
+	for _, p := range parts {
+		if s.Unread[p] != "" {
+			return s.Unread[p]
+		}
+	}
+	return ""
+}
+
 // updateEvents reads events back to where the latest update, creation or
-// import began: through every automatic or continued rollback.
-func updateEvents(ctx context.Context, api cfn.DescribeStackEventsAPIClient, id string) ([]Event, error) {
+// import began: through every automatic or continued rollback. all reads them
+// all, of a stack that is gone.
+func updateEvents(ctx context.Context, api cfn.DescribeStackEventsAPIClient, id string, all bool) ([]Event, error) {
 	var events []Event
 	for p := cfn.NewDescribeStackEventsPaginator(api, &cfn.DescribeStackEventsInput{StackName: &id}); p.HasMorePages(); {
-		page, err := p.NextPage(ctx)
+		page, err := patiently(ctx, func(ctx context.Context) (*cfn.DescribeStackEventsOutput, error) { return p.NextPage(ctx) })
 		if err != nil {
 			return nil, stackErr(id, err)
 		}
 		for _, e := range page.StackEvents {
 			ev := newEvent(e)
 			events = append(events, ev)
-			if ev.own() && begins(ev.Status) {
+			if !all && ev.own() && begins(ev.Status) {
 				return events, nil
 			}
 		}
@@ -213,9 +347,21 @@ func begins(s types.ResourceStatus) bool {
 func getTemplate(ctx context.Context, api interface {
 	GetTemplate(context.Context, *cfn.GetTemplateInput, ...func(*cfn.Options)) (*cfn.GetTemplateOutput, error)
 }, id string) ([]byte, error) {
-	out, err := api.GetTemplate(ctx, &cfn.GetTemplateInput{StackName: &id, TemplateStage: types.TemplateStageOriginal})
+	out, err := patiently(ctx, func(ctx context.Context) (*cfn.GetTemplateOutput, error) {
+		return api.GetTemplate(ctx, &cfn.GetTemplateInput{StackName: &id, TemplateStage: types.TemplateStageOriginal})
+	})
 	if err != nil {
 		return nil, stackErr(id, err)
 	}
 	return []byte(aws.ToString(out.TemplateBody)), nil
+}
+
+// unreadError is ErrUnread with the first part of the tree that is not known.
+func (t *Tree) unreadError(parts ...string) error {
+	for s := range t.All() {
+		if why := s.unread(parts...); why != "" {
+			return &StackError{Stack: s.Name, Status: s.Status, Reason: why, Err: ErrUnread}
+		}
+	}
+	return nil
 }

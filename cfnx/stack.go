@@ -33,6 +33,9 @@ type Stack struct {
 	// not be read.
 	Template []byte   `json:"template,omitempty"`
 	Children []*Stack `json:"children,omitempty"`
+	// Unread are parts that could not be read, "stack", "resources", "events" or
+	// "template", with the reason: they are not known.
+	Unread map[string]string `json:"unread,omitempty"`
 
 	parent *Stack
 }

@@ -31,6 +31,9 @@ var (
 	// ErrCannotSkip is returned by [ContinueRollbackSkipping], before anything is
 	// started, if what is to be skipped is no resource whose rollback failed.
 	ErrCannotSkip = errors.New("cannot be skipped")
+	// ErrUnread is returned by the verbs that change something, before they do, if
+	// a part of the tree that they need could not be read; see Stack.Unread.
+	ErrUnread = errors.New("not known: it could not be read")
 	// ErrRefused is returned, in a *[RefusedError], by [Apply] if the change set
 	// would do more than was asked for; it was deleted, nothing was changed.
 	ErrRefused = errors.New("change set refused")
@@ -64,7 +67,7 @@ func (e *StackError) Error() string {
 	if e.Err != nil {
 		fmt.Fprintf(&b, ": %v", e.Err)
 	}
-	if len(e.Failed) == 0 && e.Reason != "" {
+	if (len(e.Failed) == 0 || errors.Is(e.Err, ErrUnread)) && e.Reason != "" {
 		fmt.Fprintf(&b, ": %s", e.Reason)
 	}
 	for i, f := range e.Failed {

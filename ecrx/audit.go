@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
 	"github.com/aws/aws-sdk-go-v2/service/ecr/types"
 
+	"github.com/stackrescue/stackrescue/internal/clock"
 	"github.com/stackrescue/stackrescue/internal/poll"
 )
 
@@ -40,9 +41,9 @@ type AuditOptions struct {
 	Pushes int
 	// Parallel is how many calls are under way at once. Defaults to 24.
 	Parallel int
-	// Now is the moment for which it is told. Defaults to time.Now.
+	// Now is the moment of the audit. Defaults to time.Now.
 	Now func() time.Time
-	// Observe is told about every call that is done.
+	// Observe is called with each call that is done. Nil for nothing.
 	Observe func(AuditEvent)
 }
 
@@ -87,7 +88,7 @@ func Audit(ctx context.Context, api AuditAPI, needs []Need, optFns ...func(*Audi
 	a.opts.Parallel = cmp.Or(a.opts.Parallel, parallelCalls)
 	a.opts.Window = cmp.Or(a.opts.Window, 7*24*time.Hour)
 	if a.opts.Now == nil {
-		a.opts.Now = time.Now
+		a.opts.Now = func() time.Time { return clock.Now(ctx) }
 	}
 	if err := a.repositories(ctx); err != nil {
 		return nil, err
@@ -109,7 +110,7 @@ type auditor struct {
 
 func (a *auditor) report(ctx context.Context, needs []Need) (*AuditReport, error) {
 	now := a.opts.Now()
-	out := &AuditReport{Version: AuditVersion, At: now.UTC(), Until: now.Add(a.opts.Window + 24*time.Hour).UTC(), Pushes: a.opts.Pushes, read: map[Repository][]Stored{}}
+	out := &AuditReport{Version: auditVersion, At: now.UTC(), Until: now.Add(a.opts.Window + 24*time.Hour).UTC(), Pushes: a.opts.Pushes, read: map[Repository][]Stored{}}
 	policies := map[Repository]*Policy{}
 	out.Repositories = make([]AuditedRepository, len(a.repos))
 	parallel(a.opts.Parallel, len(a.repos), func(i int) { out.Repositories[i] = a.audited(a.repos[i], now) }, func(int) {})

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// AuditVersion is the Version of an [AuditReport].
-const AuditVersion = 1
+// auditVersion is the Version of an [AuditReport].
+const auditVersion = 1
 
 // AuditReport is what [Audit] found; it is JSON as it is.
 type AuditReport struct {
@@ -49,7 +49,7 @@ type AuditedRepository struct {
 	Error string `json:"error,omitempty"`
 }
 
-// NeedStatus is how something that is needed stands, and who needs it.
+// NeedStatus is the state of something that is needed, and who needs it.
 type NeedStatus struct {
 	Status
 	By []string `json:"by"`

@@ -10,6 +10,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
 
+	"github.com/stackrescue/stackrescue/internal/clock"
 	"github.com/stackrescue/stackrescue/internal/poll"
 )
 
@@ -50,9 +51,9 @@ type CheckOptions struct {
 	Client func(Repository) CheckAPI
 	// Parallel is how many calls are under way at once. Defaults to 24.
 	Parallel int
-	// Now is the moment for which Headroom is told. Defaults to time.Now.
+	// Now is the moment for which Headroom is computed. Defaults to time.Now.
 	Now func() time.Time
-	// Observe is told about each repository that was read.
+	// Observe is called with each repository that was read. Nil for nothing.
 	Observe func(CheckEvent)
 
 	known map[Repository]*Policy // policies of repositories in Read
@@ -76,7 +77,7 @@ func (e CheckEvent) String() string {
 	return s
 }
 
-// Check says how each image stands. It returns one Status per reference, in
+// Check reads the state of each image. It returns one Status per reference, in
 // order, and nil as error unless ctx ended: what cannot be read, for want of
 // permission or because of throttling, is [Unknown], with the reason in its
 // Status.
@@ -97,7 +98,7 @@ func Check(ctx context.Context, api CheckAPI, refs []string, optFns ...func(*Che
 	}
 	c.opts.Parallel = cmp.Or(c.opts.Parallel, parallelCalls)
 	if c.opts.Now == nil {
-		c.opts.Now = time.Now
+		c.opts.Now = func() time.Time { return clock.Now(ctx) }
 	}
 	out := make([]Status, len(refs))
 	groups := map[Repository]*group{}

@@ -135,13 +135,13 @@ func (e *evaluation) verdict(i int) Verdict {
 		v.possible(act, m.why)
 	}
 	if activating && slices.ContainsFunc(may, func(m maybe) bool { return m.acts }) {
-		v.possible(v.Does, DoubtActivating)
+		v.possible(v.Does, doubtActivating)
 	}
 	if activating {
 		v.Reason = "it is being restored from the archive"
 	}
 	if !blocked && v.MayGo() && e.maybeChild(i) {
-		v.possible(Blocked, DoubtUnreadIndex)
+		v.possible(Blocked, doubtUnreadIndex)
 	}
 	return v
 }
@@ -158,14 +158,14 @@ func (e *evaluation) followIndexes(out []Verdict) {
 				continue
 			}
 			for _, p := range parents {
-				changed = out[i].mayFollow(out[p], DoubtIndexGoes) || changed
+				changed = out[i].mayFollow(out[p], doubtIndexGoes) || changed
 			}
 		}
 	}
 }
 
 // mayFollow adds what may happen to other, and reports whether that is new.
-func (v *Verdict) mayFollow(other Verdict, why Doubt) bool {
+func (v *Verdict) mayFollow(other Verdict, why string) bool {
 	n := len(v.Possible)
 	for _, a := range other.Possible {
 		if a == Expire || a == Transition {
@@ -197,7 +197,7 @@ func (e *evaluation) followSubjects(out []Verdict) {
 				v.Possible, v.Doubts = slices.Clone(subject.Possible), slices.Clone(subject.Doubts)
 				continue
 			}
-			changed = v.mayFollow(subject, DoubtSubject) || changed
+			changed = v.mayFollow(subject, doubtSubject) || changed
 		}
 	}
 }

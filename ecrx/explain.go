@@ -53,8 +53,7 @@ type Departure struct {
 // String is such as "expired by rule 1 on 2026-03-01T00:00:00Z".
 func (d Departure) String() string {
 	at := d.At.UTC().Format(time.RFC3339)
-	switch {
-	case d.Rule > 0:
+	if d.Rule > 0 {
 		return fmt.Sprintf("taken by lifecycle rule %d on %s", d.Rule, at)
 	}
 	return fmt.Sprintf("deleted by %s on %s", cmp.Or(d.By, "somebody"), at)
@@ -70,7 +69,7 @@ type Candidate struct {
 	How string `json:"how"`
 }
 
-// Explain says how a reference stands, why it is missing, and what it could be
+// Explain reads the state of a reference, why it is missing, and what it could be
 // restored from: the archive, another repository, the digest without its tag,
 // or, clearly marked, other images of the repository.
 //

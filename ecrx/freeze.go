@@ -7,6 +7,9 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
+
+	"github.com/stackrescue/stackrescue/internal/awsretry"
+	"github.com/stackrescue/stackrescue/internal/clock"
 )
 
 // FreezeAPI is DescribeImages, GetLifecyclePolicy, PutLifecyclePolicy and
@@ -46,8 +49,8 @@ type FreezeOptions struct {
 	Interval time.Duration
 }
 
-// FrozenVersion is the Version of a [Frozen].
-const FrozenVersion = 1
+// frozenVersion is the Version of a [Frozen].
+const frozenVersion = 1
 
 // ErrPolicyChanged is returned by [Freeze] and [Thaw] if a lifecycle policy is
 // not the one that was expected: it was left alone.
@@ -71,13 +74,13 @@ var ErrPolicyChanged = errors.New("lifecycle policy has changed in between")
 // that are gone are nothing to do. Old is then what was left of them: keep the
 // first answer, or give it as Plan.
 func Freeze(ctx context.Context, api FreezeAPI, repo Repository, needed []Image, within time.Duration, optFns ...func(*FreezeOptions)) (*Frozen, error) {
-	opts := freezeOptions(optFns)
-	policy, text, err := ridePolicy(ctx, api, repo, opts.Interval)
+	opts := freezeOptions(ctx, optFns)
+	policy, text, err := rereadPolicy(ctx, api, repo, opts.Interval)
 	if err != nil {
 		return nil, err
 	}
 	now := opts.Now()
-	out := &Frozen{Version: FrozenVersion, Repository: repo, At: now.UTC(), Until: now.Add(within).UTC(), Old: text, New: text}
+	out := &Frozen{Version: frozenVersion, Repository: repo, At: now.UTC(), Until: now.Add(within).UTC(), Old: text, New: text}
 	if policy == nil {
 		if opts.Plan != nil {
 			if done, err := opts.Plan.agrees(nil, nil, false); done != nil || err != nil {
@@ -86,7 +89,7 @@ func Freeze(ctx context.Context, api FreezeAPI, repo Repository, needed []Image,
 		}
 		return out, nil
 	}
-	images, err := ride(ctx, opts.Interval, func() ([]Stored, error) { return Images(ctx, api, repo) })
+	images, err := awsretry.Read(ctx, opts.Interval, tries, func(ctx context.Context) ([]Stored, error) { return Images(ctx, api, repo) })
 	if err != nil {
 		return nil, err
 	}
@@ -111,8 +114,8 @@ func Freeze(ctx context.Context, api FreezeAPI, repo Repository, needed []Image,
 	return out, nil
 }
 
-func freezeOptions(optFns []func(*FreezeOptions)) FreezeOptions {
-	opts := FreezeOptions{Now: time.Now}
+func freezeOptions(ctx context.Context, optFns []func(*FreezeOptions)) FreezeOptions {
+	opts := FreezeOptions{Now: func() time.Time { return clock.Now(ctx) }}
 	for _, fn := range optFns {
 		if fn != nil {
 			fn(&opts)
@@ -130,9 +133,9 @@ func parseOrNil(text string) (*Policy, error) {
 	return ParsePolicy(text)
 }
 
-func ridePolicy(ctx context.Context, api GetPolicyAPI, repo Repository, every time.Duration) (*Policy, string, error) {
+func rereadPolicy(ctx context.Context, api GetPolicyAPI, repo Repository, every time.Duration) (*Policy, string, error) {
 	var text string
-	p, err := ride(ctx, every, func() (p *Policy, err error) {
+	p, err := awsretry.Read(ctx, every, tries, func(ctx context.Context) (p *Policy, err error) {
 		p, text, err = readPolicy(ctx, api, repo)
 		return p, err
 	})

@@ -10,7 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecr/types"
 )
 
-// ErrNoPolicy means that a repository has no lifecycle policy.
+// ErrNoPolicy is for programs that need a lifecycle policy where there is none.
 var ErrNoPolicy = errors.New("no lifecycle policy")
 
 type getPolicyAPI interface {

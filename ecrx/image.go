@@ -26,7 +26,7 @@ type Image struct {
 	Digest string `json:"digest,omitempty"`
 }
 
-// ErrReference means that a text is no image reference.
+// ErrReference is returned by [Parse] if the text is no image reference.
 var ErrReference = errors.New("not an image reference")
 
 // privateHost is a private ECR registry of any partition, FIPS and dual-stack

@@ -37,6 +37,9 @@ func InUse(ctx context.Context, sources ...iter.Seq2[Use, error]) ([]Need, error
 	by := map[Image]map[string]bool{}
 	var errs []error
 	for _, source := range sources {
+		if source == nil {
+			continue
+		}
 		for use, err := range source {
 			if ctx.Err() != nil {
 				return nil, poll.Ended(ctx, err)

@@ -9,7 +9,8 @@ import (
 // Finding is something about a lifecycle policy that hurts somebody sooner or
 // later.
 type Finding struct {
-	// Code is one of the constants [LintMatchesNothing] to [LintNoPolicy].
+	// Code is one of loses-needed, and-list, regexp, dead-rule, unreachable,
+	// age-rule, untagged-under-digests, shared-pool and tight-count.
 	Code string `json:"code"`
 	// Rule is the rule it is about, 0 for the whole policy.
 	Rule int `json:"rule,omitempty"`
@@ -21,38 +22,38 @@ type Finding struct {
 
 // Codes of findings.
 const (
-	// LintLoses: the policy takes an image that is needed.
-	LintLoses = "loses-needed"
-	// LintMatchesNothing: a list of several prefixes or patterns that no image
+	// lintLoses: the policy takes an image that is needed.
+	lintLoses = "loses-needed"
+	// lintMatchesNothing: a list of several prefixes or patterns that no image
 	// meets all together.
-	LintMatchesNothing = "and-list"
-	// LintRegexp: a prefix or pattern that is written as a regular expression or
+	lintMatchesNothing = "and-list"
+	// lintRegexp: a prefix or pattern that is written as a regular expression or
 	// a glob, which ECR does not know: * is all there is, and in patterns alone.
-	LintRegexp = "regexp"
-	// LintDeadRule: a rule that comes first to protect something, and matches no
+	lintRegexp = "regexp"
+	// lintDeadRule: a rule that comes first to protect something, and matches no
 	// image.
-	LintDeadRule = "dead-rule"
-	// LintUnreachable: everything the rule matches is matched by an earlier one.
-	LintUnreachable = "unreachable"
-	// LintAge: an age takes images, whether or not there are newer ones, and one
+	lintDeadRule = "dead-rule"
+	// lintUnreachable: everything the rule matches is matched by an earlier one.
+	lintUnreachable = "unreachable"
+	// lintAge: an age takes images, whether or not there are newer ones, and one
 	// that is needed is among those it will reach.
-	LintAge = "age-rule"
-	// LintUntagged: images that are needed by digest lose their tag with the
+	lintAge = "age-rule"
+	// lintUntagged: images that are needed by digest lose their tag with the
 	// next push, and then the rule for untagged ones takes them.
-	LintUntagged = "untagged-under-digests"
-	// LintSharedPool: applications share the places that a count keeps, so that
+	lintUntagged = "untagged-under-digests"
+	// lintSharedPool: applications share the places that a count keeps, so that
 	// the busy one pushes the quiet one's images out.
-	LintSharedPool = "shared-pool"
-	// LintTight: a count keeps few more images than the oldest needed one takes.
-	LintTight = "tight-count"
+	lintSharedPool = "shared-pool"
+	// lintTight: a count keeps few more images than the oldest needed one takes.
+	lintTight = "tight-count"
 )
 
-// LintMargin is how many pushes a needed image should at least be away from the
+// lintMargin is how many pushes a needed image should at least be away from the
 // end of a count.
-const LintMargin = 5
+const lintMargin = 5
 
 // Lint says what is wrong with the policy of a repository with these images, of
-// which some are needed. It is pure. now is the moment for which it is told.
+// which some are needed. It is pure. now is the moment of the evaluation.
 func Lint(p *Policy, images []Stored, needs []Need, now time.Time) []Finding {
 	if p == nil {
 		return nil

@@ -63,17 +63,17 @@ func (l *linter) rule(r int) []Finding {
 		return []Finding{{Code: code, Rule: rule.Priority, Text: fmt.Sprintf("%s: ", rule) + fmt.Sprintf(format, a...)}}
 	}
 	if odd := foreign(rule.Selection); matched == 0 && odd != "" {
-		return find(LintRegexp, "%q matches no image as it is: ECR knows no regular expressions; in tagPatternList * stands for any characters, and in tagPrefixList everything is taken as it is", odd)
+		return find(lintRegexp, "%q matches no image as it is: ECR knows no regular expressions; in tagPatternList * stands for any characters, and in tagPrefixList everything is taken as it is", odd)
 	}
 	switch {
 	case len(l.images) == 0:
 		return nil
 	case matched == 0 && len(list) > 1 && l.anyOf(rule):
-		return find(LintMatchesNothing, "no image has tags for all of %s, though some have one: the list is and, not or; write one rule for each", strings.Join(list, ", "))
+		return find(lintMatchesNothing, "no image has tags for all of %s, though some have one: the list is and, not or; write one rule for each", strings.Join(list, ", "))
 	case matched == 0 && len(list) > 0 && r < len(l.policy.Rules)-1:
-		return find(LintDeadRule, "it matches no image and protects nothing from the rules after it")
+		return find(lintDeadRule, "it matches no image and protects nothing from the rules after it")
 	case matched > 0 && first == 0:
-		return find(LintUnreachable, "earlier rules match all %d images that it matches", matched)
+		return find(lintUnreachable, "earlier rules match all %d images that it matches", matched)
 	}
 	return nil
 }
@@ -122,14 +122,14 @@ func (l *linter) need(v Verdict, needs []Need) []Finding {
 	var out []Finding
 	switch i := slices.IndexFunc(l.policy.Rules, func(r Rule) bool { return r.Priority == v.MatchedBy }); {
 	case v.MayGo():
-		out = append(out, find(LintLoses, "%s", v.Headroom()))
+		out = append(out, find(lintLoses, "%s", v.Headroom()))
 	case i < 0 || v.Action != Keep || v.HeldBy != "":
 	case l.policy.Rules[i].Selection.CountType != CountMoreThan:
-		out = append(out, find(LintAge, "%s, newer images or not; count instead", v.Headroom()))
-	case v.PushesLeft > 0 && v.PushesLeft <= LintMargin:
-		code, why := LintTight, "keep more, or pin it"
+		out = append(out, find(lintAge, "%s, newer images or not; count instead", v.Headroom()))
+	case v.PushesLeft > 0 && v.PushesLeft <= lintMargin:
+		code, why := lintTight, "keep more, or pin it"
 		if apps := l.pool(l.policy.Rules[i]); len(apps) > 1 {
-			code, why = LintSharedPool, "images of "+strings.Join(apps, ", ")+" share its places; give each a rule, or pin it"
+			code, why = lintSharedPool, "images of "+strings.Join(apps, ", ")+" share its places; give each a rule, or pin it"
 		}
 		out = append(out, find(code, "%s; %s", v.Headroom(), why))
 	}
@@ -137,7 +137,7 @@ func (l *linter) need(v Verdict, needs []Need) []Finding {
 	if digestOnly && len(v.Image.Tags) > 0 && !v.MayGo() {
 		for _, r := range l.policy.Rules {
 			if r.Selection.TagStatus == untagged && !r.Selection.archive() && mutableOnly(v.Image.Tags) {
-				f := find(LintUntagged, "it is needed by digest, and %s takes it once the tag %s moves on; pin it", r, strings.Join(v.Image.Tags, ", "))
+				f := find(lintUntagged, "it is needed by digest, and %s takes it once the tag %s moves on; pin it", r, strings.Join(v.Image.Tags, ", "))
 				f.Rule = r.Priority
 				out = append(out, f)
 			}

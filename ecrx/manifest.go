@@ -25,14 +25,14 @@ type Manifest struct {
 	Digest    string `json:"digest"`
 }
 
-// ErrDigest means that the bytes of a manifest are not those of its digest.
-var ErrDigest = errors.New("manifest does not have the digest")
+// errDigest means that the bytes of a manifest are not those of its digest.
+var errDigest = errors.New("manifest does not have the digest")
 
-// Check reports whether the text has the digest; the error is [ErrDigest].
+// Check returns an error if the text does not have the digest.
 func (m Manifest) Check() error {
 	sum := sha256.Sum256([]byte(m.Text))
 	if got := "sha256:" + hex.EncodeToString(sum[:]); got != m.Digest {
-		return fmt.Errorf("image %s: %w: it is %s", m.Digest, ErrDigest, got)
+		return fmt.Errorf("image %s: %w: it is %s", m.Digest, errDigest, got)
 	}
 	return nil
 }

@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// PinPrefix is what the tags of [Pin] begin with where nothing else is said.
-const PinPrefix = "pin"
+// pinPrefix is what the tags of [Pin] begin with where nothing else is said.
+const pinPrefix = "pin"
 
 // pinDigits is how much of a digest a pin shows, at first.
 const pinDigits = 12

@@ -5,7 +5,7 @@ import (
 	"fmt"
 )
 
-// ErrPolicy means that a text is no lifecycle policy that ECR accepts.
+// ErrPolicy is returned by [ParsePolicy] if the text is no lifecycle policy that ECR accepts.
 var ErrPolicy = errors.New("not a valid lifecycle policy")
 
 // PolicyError is the first thing that ECR would say against a policy. It

@@ -2,6 +2,7 @@ package ecrx
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -9,11 +10,13 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/ecr/types"
+
+	"github.com/stackrescue/stackrescue/internal/clock"
 )
 
 // ProposeOptions change [Propose]. The zero value is the default.
 type ProposeOptions struct {
-	// Prefix is that of pins. Defaults to [PinPrefix].
+	// Prefix is that of pins. Defaults to "pin".
 	Prefix string
 	// Keep is how many images a rule that went by age keeps at least. Defaults
 	// to 20.
@@ -46,7 +49,7 @@ type Proposal struct {
 	Proven []time.Time `json:"proven"`
 }
 
-// ErrUnsafe means that no policy was found that keeps everything that is
+// ErrUnsafe is returned by [Propose] if no policy was found that keeps everything that is
 // needed.
 var ErrUnsafe = errors.New("no safe lifecycle policy")
 
@@ -61,13 +64,13 @@ var ErrUnsafe = errors.New("no safe lifecycle policy")
 // Pin first, then put the policy in force. A nil policy keeps everything and
 // stays.
 func Propose(p *Policy, images []Stored, needs []Need, optFns ...func(*ProposeOptions)) (*Proposal, error) {
-	opts := ProposeOptions{Now: time.Now}
+	opts := ProposeOptions{Now: func() time.Time { return clock.Now(context.Background()) }}
 	for _, fn := range optFns {
 		if fn != nil {
 			fn(&opts)
 		}
 	}
-	opts.Prefix, opts.Keep, opts.Pins = cmp.Or(opts.Prefix, PinPrefix), cmp.Or(opts.Keep, 20), cmp.Or(opts.Pins, 100)
+	opts.Prefix, opts.Keep, opts.Pins = cmp.Or(opts.Prefix, pinPrefix), cmp.Or(opts.Keep, 20), cmp.Or(opts.Pins, 100)
 	opts.Window = cmp.Or(opts.Window, 7*24*time.Hour)
 	now := opts.Now()
 	out := &Proposal{}

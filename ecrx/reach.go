@@ -79,7 +79,7 @@ func (e *evaluation) rank(r int) {
 // maybe is what a rule does under one reading that differs from the likeliest.
 type maybe struct {
 	acts bool
-	why  Doubt
+	why  string
 }
 
 // reach says whether rule r, the first that matches image i, acts on it: under
@@ -95,12 +95,12 @@ func (e *evaluation) reach(i int, r Rule, v *Verdict) (likely bool, may []maybe)
 			v.PushesLeft = n - k.likely
 		}
 		for mode := range 2 {
-			why := DoubtOrder
+			why := doubtOrder
 			switch {
 			case k.child:
-				why = DoubtChildrenCount
+				why = doubtChildrenCount
 			case k.tie:
-				why = DoubtTie
+				why = doubtTie
 			}
 			may = append(may, maybe{k.low[mode] >= n, why}, maybe{k.high[mode] >= n, why})
 		}
@@ -126,7 +126,7 @@ func (e *evaluation) reach(i int, r Rule, v *Verdict) (likely bool, may []maybe)
 	}
 	may = append(may, maybe{likely, ""})
 	if r.Selection.CountType == SincePushed && !x.ActivatedAt.IsZero() {
-		may = append(may, maybe{days(x.ActivatedAt, n).Before(e.now), DoubtAge})
+		may = append(may, maybe{days(x.ActivatedAt, n).Before(e.now), doubtAge})
 	}
 	return likely, may
 }

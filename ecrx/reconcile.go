@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+
+	"github.com/stackrescue/stackrescue/internal/awsretry"
 )
 
 // ReconcileAPI is DescribeImages, BatchGetImage, PutImage, BatchDeleteImage and
@@ -52,7 +54,7 @@ func Reconcile(ctx context.Context, api ReconcileAPI, repository Image, digests 
 	if err != nil {
 		return nil, err
 	}
-	images, err := ride(ctx, opts.Interval, func() ([]Stored, error) { return Images(ctx, api, repo) })
+	images, err := awsretry.Read(ctx, opts.Interval, tries, func(ctx context.Context) ([]Stored, error) { return Images(ctx, api, repo) })
 	if err != nil {
 		return nil, err
 	}

@@ -18,9 +18,9 @@ type RestoreAPI interface {
 	PutImage(context.Context, *ecr.PutImageInput, ...func(*ecr.Options)) (*ecr.PutImageOutput, error)
 }
 
-// PutLimit is how often ECR accepts PutImage per second, for a whole account
+// putLimit is how often ECR accepts PutImage per second, for a whole account
 // and region (https://docs.aws.amazon.com/AmazonECR/latest/userguide/service-quotas.html).
-const PutLimit = 10
+const putLimit = 10
 
 // maxTags is how many tags an image may have (ibid.).
 const maxTags = 1000
@@ -35,17 +35,17 @@ type TagOptions struct {
 	// Move lets [RestoreTag] take the tag away from another digest, after that
 	// one was pinned. It does not help where tags are immutable.
 	Move bool
-	// Prefix is that of pins. Defaults to [PinPrefix].
+	// Prefix is that of pins. Defaults to "pin".
 	Prefix string
 	// DryRun only says what would be done.
 	DryRun bool
-	// Puts limits PutImage. Defaults to a bucket of [PutLimit] per second for
+	// Puts limits PutImage. Defaults to a bucket of 10 per second for
 	// this call.
 	Puts *rate.Limiter
 	// Interval is the time between tries of a call that failed for a passing
 	// reason. Defaults to 2 s.
 	Interval time.Duration
-	// Observe is told about each change, after it was made.
+	// Observe is called with each change, after it was made. Nil for nothing.
 	Observe func(TagEvent)
 }
 
@@ -56,10 +56,10 @@ func tagOptions(optFns []func(*TagOptions)) TagOptions {
 			fn(&o)
 		}
 	}
-	o.Prefix = cmp.Or(o.Prefix, PinPrefix)
+	o.Prefix = cmp.Or(o.Prefix, pinPrefix)
 	o.Interval = cmp.Or(o.Interval, 2*time.Second)
 	if o.Puts == nil {
-		o.Puts = rate.NewLimiter(PutLimit, 1)
+		o.Puts = rate.NewLimiter(putLimit, 1)
 	}
 	return o
 }
@@ -80,9 +80,9 @@ func (e TagEvent) String() string {
 }
 
 var (
-	// ErrTagTaken means that a tag names another digest.
+	// ErrTagTaken is returned by [RestoreTag] if the tag names another digest.
 	ErrTagTaken = errors.New("tag names another image")
-	// ErrTagLimit means that an image has as many tags as it can have.
+	// ErrTagLimit is returned by [Pin] and [RestoreTag] if the image has as many tags as it can have.
 	ErrTagLimit = errors.New("image has 1,000 tags")
 )
 

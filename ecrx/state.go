@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// State is how an image stands in its registry.
+// State is the state of an image in its registry.
 type State string
 
 // States of an image.
@@ -31,7 +31,7 @@ func (s State) Usable() bool { return s == OK || s == TagMoved }
 // of external and unknown ones.
 func (s State) Gone() bool { return !s.Usable() && s != External && s != Unknown }
 
-// Status is how one image stands.
+// Status is the state of one image.
 type Status struct {
 	// Ref is as it was asked for, Image taken apart.
 	Ref   string `json:"ref"`
@@ -78,7 +78,7 @@ func (s Status) String() string {
 	return out
 }
 
-// ErrNotFound means that an image or its repository is not there, or that it
+// ErrNotFound is returned by [Resolve] and the functions that need an image if it or its repository is not there, or that it
 // cannot be pulled because it is archived.
 var ErrNotFound = errors.New("image not found")
 

@@ -59,14 +59,14 @@ func stored(d types.ImageDetail) Stored {
 	}
 }
 
-// ErrImages means that a text is not what describe-images prints.
-var ErrImages = errors.New("not the JSON of describe-images")
+// errImages means that a text is not what describe-images prints.
+var errImages = errors.New("not the JSON of describe-images")
 
 // ParseImages reads what `aws ecr describe-images` prints: an object with
 // imageDetails, or the list alone; several such texts one after the other count
 // as one. Times are RFC 3339 or seconds since 1970. A further member
-// "children", a list of digests, says what an index lists. The error is
-// [ErrImages]. It is pure.
+// "children", a list of digests, says what an index lists. It returns an error
+// if the text is anything else. It is pure.
 func ParseImages(text []byte) ([]Stored, error) {
 	var out []Stored
 	d := json.NewDecoder(bytes.NewReader(text))
@@ -75,28 +75,28 @@ func ParseImages(text []byte) ([]Stored, error) {
 		if err := d.Decode(&page); err == io.EOF && n > 0 {
 			return out, nil
 		} else if err != nil {
-			return nil, fmt.Errorf("images: %w: %w", ErrImages, err)
+			return nil, fmt.Errorf("images: %w: %w", errImages, err)
 		}
 		var list []detailJSON
 		if len(page) > 0 && page[0] == '[' {
 			if err := json.Unmarshal(page, &list); err != nil {
-				return nil, fmt.Errorf("images: %w: %w", ErrImages, err)
+				return nil, fmt.Errorf("images: %w: %w", errImages, err)
 			}
 		} else {
 			var o struct {
 				ImageDetails *[]detailJSON `json:"imageDetails"`
 			}
 			if err := json.Unmarshal(page, &o); err != nil {
-				return nil, fmt.Errorf("images: %w: %w", ErrImages, err)
+				return nil, fmt.Errorf("images: %w: %w", errImages, err)
 			}
 			if o.ImageDetails == nil {
-				return nil, fmt.Errorf("images: %w: no imageDetails", ErrImages)
+				return nil, fmt.Errorf("images: %w: no imageDetails", errImages)
 			}
 			list = *o.ImageDetails
 		}
 		for _, x := range list {
 			if x.ImageDigest == "" {
-				return nil, fmt.Errorf("images: %w: image %d has no imageDigest", ErrImages, len(out))
+				return nil, fmt.Errorf("images: %w: image %d has no imageDigest", errImages, len(out))
 			}
 			out = append(out, x.stored())
 		}

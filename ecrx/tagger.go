@@ -10,7 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecr/types"
 
 	"github.com/stackrescue/stackrescue/internal/awsretry"
-	"github.com/stackrescue/stackrescue/internal/poll"
+	"github.com/stackrescue/stackrescue/internal/clock"
 )
 
 // tagger puts tags of one repository.
@@ -21,7 +21,7 @@ type tagger struct {
 }
 
 func (t *tagger) look(ctx context.Context, tag, digest string) (*Stored, error) {
-	return ride(ctx, t.opts.Interval, func() (*Stored, error) { return lookup(ctx, t.api, t.repo, tag, digest) })
+	return awsretry.Read(ctx, t.opts.Interval, tries, func(ctx context.Context) (*Stored, error) { return lookup(ctx, t.api, t.repo, tag, digest) })
 }
 
 func (t *tagger) restore(ctx context.Context, img Image) (*Restored, error) {
@@ -67,7 +67,7 @@ func (t *tagger) manifest(ctx context.Context, img Image) (Manifest, error) {
 	if err == nil && x == nil && t.opts.From.Private() {
 		repo, from = t.opts.From.Repo(), t.opts.From
 		from.Digest = img.Digest
-		x, err = ride(ctx, t.opts.Interval, func() (*Stored, error) { return lookup(ctx, t.api, repo, "", img.Digest) })
+		x, err = awsretry.Read(ctx, t.opts.Interval, tries, func(ctx context.Context) (*Stored, error) { return lookup(ctx, t.api, repo, "", img.Digest) })
 	}
 	s := Status{Ref: from.String(), Image: from}
 	switch {
@@ -85,7 +85,7 @@ func (t *tagger) manifest(ctx context.Context, img Image) (Manifest, error) {
 	if s.find(n, nil); !s.State.Usable() {
 		return Manifest{}, &StatusError{s}
 	}
-	found, err := ride(ctx, t.opts.Interval, func() (map[string]Manifest, error) {
+	found, err := awsretry.Read(ctx, t.opts.Interval, tries, func(ctx context.Context) (map[string]Manifest, error) {
 		return Manifests(ctx, t.api, repo, []string{img.Digest})
 	})
 	if err != nil {
@@ -100,42 +100,49 @@ func (t *tagger) manifest(ctx context.Context, img Image) (Manifest, error) {
 	return m, nil
 }
 
-// put gives the manifest the tag. What the tag names is looked at before every
-// try, so that a lost answer, or somebody else's push, is not run over.
+// put gives the manifest the tag. What the tag names is read before every try,
+// so that a lost answer, or somebody else's push, is not run over.
 func (t *tagger) put(ctx context.Context, m Manifest, tag, previous string) error {
-	for n := 1; ; n++ {
+	there := func(ctx context.Context) (bool, error) {
 		now, err := t.look(ctx, tag, "")
-		switch {
-		case err != nil:
-			return err
-		case now != nil && now.Digest == m.Digest:
-			t.observe(tag, previous, m.Digest)
-			return nil
-		case now != nil && now.Digest != previous:
-			return fmt.Errorf("tag %s: %w: %s", tag, ErrTagTaken, now.Digest)
+		if err == nil && now != nil && now.Digest != m.Digest && now.Digest != previous {
+			err = fmt.Errorf("tag %s: %w: %s", tag, ErrTagTaken, now.Digest)
 		}
-		if err := t.opts.Puts.Wait(ctx); err != nil {
-			return fmt.Errorf("tag %s: %w", tag, err)
-		}
+		return err == nil && now != nil && now.Digest == m.Digest, err
+	}
+	exists := func(err error) bool {
+		return isA[*types.ImageAlreadyExistsException](err) || isA[*types.ImageTagAlreadyExistsException](err)
+	}
+	done, err := there(ctx)
+	if err != nil {
+		return err
+	}
+	if !done {
 		in := &ecr.PutImageInput{RegistryId: t.repo.registry(), RepositoryName: &t.repo.Name, ImageTag: &tag, ImageManifest: &m.Text, ImageDigest: &m.Digest}
 		if m.MediaType != "" {
 			in.ImageManifestMediaType = aws.String(m.MediaType)
 		}
-		_, err = t.api.PutImage(ctx, in, once, t.repo.there)
-		exists := isA[*types.ImageAlreadyExistsException](err) || isA[*types.ImageTagAlreadyExistsException](err)
-		switch {
-		case err == nil:
-			t.observe(tag, previous, m.Digest)
-			return nil
-		case n == tries || !exists && !awsretry.Transient(err):
-			return fmt.Errorf("tag %s: %w", tag, err)
-		case exists && now != nil: // the tag is there, at another digest, and immutable
-			return fmt.Errorf("tag %s: %w: %w", tag, ErrTagTaken, err)
-		}
-		if err := poll.Sleep(ctx, t.opts.Interval); err != nil {
-			return err
-		}
+		err = awsretry.Mutation{
+			Interval: t.opts.Interval, Happened: there,
+			// The tag is not there, although ECR says that it is: not yet.
+			Again: func(err error) bool { return previous == "" && exists(err) },
+			Do: func(ctx context.Context) error {
+				if err := clock.Allow(ctx, t.opts.Puts); err != nil {
+					return err
+				}
+				_, err := t.api.PutImage(ctx, in, once, t.repo.there)
+				return err
+			},
+		}.Run(ctx)
 	}
+	switch {
+	case err == nil:
+		t.observe(tag, previous, m.Digest)
+		return nil
+	case exists(err) && previous != "": // it is there, at another digest, and immutable
+		return fmt.Errorf("tag %s: %w: %w", tag, ErrTagTaken, err)
+	}
+	return fmt.Errorf("tag %s: %w", tag, err)
 }
 
 func (t *tagger) observe(tag, from, to string) {

@@ -10,7 +10,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
 
 	"github.com/stackrescue/stackrescue/internal/awsretry"
-	"github.com/stackrescue/stackrescue/internal/poll"
 )
 
 // Thaw puts the policy back that [Freeze] found. The text returned is what is in
@@ -20,13 +19,16 @@ import (
 // Calls ecr:GetLifecyclePolicy, and without DryRun ecr:PutLifecyclePolicy, or
 // ecr:DeleteLifecyclePolicy where there was none. Safe to repeat.
 func Thaw(ctx context.Context, api ThawAPI, f *Frozen, optFns ...func(*FreezeOptions)) (string, error) {
-	opts := freezeOptions(optFns)
+	if f == nil {
+		return "", errors.New("thaw: no frozen policy")
+	}
+	opts := freezeOptions(ctx, optFns)
 	before, errBefore := parseOrNil(f.Old)
 	after, errAfter := parseOrNil(f.New)
 	if err := errors.Join(errBefore, errAfter); err != nil {
 		return "", fmt.Errorf("repository %s: %w", f.Repository, err)
 	}
-	policy, text, err := ridePolicy(ctx, api, f.Repository, opts.Interval)
+	policy, text, err := rereadPolicy(ctx, api, f.Repository, opts.Interval)
 	switch {
 	case err != nil:
 		return "", err
@@ -47,29 +49,26 @@ func Thaw(ctx context.Context, api ThawAPI, f *Frozen, optFns ...func(*FreezeOpt
 // read before every try: an answer may get lost, and somebody else may have
 // changed it.
 func setPolicy(ctx context.Context, api ThawAPI, repo Repository, from, to *Policy, text string, every time.Duration) error {
-	for n := 1; ; n++ {
-		now, _, err := ridePolicy(ctx, api, repo, every)
-		switch {
-		case err != nil:
-			return err
-		case now.Equal(to):
-			return nil
-		case !now.Equal(from):
-			return fmt.Errorf("repository %s: %w", repo, ErrPolicyChanged)
+	there := func(ctx context.Context) (bool, error) {
+		now, _, err := rereadPolicy(ctx, api, repo, every)
+		if err == nil && !now.Equal(to) && !now.Equal(from) {
+			err = fmt.Errorf("repository %s: %w", repo, ErrPolicyChanged)
 		}
+		return err == nil && now.Equal(to), err
+	}
+	if done, err := there(ctx); done || err != nil {
+		return err
+	}
+	err := awsretry.Mutation{Interval: every, Happened: there, Do: func(ctx context.Context) (err error) {
 		if to == nil {
 			_, err = api.DeleteLifecyclePolicy(ctx, &ecr.DeleteLifecyclePolicyInput{RegistryId: repo.registry(), RepositoryName: &repo.Name}, once, repo.there)
 		} else {
 			_, err = api.PutLifecyclePolicy(ctx, &ecr.PutLifecyclePolicyInput{RegistryId: repo.registry(), RepositoryName: &repo.Name, LifecyclePolicyText: aws.String(text)}, once, repo.there)
 		}
-		if err == nil {
-			return nil
-		}
-		if n == tries || !awsretry.Transient(err) {
-			return fmt.Errorf("repository %s: lifecycle policy: %w", repo, err)
-		}
-		if err := poll.Sleep(ctx, every); err != nil {
-			return err
-		}
+		return err
+	}}.Run(ctx)
+	if err != nil {
+		return fmt.Errorf("repository %s: lifecycle policy: %w", repo, err)
 	}
+	return nil
 }

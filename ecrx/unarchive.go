@@ -26,7 +26,7 @@ type UnarchiveAPI interface {
 type UnarchiveOptions struct {
 	// Interval is the time between polls. Defaults to 15 s.
 	Interval time.Duration
-	// Observe is told every change.
+	// Observe is called with each change. Nil for nothing.
 	Observe func(UnarchiveEvent)
 }
 
@@ -38,7 +38,7 @@ type UnarchiveEvent struct {
 	Active, Of int
 	// Asked are the digests whose restore was just asked for.
 	Asked []string
-	// Err is a passing failure that is ridden out.
+	// Err is a passing failure that is retried.
 	Err error
 }
 
@@ -115,7 +115,7 @@ func (u *unarchiver) restored() []string {
 	return out
 }
 
-// look is one round: see how everything stands, ask for what is archived.
+// look is one round: read the state of everything, ask for what is archived.
 func (u *unarchiver) look(ctx context.Context) (UnarchiveEvent, error) {
 	var e UnarchiveEvent
 	stored, err := u.describe(ctx)

@@ -11,7 +11,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecr/types"
 
 	"github.com/stackrescue/stackrescue/internal/awsretry"
-	"github.com/stackrescue/stackrescue/internal/poll"
 )
 
 // UnpinAPI is DescribeImages and BatchDeleteImage of *ecr.Client.
@@ -20,7 +19,7 @@ type UnpinAPI interface {
 	BatchDeleteImage(context.Context, *ecr.BatchDeleteImageInput, ...func(*ecr.Options)) (*ecr.BatchDeleteImageOutput, error)
 }
 
-// ErrLastTag means that a tag was left because it is the image's last: ECR
+// ErrLastTag is returned by [Unpin] if the tag is the image's last: ECR
 // deletes an image with its last tag.
 var ErrLastTag = errors.New("last tag of the image")
 
@@ -58,46 +57,48 @@ type untagger struct {
 }
 
 func (u *untagger) look(ctx context.Context, digest string) (*Stored, error) {
-	return ride(ctx, u.opts.Interval, func() (*Stored, error) { return lookup(ctx, u.api, u.repo, "", digest) })
+	return awsretry.Read(ctx, u.opts.Interval, tries, func(ctx context.Context) (*Stored, error) { return lookup(ctx, u.api, u.repo, "", digest) })
 }
 
 // remove takes a tag from the digest, and reports whether it is gone because of
-// that. The image is looked at before every try: an answer may get lost, and a
-// tag that was not the last may have become it.
+// that. The image is read before every try: an answer may get lost, and a tag
+// that was not the last may have become it.
 func (u *untagger) remove(ctx context.Context, digest, tag string) (bool, error) {
-	for n := 1; ; n++ {
+	gone := func(ctx context.Context) (bool, error) {
 		x, err := u.look(ctx, digest)
-		switch {
-		case err != nil:
-			return false, err
-		case x == nil || !slices.Contains(x.Tags, tag):
-			if n > 1 {
-				u.observe(tag, digest)
-			}
-			return n > 1, nil
-		case len(x.Tags) < 2:
-			return false, fmt.Errorf("tag %s: %w", tag, ErrLastTag)
-		case u.opts.DryRun:
-			return true, nil
+		if err != nil || x == nil || !slices.Contains(x.Tags, tag) {
+			return err == nil, err
 		}
+		if len(x.Tags) < 2 {
+			return false, fmt.Errorf("tag %s: %w", tag, ErrLastTag)
+		}
+		return false, nil
+	}
+	already, err := gone(ctx)
+	switch {
+	case err != nil || already:
+		return false, err
+	case u.opts.DryRun:
+		return true, nil
+	}
+	err = awsretry.Mutation{Interval: u.opts.Interval, Happened: gone, Do: func(ctx context.Context) error {
 		out, err := u.api.BatchDeleteImage(ctx, &ecr.BatchDeleteImageInput{RegistryId: u.repo.registry(), RepositoryName: &u.repo.Name,
 			ImageIds: []types.ImageIdentifier{{ImageTag: &tag}}}, once, u.repo.there)
-		if err == nil {
-			for _, f := range out.Failures {
-				if f.FailureCode != types.ImageFailureCodeImageNotFound {
-					return false, fmt.Errorf("tag %s: %s: %s", tag, f.FailureCode, aws.ToString(f.FailureReason))
-				}
+		if err != nil {
+			return err
+		}
+		for _, f := range out.Failures {
+			if f.FailureCode != types.ImageFailureCodeImageNotFound {
+				return fmt.Errorf("%s: %s", f.FailureCode, aws.ToString(f.FailureReason))
 			}
-			u.observe(tag, digest)
-			return true, nil
 		}
-		if n == tries || !awsretry.Transient(err) {
-			return false, fmt.Errorf("tag %s: %w", tag, err)
-		}
-		if err := poll.Sleep(ctx, u.opts.Interval); err != nil {
-			return false, err
-		}
+		return nil
+	}}.Run(ctx)
+	if err != nil {
+		return false, fmt.Errorf("tag %s: %w", tag, err)
 	}
+	u.observe(tag, digest)
+	return true, nil
 }
 
 func (u *untagger) observe(tag, from string) {

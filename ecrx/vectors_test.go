@@ -214,7 +214,7 @@ func TestEvaluateBounds(t *testing.T) {
 	// Two images of the same moment: one of them goes.
 	tie := one(count(1), "A", img("A", day, "a"), img("B", day, "b"))
 	require.Equal(t, both, tie.Possible)
-	require.Equal(t, []ecrx.Doubt{ecrx.DoubtTie}, tie.Doubts)
+	require.Equal(t, []string{"tie"}, tie.Doubts)
 
 	// Children may or may not fill the pool.
 	index := img("I", day, "v2")
@@ -222,7 +222,7 @@ func TestEvaluateBounds(t *testing.T) {
 	old := one(count(3), "O", index, img("X", day+time.Hour), img("Y", day+2*time.Hour), img("O", 3*day, "v1"))
 	require.Equal(t, ecrx.Expire, old.Action)
 	require.Equal(t, both, old.Possible)
-	require.Equal(t, []ecrx.Doubt{ecrx.DoubtChildrenCount}, old.Doubts)
+	require.Equal(t, []string{"children-count"}, old.Doubts)
 	require.True(t, old.MayGo())
 	require.False(t, old.Goes())
 
@@ -231,14 +231,14 @@ func TestEvaluateBounds(t *testing.T) {
 	child := one(policy(rule(1, "untagged", ecrx.SincePushed, 1)), "X", index, img("X", 2*day))
 	require.Equal(t, ecrx.Expire, child.Action)
 	require.Equal(t, []ecrx.Action{ecrx.Blocked, ecrx.Expire}, child.Possible)
-	require.Equal(t, []ecrx.Doubt{ecrx.DoubtUnreadIndex}, child.Doubts)
+	require.Equal(t, []string{"unread-index"}, child.Doubts)
 
 	// A child whose only index goes.
 	index.Children = []string{"X"}
 	child = one(policy(rule(1, "v*", ecrx.SincePushed, 0)), "X", index, img("X", 2*day))
 	require.Equal(t, ecrx.Keep, child.Action)
 	require.Equal(t, both, child.Possible)
-	require.Equal(t, []ecrx.Doubt{ecrx.DoubtIndexGoes}, child.Doubts)
+	require.Equal(t, []string{"index-goes"}, child.Doubts)
 
 	// A restored image: older by push, newer by restore.
 	back := img("R", 40*day, "r")
@@ -247,7 +247,7 @@ func TestEvaluateBounds(t *testing.T) {
 	require.Equal(t, ecrx.Keep, one(count(1), "R", back, img("B", 2*day, "b")).Action)
 	aged := one(policy(rule(1, "any", ecrx.SincePushed, 30)), "R", back)
 	require.Equal(t, ecrx.Expire, aged.Action)
-	require.Equal(t, []ecrx.Doubt{ecrx.DoubtAge}, aged.Doubts)
+	require.Equal(t, []string{"restored-age"}, aged.Doubts)
 
 	// Being restored: no rule sees it yet, or one does.
 	back.Status = types.ImageStatusActivating

@@ -12,7 +12,7 @@ type Action string
 const (
 	Keep       Action = "keep"
 	Expire     Action = "expire"     // it is deleted
-	Transition Action = "transition" // it goes to the archive, whence it cannot be pulled
+	Transition Action = "transition" // it is moved to the archive class; not pullable until restored
 	Blocked    Action = "blocked"    // a rule tries to take it and cannot, because an index lists it
 )
 
@@ -50,7 +50,7 @@ type Verdict struct {
 	// or not at all, sorted; with one entry the verdict is certain. Doubts
 	// names those points.
 	Possible []Action
-	Doubts   []Doubt
+	Doubts   []string
 }
 
 // Certain reports whether every reading gives the same action.
@@ -66,37 +66,35 @@ func (v Verdict) Goes() bool {
 	return !slices.Contains(v.Possible, Keep) && !slices.Contains(v.Possible, Blocked)
 }
 
-// Doubt is a point that AWS's documentation leaves open (docs/aws/ecr.md 1.2).
-type Doubt string
-
-// Doubts.
+// Points that AWS's documentation leaves open (docs/aws/ecr.md 1.2), as
+// [Verdict.Doubts] names them.
 const (
-	// DoubtChildrenCount: whether the children of an index count in the pool of
+	// doubtChildrenCount: whether the children of an index count in the pool of
 	// imageCountMoreThan. The likeliest reading is that they do.
-	DoubtChildrenCount Doubt = "children-count"
-	// DoubtUnreadIndex: the image may be a child of an index whose list is not
+	doubtChildrenCount = "children-count"
+	// doubtUnreadIndex: the image may be a child of an index whose list is not
 	// known. The likeliest reading is that it is not.
-	DoubtUnreadIndex Doubt = "unread-index"
-	// DoubtIndexGoes: the index that lists the image goes. Whether the child
+	doubtUnreadIndex = "unread-index"
+	// doubtIndexGoes: the index that lists the image goes. Whether the child
 	// goes with it, or the rule gets it the next time, is not settled; the
 	// likeliest reading is that it is blocked for now.
-	DoubtIndexGoes Doubt = "index-goes"
-	// DoubtOrder: whether a restored image is ordered by its restore, which is
+	doubtIndexGoes = "index-goes"
+	// doubtOrder: whether a restored image is ordered by its restore, which is
 	// the likeliest reading, or by its push.
-	DoubtOrder Doubt = "restored-order"
-	// DoubtAge: whether the age of a restored image counts from its push, which
+	doubtOrder = "restored-order"
+	// doubtAge: whether the age of a restored image counts from its push, which
 	// is the likeliest reading, or from its restore.
-	DoubtAge Doubt = "restored-age"
-	// DoubtTie: which of two images with the same time is the newer one.
-	DoubtTie Doubt = "tie"
-	// DoubtActivating: whether an image that is being restored counts as
+	doubtAge = "restored-age"
+	// doubtTie: which of two images with the same time is the newer one.
+	doubtTie = "tie"
+	// doubtActivating: whether an image that is being restored counts as
 	// standard already. The likeliest reading is that no rule sees it.
-	DoubtActivating Doubt = "activating"
-	// DoubtSubject: the image belongs to another one that may go.
-	DoubtSubject Doubt = "subject-goes"
+	doubtActivating = "activating"
+	// doubtSubject: the image belongs to another one that may go.
+	doubtSubject = "subject-goes"
 )
 
-func (v *Verdict) possible(a Action, why Doubt) {
+func (v *Verdict) possible(a Action, why string) {
 	if !slices.Contains(v.Possible, a) {
 		v.Possible = append(v.Possible, a)
 		slices.Sort(v.Possible)

@@ -1,7 +1,6 @@
 // Package migrate keeps database migrations from stopping a deployment. One
 // replica migrates, and the others wait for what is true of the database, not
-// for a lock; and when a migration was applied but not recorded, it says where
-// the migration tool's own table stands, and puts it right.
+// for a lock.
 //
 //	r, err := migrate.New(store, "orders-db", probe, migrate.Func(up))
 //	// handle error
@@ -40,8 +39,7 @@
 //
 // # Repair
 //
-// Package revision, below this one, reads and corrects the tables of migration
-// tools by SQL. [Inspect] and [Stamp] here work through a [Command] instead: a
-// function that runs the tool itself where it can reach the database, such as a
-// one-off ECS task of the application's own image.
+// Where a migration was applied and not recorded, package revision reads and
+// corrects the migration tool's table by SQL, and package toolcmd through the
+// tool's own command, on this machine or in a one-off ECS task.
 package migrate

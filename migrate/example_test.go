@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"net/http"
 	"net/http/httptest"
 	"strings"
 	"time"
@@ -54,7 +55,7 @@ func ExampleRunner_Handler() {
 	}
 	ask := func(path string) int {
 		rec := httptest.NewRecorder()
-		r.Handler().ServeHTTP(rec, httptest.NewRequest("GET", path, nil))
+		r.Handler().ServeHTTP(rec, httptest.NewRequest(http.MethodGet, path, nil))
 		return rec.Code
 	}
 	fmt.Println("before:", ask("/live"), ask("/ready"))

@@ -63,7 +63,7 @@ func (f *follower) waited(ctx context.Context, d time.Duration, err error) error
 	case f.candidate.lastErr != nil:
 		what = "the store: " + f.candidate.lastErr.Error()
 	case f.last.Owner != "":
-		what = fmt.Sprintf("%s (%s)", f.last.Owner, ParseNote(f.last.Note))
+		what = fmt.Sprintf("%s (%s)", f.last.Owner, parseNote(f.last.Note))
 	}
 	said := f.state.String()
 	if f.probeErr != nil {
@@ -99,7 +99,7 @@ func (f *follower) judge(ctx context.Context, expired bool) error {
 	if f.last.Epoch == 0 && !expired {
 		return nil // nothing was read
 	}
-	p := ParseNote(f.last.Note)
+	p := parseNote(f.last.Note)
 	f.show(p)
 	over := p.Outcome == OutcomeDone && f.last.Owner == ""
 	if over || expired || f.polls%probeEach == 0 {
@@ -154,7 +154,7 @@ func (f *follower) probeOnce(ctx context.Context) (bool, error) {
 
 // show emits the leader's progress, once per change.
 func (f *follower) show(p Progress) {
-	f.health.set(func(h *Health) { h.Phase, h.Leader, h.Progress = PhaseWaiting, f.last.Owner, p })
+	f.health.set(func(h *Health) { h.Phase, h.Leader, h.Progress = phaseWaiting, f.last.Owner, p })
 	if text := p.String(); f.last.Owner != "" && f.last.Owner+text != f.shown {
 		f.shown = f.last.Owner + text
 		f.emit(Event{Kind: Waiting, Owner: f.last.Owner, Fence: f.last.Epoch, Text: text})

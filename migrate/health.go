@@ -7,21 +7,19 @@ import (
 	"time"
 )
 
-// Phase is what a runner is at.
-type Phase string
-
 // The phases.
 const (
-	PhaseIdle    Phase = "idle"
-	PhaseWaiting Phase = "waiting"
-	PhaseLeading Phase = "leading"
-	PhaseReady   Phase = "ready"
-	PhaseFailed  Phase = "failed"
+	phaseIdle    = "idle"
+	phaseWaiting = "waiting"
+	phaseLeading = "leading"
+	phaseReady   = "ready"
+	phaseFailed  = "failed"
 )
 
 // Health is what a runner answers to health checks.
 type Health struct {
-	Phase Phase `json:"phase"`
+	// Phase is idle, waiting, leading, ready or failed.
+	Phase string `json:"phase"`
 	// Leader is who leads, Fence this process's epoch if it does.
 	Leader   string   `json:"leader,omitempty"`
 	Fence    Fence    `json:"fence,omitempty"`
@@ -57,14 +55,14 @@ func (x *health) tick() {
 func (x *health) begin(o LeaseOptions) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	x.h, x.last, x.limit = Health{Phase: PhaseWaiting}, time.Now(), 2*max(o.Lease, o.perLook())+10*o.Interval
+	x.h, x.last, x.limit = Health{Phase: phaseWaiting}, time.Now(), 2*max(o.Lease, o.perLook())+10*o.Interval
 }
 
 func (x *health) finish(err error) {
 	x.set(func(h *Health) {
-		h.Phase, h.Error = PhaseReady, ""
+		h.Phase, h.Error = phaseReady, ""
 		if err != nil {
-			h.Phase, h.Error = PhaseFailed, err.Error()
+			h.Phase, h.Error = phaseFailed, err.Error()
 		}
 	})
 }
@@ -76,9 +74,9 @@ func (r *Runner) Health() Health {
 	defer x.mu.Unlock()
 	h := x.h
 	if h.Phase == "" {
-		h.Phase = PhaseIdle
+		h.Phase = phaseIdle
 	}
-	if h.Phase == PhaseWaiting || h.Phase == PhaseLeading {
+	if h.Phase == phaseWaiting || h.Phase == phaseLeading {
 		quiet := time.Since(x.last)
 		h.QuietSeconds, h.Wedged = quiet.Seconds(), quiet > x.limit
 	}
@@ -100,7 +98,7 @@ func (r *Runner) Health() Health {
 func (r *Runner) Handler() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		h := r.Health()
-		ok := h.Phase == PhaseReady
+		ok := h.Phase == phaseReady
 		if req.URL.Path == "/live" {
 			ok = !h.Wedged
 		}

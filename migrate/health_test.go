@@ -3,6 +3,7 @@ package migrate_test
 import (
 	"context"
 	"encoding/json"
+	"net/http"
 	"net/http/httptest"
 	"testing"
 	"testing/synctest"
@@ -16,7 +17,7 @@ import (
 
 func ask(t *testing.T, r *migrate.Runner, path string) (int, migrate.Health) {
 	w := httptest.NewRecorder()
-	r.Handler().ServeHTTP(w, httptest.NewRequest("GET", path, nil))
+	r.Handler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, nil))
 	var h migrate.Health
 	require.NoError(t, json.Unmarshal(w.Body.Bytes(), &h))
 	return w.Code, h
@@ -35,7 +36,7 @@ func TestHealthDuringAMigrationOfHalfAnHour(t *testing.T) {
 			runners = append(runners, r)
 			code, h := ask(t, r, "/ready")
 			require.Equal(t, 503, code)
-			require.Equal(t, migrate.PhaseIdle, h.Phase)
+			require.Equal(t, "idle", h.Phase)
 			go func() {
 				_, err := r.Run(t.Context())
 				done <- err
@@ -48,7 +49,7 @@ func TestHealthDuringAMigrationOfHalfAnHour(t *testing.T) {
 				live, _ := ask(t, r, "/live")
 				ready, h := ask(t, r, "/ready")
 				require.Equal(t, []int{200, 503}, []int{live, ready})
-				require.Equal(t, []migrate.Phase{migrate.PhaseLeading, migrate.PhaseWaiting}[i], h.Phase)
+				require.Equal(t, []string{"leading", "waiting"}[i], h.Phase)
 				require.Equal(t, "a", h.Progress.Step)
 			}
 		}

@@ -36,6 +36,9 @@ func Lead(ctx context.Context, store Store, key string, fn func(context.Context,
 		}
 	}
 	lease, err := o.settled()
+	if err == nil && (store == nil || key == "") {
+		err = errors.New("store and key are needed")
+	}
 	if err != nil {
 		return fmt.Errorf("lead %s: %w", key, err)
 	}

@@ -12,12 +12,12 @@ import (
 // lead does the work of one term and gives the key up.
 func (r *Runner) lead(ctx context.Context, f *follower, res *Result) error {
 	t := f.term
-	found := ParseNote(t.hold.Note())
+	found := parseNote(t.hold.Note())
 	pr := &progress{p: found}
 	t.onRetry = f.onRetry
 	t.note = pr.note
 	t.renewed = r.health.tick
-	r.health.set(func(h *Health) { h.Phase, h.Fence, h.Leader = PhaseLeading, res.Fence, f.candidate.opts.Owner })
+	r.health.set(func(h *Health) { h.Phase, h.Fence, h.Leader = phaseLeading, res.Fence, f.candidate.opts.Owner })
 	f.emit(Event{Kind: Leading, Fence: res.Fence, Owner: f.candidate.opts.Owner})
 
 	work, cancel := draining(ctx, r.opts.Drain)

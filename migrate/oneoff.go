@@ -11,7 +11,7 @@ import (
 	"github.com/stackrescue/stackrescue/internal/poll"
 )
 
-// ErrUnknown is what a [Probe] returns where it cannot see the database and
+// ErrUnknown is returned by a [Probe] if it cannot see the database and
 // nobody has told it anything yet: see [ReportedState].
 var ErrUnknown = errors.New("where the migrations stand is not known here")
 
@@ -67,6 +67,9 @@ func OneOff(ctx context.Context, probe Probe, run func(context.Context) error, o
 		err = fmt.Errorf("one-off migration: %w", err)
 		emit(Event{Kind: Failed, Err: err})
 		return s, err
+	}
+	if probe == nil || run == nil {
+		return fail(State{}, errors.New("a probe and a run are needed"))
 	}
 	s, err := askAgain(ctx, probe, o.Tries, o.Backoff, onRetry)
 	switch {

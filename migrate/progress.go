@@ -119,9 +119,9 @@ func clip(s string) string {
 	return s
 }
 
-// ParseNote reads a note that a [Runner] left. An empty note, and one that is
+// parseNote reads a note that a [Runner] left. An empty note, and one that is
 // not of a runner, is the zero Progress.
-func ParseNote(note []byte) Progress {
+func parseNote(note []byte) Progress {
 	var p Progress
 	if json.Unmarshal(note, &p) != nil || p.Version != noteVersion {
 		return Progress{}
@@ -132,11 +132,14 @@ func ParseNote(note []byte) Progress {
 // Status reads who holds the key and how far the run is, without taking
 // anything. Safe to repeat.
 func Status(ctx context.Context, store Store, key string) (Record, Progress, error) {
+	if store == nil {
+		return Record{}, Progress{}, fmt.Errorf("status of %s: %w: no store", key, ErrStore)
+	}
 	rec, err := store.Read(ctx, key)
 	if err != nil {
 		return rec, Progress{}, fmt.Errorf("status of %s: %w", key, err)
 	}
-	return rec, ParseNote(rec.Note), nil
+	return rec, parseNote(rec.Note), nil
 }
 
 // Forget clears what is remembered of failures of the key, so that the next run
@@ -146,8 +149,11 @@ func Status(ctx context.Context, store Store, key string) (Record, Progress, err
 // it a deadline. Safe to repeat.
 func Forget(ctx context.Context, store Store, key string, builds bool) (Progress, error) {
 	lease, err := LeaseOptions{Owner: "forget"}.settled()
+	if err == nil && store == nil {
+		err = fmt.Errorf("%w: no store", ErrStore)
+	}
 	if err != nil {
-		return Progress{}, err
+		return Progress{}, fmt.Errorf("forget failures of %s: %w", key, err)
 	}
 	c := candidate{store: store, key: key, opts: lease, onRetry: func(error) {}}
 	for _, err := range poll.Every(ctx, lease.Interval, c.poll, c.retries) {
@@ -161,7 +167,7 @@ func Forget(ctx context.Context, store Store, key string, builds bool) (Progress
 			break
 		}
 	}
-	p := ParseNote(c.term.hold.Note())
+	p := parseNote(c.term.hold.Note())
 	next := Progress{Builds: p.Builds, Leader: p.Leader, At: p.At, State: p.State}
 	if p.Outcome == OutcomeDone {
 		next = p

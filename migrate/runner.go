@@ -171,7 +171,7 @@ func (r *Runner) run(ctx context.Context) (*Result, error) {
 
 // pause waits, and keeps /live answering meanwhile.
 func (r *Runner) pause(ctx context.Context, d time.Duration) error {
-	r.health.set(func(h *Health) { h.Phase = PhaseWaiting })
+	r.health.set(func(h *Health) { h.Phase = phaseWaiting })
 	for ; d > 0; d -= time.Second {
 		r.health.tick()
 		if err := poll.Sleep(ctx, min(d, time.Second)); err != nil {

@@ -43,10 +43,12 @@ func (s State) ready() bool { return s.Done && !s.Dirty }
 type Probe func(ctx context.Context) (State, error)
 
 var (
-	// ErrDirty means that a migration of earlier was left unfinished and that
+	// ErrDirty is returned by [Runner.Run] if an earlier migration was left
+	// unfinished and
 	// nobody is working on it: see packages toolcmd and revision.
 	ErrDirty = errors.New("left unfinished by an earlier migration: inspect it, then repair or stamp")
-	// ErrUnverified means that the work ended without an error and that the
+	// ErrUnverified is returned by [Runner.Run] and [OneOff] if the work ended
+	// without an error and the
 	// probe does not confirm it.
 	ErrUnverified = errors.New("the work ended, and the probe does not confirm it")
 	// ErrProbe is returned by [Runner.Run] if the probe cannot be made, now or

@@ -200,7 +200,7 @@ func MakePlan(d *Diagnosis, c Choices) (*Plan, error) {
 	case Healthy:
 		return nil, fail(ErrHealthy, "users are served and the stack rests")
 	case Busy:
-		return nil, fail(ErrBusy, "")
+		return nil, fail(ErrBusy, d.Advice)
 	case NotRescuable, ChildStuck:
 		return nil, fail(ErrNotRescuable, "")
 	}

@@ -36,6 +36,9 @@ func (p *planner) forward() error {
 		if err != nil {
 			return err
 		}
+		if err := p.deployable(s, target); err != nil {
+			return err
+		}
 		if err := p.runs(s, target); err != nil {
 			return err
 		}
@@ -69,6 +72,9 @@ func (p *planner) back() error {
 	for i := range p.b.Services {
 		s := &p.b.Services[i]
 		if err := p.goesBack(s); err != nil {
+			return err
+		}
+		if err := p.deployable(s, s.Back); err != nil {
 			return err
 		}
 	}

@@ -146,3 +146,21 @@ func (p *planner) goesBack(s *ServiceFacts) error {
 	}
 	return nil
 }
+
+// deployable refuses a plan in which ECS would be asked to deploy a service
+// that another controller deploys: it refuses that (docs/aws/ecs.md 1.4).
+func (p *planner) deployable(s *ServiceFacts, target string) error {
+	var next string
+	switch s.Controller {
+	case "", "ECS":
+		return nil
+	case "CODE_DEPLOY":
+		next = "deploy " + short(target) + " with CodeDeploy (aws deploy create-deployment), diagnose again, then choose hold"
+	default:
+		next = "deploy " + short(target) + " with the controller that owns the service, diagnose again, then choose hold"
+	}
+	if users := usersOf(*s); users.ok() && s.Current == target && s.Back == target {
+		return nil // nothing of it changes
+	}
+	return refuse(next, "service %s has the deployment controller %s (CodeDeploy or another than ECS itself): ECS refuses a new task definition for it, from its stack as well", s.Service, s.Controller)
+}

@@ -138,6 +138,9 @@ func (d *Diagnosis) String() string {
 	})
 	b.WriteString(d.Causes.String())
 	section(&b, "LOST OUTPUTS", len(d.Lost), func(i int) string { return d.Lost[i].Stack + "." + d.Lost[i].Key })
+	if d.Situation != Stuck && d.Situation != Busy { // there it is what the plan is for
+		section(&b, "DEBT", len(d.Debt), func(i int) string { return d.Debt[i] })
+	}
 	section(&b, "THREATS", len(d.Threats), func(i int) string {
 		return "repository " + d.Threats[i].Repository + ": " + d.Threats[i].Rule + " will take image " + d.Threats[i].Image
 	})

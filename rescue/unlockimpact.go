@@ -1,6 +1,7 @@
 package rescue
 
 import (
+	"maps"
 	"slices"
 	"strings"
 
@@ -17,6 +18,11 @@ func (p *planner) unlocks(skips []cfnx.Skip, keep map[string]string) error {
 		return nil
 	}
 	next := "leave the stack locked, it serves all the same, and let the next pipeline run bring the new template; or choose back"
+	for s := range p.b.Tree.All() {
+		for _, part := range slices.Sorted(maps.Keys(s.Unread)) {
+			return unknown("allow the actions that rescue.ReadActions lists and diagnose again", "what the continued rollback does to stack %s is not known: its %s could not be read: %s", s.Name, part, s.Unread[part])
+		}
+	}
 	if p.c.Force {
 		// What a forced continue skips is CloudFormation's choice: nothing that
 		// it may deploy is left out.

@@ -22,12 +22,17 @@ import (
 type ChangeFunc func(Image) (string, error)
 
 // ByContainer changes the images of the containers named in images: to the
-// reference, or with the ":tag" or "@digest", given there. A resource that
-// holds an image outside a list of containers goes by its logical ID.
+// reference, or with the ":tag" or "@digest", given there. "Resource.container"
+// names the container of one resource and goes first. A resource that holds an
+// image outside a list of containers goes by its logical ID, and so does one
+// whose container has no name that is known, as in an Fn::ForEach.
 func ByContainer(images map[string]string) ChangeFunc {
 	return func(i Image) (string, error) {
+		if to := images[i.Resource+"."+i.Container]; to != "" {
+			return to, nil
+		}
 		if i.Container == "" {
-			return "", nil
+			return images[i.Resource], nil
 		}
 		return images[i.Container], nil
 	}

@@ -11,8 +11,8 @@ import (
 // GetTemplate returns "?" for every character beyond U+007F (docs/aws/cfn.md
 // 1.8); a text with such a character did not come from there.
 //
-// It errs on the side of refusing. What it takes for a question is lost on it:
-// a text of three words or more that ends in a lost letter.
+// It errs on the side of refusing. A "?" that looks like punctuation is accepted,
+// so a lost letter there is missed: at the end of a text of three words or more.
 func mangledAt(template []byte) int {
 	at := bytes.IndexByte(template, '?')
 	if at < 0 || bytes.IndexFunc(template, func(r rune) bool { return r >= utf8.RuneSelf }) >= 0 {
@@ -43,8 +43,13 @@ func innocent(b []byte, at int) bool {
 	if at+1 < len(b) {
 		next = b[at+1]
 	}
-	if next == '?' || prev == '?' && at >= 2 {
+	switch {
+	case nullish(b, at):
+		return true
+	case next == '?' || prev == '?' && at >= 2:
 		return false
+	case prev == ' ' && next == ' ' && ternary(b, at):
+		return true
 	}
 	token := before[bytes.LastIndexAny(before, " \t\"'`<>")+1:]
 	switch {
@@ -63,6 +68,23 @@ func innocent(b []byte, at int) bool {
 		return wordByte(prev) && bytes.Count(bytes.TrimLeft(before, " \t"), []byte(" ")) >= 2 && !lowerFollows(b, at+1)
 	}
 	return false
+}
+
+// nullish reports whether the question mark is one of "a ?? b" in embedded code.
+func nullish(b []byte, at int) bool {
+	if at > 0 && b[at-1] == '?' {
+		at--
+	}
+	return at > 1 && at+2 < len(b) && b[at-1] == ' ' && b[at+1] == '?' && b[at+2] == ' ' && (wordByte(b[at-2]) || b[at-2] == ')' || b[at-2] == ']')
+}
+
+// ternary reports whether "a ? b : c" goes on in the same line of embedded code.
+func ternary(b []byte, at int) bool {
+	line := b[at+1 : min(len(b), at+300)]
+	if end := bytes.IndexAny(line, "\r\n"); end >= 0 {
+		line = line[:end]
+	}
+	return bytes.Contains(line, []byte(" : "))
 }
 
 // queryName reports whether b begins as name= does.

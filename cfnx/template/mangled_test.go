@@ -25,6 +25,10 @@ func TestMangledAt(t *testing.T) {
 		"ScheduleExpression: cron(0/5 * * * ? *)":      -1,
 		"? key\n: value":                               -1,
 		"path: url + '?' + query":                      -1,
+		"a: const x = y > 1 ? 'one' : 'more';":         -1,
+		"a: const x = y ?? z;":                         -1,
+		"a: le caf? ? la carte":                        11,
+		"a: ?? propos":                                 3,
 		"nothing":                                      -1,
 	} {
 		got := mangledAt([]byte(text))

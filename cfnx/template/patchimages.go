@@ -152,6 +152,9 @@ func (p *imagePatch) apply(s *imageSite, e expr.Node, ps parts, img Image, want 
 	switch {
 	case edit == nil && !whole:
 		detail, err := skipReason(places)
+		if digestBehindTag(ps, want) {
+			detail += ": a digest follows \"@\", and the template writes \":\" before the tag: give a tag, or change the text to …@${…} first"
+		}
 		p.skip(img, want, places, err, detail)
 		return
 	case s.dup:
@@ -189,7 +192,17 @@ func (p *imagePatch) apply(s *imageSite, e expr.Node, ps parts, img Image, want 
 	p.out.Edits = append(p.out.Edits, p.report(te, Edit{Resource: img.Resource, Container: img.Container, Path: img.Path, From: img.Text, To: want}))
 }
 
+// digestBehindTag reports whether an image whose tag comes from elsewhere, behind
+// a colon of the text, is to become one with a digest.
+func digestBehindTag(ps parts, want string) bool {
+	if !strings.Contains(want, "@sha256:") || len(ps) < 2 {
+		return false
+	}
+	last, before := ps[len(ps)-1], ps[len(ps)-2]
+	return last.place.Kind != expr.SourceInline && before.place.Kind == expr.SourceInline && strings.HasSuffix(before.text, ":")
+}
+
 func (p *imagePatch) skip(img Image, want string, places []Source, err error, detail string) {
-	p.out.Unpatched = append(p.out.Unpatched, Unpatched{Image: img, Wanted: want, Sources: places,
+	p.out.Unpatched = append(p.out.Unpatched, Unpatched{Image: img, Wanted: want, Sources: p.judged(places),
 		Err: &Error{Path: img.Path, Line: img.Line, Column: img.Column, Err: err, Detail: detail}})
 }

@@ -87,6 +87,9 @@ func (f *imageFinder) mappingParts(arg expr.Node, path string, depth int) parts 
 	name := f.partsAt(args[0], path, depth+1).text()
 	for _, a := range args[:3] {
 		key := f.partsAt(a, path, depth+1)
+		if key.known() && n.Get(key.text()) == nil && len(args) > 3 && args[3].Get("DefaultValue") != nil {
+			return f.partsAt(expr.At(args[3].Get("DefaultValue")), path+"/3/DefaultValue", depth+1)
+		}
 		if !key.known() || n.Get(key.text()) == nil {
 			return openPart("Map:"+name, Source{Kind: expr.SourceMapping, Name: name, Path: "/Mappings/" + tree.Escape(name)})
 		}

@@ -41,7 +41,7 @@ func SetText(template []byte, v Value, optFns ...func(*PatchOptions)) (*Patch, e
 		detail, reason := skipReason(sources)
 		x := f.exprOf(e, v.Path, ps)
 		return &Patch{Template: append([]byte(nil), template...), Unpatched: []Unpatched{{
-			Image: Image{Resource: resourceOf(v.Path), Index: -1, Expr: x}, Wanted: v.Value, Sources: sources,
+			Image: Image{Resource: resourceOf(v.Path), Index: -1, Expr: x}, Wanted: v.Value, Sources: f.judged(sources),
 			Err: &Error{Path: v.Path, Line: x.Line, Column: x.Column, Err: reason, Detail: detail},
 		}}}, nil
 	case f.doc.Shared(edit.scalar):

@@ -40,6 +40,10 @@ type Source struct {
 	// Sources of an Unpatched have it, and only where it can be told; ""
 	// otherwise.
 	Value string `json:"value,omitempty"`
+	// Refused is why the declaration of the parameter does not take Value: its
+	// Type, AllowedValues or AllowedPattern; "" where it does, as far as that can
+	// be seen.
+	Refused string `json:"refused,omitempty"`
 }
 
 // String is the kind and the name, "parameter Tag", or the path of a text.

@@ -52,7 +52,7 @@ func check(c *command) error {
 		return err
 	}
 	until := time.Now().Add(*window + 24*time.Hour)
-	report := &ecrx.AuditReport{Version: ecrx.AuditVersion, At: time.Now().UTC(), Until: until.UTC(), Pushes: *pushes}
+	report := &ecrx.AuditReport{At: time.Now().UTC(), Until: until.UTC(), Pushes: *pushes}
 	blind := false
 	for i, s := range statuses {
 		report.Needs = append(report.Needs, ecrx.NeedStatus{Status: s, By: wanted[i].By})

@@ -20,7 +20,7 @@ type line struct {
 	ArchivesAt   *time.Time    `json:"archivesAt,omitempty"`
 	PushesLeft   int           `json:"pushesLeft,omitempty"`
 	Possible     []ecrx.Action `json:"possible,omitempty"`
-	Doubts       []ecrx.Doubt  `json:"doubts,omitempty"`
+	Doubts       []string      `json:"doubts,omitempty"`
 	Reason       string        `json:"reason"`
 }
 

@@ -173,8 +173,8 @@ func unescape(s string) string {
 func (a *address) fromKeywords(text string) error {
 	for text = strings.TrimSpace(text); text != ""; text = strings.TrimSpace(text) {
 		key, rest, ok := strings.Cut(text, "=")
-		if !ok {
-			return badAddress("a keyword has no value")
+		if key = strings.TrimSpace(key); !ok || strings.Trim(key, "abcdefghijklmnopqrstuvwxyz_") != "" {
+			return badAddress("what should be keyword = value is not")
 		}
 		rest = strings.TrimSpace(rest)
 		var value strings.Builder
@@ -199,7 +199,7 @@ func (a *address) fromKeywords(text string) error {
 			return badAddress("a quoted value does not end")
 		}
 		text = rest[min(i+1, len(rest)):]
-		a.set(strings.TrimSpace(key), value.String())
+		a.set(key, value.String())
 	}
 	return nil
 }

@@ -107,7 +107,8 @@ func TestPostgreSQL(t *testing.T) {
 			require.ErrorIs(t, err, pglease.ErrPooler)
 			require.ErrorIs(t, err, migrate.ErrStore)
 		}
-		migratetest.TestStore(t, "p/", func(t *testing.T) migrate.Store { return pglease.Table(open(t, pooled)) })
+		// As the README says: without prepared statements.
+		migratetest.TestStore(t, "p/", func(t *testing.T) migrate.Store { return pglease.Table(openURL(t, pooled)) })
 	})
 }
 

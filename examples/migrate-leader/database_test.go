@@ -104,7 +104,8 @@ func TestThroughPgBouncer(t *testing.T) {
 func TestStoreAtTheStart(t *testing.T) {
 	t.Parallel()
 	server := servers.StartPostgreSQL(t)
-	url, db := fresh(t, server, "lp")
+	url, _ := fresh(t, server, "lp")
+	var db *sql.DB
 	here := "127.0.0.1:" + strconv.Itoa(server.Port)
 	run := func(store string, args ...string) ended {
 		return call(t, append(append([]string{"run", "-store", store, "-key", "s"}, args...), "-build", "b", "--", "true")...)
@@ -132,6 +133,7 @@ func TestStoreAtTheStart(t *testing.T) {
 		require.Less(t, e.took, 5*time.Second, name)
 		require.Contains(t, e.last(), c.want, name)
 	}
+	url, db = fresh(t, server, "roles") // where no tables were made
 	_, err := db.Exec(`CREATE ROLE app LOGIN; CREATE ROLE ro LOGIN; ALTER ROLE ro SET default_transaction_read_only = on`)
 	require.NoError(t, err)
 	app := strings.Replace(url, "postgres@", "app@", 1)
@@ -147,13 +149,13 @@ func TestStoreAtTheStart(t *testing.T) {
 	require.Contains(t, e.last(), "read only connection", "what was waited for")
 
 	for name, address := range map[string]string{
-		"odd characters": "postgres://app:p@ss/w#rd%@" + here + "/lp?sslmode=disable",
-		"SQLAlchemy":     "postgresql+psycopg2://postgres@" + here + "/lp",
-		"Prisma":         "postgresql://postgres@" + here + "/lp?schema=public&connection_limit=5&pgbouncer=true",
-		"Rails":          "postgres://postgres@" + here + "/lp?pool=5&prepared_statements=false&encoding=unicode",
-		"JDBC":           "jdbc:postgresql://" + here + "/lp?user=postgres&ApplicationName=shop",
-		"RDS secret":     fmt.Sprintf(`{"username":"postgres","password":"xxxx","engine":"postgres","host":"127.0.0.1","port":%d,"dbname":"lp"}`, server.Port),
-		"keywords":       fmt.Sprintf("host=127.0.0.1 port=%d user=postgres dbname=lp password='it''s' sslmode=disable", server.Port),
+		"odd characters": "postgres://app:p@ss/w#rd%@" + here + "/roles?sslmode=disable",
+		"SQLAlchemy":     "postgresql+psycopg2://postgres@" + here + "/roles",
+		"Prisma":         "postgresql://postgres@" + here + "/roles?schema=public&connection_limit=5&pgbouncer=true",
+		"Rails":          "postgres://postgres@" + here + "/roles?pool=5&prepared_statements=false&encoding=unicode",
+		"JDBC":           "jdbc:postgresql://" + here + "/roles?user=postgres&ApplicationName=shop",
+		"RDS secret":     fmt.Sprintf(`{"username":"postgres","password":"xxxx","engine":"postgres","host":"127.0.0.1","port":%d,"dbname":"roles"}`, server.Port),
+		"keywords":       fmt.Sprintf("host=127.0.0.1 port=%d user=postgres dbname=roles password='it''s' sslmode=disable", server.Port),
 	} {
 		e := callIn(t, []string{"ADDRESS=" + address}, "run", "-store", "postgres:env:ADDRESS", "-key", "u", "-max-wait", "10s", "-build", "b", "--", "true")
 		if name == "keywords" {

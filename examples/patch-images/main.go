@@ -6,7 +6,8 @@
 //
 // The template is read from standard input where -template is not given, and
 // the patched one goes to standard output where -o is not. The name before the
-// = is a container, or else a repository; REF is a whole reference, or :tag or
+// = is a container, or else a repository; a container of a name that occurs in
+// several resources is Resource.container. REF is a whole reference, or :tag or
 // @digest alone.
 //
 // Exit codes: 0 done, also where there was nothing to change; 1 the template

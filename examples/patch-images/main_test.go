@@ -122,3 +122,54 @@ func TestList(t *testing.T) {
 	require.NoError(t, err)
 	assert.Contains(t, out, "-:12:18: Task literal: nginx:1.25\n")
 }
+
+func TestAmbiguousAndAdvice(t *testing.T) {
+	two := `Parameters: {Tag: {Type: String, Default: v1, AllowedValues: [v1, v2]}, N: {Type: Number, Default: 1}}
+Mappings: {M: {us-east-1: {img: 'host.example/m:1'}}}
+Resources:
+  Blue: {Type: 'AWS::ECS::TaskDefinition', Properties: {ContainerDefinitions: [{Name: app, Image: 'host.example/blue:v1'}, {Name: tagged, Image: !Sub 'host.example/x:${Tag}'}]}}
+  Green: {Type: 'AWS::ECS::TaskDefinition', Properties: {ContainerDefinitions: [{Name: app, Image: 'host.example/green:v1'}, {Name: cron, Image: !Sub 'host.example/y:${Tag}'}]}}
+  Other: {Type: 'AWS::ECS::TaskDefinition', Properties: {ContainerDefinitions: [{Name: n, Image: !Sub 'host.example/n:${N}'}, {Name: m, Image: !FindInMap [M, !Ref 'AWS::Region', img]}]}}
+`
+	for name, test := range map[string]struct {
+		args []string
+		told string // "" where it is patched
+		want string
+	}{
+		"twice":               {[]string{"-image", "app=:v2"}, "container app is in Blue and Green: name it as Blue.app or Green.app", ""},
+		"one of them":         {[]string{"-image", "Green.app=:v2"}, "", "host.example/green:v2"},
+		"both":                {[]string{"-image", "Green.app=:v2", "-image", "Blue.app=:v3"}, "", "host.example/blue:v3"},
+		"parameter":           {[]string{"-image", "tagged=:v2"}, "that changes Green.cron too", ""},
+		"value not allowed":   {[]string{"-image", "tagged=:v9"}, "parameter Tag does not take v9: its AllowedValues are v1, v2", ""},
+		"number":              {[]string{"-image", "n=:v9"}, "parameter N does not take v9: it is a Number", ""},
+		"digest":              {[]string{"-image", "tagged=@sha256:0000000000000000000000000000000000000000000000000000000000000000"}, "a digest follows", ""},
+		"mapping":             {[]string{"-image", "m=:2"}, "give -region", ""},
+		"mapping, the region": {[]string{"-image", "m=:2", "-region", "us-east-1"}, "set mapping /Mappings/M/us-east-1/img to host.example/m:2", ""},
+		"no such name":        {[]string{"-image", "typo=:2"}, "name one of app, tagged, cron, n, m", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			out, told, err := start(t, two, test.args...)
+			if test.told != "" {
+				assert.ErrorIs(t, err, errUnchanged)
+				assert.Contains(t, told, test.told)
+				assert.Empty(t, out)
+				return
+			}
+			require.NoError(t, err, told)
+			assert.Contains(t, out, test.want)
+		})
+	}
+	loop := `Transform: AWS::LanguageExtensions
+Resources:
+  Fn::ForEach::T:
+    - N
+    - [web, api]
+    - Td${N}: {Type: 'AWS::ECS::TaskDefinition', Properties: {ContainerDefinitions: [{Name: !Ref N, Image: !Sub 'host.example/${N}:v1'}]}}
+`
+	_, told, err := start(t, loop, "-image", "web=:v2")
+	assert.ErrorIs(t, err, errUnchanged)
+	assert.Contains(t, told, "name one of Fn::ForEach::T/Td${N}")
+	out, _, err := start(t, loop, "-image", "Fn::ForEach::T/Td${N}=:v2")
+	require.NoError(t, err)
+	assert.Contains(t, out, "host.example/${N}:v2")
+}

@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"fmt"
 	"io"
-	"sort"
+	"maps"
+	"slices"
+	"strings"
 
 	"github.com/stackrescue/stackrescue/cfnx/template"
 )
@@ -12,52 +14,101 @@ import (
 // patchImages changes the images by container or repository and tells on
 // stderr what was changed, and what has to be changed elsewhere.
 func patchImages(text []byte, images pairs, stderr io.Writer, opts func(*template.PatchOptions)) (*template.Patch, error) {
-	used := map[string]bool{}
+	used, at := map[string]bool{}, map[string][]string{}
 	decide := template.FirstOf(template.ByContainer(images), template.ByRepository(images))
+	var all []template.Image
 	patch, err := template.PatchImages(text, func(i template.Image) (string, error) {
-		for _, name := range []string{i.Container, i.Ref().Repository, i.Ref().Registry + "/" + i.Ref().Repository} {
+		all = append(all, i)
+		ref := i.Ref()
+		for _, name := range []string{i.Container, i.Resource + "." + i.Container, ref.Repository, ref.Registry + "/" + ref.Repository} {
 			used[name] = true
+		}
+		if i.Container == "" {
+			used[i.Resource] = true
+		}
+		if images[i.Container] != "" && images[i.Resource+"."+i.Container] == "" && !slices.Contains(at[i.Container], i.Resource) {
+			at[i.Container] = append(at[i.Container], i.Resource)
 		}
 		return decide(i)
 	}, opts)
 	if err != nil {
 		return nil, err
 	}
-	for _, e := range patch.Edits {
-		fmt.Fprintf(stderr, "line %d: %s: %s -> %s\n", e.Line, e.Path, e.From, e.To)
-	}
 	failed := len(patch.Unpatched) > 0
+	for _, name := range slices.Sorted(maps.Keys(at)) {
+		if resources := at[name]; len(resources) > 1 {
+			failed = true
+			fmt.Fprintf(stderr, "container %s is in %s: name it as %s.%s or %s.%s, or both\n", name, strings.Join(resources, " and "), resources[0], name, resources[1], name)
+		}
+	}
+	for _, e := range patch.Edits {
+		if !failed {
+			fmt.Fprintf(stderr, "line %d: %s: %s -> %s\n", e.Line, e.Path, e.From, e.To)
+		}
+	}
 	for _, s := range patch.Unpatched {
 		fmt.Fprintln(stderr, s.Err)
-		for _, p := range s.Sources {
-			if p.Value == "" {
-				continue
-			}
-			name := p.Name
-			if p.Kind == "mapping" {
-				name = p.Path
-			}
-			fmt.Fprintf(stderr, "  set %s %s to %s\n", p.Kind, name, p.Value)
-		}
+		advise(stderr, s, all)
 	}
 	for _, h := range patch.Opaque {
 		fmt.Fprintf(stderr, "line %d: %s: images here are made by %s and were not looked at\n", h.Line, h.Path, h.Fn)
 	}
-	var names []string
-	for name := range images {
-		names = append(names, name)
-	}
-	sort.Strings(names)
-	for _, name := range names {
+	for _, name := range slices.Sorted(maps.Keys(images)) {
 		if !used[name] {
 			failed = true
-			fmt.Fprintf(stderr, "no container or repository %s in the template\n", name)
+			fmt.Fprintf(stderr, "no container or repository %s in the template: name one of %s\n", name, strings.Join(namesOf(all), ", "))
 		}
 	}
 	if failed {
 		return nil, errUnchanged
 	}
 	return patch, nil
+}
+
+// advise says what to change instead, and what else that changes.
+func advise(w io.Writer, u template.Unpatched, all []template.Image) {
+	for _, p := range u.Sources {
+		name := p.Name
+		if p.Kind == "mapping" {
+			name = p.Path
+		}
+		switch {
+		case p.Refused != "":
+			fmt.Fprintf(w, "  %s %s does not take %s: %s\n", p.Kind, name, p.Value, p.Refused)
+		case p.Value != "":
+			fmt.Fprintf(w, "  set %s %s to %s\n", p.Kind, name, p.Value)
+		case p.Kind == "mapping":
+			fmt.Fprintf(w, "  it comes from mapping %s: give -region and -account as far as its keys need them, or change %s\n", p.Name, p.Path)
+		default:
+			continue
+		}
+		var moved []string
+		for _, i := range all {
+			other := i.Resource + "." + i.Container
+			reads := slices.ContainsFunc(i.Sources, func(s template.Source) bool { return s.Kind == p.Kind && s.Name == p.Name && s.Path == p.Path })
+			if reads && i.Path != u.Image.Path && !slices.Contains(moved, other) {
+				moved = append(moved, other)
+			}
+		}
+		if len(moved) > 0 {
+			fmt.Fprintf(w, "    that changes %s too\n", strings.Join(moved, ", "))
+		}
+	}
+}
+
+// namesOf are the names by which the images of a template may be asked for.
+func namesOf(images []template.Image) []string {
+	var out []string
+	for _, i := range images {
+		name := i.Container
+		if name == "" {
+			name = i.Resource
+		}
+		if !slices.Contains(out, name) {
+			out = append(out, name)
+		}
+	}
+	return out
 }
 
 // writeDiff prints the edits as a unified diff without context.

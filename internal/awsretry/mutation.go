@@ -19,7 +19,7 @@ type Mutation struct {
 	// tokens it sends the same one each time.
 	Do func(context.Context) error
 	// Happened reads whether the change has taken effect. It is called after
-	// every error of Do, and nil where repeating Do has no further effect. A
+	// every error of Do, right before the next try, and nil where repeating Do has no further effect. A
 	// typed error says that somebody else has changed the subject.
 	Happened func(context.Context) (bool, error)
 	// Again reports whether an error of Do that is not transient passes all the
@@ -43,6 +43,14 @@ func (m Mutation) Run(ctx context.Context) error {
 		if err == nil {
 			return nil
 		}
+		last := n >= tries || !Transient(err) && (m.Again == nil || !m.Again(err))
+		if !last {
+			// The subject is read after the wait, right before the next try: it
+			// may change meanwhile.
+			if serr := poll.Sleep(ctx, m.Interval); serr != nil {
+				return serr
+			}
+		}
 		if m.Happened != nil {
 			happened, rerr := m.Happened(ctx)
 			if rerr != nil {
@@ -52,11 +60,8 @@ func (m Mutation) Run(ctx context.Context) error {
 				return nil
 			}
 		}
-		if n >= tries || !Transient(err) && (m.Again == nil || !m.Again(err)) {
+		if last {
 			return err
-		}
-		if serr := poll.Sleep(ctx, m.Interval); serr != nil {
-			return serr
 		}
 	}
 }

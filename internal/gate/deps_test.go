@@ -42,20 +42,22 @@ func packages(t *testing.T) []listed {
 // services are the AWS services whose clients a package may bring with it; a
 // package that is not listed, nor below one that is, may bring none of AWS.
 var services = map[string][]string{
-	"ecsx":                     {"ecs", "cloudwatchlogs"},
-	"cfnx":                     {"cloudformation", "s3"},
-	"cfnx/template":            nil,
-	"ecrx":                     {"ecr"},
-	"migrate":                  nil,
-	"migrate/dynamolease":      {"dynamodb"},
-	"rescue":                   {"cloudformation", "cloudwatchlogs", "ecr", "ecs", "elasticloadbalancingv2", "s3", "secretsmanager", "sts"},
-	"internal/awsretry":        {},
-	"rescue/rescuetest":        {"*"},
-	"internal/sim":             {"*"},
-	"internal/clients":         {"*"},
-	"examples/rescue-stack":    {"*"},
-	"examples/simulated-cloud": {"*"},
-	"examples/ecr-guard":       {"*"},
+	"ecsx":                       {"ecs", "cloudwatchlogs"},
+	"cfnx":                       {"cloudformation", "s3"},
+	"cfnx/template":              nil,
+	"ecrx":                       {"ecr"},
+	"migrate":                    nil,
+	"migrate/dynamolease":        {"dynamodb"},
+	"rescue":                     {"cloudformation", "cloudwatchlogs", "ecr", "ecs", "elasticloadbalancingv2", "s3", "secretsmanager", "sts"},
+	"internal/awsretry":          {},
+	"rescue/rescuetest":          {"*"},
+	"internal/sim":               {"*"},
+	"internal/clients":           {"*"},
+	"examples/rescue-stack":      {"*"},
+	"examples/simulated-cloud":   {"*"},
+	"examples/ecr-guard":         {"*"},
+	"examples/continue-rollback": {"*"},
+	"examples/restore-outputs":   {"*"},
 }
 
 // budget finds the entry for a package or for the nearest one above it.

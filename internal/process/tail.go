@@ -23,6 +23,7 @@ func (t *Tail) Write(p []byte) (int, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	size := cmp.Or(t.Size, 4096)
+	t.cut = t.cut || len(p) > size
 	t.buf = append(t.buf, p[max(0, len(p)-size):]...)
 	if n := len(t.buf) - size; n > 0 {
 		t.cut = true

@@ -10,7 +10,7 @@ import (
 //
 // Source: https://www.postgresql.org/docs/current/errcodes-appendix.html (25006),
 // https://dev.mysql.com/doc/mysql-errors/8.0/en/server-error-reference.html
-// (1290, 1792, 1836)
+// (1290, 1792, 1836).
 func ReadOnly(err error) bool {
 	return Of(err) == "25006" || slices.Contains([]int{1290, 1792, 1836}, Number(err))
 }
@@ -27,7 +27,7 @@ func Unavailable(err error) bool {
 // a connection pooler gave the connection a server session of somebody else.
 //
 // Source: https://www.pgbouncer.org/faq.html (how to use prepared statements with
-// transaction pooling)
+// transaction pooling).
 func Prepared(err error) bool {
 	switch Of(err) {
 	case "26000", "42P05":

@@ -10,7 +10,7 @@ import (
 // alembic holds a row per head: one, unless the history has branches. A
 // revision stands for all that it follows upon.
 //
-// Source: https://alembic.sqlalchemy.org/en/latest/branches.html, docs/migrate.md 5
+// Source: https://alembic.sqlalchemy.org/en/latest/branches.html, docs/migrate.md 5.
 var alembic = tool{
 	name: "alembic", table: "alembic_version",
 	fits:    func(c columns, _ func(string) bool) bool { return c.has("version_num") },

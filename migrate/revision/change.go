@@ -6,7 +6,7 @@ import (
 	"slices"
 )
 
-// ErrBackwards means that a stamp would take versions out of the table, or that
+// ErrBackwards is returned by [Stamp] if it would take versions out of the table, or that
 // nobody can say that it would not.
 var ErrBackwards = errors.New("it would go backwards")
 

@@ -11,7 +11,7 @@ import (
 // that keeps two processes from recording it twice.
 //
 // Source: https://github.com/django/django/blob/3.2.25/django/db/migrations/recorder.py,
-// docs/migrate.md 5
+// docs/migrate.md 5.
 var django = tool{
 	name: "django", table: "django_migrations",
 	fits:  func(c columns, _ func(string) bool) bool { return c.has("app", "name", "applied") },

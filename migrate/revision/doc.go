@@ -2,7 +2,7 @@
 // database about themselves, through database/sql: it imports no driver. It
 // works on PostgreSQL 12 or newer, and on MySQL 8 and MariaDB 10.6 or newer.
 //
-// [Inspect] says which tool owns which table, where it stands, and whether a
+// [Inspect] says which tool owns which table, at which version, and whether a
 // migration that did not end is stuck or still running: a table that says
 // "dirty" is no proof, since some say so while a healthy migration works.
 //

@@ -96,7 +96,7 @@ func (p *planned) decide() error {
 	return nil
 }
 
-// versionText is where a table stands, with golang-migrate's mark.
+// versionText is what the table holds, with golang-migrate's mark.
 func (c content) versionText() string {
 	if slices.ContainsFunc(c.entries, func(e Entry) bool { return e.Dirty }) {
 		return join(c.entries)

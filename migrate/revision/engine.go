@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// ErrEngine means that the server is neither PostgreSQL nor MySQL or MariaDB,
+// ErrEngine is returned by [Inspect] and [Stamp] if the server is neither PostgreSQL nor MySQL or MariaDB,
 // or that it only speaks like one and lacks what is needed.
 var ErrEngine = errors.New("not a PostgreSQL, MySQL or MariaDB server")
 

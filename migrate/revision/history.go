@@ -21,7 +21,7 @@ type Migration struct {
 // follow upon them.
 type History []Migration
 
-// ErrUnknown means that a version is not one of the image's.
+// ErrUnknown is returned by [Stamp] if the version is not one of the image's.
 var ErrUnknown = errors.New("the image does not know this version")
 
 // find returns the migration of that version.

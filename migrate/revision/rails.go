@@ -13,7 +13,7 @@ import (
 //
 // Source: https://github.com/rails/rails/blob/v6.1.7/activerecord/lib/active_record/migration.rb,
 // https://github.com/rails/rails/blob/v6.1.7/activerecord/lib/active_record/schema_migration.rb,
-// docs/migrate.md 5
+// docs/migrate.md 5.
 var rails = tool{
 	name: "rails", table: "schema_migrations", beside: []string{"ar_internal_metadata"},
 	fits: func(c columns, has func(string) bool) bool {

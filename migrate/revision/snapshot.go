@@ -22,6 +22,7 @@ type snapshot struct {
 	live     []Session
 	blind    string
 	lease    migrate.Record
+	progress migrate.Progress
 }
 
 // read reads everything once.
@@ -39,8 +40,8 @@ func read(ctx context.Context, db querier, o InspectOptions) (*snapshot, error) 
 		s.live[i].judge(after)
 	}
 	if o.Store != nil {
-		if s.lease, err = o.Store.Read(ctx, o.Key); err != nil {
-			return nil, fmt.Errorf("lease %s: %w", o.Key, err)
+		if s.lease, s.progress, err = migrate.Status(ctx, o.Store, o.Key); err != nil {
+			return nil, err
 		}
 	}
 	return s, nil

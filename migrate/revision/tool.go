@@ -28,7 +28,7 @@ func (e Entry) String() string {
 // content is what a tool's table holds.
 type content struct {
 	entries []Entry
-	// version is where the table stands, for people.
+	// version is the newest version, for people.
 	version string
 	// unfinished names migrations that began and did not end.
 	unfinished []string

@@ -3,8 +3,6 @@ package revision
 import (
 	"fmt"
 	"slices"
-
-	"github.com/stackrescue/stackrescue/migrate"
 )
 
 // report judges what was seen, once or twice.
@@ -12,7 +10,7 @@ func report(first, last *snapshot, o InspectOptions) *Inspection {
 	watched := first != last
 	out := &Inspection{
 		Version: 2, Engine: last.engine, Database: last.database, Tables: []Table{},
-		Sessions: last.live, Leader: last.lease.Owner, Progress: migrate.ParseNote(last.lease.Note), Blind: last.blind,
+		Sessions: last.live, Leader: last.lease.Owner, Progress: last.progress, Blind: last.blind,
 	}
 	alive := last.alive(first, watched)
 	idle := last.idle()

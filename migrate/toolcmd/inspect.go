@@ -2,10 +2,11 @@ package toolcmd
 
 import (
 	"context"
+	"errors"
 	"fmt"
 )
 
-// Table is where a database's migrations stand.
+// Table is what a migration tool's table holds, beside what the image brings.
 type Table struct {
 	Tool string `json:"tool"`
 	// Revision is what the tool's table holds, "" for an empty table; Head is
@@ -17,12 +18,15 @@ type Table struct {
 // Current reports whether the table holds what the image brings.
 func (s Table) Current() bool { return s.Revision == s.Head }
 
-// Inspect asks the tool where the table stands. It changes nothing. An output
-// that cannot be read is [migrate.ErrOutput].
+// Inspect asks the tool which revision its table holds. It changes nothing. It
+// returns [migrate.ErrOutput] if the output cannot be read.
 //
 // Runs two commands. Safe to repeat.
 func Inspect(ctx context.Context, run Command, tool Tool) (Table, error) {
 	s := Table{Tool: tool.Name}
+	if run == nil || len(tool.Heads) == 0 || len(tool.Current) == 0 {
+		return s, fmt.Errorf("inspect: %w: a command and a tool with Current and Heads are needed", errors.ErrUnsupported)
+	}
 	lines, err := run(ctx, tool.Heads)
 	if err != nil {
 		return s, fmt.Errorf("inspect: %w", err)

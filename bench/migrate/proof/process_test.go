@@ -106,7 +106,7 @@ func (p *process) prepare() (attempt func(context.Context) error, end func(), er
 	w := &wire{}
 	var store migrate.Store = &everybody{next: p.next}
 	if p.Mode == ours {
-		if store, err = openStore(p.Store, p.StoreAddr, p.Database, w); err != nil {
+		if store, err = openStore(p.Store, p.StoreAddr, p.Database, "store", w); err != nil {
 			return nil, nil, err
 		}
 	}

@@ -19,7 +19,8 @@ const atOnce = 3
 
 // TestProof lets processes migrate a database, does to them at random what
 // happens to processes, and checks the invariants. MIGRATE_SEEDS is how many
-// times, 50 by default, and MIGRATE_FIRST the first seed.
+// times, 50 by default, and MIGRATE_FIRST the first seed; MIGRATE_LIST names single
+// ones.
 func TestProof(t *testing.T) {
 	w := newWorld(t)
 	seeds, err := strconv.Atoi(cmp.Or(os.Getenv("MIGRATE_SEEDS"), map[bool]string{false: "50", true: "6"}[testing.Short()]))
@@ -44,6 +45,14 @@ func TestProof(t *testing.T) {
 				})
 			}
 		})
+	}
+	if list := os.Getenv("MIGRATE_LIST"); list != "" { // single seeds, such as "7,12"
+		seeds = 0
+		for s := range strings.SplitSeq(list, ",") {
+			seed, err := strconv.Atoi(s)
+			require.NoError(t, err)
+			next <- seed
+		}
 	}
 	for seed := range seeds {
 		next <- first + seed

@@ -60,7 +60,7 @@ func newRun(t *testing.T, w *world, name string, o order) *run {
 		if direct == onPooled { // past the pooler, too
 			direct = onTable
 		}
-		store, err := openStore(direct, w.storeAddr(direct), name, &wire{})
+		store, err := openStore(direct, w.storeAddr(direct), name, "parent", &wire{})
 		require.NoError(t, err)
 		r.store = store
 	}
@@ -133,12 +133,12 @@ func (r *run) finish() {
 // connection may be given back with the deadline that ended it.
 func (r *run) observe(ctx context.Context) {
 	for ; ctx.Err() == nil; pause(ctx, 50*time.Millisecond) {
-		rec, err := r.store.Read(r.t.Context(), r.order.Key)
+		rec, p, err := migrate.Status(r.t.Context(), r.store, r.order.Key)
 		if err != nil {
 			r.t.Errorf("observe: %v", err)
 			return
 		}
-		s := sighting{time.Now(), rec, migrate.ParseNote(rec.Note)}
+		s := sighting{time.Now(), rec, p}
 		if n := len(r.seen); n == 0 || r.seen[n-1].rec.Version != rec.Version || r.seen[n-1].rec.Owner != rec.Owner || r.seen[n-1].p.String() != s.p.String() || r.seen[n-1].p.Attempt != s.p.Attempt || r.seen[n-1].p.Leader != s.p.Leader {
 			r.seen = append(r.seen, s)
 		}

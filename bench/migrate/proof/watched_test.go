@@ -49,11 +49,11 @@ func (w *wire) attempts(s *middleware.Stack) error {
 }
 
 // openStore is the store of a run, at an address.
-func openStore(name, addr, database string, w *wire) (migrate.Store, error) {
+func openStore(name, addr, database, application string, w *wire) (migrate.Store, error) {
 	if name == onDynamoDB {
 		return dynamolease.New(dynamoClient(addr, w), leases), nil
 	}
-	db, err := dial(addr, database, "store", w, name == onPooled)
+	db, err := dial(addr, database, application, w, name == onPooled)
 	if err != nil {
 		return nil, err
 	}
@@ -170,8 +170,8 @@ func (h watchedHold) Release(ctx context.Context, note []byte) error {
 
 // shift moves the note's time, as a wrong clock would have.
 func (w *watched) shift(note []byte) []byte {
-	p := migrate.ParseNote(note)
-	if w.skew == 0 || p.Version == 0 {
+	var p migrate.Progress
+	if w.skew == 0 || json.Unmarshal(note, &p) != nil || p.Version == 0 {
 		return note
 	}
 	p.At = p.At.Add(w.skew)

@@ -36,7 +36,7 @@ func References(e Node, depth int) []Use {
 		tmpl, vars := arg.SubTemplate()
 		var refs []Use
 		if tmpl.Node != nil {
-			refs = subReferences(tmpl.Value, vars)
+			refs = SubReferences(tmpl.Value, vars)
 		}
 		Entries(vars, func(_ string, v *tree.Node) { refs = append(refs, References(At(v), depth+1)...) })
 		return refs
@@ -76,9 +76,9 @@ func getAtt(arg Node) []Use {
 	return nil
 }
 
-// subReferences are the ${names} of an Fn::Sub that its own map does not
+// SubReferences are the ${names} of an Fn::Sub that its own map does not
 // define.
-func subReferences(s string, vars *tree.Node) []Use {
+func SubReferences(s string, vars *tree.Node) []Use {
 	var refs []Use
 	for {
 		i := strings.Index(s, "${")

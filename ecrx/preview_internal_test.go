@@ -1,5 +1,8 @@
 package ecrx
 
+// The oracle: AWS's own preview held against Evaluate. It is here for the tests of
+// this package, on the simulated cloud or, with a client of one's own, on AWS.
+
 import (
 	"cmp"
 	"context"

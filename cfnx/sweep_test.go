@@ -1,0 +1,111 @@
+package cfnx_test
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/stackrescue/stackrescue/cfnx"
+	"github.com/stackrescue/stackrescue/rescue/rescuetest"
+)
+
+// Whatever happens to one call, at every index, and whenever the program dies: a
+// second run gets to the same end, no mutation is made twice, and an error says
+// which stack it is about.
+func TestEveryCallMayFail(t *testing.T) {
+	t.Parallel()
+	for verb, run := range map[string]func(ctx context.Context, s *site) error{
+		"continue": func(ctx context.Context, s *site) error {
+			_, err := cfnx.ContinueRollbackSkipping(ctx, s.cfn, "prod", cfnx.SkipMinimal)
+			return err
+		},
+		"patch": func(ctx context.Context, s *site) error {
+			_, err := cfnx.PatchTemplateImages(ctx, s.cfn, s.s3, "prod", func(_ context.Context, ref string) (string, error) { return strings.Replace(ref, ":v1", ":v2", 1), nil })
+			return err
+		},
+		"restore": func(ctx context.Context, s *site) error {
+			_, err := cfnx.RestoreOutputs(ctx, s.cfn, s.s3, "prod", nil, func(context.Context, cfnx.LostOutput) (string, error) { return "db.example", nil })
+			return err
+		},
+	} {
+		t.Run(verb, func(t *testing.T) {
+			t.Parallel()
+			calls, crashed := 0, 0
+			kinds := []rescuetest.FaultKind{rescuetest.Throttle, rescuetest.ServerError, rescuetest.LostResponse, rescuetest.CrashBefore, rescuetest.CrashAfter}
+			for index := 0; index == 0 || index <= calls; index++ {
+				for _, kind := range kinds {
+					synctest.Test(t, func(t *testing.T) {
+						s := sweepSite(t, verb)
+						if index > 0 {
+							s.cloud.Inject(rescuetest.Fault{Action: "*", Nth: index, Kind: kind})
+						}
+						err := run(t.Context(), s)
+						if err != nil {
+							crashed++
+							require.ErrorContains(t, err, "prod", "index %d kind %d", index, kind)
+							s.cloud.Restart()
+							s.cloud.ClearFaults()
+							time.Sleep(30 * time.Minute) // what was begun goes on inside AWS
+							err = run(t.Context(), s)
+						}
+						s.cloud.ClearFaults() // one that no call has met
+						ended := map[string][]error{"continue": {cfnx.ErrNotStuck}, "patch": {cfnx.ErrNothingToChange}, "restore": {cfnx.ErrNothingToChange}}[verb][0]
+						if err != nil {
+							require.ErrorIs(t, err, ended, "index %d kind %d", index, kind)
+						}
+						done := map[string]int{}
+						for _, c := range s.cloud.Calls() {
+							if c.Done && c.Mutates() {
+								done[c.Action]++
+							}
+						}
+						for _, action := range []string{"cloudformation:ContinueUpdateRollback", "cloudformation:ExecuteChangeSet"} {
+							require.LessOrEqual(t, done[action], 1, "index %d kind %d: %s", index, kind, action)
+						}
+						if index == 0 {
+							calls = len(s.cloud.Calls())
+						}
+						want := map[string]string{"continue": "UPDATE_ROLLBACK_COMPLETE", "patch": "UPDATE_COMPLETE", "restore": "UPDATE_COMPLETE"}[verb]
+						require.Equal(t, want, s.rest("prod"), "index %d kind %d", index, kind)
+					})
+					if index == 0 {
+						break
+					}
+				}
+			}
+			t.Logf("%s: %d faults at each of %d calls, %d runs ended with an error", verb, len(kinds), calls, crashed)
+			require.GreaterOrEqual(t, crashed, 2*(calls-2), "a crash ends a run wherever it happens")
+		})
+	}
+}
+
+// sweepSite is a small stack in the state that a verb is for.
+func sweepSite(t *testing.T, verb string) *site {
+	t.Helper()
+	s := newSite(t, func(o *rescuetest.Options) { o.Switches.OutputsAfterSkip = "dropped" })
+	s.push("web", "v1", rescuetest.Runs())
+	s.push("web", "v2", rescuetest.Runs())
+	body := func(days string) string {
+		return "Resources:\n" +
+			"  Task: {Type: AWS::ECS::TaskDefinition, Properties: {Family: web, ContainerDefinitions: [{Name: web, Image: " + registry + "web:v1}]}}\n" +
+			"  Db: {Type: AWS::RDS::DBInstance, Properties: {Engine: postgres, DBInstanceClass: db.t3.micro, AllocatedStorage: '20', BackupRetentionPeriod: " + days + ", MasterUsername: u, ManageMasterUserPassword: true}}\n" +
+			"  Topic: {Type: AWS::SNS::Topic, DependsOn: Db, Properties: {DisplayName: d" + days + "}}\n" +
+			"Outputs: {Host: {Value: !GetAtt Db.Endpoint.Address}}\n"
+	}
+	s.create("prod", body("1"))
+	if verb != "patch" {
+		s.cloud.FailResource("prod", "Topic", rescuetest.OnUpdate, "no")
+		s.cloud.FailResource("prod", "Db", rescuetest.OnRollback, "not available")
+		require.Equal(t, "UPDATE_ROLLBACK_FAILED", s.update("prod", body("2")))
+		if verb == "restore" {
+			_, err := cfnx.ContinueRollbackSkipping(t.Context(), s.cfn, "prod", cfnx.SkipMinimal)
+			require.NoError(t, err)
+		}
+	}
+	s.cloud.ForgetCalls()
+	return s
+}

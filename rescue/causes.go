@@ -1,0 +1,182 @@
+package rescue
+
+import (
+	"cmp"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
+
+	"github.com/stackrescue/stackrescue/cfnx"
+	"github.com/stackrescue/stackrescue/ecrx"
+	"github.com/stackrescue/stackrescue/ecsx"
+)
+
+// causes gives the three answers.
+func (d *Diagnosis) causes() {
+	c := d.bundle.Tree.Causes()
+	for _, f := range c.Update {
+		d.Causes.Update = append(d.Causes.Update, d.why(f, true))
+	}
+	for _, f := range c.Rollback {
+		d.Causes.Rollback = append(d.Causes.Rollback, d.why(f, false))
+	}
+	if root := d.bundle.Tree.Root; root.Status != types.StackStatusUpdateRollbackFailed && !root.InProgress() && len(c.Update) == 0 {
+		return
+	}
+	for i, f := range d.bundle.Services {
+		if w, waits := d.waitedFor(); waits && d.service(cfnx.Failure{StackID: w.StackID, LogicalID: w.LogicalID}) == &d.bundle.Services[i] {
+			if c, ok := ecsx.RootCause(d.tasks(f, f.Current)); ok {
+				d.Causes.Service = append(d.Causes.Service, Cause{"service " + f.Service.String(), c.Summary, c.Next})
+				continue
+			}
+		}
+		if cause, ok := d.goingBack(f); ok {
+			d.Causes.Service = append(d.Causes.Service, cause)
+		}
+	}
+}
+
+// why explains a resource's failure. What CloudFormation says of an ECS
+// service is only that its circuit breaker tripped: the tasks know more.
+func (d *Diagnosis) why(f cfnx.Failure, forward bool) Cause {
+	out := Cause{Subject: f.StackName + "." + f.LogicalID, Text: f.Reason}
+	if f.Type != serviceType {
+		return out
+	}
+	s := d.service(f)
+	if s == nil {
+		return out
+	}
+	if !opaque(f.Reason) {
+		return out // a call that was refused: tasks that failed before are not its cause
+	}
+	if forward {
+		return d.whyTasks(*s, out)
+	}
+	if missing := d.missing(*s, s.Back); missing != "" {
+		out.Text = "the revision to go back to, " + short(s.Back) + ", cannot run: " + missing
+		out.Next = ecsx.ClassImageMissing.NextStep()
+	} else if c, ok := ecsx.RootCause(d.tasks(*s, s.Back)); ok {
+		out.Text, out.Next = c.Summary, c.Next
+	}
+	return out
+}
+
+// opaque reports whether a reason of CloudFormation's says only that a service
+// did not become steady, which its tasks explain (docs/aws/ecs.md 1.3).
+func opaque(reason string) bool {
+	r := strings.ToLower(reason)
+	for _, s := range []string{"circuit breaker", "stabiliz", "exceeded attempts to wait", "tasks failed to start", "steady state"} {
+		if strings.Contains(r, s) {
+			return true
+		}
+	}
+	return reason == ""
+}
+
+// whyTasks explains a failure by the tasks of the new revision and, where none
+// ever was, by what the service says of placing them.
+func (d *Diagnosis) whyTasks(s ServiceFacts, out Cause) Cause {
+	if c, ok := ecsx.RootCause(d.tasks(s, s.Forward)); ok {
+		out.Text, out.Next = c.Summary, c.Next
+		return out
+	}
+	for _, e := range s.Events {
+		if strings.Contains(e, "was unable to place a task") {
+			out.Text, out.Next = "no task could be placed: "+e, "give the cluster capacity that fits the task: instances, a capacity provider, or smaller reservations"
+			return out
+		}
+	}
+	d.Assumed = append(d.Assumed, "why the tasks of "+s.Service.String()+" failed: ECS has forgotten them, only CloudFormation's word is left")
+	return out
+}
+
+// goingBack says why ECS could not go back to the revision that ran before.
+func (d *Diagnosis) goingBack(f ServiceFacts) (Cause, bool) {
+	c, ok := ecsx.RootCause(d.tasks(f, f.Back))
+	if !ok || f.Back == f.Forward {
+		return Cause{}, false
+	}
+	out := Cause{Subject: "service " + f.Service.String(), Text: c.Summary, Next: c.Next}
+	if c.Class == ecsx.ClassImageMissing {
+		if why := d.expired(c.Reference); why != "" {
+			out.Text = "image " + c.Reference + " is not there; " + why
+		}
+	}
+	return out, true
+}
+
+func (d *Diagnosis) service(f cfnx.Failure) *ServiceFacts {
+	for i, s := range d.bundle.Services {
+		if s.StackID == f.StackID && s.LogicalID == f.LogicalID {
+			return &d.bundle.Services[i]
+		}
+	}
+	return nil
+}
+
+// tasks are the stopped tasks of one revision of a service.
+func (d *Diagnosis) tasks(f ServiceFacts, revision string) []ecsx.StoppedTask {
+	var out []ecsx.StoppedTask
+	for _, t := range d.bundle.Tasks {
+		if t.Group == "service:"+f.Service.Name && t.TaskDefinition == revision && revision != "" {
+			out = append(out, t)
+		}
+	}
+	return out
+}
+
+// missing lists images of a revision that cannot be pulled, each with the rule
+// that takes such images away; "" when all are there.
+func (d *Diagnosis) missing(f ServiceFacts, revision string) string {
+	var out []string
+	for _, c := range f.Definitions[revision].Containers {
+		i := d.bundle.Images[c.Image]
+		if i.State.Usable() || i.State == ecrx.External || i.State == ecrx.Unknown || i.State == "" {
+			continue
+		}
+		s := "image " + c.Image + " is " + strings.ReplaceAll(string(i.State), "-", " ")
+		if why := d.expired(c.Image); why != "" && i.State == ecrx.Missing {
+			s += "; " + why
+		}
+		out = append(out, s)
+	}
+	return strings.Join(out, "; ")
+}
+
+// expired says which rule of the repository's lifecycle policy takes an image
+// like this one away, once it is old enough.
+func (d *Diagnosis) expired(ref string) string {
+	i, err := ecrx.Parse(ref)
+	if err != nil {
+		return ""
+	}
+	p, err := ecrx.ParsePolicy(d.bundle.Policies[i.Name()])
+	if err != nil {
+		return "" // none, or one that ECR would not take
+	}
+	old := ecrx.Stored{Digest: cmp.Or(i.Digest, "unknown"), PushedAt: d.At.AddDate(-100, 0, 0)}
+	if tag := cmp.Or(i.Tag, d.tagOf(i)); tag != "" {
+		old.Tags = []string{tag}
+	}
+	v := ecrx.Evaluate(p, []ecrx.Stored{old}, d.At)[0]
+	for _, r := range p.Rules {
+		if r.Priority == v.MatchedBy && v.Does == ecrx.Expire {
+			return "the lifecycle policy of " + i.Repository + " expires such images: " + ruleText(r)
+		}
+	}
+	return ""
+}
+
+// tagOf is the tag under which some revision names a repository whose image is
+// meant by digest.
+func (d *Diagnosis) tagOf(i ecrx.Image) string {
+	for _, s := range d.bundle.Services {
+		for _, c := range s.Definitions[s.Back].Containers {
+			if x, err := ecrx.Parse(c.Image); err == nil && x.Name() == i.Name() {
+				return x.Tag
+			}
+		}
+	}
+	return ""
+}
