@@ -139,14 +139,18 @@ func (s *site) update(body string, kv ...string) cfntypes.StackStatus {
 func (s *site) rest(stack string) cfntypes.StackStatus {
 	for range 5000 {
 		time.Sleep(10 * time.Second)
-		out, err := s.cfn.DescribeStacks(s.t.Context(), &cloudformation.DescribeStacksInput{StackName: &stack})
-		require.NoError(s.t, err)
-		if st := out.Stacks[0].StackStatus; !strings.HasSuffix(string(st), "_IN_PROGRESS") {
+		if st := s.status(stack); !strings.HasSuffix(string(st), "_IN_PROGRESS") {
 			return st
 		}
 	}
 	s.t.Fatal("the stack does not come to rest")
 	return ""
+}
+
+func (s *site) status(stack string) cfntypes.StackStatus {
+	out, err := s.cfn.DescribeStacks(s.t.Context(), &cloudformation.DescribeStacksInput{StackName: &stack})
+	require.NoError(s.t, err)
+	return out.Stacks[0].StackStatus
 }
 
 // stuck is the usual trouble: v1 is gone, v2 fails, the stack is locked.

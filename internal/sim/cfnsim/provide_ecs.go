@@ -154,7 +154,8 @@ func (p serviceProvider) make(c *call) error {
 // old task definition's revision.
 func (p serviceProvider) change(c *call) error {
 	var in ecs.UpdateServiceInput
-	if err := fill(&in, without(c.new, "ForceNewDeployment")); err != nil {
+	// Another controller replaces the service; the same one is not sent.
+	if err := fill(&in, without(without(c.new, "ForceNewDeployment"), "DeploymentController")); err != nil {
 		return err
 	}
 	in.Service = &c.physical
