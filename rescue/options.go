@@ -17,6 +17,11 @@ type Options struct {
 	// Settle is how long logs are given to arrive. Defaults to 10 s; a negative
 	// value means not to wait.
 	Settle time.Duration
+	// Soak is how long the tasks of services that a run has changed are watched
+	// before the run is called a rescue: some die after minutes, and ECS calls
+	// their deployment completed. Defaults to 5 min; a negative value means not to
+	// watch.
+	Soak time.Duration
 	// Evidence is a folder to which each capture of the evidence is added, and
 	// the results of a run's steps, in journal.jsonl; "" writes none.
 	Evidence string
@@ -53,6 +58,9 @@ func (o *Options) resolve(ctx context.Context, optFns []func(*Options)) {
 	}
 	if o.Settle == 0 {
 		o.Settle = 10 * time.Second
+	}
+	if o.Soak == 0 {
+		o.Soak = 5 * time.Minute
 	}
 	if o.Now == nil {
 		o.Now = func() time.Time { return clock.Now(ctx) }

@@ -121,6 +121,10 @@ type runner struct {
 	cfg aws.Config
 	p   *Plan
 	o   Options
+	// since is when the revision that is to stay began to serve: tasks that fail
+	// after it count against the rescue. changed is when a service was changed
+	// last, zero when none was.
+	since, changed time.Time
 }
 
 func (r *runner) run(ctx context.Context, rep *Report) error {
@@ -130,6 +134,7 @@ func (r *runner) run(ctx context.Context, rep *Report) error {
 	if err := r.unchanged(ctx); err != nil {
 		return err
 	}
+	r.since = r.o.Now()
 	for _, s := range r.p.Steps {
 		if s.Risk != RiskNone && !r.confirmed(s) {
 			return fmt.Errorf("step %s: %w", s.ID, ErrDeclined)
@@ -149,6 +154,12 @@ func (r *runner) run(ctx context.Context, rep *Report) error {
 		}
 		if err != nil {
 			return fmt.Errorf("step %s: %w", s.ID, err)
+		}
+		if s.Kind == KindRedeploy {
+			r.since = res.Began
+		}
+		if s.Kind == KindRedeploy || s.Kind == KindSavepoint {
+			r.changed = r.o.Now()
 		}
 	}
 	return nil

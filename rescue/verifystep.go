@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/stackrescue/stackrescue/cfnx"
 	"github.com/stackrescue/stackrescue/ecrx"
+	"github.com/stackrescue/stackrescue/ecsx"
 	"github.com/stackrescue/stackrescue/internal/poll"
 	"github.com/stackrescue/stackrescue/internal/redact"
 )
@@ -34,6 +36,9 @@ const verifyLooks = 6
 func (r *runner) verify(ctx context.Context, c clients, res *StepResult, rep *Report) error {
 	o := r.o
 	o.Settle, o.Observe, o.Evidence, o.Ledger = -1, nil, "", r.p.Ledger
+	if err := r.soak(ctx); err != nil {
+		return err
+	}
 	for n := 1; ; n++ {
 		b, err := capture(ctx, r.cfg, r.p.StackID, o)
 		if err != nil {
@@ -41,7 +46,7 @@ func (r *runner) verify(ctx context.Context, c clients, res *StepResult, rep *Re
 		}
 		d := Explain(b)
 		rep.Users, rep.Stacks, rep.Outputs, rep.Checks = d.Users, d.Stacks, nil, nil
-		v := verifier{c: c, d: d, b: b, rep: rep}
+		v := verifier{c: c, d: d, b: b, rep: rep, since: r.since}
 		if err := v.all(ctx); err != nil {
 			return err
 		}
@@ -62,11 +67,23 @@ func (r *runner) verify(ctx context.Context, c clients, res *StepResult, rep *Re
 	return nil
 }
 
+// soak lets the tasks of changed services run for a while.
+func (r *runner) soak(ctx context.Context) error {
+	left := r.o.Soak - r.o.Now().Sub(r.changed)
+	if r.changed.IsZero() || left <= 0 {
+		return nil
+	}
+	r.o.tell("", fmt.Sprintf("watching for %s whether the tasks stay up", left.Round(time.Second)))
+	return poll.Sleep(ctx, left)
+}
+
 type verifier struct {
 	c   clients
 	d   *Diagnosis
 	b   *Bundle
 	rep *Report
+	// since is when failures of tasks begin to count.
+	since time.Time
 }
 
 func (v *verifier) check(ok bool, what, detail string) {
@@ -76,6 +93,7 @@ func (v *verifier) check(ok bool, what, detail string) {
 func (v *verifier) all(ctx context.Context) error {
 	for _, u := range v.d.Users {
 		v.check(u.ok(), "users of "+u.Service.String()+" are served", u.detail())
+		v.stayUp(u.Service)
 	}
 	for s := range v.b.Tree.All() {
 		v.check(strings.HasSuffix(string(s.Status), "_COMPLETE"), "stack "+s.Name+" rests", string(s.Status))
@@ -92,6 +110,29 @@ func (v *verifier) all(ctx context.Context) error {
 		return err
 	}
 	return v.templates(ctx)
+}
+
+// fewFailures is how many tasks of a service may fail after it was mended:
+// single ones do, of instances and spot capacity.
+const fewFailures = 2
+
+// stayUp checks that a service's tasks go on running: one moment at which as
+// many run as are wanted says nothing of tasks that die every few minutes.
+func (v *verifier) stayUp(s ecsx.Service) {
+	failed, latest := 0, ecsx.StoppedTask{}
+	for _, t := range v.b.Tasks {
+		if t.Group == "service:"+s.Name && t.CreatedAt.After(v.since) && t.Failed() {
+			failed++
+			if latest.StoppedAt.Before(t.StoppedAt) {
+				latest = t
+			}
+		}
+	}
+	detail := ""
+	if failed > 0 {
+		detail = fmt.Sprintf("%d failed since %s: %s", failed, v.since.UTC().Format("15:04:05 MST"), latest.Cause.Summary)
+	}
+	v.check(failed <= fewFailures, "tasks of "+s.String()+" stay up", detail)
 }
 
 // revisions checks what a rollback of each service would need.

@@ -102,7 +102,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout io.Writer) 
 		live := options
 		options = func(o *rescue.Options) {
 			live(o)
-			o.Interval, o.Settle, o.Now = cloud.Wall(5*time.Second), cloud.Wall(10*time.Second), cloud.Now
+			o.Interval, o.Settle, o.Soak, o.Now = cloud.Wall(5*time.Second), cloud.Wall(10*time.Second), cloud.Wall(5*time.Minute), cloud.Now
 		}
 	} else if cfg, err = config.LoadDefaultConfig(ctx); err != nil {
 		return err

@@ -3,6 +3,7 @@ package clock_test
 import (
 	"context"
 	"errors"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -82,12 +83,25 @@ func TestGroup(t *testing.T) {
 }
 
 // fake is a clock of its own: every wait ends at once and moves its time.
-type fake struct{ now time.Time }
+type fake struct {
+	mu  sync.Mutex
+	now time.Time
+}
 
-func (f *fake) Now() time.Time { return f.now }
+func (f *fake) Now() time.Time {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.now
+}
+
+func (f *fake) pass(d time.Duration) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.now = f.now.Add(d)
+}
 
 func (f *fake) Sleep(_ context.Context, d time.Duration) error {
-	f.now = f.now.Add(d)
+	f.pass(d)
 	return nil
 }
 
@@ -97,7 +111,7 @@ func (f *fake) WithTimeoutCause(ctx context.Context, _ time.Duration, _ error) (
 
 func (f *fake) Until(_ context.Context, ready func() bool) error {
 	for !ready() {
-		f.now = f.now.Add(time.Second)
+		f.pass(time.Second)
 		time.Sleep(time.Millisecond)
 	}
 	return nil

@@ -24,8 +24,10 @@ func StartMariaDB(t testing.TB) *MariaDB {
 	cred := unprivileged(t, dir)
 	m := &MariaDB{Port: FreePort(t)}
 	data := filepath.Join(dir, "data")
-	once(t, command(cred, dir, setup, "--no-defaults", "--auth-root-authentication-method=normal", "--skip-test-db", "--datadir="+data))
-	serve(t, command(cred, dir, server, "--no-defaults", "--datadir="+data, "--socket="+filepath.Join(dir, "s"), "--port="+strconv.Itoa(m.Port),
+	// Two servers at once meet in the machine's /tmp.
+	tmp := "--tmpdir=" + dir
+	once(t, command(cred, dir, setup, "--no-defaults", tmp, "--auth-root-authentication-method=normal", "--skip-test-db", "--datadir="+data))
+	serve(t, command(cred, dir, server, "--no-defaults", tmp, "--datadir="+data, "--socket="+filepath.Join(dir, "s"), "--port="+strconv.Itoa(m.Port),
 		"--bind-address=127.0.0.1", "--pid-file="+filepath.Join(dir, "pid"), "--innodb-flush-log-at-trx-commit=0", "--skip-log-bin", "--skip-name-resolve"))
 	eventually(t, "MariaDB", func() bool {
 		return command(nil, "/", client, "--no-defaults", "-h127.0.0.1", "-P"+strconv.Itoa(m.Port), "-uroot", "-e", "CREATE DATABASE IF NOT EXISTS app").Run() == nil
