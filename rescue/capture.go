@@ -40,6 +40,9 @@ func (c *capturer) capture(ctx context.Context, stack string) error {
 	}
 	c.b.Tree = tree
 	for s := range tree.All() {
+		for _, part := range slices.Sorted(maps.Keys(s.Unread)) {
+			c.b.Problems = append(c.b.Problems, part+" of stack "+s.Name+": "+redact.Text(s.Unread[part]))
+		}
 		for _, r := range s.Resources {
 			if r.Type == serviceType && r.PhysicalID != "" && r.Status != cfntypes.ResourceStatusDeleteComplete {
 				c.b.Services = append(c.b.Services, ServiceFacts{StackID: s.ID, LogicalID: r.LogicalID, Service: ecsx.ParseService(r.PhysicalID)})

@@ -19,6 +19,7 @@ import (
 func (c *capturer) service(ctx context.Context, f *ServiceFacts) error {
 	c.wants(f)
 	c.revisions(f)
+	var live *ecstypes.Service
 	out, err := c.c.ecs.DescribeServices(ctx, &ecs.DescribeServicesInput{Cluster: aws.String(f.Service.Cluster), Services: []string{f.Service.Name}})
 	switch {
 	case err != nil:
@@ -28,13 +29,14 @@ func (c *capturer) service(ctx context.Context, f *ServiceFacts) error {
 		}
 	case len(out.Services) == 1:
 		f.read(out.Services[0])
+		live = &out.Services[0]
 	case len(out.Failures) == 1 && aws.ToString(out.Failures[0].Reason) == "MISSING":
 		f.Status = "MISSING"
 	default:
 		f.Unread = "ECS neither described the service nor said that it is missing"
 		c.b.Problems = append(c.b.Problems, "service "+f.Service.String()+": "+f.Unread)
 	}
-	return c.definitions(ctx, f)
+	return c.definitions(ctx, f, live)
 }
 
 // read takes over what ECS says of the service.
@@ -77,7 +79,7 @@ func (c *capturer) wants(f *ServiceFacts) {
 
 // definitions reads the revisions that the service is set to, runs, came from
 // and goes back to, and compares each with the last.
-func (c *capturer) definitions(ctx context.Context, f *ServiceFacts) error {
+func (c *capturer) definitions(ctx context.Context, f *ServiceFacts, live *ecstypes.Service) error {
 	revisions := []string{f.Current, f.Forward, f.Back}
 	for _, d := range f.Deployments {
 		revisions = append(revisions, d.TaskDefinition)
@@ -98,31 +100,31 @@ func (c *capturer) definitions(ctx context.Context, f *ServiceFacts) error {
 		whole[arn] = out.TaskDefinition
 		f.Definitions[arn] = definition(out.TaskDefinition)
 	}
-	c.compare(f, whole)
+	c.compare(f, whole, live)
 	return nil
 }
 
 // compare says of each revision in what it differs from what the stack's
-// template renders, and what of the update it uses.
-func (c *capturer) compare(f *ServiceFacts, whole map[string]*ecstypes.TaskDefinition) {
-	draft, err := c.b.draft()
-	if err != nil {
-		return
-	}
+// template renders, and what of the update it and the service itself use.
+func (c *capturer) compare(f *ServiceFacts, whole map[string]*ecstypes.TaskDefinition, live *ecstypes.Service) {
 	stack := c.b.Tree.Stack(f.StackID)
 	var recorded any // nil, not a nil pointer: it is not known
 	if td := whole[f.Back]; td != nil {
 		recorded = td
 	}
+	if live == nil {
+		live = &ecstypes.Service{}
+	}
+	draft, unrendered := c.b.draft()
 	f.Differences, f.Uses = map[string][]cfnx.Difference{}, map[string]map[string][]string{}
 	for arn, td := range whole {
 		f.Uses[arn] = map[string][]string{}
-		for _, d := range cfnx.Deletes(c.b.Tree, td, f.Placement) {
+		for _, d := range cfnx.Deletes(c.b.Tree, td, f.Placement, ecstypes.Service{LoadBalancers: live.LoadBalancers, ServiceRegistries: live.ServiceRegistries}) {
 			if len(d.UsedBy) > 0 {
 				f.Uses[arn][d.PhysicalID] = d.UsedBy
 			}
 		}
-		if arn == f.Back {
+		if arn == f.Back || unrendered != nil {
 			continue
 		}
 		if differences, err := draft.ServiceDifferences(stack, f.LogicalID, td, recorded); err == nil {

@@ -155,6 +155,11 @@ func (d *Diagnosis) situation() (Situation, string) {
 	if childStuck != "" {
 		return ChildStuck, "nested stack " + childStuck + " is stuck under a root that is not: run the pipeline again; if it is refused, ask AWS Support"
 	}
+	for s := range t.All() {
+		if why := s.Unread["resources"]; why != "" {
+			return Uncertain, "the resources of stack " + s.Name + " could not be read: " + why + ": allow cloudformation:ListStackResources and diagnose again"
+		}
+	}
 	for _, u := range d.Users {
 		if u.State == UsersUnknown {
 			return Uncertain, u.String() + ": " + u.Next

@@ -21,7 +21,7 @@ func Example() {
 	}
 	cfg := in.Cloud.Config()
 	options := func(o *rescue.Options) {
-		o.Interval, o.Settle, o.Now = in.Cloud.Wall(5*time.Second), in.Cloud.Wall(10*time.Second), in.Cloud.Now
+		o.Interval, o.Settle, o.Soak, o.Now = in.Cloud.Wall(5*time.Second), in.Cloud.Wall(10*time.Second), in.Cloud.Wall(5*time.Minute), in.Cloud.Now
 		o.Confirm = func(s rescue.Step) bool { return true } // ask somebody
 	}
 	d, err := rescue.Diagnose(ctx, cfg, in.Stack, options)

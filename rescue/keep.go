@@ -6,6 +6,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/stackrescue/stackrescue/ecsx"
 )
 
 // keep decides which revision a service is to run in the end: the one that the
@@ -25,6 +27,8 @@ func (p *planner) keep(s *ServiceFacts) (string, error) {
 		return "", unknown("wait until its deployment has ended, then diagnose again", "service %s runs tasks of two revisions: which one is to stay is not known", s.Service)
 	case users.State == Served:
 		return p.keepServing(s, cmp.Or(serving, s.Current))
+	case users.State == PartlyServed && serving != "" && s.Running >= s.Desired:
+		return p.keepServing(s, serving) // its latest deployment failed, and as many run as are wanted
 	case s.Touched && s.Forward == "":
 		return "", unknown(named, "service %s: the revision of the failed update is not known: %s", s.Service, s.RevisionsUnknown)
 	case s.Touched:
@@ -66,6 +70,9 @@ func (p *planner) keepServing(s *ServiceFacts, serving string) (string, error) {
 		return "", unknown(next, "service %s serves the revision from before the update, %s; %s", s.Service, short(serving), s.RevisionsUnknown)
 	}
 	if bad := p.d.missing(*s, serving); bad != "" && p.runs(s, s.Forward) == nil {
+		if c, fails := ecsx.RootCause(p.d.tasks(*s, s.Forward)); fails && p.c.Migration == nil {
+			return "", refuse(next, "service %s serves on %s, which cannot start another task (%s), and the tasks of %s have failed: %s", s.Service, short(serving), bad, short(s.Forward), c.Summary)
+		}
 		p.p.Warnings = append(p.p.Warnings, fmt.Sprintf("service %s serves on %s, which cannot start another task (%s): %s is deployed to it", s.Service, short(serving), bad, short(s.Forward)))
 		return s.Forward, nil
 	}

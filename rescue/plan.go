@@ -246,6 +246,9 @@ func fingerprint(d *Diagnosis) string {
 	for _, s := range d.bundle.Services {
 		fmt.Fprintln(h, s.Service, s.Current, s.Primary, s.Desired)
 	}
+	for _, ref := range slices.Sorted(maps.Keys(d.bundle.Images)) {
+		fmt.Fprintln(h, ref, d.bundle.Images[ref].State, d.bundle.Images[ref].Digest)
+	}
 	for _, k := range slices.Sorted(maps.Keys(d.bundle.Policies)) {
 		fmt.Fprintln(h, k, d.bundle.Policies[k])
 	}

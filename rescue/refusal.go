@@ -32,6 +32,11 @@ func unknown(next, format string, a ...any) error {
 // known whether users are served, or while a service itself is gone or scaled
 // to nothing.
 func (p *planner) known() error {
+	for s := range p.b.Tree.All() {
+		if why := s.Unread["resources"]; why != "" {
+			return unknown("allow cloudformation:ListStackResources and diagnose again", "which services stack %s has is not known: %s", s.Name, why)
+		}
+	}
 	risky := ""
 	switch {
 	case p.d.Situation == Stuck:
@@ -137,7 +142,7 @@ func (p *planner) goesBack(s *ServiceFacts) error {
 	}
 	if err := p.runs(s, s.Back); err != nil {
 		if r, ok := err.(*refusal); ok && r.err == nil { //nolint:errorlint // made here, never wrapped
-			return refuse("restore the same images first", "%s: restore the same images first", r.fact)
+			return refuse("restore the same images first", "%s", r.fact)
 		}
 		return err
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -130,6 +131,11 @@ type runner struct {
 func (r *runner) run(ctx context.Context, rep *Report) error {
 	if err := r.p.validate(); err != nil {
 		return &Error{Stack: r.p.Stack, Err: err, Next: "diagnose and plan again"}
+	}
+	for _, d := range r.o.Done {
+		if !slices.ContainsFunc(r.p.Steps, func(s Step) bool { return s.ID == d.ID }) {
+			return &Error{Stack: r.p.Stack, Err: fmt.Errorf("%w: the earlier run's step %s is none of its steps", ErrPlan, d.ID), Next: "diagnose and plan again"}
+		}
 	}
 	if err := r.unchanged(ctx); err != nil {
 		return err

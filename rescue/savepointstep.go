@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
@@ -85,6 +86,12 @@ func (r *runner) carry(ctx context.Context, c clients, step string, d *cfnx.Draf
 			}
 			if len(out.Services) == 0 {
 				continue
+			}
+			if aws.ToString(out.Services[0].Status) != "ACTIVE" {
+				continue // what is gone reads as 0
+			}
+			if want, err := st.Declared(res.LogicalID, "DesiredCount"); out.Services[0].DesiredCount == 0 && err == nil && want.Known && want.Value != "0" {
+				return fmt.Errorf("service %s was scaled to 0, and the template wants %s: scale it first: aws ecs update-service --cluster %s --service %s --desired-count %s", svc, want.Value, svc.Cluster, svc.Name, want.Value)
 			}
 			live := fmt.Sprint(out.Services[0].DesiredCount)
 			changed, err := d.Carry(st, res.LogicalID, "DesiredCount", live)

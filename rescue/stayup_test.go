@@ -37,6 +37,6 @@ func TestTasksThatDieAfterTwoMinutesAreNotRescued(t *testing.T) {
 				said = k.Detail
 			}
 		}
-		require.Contains(t, said, "broker closed the connection", r)
+		require.Contains(t, said, "exited with 1", r)
 	})
 }

@@ -57,12 +57,23 @@ func (p *planner) deletes(keep map[string]string, next string) error {
 		if d.Kept || d.Type == definitionType {
 			continue
 		}
+		if p.serves(d) {
+			lost = append(lost, d.String()+": it may serve users")
+			continue
+		}
 		for i := range p.b.Services {
 			s := &p.b.Services[i]
-			for _, at := range s.Uses[keep[s.Service.String()]][d.PhysicalID] {
-				d.UsedBy = append(d.UsedBy, s.Service.String()+" "+at)
+			for _, revision := range s.needed(keep[s.Service.String()]) {
+				uses, known := s.Uses[revision]
+				if !known {
+					return unknown("allow ecs:DescribeTaskDefinition and diagnose again", "the clean-up after the continued rollback would delete %s, and whether service %s uses it is not known: %s was not read", d, s.Service, short(revision))
+				}
+				for _, at := range uses[d.PhysicalID] {
+					d.UsedBy = append(d.UsedBy, s.Service.String()+" "+at)
+				}
 			}
 		}
+		d.UsedBy = uniq(d.UsedBy)
 		if d.HoldsData || len(d.UsedBy) > 0 {
 			slices.Sort(d.UsedBy)
 			lost = append(lost, d.String())
@@ -72,4 +83,29 @@ func (p *planner) deletes(keep map[string]string, next string) error {
 		return nil
 	}
 	return refuse(next, "the clean-up after the continued rollback would delete what the failed update made: %s", strings.Join(lost, "; "))
+}
+
+// serves reports whether what would be deleted is a service of which it is not
+// known that it has no task.
+func (p *planner) serves(d cfnx.Deletion) bool {
+	if d.Type != serviceType {
+		return false
+	}
+	for i := range p.b.Services {
+		if s := &p.b.Services[i]; s.Service == ecsx.ParseService(d.PhysicalID) {
+			return s.Unread != "" || s.Running > 0
+		}
+	}
+	return true
+}
+
+// needed are the revision to keep and those whose tasks run.
+func (f *ServiceFacts) needed(keep string) []string {
+	all := []string{keep}
+	for _, d := range f.Deployments {
+		if d.Running > 0 {
+			all = append(all, d.TaskDefinition)
+		}
+	}
+	return uniq(all)
 }
