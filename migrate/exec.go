@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/stackrescue/stackrescue/internal/process"
+	"github.com/stackrescue/stackrescue/internal/redact"
 )
 
 // Program is the team's own migration tool.
@@ -41,13 +42,15 @@ type ExitError struct {
 	Err   error
 }
 
-// Error names the program, how it ended, and the last lines that it printed.
+// Error names the program, how it ended, and the last lines that it printed,
+// without what has the shape of a password, a key or a token: it is kept in the
+// store and told to every process that waits.
 func (e *ExitError) Error() string {
 	s := fmt.Sprintf("%s: %v", strings.Join(e.Args, " "), e.Err)
 	if len(e.Lines) > 0 {
 		s += ": " + strings.Join(e.Lines, " | ")
 	}
-	return s
+	return redact.Text(s)
 }
 
 // Unwrap is os/exec's own error.
@@ -59,8 +62,11 @@ func (e *ExitError) Unwrap() error { return e.Err }
 // context's cause. What it leaves behind in its group when it exits is killed.
 // A program that exited with another code returns an [*ExitError].
 //
-// On Linux the kernel kills it when this process dies. Elsewhere it goes on
-// then, beside the next leader, with a fence that is out of date.
+// On Linux the kernel kills it when this process dies, but not what it has
+// started itself; elsewhere all of it goes on, beside the next leader, with a
+// fence that is out of date. A database that was told of the fence, as
+// PostgreSQL is by migrate/pglease, makes the next leader wait for it; on MySQL
+// only a step that asks the fence itself is held back.
 func Exec(p Program) func(context.Context, Fence) error {
 	return func(ctx context.Context, fence Fence) error {
 		if len(p.Args) == 0 {
@@ -79,7 +85,7 @@ func Exec(p Program) func(context.Context, Fence) error {
 			return nil
 		}
 		if ctx.Err() != nil {
-			return fmt.Errorf("%s: %w (%w)", strings.Join(p.Args, " "), context.Cause(ctx), err)
+			return fmt.Errorf("%s: %w (%w)", redact.Text(strings.Join(p.Args, " ")), context.Cause(ctx), err)
 		}
 		if cmd.ProcessState == nil {
 			return err

@@ -58,3 +58,17 @@ func TestExecEndsTheWholeFamily(t *testing.T) {
 		return err != nil || strings.Contains(string(stat), ") Z ") || errors.Is(syscall.Kill(child, 0), syscall.ESRCH)
 	}, 10*time.Second, time.Millisecond)
 }
+
+// A failure is kept in the store and told to every process that waits: the
+// address that the tool was given may have a password.
+func TestErrorsOfProgramsHaveNoPassword(t *testing.T) {
+	t.Parallel()
+	err := migrate.Exec(migrate.Program{Args: []string{"/bin/sh", "-c", `echo "dial $0"; exit 9`, "postgres://app:hunter2@db/app"}})(t.Context(), 1)
+	require.ErrorContains(t, err, "postgres://app:")
+	require.NotContains(t, err.Error(), "hunter2")
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	err = migrate.Exec(migrate.Program{Args: []string{"/bin/sh", "-c", "sleep 60", "mysql://app:hunter2@db/app"}})(ctx, 1)
+	require.Error(t, err)
+	require.NotContains(t, err.Error(), "hunter2")
+}

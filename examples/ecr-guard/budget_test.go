@@ -69,6 +69,7 @@ func TestBudget(t *testing.T) {
 		require.NoError(t, err)
 		for i := range 50 {
 			name := fmt.Sprintf("service-%02d", i)
+			time.Sleep(2 * time.Second) // within the rate of RegisterTaskDefinition
 			var containers []types.ContainerDefinition
 			for j, ref := range refs[10*i : 10*i+10] {
 				containers = append(containers, types.ContainerDefinition{Name: aws.String(fmt.Sprint("c", j)), Image: &ref, Essential: aws.Bool(j == 0)})

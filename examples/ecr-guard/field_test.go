@@ -177,7 +177,10 @@ func TestField(t *testing.T) {
 			s.want(5, nil, "audit", "-lambda", file(s.t, blind))
 			s.want(5, nil, "pin", "-apply", "-lambda", file(s.t, blind), h+"/fn:v1")
 		}
-		s.want(1, []string{"is not what aws lambda get-function prints"}, "check", "-lambda", file(s.t, "An error occurred (ResourceNotFoundException)"))
+		for _, failed := range []string{"An error occurred (ResourceNotFoundException)", "", "{}", "null", `{"Message":"Rate exceeded","Code":{}}`} {
+			s.want(1, []string{"is not what aws lambda get-function prints"}, "check", "-lambda", file(s.t, failed))
+		}
+		s.want(0, []string{"no image is needed"}, "check", "-lambda", file(s.t, `{"Functions":[]}`))
 	})
 	field(t, "nothing runs", web, func(s *site) {
 		s.want(0, []string{"no image is needed"}, "check", "-cluster", "prod")

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"cmp"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -118,11 +119,17 @@ type function struct {
 // Image whose image is not told is not known.
 func (c *command) functions(file, text string) iter.Seq2[ecrx.Use, error] {
 	return func(yield func(ecrx.Use, error) bool) {
-		for d := json.NewDecoder(strings.NewReader(text)); ; {
+		d := json.NewDecoder(strings.NewReader(text))
+		for documents := 0; ; documents++ {
 			var f function
-			if err := d.Decode(&f); err == io.EOF {
+			err := d.Decode(&f)
+			if err == io.EOF && documents > 0 {
 				return
-			} else if err != nil {
+			}
+			if err == nil && f.Functions == nil && f.name() == "" {
+				err = errors.New("it names no function")
+			}
+			if err != nil { // an empty file as well: the call that was to write it has failed
 				yield(ecrx.Use{}, fmt.Errorf("%s is not what aws lambda get-function prints: %w", file, err))
 				return
 			}
@@ -137,13 +144,21 @@ func (c *command) functions(file, text string) iter.Seq2[ecrx.Use, error] {
 	}
 }
 
+func (f function) configuration() function {
+	if f.Configuration != nil {
+		return *f.Configuration
+	}
+	return f
+}
+
+func (f function) name() string {
+	c := f.configuration()
+	return cmp.Or(c.FunctionArn, c.FunctionName)
+}
+
 // function is the images of one.
 func (c *command) function(f function) (out []ecrx.Use) {
-	conf := f
-	if f.Configuration != nil {
-		conf = *f.Configuration
-	}
-	name := cmp.Or(conf.FunctionArn, conf.FunctionName)
+	conf, name := f.configuration(), f.name()
 	if f.Code != nil {
 		for _, ref := range []string{f.Code.ImageUri, f.Code.ResolvedImageUri} {
 			if ref != "" {

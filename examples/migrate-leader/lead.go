@@ -56,7 +56,9 @@ func (f *runFlags) parse(args []string, stderr io.Writer) error {
 	switch {
 	case f.store == "" || f.key == "" || len(f.tool) == 0:
 		return fmt.Errorf("%w: -store, -key and a command are needed", errUsage)
-	case then && len(f.app) == 0:
+	case f.maxWait <= 0 || f.probeFor <= 0:
+		return fmt.Errorf("%w: -max-wait and -probe-timeout are to be more than 0", errUsage)
+	case then && (len(f.app) == 0 || f.app[0] == ""):
 		return fmt.Errorf("%w: -then needs the application to start", errUsage)
 	case f.probe != "" && f.own.given():
 		return fmt.Errorf("%w: -probe and -dir are two ways to say when it is done: give one", errUsage)

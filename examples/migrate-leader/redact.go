@@ -57,10 +57,14 @@ func (x redacted) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// exit redacts the lines of a tool that failed: they are kept in the store.
+// exit redacts the arguments and lines of a tool that failed: they are kept in
+// the store.
 func (r *redactor) exit(e *migrate.ExitError) *migrate.ExitError {
 	out := *e
-	out.Lines = nil
+	out.Args, out.Lines = nil, nil
+	for _, a := range e.Args {
+		out.Args = append(out.Args, r.text(a))
+	}
 	for _, l := range e.Lines {
 		out.Lines = append(out.Lines, r.text(l))
 	}

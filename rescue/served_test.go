@@ -1,0 +1,123 @@
+package rescue_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/stackrescue/stackrescue/rescue"
+	"github.com/stackrescue/stackrescue/rescue/rescuetest"
+)
+
+const throttled = `Resource handler returned message: "Rate exceeded" (HandlerErrorCode: Throttling)`
+
+// The old revision serves until its next task starts, and the new one is known
+// to fail: a deployment would end what serves.
+func TestServedUsersAreNotGivenWhatIsKnownToFail(t *testing.T) {
+	t.Parallel()
+	inSite(t, func(t *testing.T, s *site) {
+		old := s.push("v1")
+		s.create(web("v1"))
+		s.pushFailing("v2")
+		s.cloud.FailResource("prod", "Web", rescuetest.OnRollback, throttled)
+		require.EqualValues(t, "UPDATE_ROLLBACK_FAILED", s.update(web("v2")))
+		time.Sleep(20 * time.Minute)
+		s.deleteImage(old)
+		require.Equal(t, "2 of 2 run web:1", s.counts())
+		s.refuses(rescue.Choices{Direction: rescue.Forward}, rescue.ErrDirection, "cannot start another task", "price service unreachable")
+	})
+}
+
+// As many tasks run as are wanted: they are left alone, whatever ECS says of
+// the latest deployment.
+func TestServedWhileTheLatestDeploymentFailed(t *testing.T) {
+	t.Parallel()
+	inSite(t, func(t *testing.T, s *site) {
+		edits := []string{"Rollback: true", "Rollback: false", "MinimumHealthyPercent: 0, MaximumPercent: 100", "MinimumHealthyPercent: 100, MaximumPercent: 200"}
+		s.push("v1")
+		s.create(web("v1", edits...))
+		s.pushFailing("v2")
+		s.cloud.FailResource("prod", "Web", rescuetest.OnRollback, throttled)
+		require.EqualValues(t, "UPDATE_ROLLBACK_FAILED", s.update(web("v2", edits...)))
+		require.Equal(t, rescue.PartlyServed, s.diagnose().Users[0].State)
+		s.refuses(rescue.Choices{Direction: rescue.Forward}, rescue.ErrDirection, "would be deployed to users who are served")
+	})
+}
+
+// A service that the failed update created serves: the clean-up would delete
+// it.
+func TestCleanUpDeletesAServiceThatServes(t *testing.T) {
+	t.Parallel()
+	inSite(t, func(t *testing.T, s *site) {
+		old := s.push("v1")
+		s.push("w1")
+		s.create(web("v1"))
+		s.deleteImage(old)
+		s.pushFailing("v2")
+		second := web("w1")
+		second = second[strings.Index(second, "  Task:"):]
+		second = strings.NewReplacer("  Task:", "  WorkerTask:", "!Ref Task", "!Ref WorkerTask", "Family: web", "Family: worker", "  Web:", "  Worker:", "ServiceName: web", "ServiceName: worker").Replace(second)
+		body := strings.Replace(web("v2"), "    Type: AWS::ECS::Service\n", "    Type: AWS::ECS::Service\n    DependsOn: Worker\n", 1) + second
+		require.EqualValues(t, "UPDATE_ROLLBACK_FAILED", s.update(body))
+		s.refuses(rescue.Choices{Direction: rescue.Hold}, rescue.ErrDirection, "service/prod/worker", "may serve users")
+		require.Empty(t, s.deleted(), "nothing was deleted")
+	})
+}
+
+// deleted are services that were deleted.
+func (s *site) deleted() (out []string) {
+	for _, d := range s.cloud.Record().Deletions {
+		if d.Kind == "AWS::ECS::Service" {
+			out = append(out, d.Name)
+		}
+	}
+	return out
+}
+
+// Resources that could not be read are not a stack without services.
+func TestUnreadResourcesAreNotHealthy(t *testing.T) {
+	t.Parallel()
+	inSite(t, func(t *testing.T, s *site) {
+		s.push("v1")
+		s.create(web("v1"))
+		s.deny("cloudformation:ListStackResources")
+		d := s.diagnose()
+		require.Equal(t, rescue.Uncertain, d.Situation)
+		require.Contains(t, strings.Join(d.Unknown, "\n"), "resources of stack prod")
+		for _, direction := range []rescue.Direction{rescue.Forward, rescue.Hold, rescue.Back} {
+			s.refuses(rescue.Choices{Direction: direction}, rescue.ErrUnknown, "AccessDenied")
+		}
+	})
+}
+
+// Results of another plan's run do not open the door to this one.
+func TestDoneOfAnotherPlan(t *testing.T) {
+	t.Parallel()
+	inSite(t, func(t *testing.T, s *site) {
+		s.stuck()
+		s.mended = true
+		p, err := rescue.MakePlan(s.diagnose(), rescue.Choices{Direction: rescue.Forward})
+		require.NoError(t, err)
+		s.cloud.ForgetCalls()
+		_, err = s.run(p, func(o *rescue.Options) { o.Done = []rescue.StepResult{{ID: "9-freeze", Outcome: rescue.Done}} })
+		require.ErrorIs(t, err, rescue.ErrPlan)
+		require.Empty(t, s.mutated())
+	})
+}
+
+// An image that went after the plan was made is found before anything is done.
+func TestImageGoneAfterThePlan(t *testing.T) {
+	t.Parallel()
+	inSite(t, func(t *testing.T, s *site) {
+		s.stuck()
+		p, err := rescue.MakePlan(s.diagnose(), rescue.Choices{Direction: rescue.Forward})
+		require.NoError(t, err)
+		s.deleteImage(s.push("v2"))
+		s.cloud.ForgetCalls()
+		_, err = s.run(p)
+		require.ErrorIs(t, err, rescue.ErrChanged)
+		require.Empty(t, s.mutated())
+	})
+}
