@@ -39,6 +39,9 @@ func Lead(ctx context.Context, store Store, key string, fn func(context.Context,
 	if err == nil && (store == nil || key == "") {
 		err = errors.New("store and key are needed")
 	}
+	if err == nil && fn == nil {
+		err = errors.New("a function is needed")
+	}
 	if err != nil {
 		return fmt.Errorf("lead %s: %w", key, err)
 	}

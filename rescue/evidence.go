@@ -30,6 +30,9 @@ const (
 // nothing that is there is replaced. A bundle that is there already is not
 // written again.
 func (b *Bundle) Write(dir string) error {
+	if b == nil || b.Tree == nil || b.Tree.Root == nil {
+		return errors.New("evidence: there is none to write")
+	}
 	data, err := json.MarshalIndent(b, "", "  ")
 	if err != nil {
 		return fmt.Errorf("evidence: %w", err)

@@ -46,6 +46,9 @@ func (r *Report) ok() bool {
 
 // String is the report as text.
 func (r *Report) String() string {
+	if r == nil {
+		return "no report"
+	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "RESULT  %s: stack %s (%s, %s), direction %s\n", r.Result, r.Stack, r.Account, r.Region, r.Direction)
 	if r.Error != "" {
@@ -127,6 +130,9 @@ func section(b *strings.Builder, title string, n int, line func(int) string) {
 // String is the diagnosis as text; its first lines say whether users are
 // served.
 func (d *Diagnosis) String() string {
+	if d == nil {
+		return "no diagnosis"
+	}
 	var b strings.Builder
 	section(&b, "USERS", len(d.Users), func(i int) string { return d.Users[i].String() })
 	fmt.Fprintf(&b, "STACK   %s (%s, %s): %s\n", d.Stack, d.Account, d.Region, d.Situation)
@@ -154,6 +160,9 @@ func (d *Diagnosis) String() string {
 
 // String is the plan as text.
 func (p *Plan) String() string {
+	if p == nil {
+		return "no plan"
+	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "PLAN    stack %s (%s, %s), direction %s\n", p.Stack, p.Account, p.Region, p.Direction)
 	for _, s := range p.Steps {

@@ -56,8 +56,7 @@ func TestCleanUpDeletesAServiceThatServes(t *testing.T) {
 		s.create(web("v1"))
 		s.deleteImage(old)
 		s.pushFailing("v2")
-		second := web("w1")
-		second = second[strings.Index(second, "  Task:"):]
+		_, second, _ := strings.Cut(web("w1"), "LogGroupName: /web}}\n")
 		second = strings.NewReplacer("  Task:", "  WorkerTask:", "!Ref Task", "!Ref WorkerTask", "Family: web", "Family: worker", "  Web:", "  Worker:", "ServiceName: web", "ServiceName: worker").Replace(second)
 		body := strings.Replace(web("v2"), "    Type: AWS::ECS::Service\n", "    Type: AWS::ECS::Service\n    DependsOn: Worker\n", 1) + second
 		require.EqualValues(t, "UPDATE_ROLLBACK_FAILED", s.update(body))

@@ -123,7 +123,7 @@ func (c *command) functions(file, text string) iter.Seq2[ecrx.Use, error] {
 		for documents := 0; ; documents++ {
 			var f function
 			err := d.Decode(&f)
-			if err == io.EOF && documents > 0 {
+			if errors.Is(err, io.EOF) && documents > 0 {
 				return
 			}
 			if err == nil && f.Functions == nil && f.name() == "" {

@@ -124,6 +124,7 @@ func (t *task) describe() types.Task {
 		d.StoppedReason = &t.stoppedReason
 	}
 	if d.Overrides == nil {
+		//lint:ignore SA1019 answered still
 		d.Overrides = &types.TaskOverride{ContainerOverrides: []types.ContainerOverride{}, InferenceAcceleratorOverrides: []types.InferenceAcceleratorOverride{}} //nolint:staticcheck // answered still (docs/aws/recordings.md placebo)
 	}
 	for _, c := range t.containers {
