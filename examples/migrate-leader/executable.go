@@ -82,7 +82,7 @@ func format(path string) error {
 		}
 		return nil
 	}
-	return errors.New("exec format error: it is neither a binary nor a script that begins with #!")
+	return errors.New("exec format error: it is neither a binary nor a script with an interpreter line (#!…)")
 }
 
 // otherFormats reports whether the kernel runs files of other kinds, or of other
