@@ -8,6 +8,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 
 	"github.com/stackrescue/stackrescue/cfnx/internal/expr"
+	"github.com/stackrescue/stackrescue/cfnx/internal/tree"
 )
 
 // guard judges each change of a change set against what the draft asked for.
@@ -141,6 +142,9 @@ func (g *guard) moves(stackID string, d types.ResourceChangeDetail) (moved, know
 	case types.ChangeSourceResourceReference, types.ChangeSourceResourceAttribute:
 		return g.value(stackID, expr.Use{Name: cause, Attribute: attribute}, 0), true
 	case types.ChangeSourceParameterReference:
+		if g.stored(stackID, cause, 0) {
+			return false, false // somebody has changed the value in the store since
+		}
 		return g.parameter(stackID, cause, 0), true
 	case types.ChangeSourceAutomatic:
 		return false, true
@@ -179,6 +183,27 @@ func (g *guard) value(stackID string, u expr.Use, depth int) bool {
 		return false // also for an output that the draft restored: it has its old value
 	}
 	return true
+}
+
+// stored reports whether a parameter's value is read from the parameter store
+// again by each update: that the draft leaves it alone does not make it the same
+// (docs/aws/cfn.md 1.8).
+func (g *guard) stored(stackID, name string, depth int) bool {
+	s := g.d.Tree.Stack(stackID)
+	if s == nil || depth > maxNesting {
+		return false
+	}
+	if doc, err := tree.Parse(g.d.originals[s.ID], tree.Limits{Bytes: expr.MaxBytes, Depth: expr.MaxDepth}); err == nil && len(doc.Roots) > 0 {
+		if kind := doc.Roots[0].Follow().Get("Parameters").Follow().Get(name).Follow().Get("Type").Follow(); kind != nil && strings.HasPrefix(kind.Value, "AWS::SSM::Parameter::") {
+			return true
+		}
+	}
+	if s.parent == nil {
+		return false
+	}
+	return slices.ContainsFunc(handed(g.d.originals[s.parent.ID], s.LogicalID, name).uses, func(u expr.Use) bool {
+		return s.parent.hasParameter(u.Name) && g.stored(s.parent.ID, u.Name, depth+1)
+	})
 }
 
 // parameter reports whether a stack's parameter will have another value.

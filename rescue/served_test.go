@@ -5,8 +5,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
+	ssmtypes "github.com/aws/aws-sdk-go-v2/service/ssm/types"
 	"github.com/stretchr/testify/require"
 
+	"github.com/stackrescue/stackrescue/cfnx"
 	"github.com/stackrescue/stackrescue/rescue"
 	"github.com/stackrescue/stackrescue/rescue/rescuetest"
 )
@@ -56,12 +60,48 @@ func TestCleanUpDeletesAServiceThatServes(t *testing.T) {
 		s.create(web("v1"))
 		s.deleteImage(old)
 		s.pushFailing("v2")
-		_, second, _ := strings.Cut(web("w1"), "LogGroupName: /web}}\n")
-		second = strings.NewReplacer("  Task:", "  WorkerTask:", "!Ref Task", "!Ref WorkerTask", "Family: web", "Family: worker", "  Web:", "  Worker:", "ServiceName: web", "ServiceName: worker").Replace(second)
-		body := strings.Replace(web("v2"), "    Type: AWS::ECS::Service\n", "    Type: AWS::ECS::Service\n    DependsOn: Worker\n", 1) + second
+		body := strings.Replace(web("v2"), "    Type: AWS::ECS::Service\n", "    Type: AWS::ECS::Service\n    DependsOn: Worker\n", 1) + worker()
 		require.EqualValues(t, "UPDATE_ROLLBACK_FAILED", s.update(body))
 		s.refuses(rescue.Choices{Direction: rescue.Hold}, rescue.ErrDirection, "service/prod/worker", "may serve users")
 		require.Empty(t, s.deleted(), "nothing was deleted")
+	})
+}
+
+// worker is a second service beside [web]'s.
+func worker(edits ...string) string {
+	_, body, _ := strings.Cut(web("w1", edits...), "LogGroupName: /web}}\n")
+	return strings.NewReplacer("  Task:", "  WorkerTask:", "!Ref Task", "!Ref WorkerTask", "Family: web", "Family: worker", "  Web:", "  Worker:", "ServiceName: web", "ServiceName: worker").Replace(body)
+}
+
+// A served service reads a parameter of the store that somebody has changed
+// since: the savepoint, which nobody asked to deploy it, does not.
+func TestSavepointLeavesAMovedParameterAlone(t *testing.T) {
+	t.Parallel()
+	inSite(t, func(t *testing.T, s *site) {
+		store := ssm.NewFromConfig(s.cloud.Config())
+		set := func(v string) {
+			_, err := store.PutParameter(t.Context(), &ssm.PutParameterInput{Name: aws.String("/level"), Value: &v, Type: ssmtypes.ParameterTypeString, Overwrite: aws.Bool(true)})
+			require.NoError(t, err)
+		}
+		set("one")
+		head := "Parameters: {Level: {Type: 'AWS::SSM::Parameter::Value<String>', Default: /level}}"
+		tail := worker(with("Environment: [{Name: LEVEL, Value: !Ref Level}]")...)
+		old := s.push("v1")
+		s.push("w1")
+		s.create(head + web("v1") + tail)
+		s.deleteImage(old)
+		s.pushFailing("v2")
+		require.EqualValues(t, "UPDATE_ROLLBACK_FAILED", s.update(head+web("v2")+tail))
+		set("two")
+		s.mended = true
+		p, err := rescue.MakePlan(s.diagnose(), rescue.Choices{Direction: rescue.Forward})
+		require.NoError(t, err)
+		before := s.starts["w1"]
+		_, err = s.run(p)
+		var refused *cfnx.RefusedError
+		require.ErrorAs(t, err, &refused)
+		require.ErrorContains(t, err, "WorkerTask")
+		require.Equal(t, before, s.starts["w1"], "the worker was deployed")
 	})
 }
 
