@@ -148,8 +148,10 @@ type MigrateStep struct {
 // RedeployStep starts a service on a revision that no stack owns.
 type RedeployStep struct {
 	Service ecsx.Service `json:"service"`
-	// From is the revision that is cloned.
-	From string `json:"from"`
+	// From is the revision that is cloned, Found the one that the service was set
+	// to when the plan was made.
+	From  string `json:"from"`
+	Found string `json:"found,omitempty"`
 	// Images are its images, by container.
 	Images map[string]string `json:"images"`
 }

@@ -156,7 +156,7 @@ func (p *planner) redeploy(s *ServiceFacts, target string, m *Migration) {
 		Command: fmt.Sprintf("aws ecs update-service --cluster %s --service %s --task-definition <clone of %s> --force-new-deployment", s.Service.Cluster, s.Service.Name, short(target)),
 		Before:  "every image of " + short(target) + " exists", After: "the service is steady on a revision that no stack owns",
 		Undo: fmt.Sprintf("aws ecs update-service --cluster %s --service %s --task-definition %s", s.Service.Cluster, s.Service.Name, short(s.Current)), Takes: 20 * time.Minute,
-		Redeploy: &RedeployStep{Service: s.Service, From: target, Images: images},
+		Redeploy: &RedeployStep{Service: s.Service, From: target, Found: s.Current, Images: images},
 	})
 }
 

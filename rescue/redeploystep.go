@@ -43,6 +43,9 @@ func (r *runner) redeploy(ctx context.Context, c clients, s Step, res *StepResul
 		return err
 	}
 	if d == nil {
+		if err := r.mended(ctx, c, s); err != nil {
+			return err
+		}
 		d, err = ecsx.ForceDeployLatest(ctx, c.ecs, step.Service, resolver(c.ecr, nil), func(o *ecsx.ForceDeployOptions) {
 			o.From, o.Interval = step.From, r.o.Interval
 			o.Observe = func(e ecsx.DeployEvent) { r.o.tell(s.ID, e.Text) }
@@ -89,6 +92,32 @@ func (r *runner) adopt(ctx context.Context, c clients, s Step) (*ecsx.Deployment
 		return nil, nil
 	}
 	return &ecsx.Deployment{Service: step.Service, ID: aws.ToString(svc.Deployments[i].Id), Record: aws.ToString(svc.CurrentServiceDeployment), TaskDefinition: aws.ToString(svc.Deployments[i].TaskDefinition)}, nil
+}
+
+// mended refuses to go on with a plan that was begun before where somebody has
+// got the service running on another revision since.
+func (r *runner) mended(ctx context.Context, c clients, s Step) error {
+	step := s.Redeploy
+	if len(r.o.Done) == 0 || step.Found == "" {
+		return nil // the situation was compared with the plan's
+	}
+	out, err := c.ecs.DescribeServices(ctx, &ecs.DescribeServicesInput{Cluster: aws.String(step.Service.Cluster), Services: []string{step.Service.Name}})
+	if err != nil || len(out.Services) == 0 {
+		return err
+	}
+	svc := out.Services[0]
+	now := aws.ToString(svc.TaskDefinition)
+	if now == step.Found || now == step.From || svc.DesiredCount == 0 || svc.RunningCount < svc.DesiredCount {
+		return nil
+	}
+	td, err := c.ecs.DescribeTaskDefinition(ctx, &ecs.DescribeTaskDefinitionInput{TaskDefinition: &now, Include: []ecstypes.TaskDefinitionField{ecstypes.TaskDefinitionFieldTags}})
+	if err != nil {
+		return err
+	}
+	if tagged(td.Tags, ecsx.TagOwner, ecsx.OwnerValue) && tagged(td.Tags, ecsx.TagSource, step.From) {
+		return nil
+	}
+	return &Error{Stack: r.p.Stack, Err: fmt.Errorf("%w: service %s runs %s now, which is not of this plan", ErrChanged, step.Service, short(now)), Next: "diagnose and plan again"}
 }
 
 // doneBefore reports whether an earlier run of the plan ended the step well.

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	ecstypes "github.com/aws/aws-sdk-go-v2/service/ecs/types"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	ssmtypes "github.com/aws/aws-sdk-go-v2/service/ssm/types"
 	"github.com/stretchr/testify/require"
@@ -158,5 +159,29 @@ func TestImageGoneAfterThePlan(t *testing.T) {
 		_, err = s.run(p)
 		require.ErrorIs(t, err, rescue.ErrChanged)
 		require.Empty(t, s.mutated())
+	})
+}
+
+// A run failed, a person has mended the service by hand since, and the run is
+// taken up again: the fix stays.
+func TestResumedRunLeavesAHandMadeFix(t *testing.T) {
+	t.Parallel()
+	inSite(t, func(t *testing.T, s *site) {
+		s.stuck()
+		p, err := rescue.MakePlan(s.diagnose(), rescue.Choices{Direction: rescue.Forward})
+		require.NoError(t, err)
+		first, err := s.run(p)
+		require.Error(t, err, "v2 still fails")
+		s.push("v3")
+		fix := s.handMade("web:2", func(c *ecstypes.ContainerDefinition) {
+			c.Image = aws.String(strings.Replace(*c.Image, ":v2", ":v3", 1))
+		})
+		s.serve(fix)
+		before := s.counts()
+		require.Contains(t, before, "2 of 2")
+		s.mended = true
+		_, err = s.run(p, func(o *rescue.Options) { o.Done = first.Steps })
+		require.ErrorIs(t, err, rescue.ErrChanged)
+		require.Equal(t, before, s.counts())
 	})
 }
