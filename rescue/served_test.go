@@ -185,3 +185,31 @@ func TestResumedRunLeavesAHandMadeFix(t *testing.T) {
 		require.Equal(t, before, s.counts())
 	})
 }
+
+// A permission that the failed update gave is named by nothing that uses it.
+func TestCleanUpTakesAPermission(t *testing.T) {
+	t.Parallel()
+	for direction, refused := range map[rescue.Direction]bool{rescue.Forward: true, rescue.Hold: false} {
+		t.Run(string(direction), func(t *testing.T) {
+			t.Parallel()
+			inSite(t, func(t *testing.T, s *site) {
+				old := s.push("v1")
+				s.create(web("v1"))
+				s.pushFailing("v2")
+				s.cloud.FailResource("prod", "Web", rescuetest.OnRollback, throttled)
+				policy := "  Access: {Type: AWS::IAM::Policy, Properties: {PolicyName: access, Roles: [app], PolicyDocument: {Version: '2012-10-17', Statement: []}}}\n"
+				if refused {
+					s.deleteImage(old)
+				}
+				require.EqualValues(t, "UPDATE_ROLLBACK_FAILED", s.update(web("v2", "  Web:\n    Type: AWS::ECS::Service\n", policy+"  Web:\n    Type: AWS::ECS::Service\n    DependsOn: Access\n")))
+				if refused {
+					s.refuses(rescue.Choices{Direction: direction, Revisions: map[string]string{"prod/web": "web:2"}}, rescue.ErrDirection, "Access", "web:2 works without it is not known")
+					return
+				}
+				p, err := rescue.MakePlan(s.diagnose(), rescue.Choices{Direction: direction})
+				require.NoError(t, err, "web:1 has run without")
+				require.NotEmpty(t, p.Steps)
+			})
+		})
+	}
+}

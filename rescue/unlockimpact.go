@@ -74,6 +74,10 @@ func (p *planner) deletes(keep map[string]string, next string) error {
 			}
 		}
 		d.UsedBy = uniq(d.UsedBy)
+		if name := p.grants(d, keep); name != "" && len(d.UsedBy) == 0 {
+			lost = append(lost, d.String()+": whether "+name+" works without it is not known")
+			continue
+		}
 		if d.HoldsData || len(d.UsedBy) > 0 {
 			slices.Sort(d.UsedBy)
 			lost = append(lost, d.String())
@@ -83,6 +87,31 @@ func (p *planner) deletes(keep map[string]string, next string) error {
 		return nil
 	}
 	return refuse(next, "the clean-up after the continued rollback would delete what the failed update made: %s", strings.Join(lost, "; "))
+}
+
+// granting are types that give something else what it needs without being named
+// by it: permissions, open ports, routes.
+var granting = []string{
+	"AWS::IAM::Policy", "AWS::IAM::RolePolicy", "AWS::IAM::ManagedPolicy", "AWS::EC2::SecurityGroupIngress", "AWS::EC2::SecurityGroupEgress",
+	"AWS::ElasticLoadBalancingV2::ListenerRule", "AWS::Route53::RecordSet", "AWS::SecretsManager::ResourcePolicy", "AWS::S3::BucketPolicy", "AWS::SQS::QueuePolicy", "AWS::SNS::TopicPolicy",
+}
+
+// grants is a service of the stack that keeps the revision of the failed update,
+// if what would be deleted may be for that; a revision from before it has run
+// without.
+func (p *planner) grants(d cfnx.Deletion, keep map[string]string) string {
+	if !slices.Contains(granting, d.Type) {
+		return ""
+	}
+	for i := range p.b.Services {
+		s := &p.b.Services[i]
+		for _, revision := range s.needed(keep[s.Service.String()]) {
+			if revision != "" && revision != s.Back {
+				return short(revision)
+			}
+		}
+	}
+	return ""
 }
 
 // serves reports whether what would be deleted is a service of which it is not
