@@ -35,12 +35,12 @@ func Lead(ctx context.Context, store Store, key string, fn func(context.Context,
 			opt(&o)
 		}
 	}
+	if fn == nil {
+		fn = func(context.Context, Fence) error { return errors.New("no function to run") }
+	}
 	lease, err := o.settled()
 	if err == nil && (store == nil || key == "") {
 		err = errors.New("store and key are needed")
-	}
-	if err == nil && fn == nil {
-		err = errors.New("a function is needed")
 	}
 	if err != nil {
 		return fmt.Errorf("lead %s: %w", key, err)
