@@ -77,12 +77,17 @@ func opaque(reason string) bool {
 // whyTasks explains a failure by the tasks of the new revision and, where none
 // ever was, by what the service says of placing them.
 func (d *Diagnosis) whyTasks(s ServiceFacts, out Cause) Cause {
+	if s.Forward == "" {
+		d.Assumed = append(d.Assumed, "why the tasks of "+s.Service.String()+" failed: the revision of the update is not known, only CloudFormation's word is left")
+		return out
+	}
 	if c, ok := ecsx.RootCause(d.tasks(s, s.Forward)); ok {
 		out.Text, out.Next = c.Summary, c.Next
 		return out
 	}
 	for _, e := range s.Events {
-		if strings.Contains(e, "was unable to place a task") {
+		// ECS says "unable to place" of images that it could not pull as well.
+		if low := strings.ToLower(e); strings.Contains(low, "unable to place a task") && (strings.Contains(low, "container instance") || strings.Contains(low, "capacity")) {
 			out.Text, out.Next = "no task could be placed: "+e, "give the cluster capacity that fits the task: instances, a capacity provider, or smaller reservations"
 			return out
 		}

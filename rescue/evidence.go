@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/stackrescue/stackrescue/cfnx"
 	"github.com/stackrescue/stackrescue/ecsx"
 )
 
@@ -78,8 +79,9 @@ func exclusive(name string, data []byte) error {
 
 // OpenBundle reads a folder that [Bundle.Write] was given: the newest capture
 // of the stack, with the stopped tasks of all captures, each as the capture
-// that knows most about it has it. Earlier facts never stand in for ones that
-// the newest capture lacks: they may no longer be true. A capture that cannot be
+// that knows most about it has it, and the events of earlier captures for stacks
+// whose events the newest could not read. Other earlier facts never stand in for
+// ones that the newest capture lacks: they may no longer be true. A capture that cannot be
 // read, or is of another stack, is left out and named in Problems.
 //
 // It returns an error that wraps fs.ErrNotExist if the folder has no capture,
@@ -130,8 +132,38 @@ func OpenBundle(dir string) (*Bundle, error) {
 	newest.Problems = append(newest.Problems, problems...)
 	if len(same) > 1 {
 		newest.Tasks = mergeTasks(same)
+		keepEvents(same)
 	}
 	return newest, nil
+}
+
+// keepEvents gives the stacks of the newest capture whose events it could not
+// read those that earlier ones read: what has happened stays true. They stay
+// marked as unread, because more may have happened since.
+func keepEvents(captures []*Bundle) {
+	newest := captures[len(captures)-1]
+	for s := range newest.Tree.All() {
+		if s.Unread["events"] == "" {
+			continue
+		}
+		known := map[string]bool{}
+		for _, e := range s.Events {
+			known[e.ID] = true
+		}
+		for _, b := range slices.Backward(captures[:len(captures)-1]) {
+			earlier := b.Tree.Stack(s.ID)
+			if earlier == nil {
+				continue
+			}
+			for _, e := range earlier.Events {
+				if !known[e.ID] {
+					known[e.ID] = true
+					s.Events = append(s.Events, e)
+				}
+			}
+		}
+		slices.SortStableFunc(s.Events, func(a, b cfnx.Event) int { return b.Time.Compare(a.Time) }) // newest first
+	}
 }
 
 // mergeTasks has each stopped task of the captures once, as the one that knows

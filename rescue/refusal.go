@@ -37,6 +37,11 @@ func (p *planner) known() error {
 			return unknown("allow cloudformation:ListStackResources and diagnose again", "which services stack %s has is not known: %s", s.Name, why)
 		}
 	}
+	for s := range p.b.Tree.All() {
+		if why := s.Unread["events"]; why != "" && p.c.Direction == Forward {
+			return unknown("allow cloudformation:DescribeStackEvents and diagnose again", "what the update of stack %s changed is not known: %s", s.Name, why)
+		}
+	}
 	risky := ""
 	switch {
 	case p.d.Situation == Stuck:

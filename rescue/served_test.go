@@ -213,3 +213,27 @@ func TestCleanUpTakesAPermission(t *testing.T) {
 		})
 	}
 }
+
+// A capture that could not read the events does not hide those of the one
+// before, and nothing is unlocked on them.
+func TestPoorerCaptureKeepsTheEvents(t *testing.T) {
+	t.Parallel()
+	inSite(t, func(t *testing.T, s *site) {
+		s.stuck()
+		dir := t.TempDir()
+		keep := func(o *rescue.Options) { o.Evidence = dir }
+		rich := s.diagnose(keep)
+		require.NotEmpty(t, rich.Causes.Rollback)
+		s.deny("cloudformation:DescribeStackEvents")
+		s.diagnose(keep)
+		b, err := rescue.OpenBundle(dir)
+		require.NoError(t, err)
+		d := rescue.Explain(b)
+		require.Len(t, d.Causes.Update, len(rich.Causes.Update))
+		require.Len(t, d.Causes.Rollback, len(rich.Causes.Rollback))
+		require.NotContains(t, d.String(), "no task could be placed")
+		require.Contains(t, strings.Join(d.Unknown, "\n"), "events of stack prod")
+		_, err = rescue.MakePlan(d, rescue.Choices{Direction: rescue.Forward})
+		require.ErrorIs(t, err, rescue.ErrUnknown)
+	})
+}
