@@ -59,8 +59,9 @@ func (p *planner) named() error {
 
 // keepServing decides for a service that serves: it is left alone, unless what
 // serves is from before the update. Then forward would deploy the new revision
-// to users who are served, which is for the operator to say; but for a service
-// whose images are gone, so that it serves only until its next task starts.
+// to users who are served, which is for the operator to say. A service whose
+// images are gone serves only until its next task starts: it gets the new revision
+// where the update never came to it, or where a migration is what it failed for.
 func (p *planner) keepServing(s *ServiceFacts, serving string) (string, error) {
 	if serving != s.Back || s.Forward == s.Back || !s.Touched {
 		return serving, nil
@@ -70,8 +71,14 @@ func (p *planner) keepServing(s *ServiceFacts, serving string) (string, error) {
 		return "", unknown(next, "service %s serves the revision from before the update, %s; %s", s.Service, short(serving), s.RevisionsUnknown)
 	}
 	if bad := p.d.missing(*s, serving); bad != "" && p.runs(s, s.Forward) == nil {
-		if c, fails := ecsx.RootCause(p.d.tasks(*s, s.Forward)); fails && p.c.Migration == nil {
-			return "", refuse(next, "service %s serves on %s, which cannot start another task (%s), and the tasks of %s have failed: %s", s.Service, short(serving), bad, short(s.Forward), c.Summary)
+		// The update came to the service, and it went back: that no failed task of
+		// the new revision is left says nothing, ECS forgets them within the hour.
+		if p.c.Migration == nil && s.Reached {
+			failed := ""
+			if c, ok := ecsx.RootCause(p.d.tasks(*s, s.Forward)); ok {
+				failed = ", and the tasks of " + short(s.Forward) + " have failed: " + c.Summary
+			}
+			return "", refuse(next, "service %s serves on %s, which cannot start another task (%s)%s: %s would be deployed to users who are served", s.Service, short(serving), bad, failed, short(s.Forward))
 		}
 		p.p.Warnings = append(p.p.Warnings, fmt.Sprintf("service %s serves on %s, which cannot start another task (%s): %s is deployed to it", s.Service, short(serving), bad, short(s.Forward)))
 		return s.Forward, nil

@@ -32,6 +32,8 @@ func TestServedUsersAreNotGivenWhatIsKnownToFail(t *testing.T) {
 		s.deleteImage(old)
 		require.Equal(t, "2 of 2 run web:1", s.counts())
 		s.refuses(rescue.Choices{Direction: rescue.Forward}, rescue.ErrDirection, "cannot start another task", "price service unreachable")
+		time.Sleep(3 * time.Hour) // ECS has forgotten the failed tasks
+		s.refuses(rescue.Choices{Direction: rescue.Forward}, rescue.ErrDirection, "cannot start another task", "web:2 would be deployed to users who are served")
 	})
 }
 
