@@ -161,6 +161,12 @@ type RestoredOutput struct {
 	Stack string `json:"stack"`
 	Key   string `json:"key"`
 	Value string `json:"value"`
+	// Consumer and Path are the stack and the place in its template where the value
+	// was written instead, in the place of what read the output: the team's own
+	// template has to follow, or its next update reads the output again. They are
+	// "" for a value that the stack of the output declares.
+	Consumer string `json:"consumer,omitempty"`
+	Path     string `json:"path,omitempty"`
 }
 
 // RestoreOutputs gives lost outputs the values that source finds, as literals
@@ -187,7 +193,7 @@ func (d *Draft) RestoreOutputs(ctx context.Context, lost []LostOutput, source fu
 		if _, err := d.Set(s, template.Value{Path: "/Outputs/" + tree.Escape(l.Key) + "/Value", Value: value}); err != nil {
 			return nil, err
 		}
-		out = append(out, RestoredOutput{l.Stack, l.Key, value})
+		out = append(out, RestoredOutput{Stack: l.Stack, Key: l.Key, Value: value})
 	}
 	return out, nil
 }

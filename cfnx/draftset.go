@@ -13,6 +13,8 @@ import (
 func (d *Draft) clone() *Draft {
 	next := *d
 	next.current, next.Parameters, next.wants, next.images = maps.Clone(d.current), maps.Clone(d.Parameters), maps.Clone(d.wants), maps.Clone(d.images)
+	next.given = maps.Clone(d.given)
+	next.urls, next.authored, next.placed, next.unplaced = maps.Clone(d.urls), maps.Clone(d.authored), maps.Clone(d.placed), maps.Clone(d.unplaced)
 	if next.Parameters == nil {
 		next.Parameters = map[string]string{}
 	}
@@ -22,6 +24,7 @@ func (d *Draft) clone() *Draft {
 // become takes over what was done on a clone.
 func (d *Draft) become(next *Draft) {
 	d.current, d.Parameters, d.wants, d.images = next.current, next.Parameters, next.wants, next.images
+	d.urls, d.authored, d.placed, d.unplaced, d.given = next.urls, next.authored, next.placed, next.unplaced, next.given
 }
 
 // SetParameter gives a parameter of a stack of the tree another value: in the
@@ -34,7 +37,7 @@ func (d *Draft) SetParameter(s *Stack, name, value string) error {
 	if s.parent != nil {
 		return d.setExpression(s.parent, s.LogicalID, "Parameters."+name, parameterPath(s, name), value)
 	}
-	if was, set := d.Parameters[name]; set && was != value {
+	if was, set := d.Parameters[name]; set && was != value && d.given[name] != was {
 		return draftError([]Problem{{StackID: s.ID, Stack: s.Name, Property: "Parameter", From: name, To: value,
 			Why:     fmt.Sprintf("parameter %s is %q already for something else that reads it", name, was),
 			Sources: []template.Source{{Kind: expr.SourceParameter, Name: name}}, Err: ErrConflict}})
