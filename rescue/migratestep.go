@@ -5,11 +5,51 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/stackrescue/stackrescue/ecsx"
 	"github.com/stackrescue/stackrescue/migrate"
 	"github.com/stackrescue/stackrescue/migrate/toolcmd"
 )
+
+// MigrateStep runs a migration that has not run.
+type MigrateStep struct {
+	Task      ecsx.TaskSpec `json:"task"`
+	Container string        `json:"container"`
+	// Run is the command, Tool and Verify what it is verified with.
+	Run    []string     `json:"run"`
+	Tool   toolcmd.Tool `json:"tool"`
+	Verify [][]string   `json:"verify,omitempty"`
+}
+
+// migration gets the database to where the new code needs it.
+func (p *planner) migration(s *ServiceFacts, target, container string, m *Migration) {
+	spec := ecsx.TaskSpec{
+		Cluster: s.Service.Cluster, TaskDefinition: target, Placement: s.Placement,
+		StartedBy: "stackrescue",
+	}
+	like := func(command []string) string {
+		return fmt.Sprintf("aws ecs run-task --cluster %s --task-definition %s --overrides '…%s'", s.Service.Cluster, short(target), strings.Join(command, " "))
+	}
+	if len(m.Run) > 0 {
+		p.add(Step{
+			Kind: KindMigrate, Subject: "migration in container " + container, Why: "replicas wait for a migration that has not run",
+			Actions: []string{"ecs:RunTask", "ecs:DescribeTasks", "ecs:DescribeTaskDefinition", "logs:FilterLogEvents", "iam:PassRole"},
+			Command: like(m.Run), Before: "every image of " + short(target) + " exists", After: "the database is verified to be where the image needs it",
+			Undo: "restore a snapshot of the database", Takes: time.Hour,
+			Migrate: &MigrateStep{Task: spec, Container: container, Run: m.Run, Tool: m.Tool, Verify: m.Verify},
+		})
+		return
+	}
+	p.add(Step{
+		Kind: KindStamp, Subject: m.Tool.Name + " in container " + container, Why: "replicas wait for a migration that was applied and not recorded",
+		Actions: []string{"ecs:RunTask", "ecs:DescribeTasks", "ecs:ListTasks", "ecs:DescribeTaskDefinition", "logs:FilterLogEvents", "iam:PassRole"},
+		Command: like(m.Tool.Stamp),
+		Before:  "the checks prove that the migration was applied", After: "the tool's table holds the revision that the image brings",
+		Undo: "stamp the earlier revision, which the result names", Takes: 10 * time.Minute,
+		Stamp: &StampStep{Task: spec, Container: container, Tool: m.Tool, Verify: m.Verify, Unproven: m.Unproven},
+	})
+}
 
 // migrate runs a migration that has not run, as a one-off task of the new
 // image, before anything of it is deployed. A task that an earlier run of the

@@ -13,9 +13,6 @@ import (
 	"time"
 
 	"github.com/stackrescue/stackrescue/cfnx"
-	"github.com/stackrescue/stackrescue/ecrx"
-	"github.com/stackrescue/stackrescue/ecsx"
-	"github.com/stackrescue/stackrescue/migrate/toolcmd"
 )
 
 // Plan is the way out, as data: nothing is done until [Run].
@@ -115,63 +112,6 @@ func (s *Step) UnmarshalJSON(data []byte) error {
 	}
 	s.Takes = time.Duration(math.Round(v.TakesSeconds * float64(time.Second)))
 	return nil
-}
-
-// FreezeStep takes rules out of a lifecycle policy.
-type FreezeStep struct {
-	// Frozen is what was found and what is to be, Needed the images it is for.
-	Frozen *ecrx.Frozen `json:"frozen"`
-	Needed []ecrx.Image `json:"needed"`
-}
-
-// StampStep records a migration that was applied.
-type StampStep struct {
-	Task      ecsx.TaskSpec `json:"task"`
-	Container string        `json:"container"`
-	// Tool and Verify are the commands that it runs, Unproven whether it may do
-	// without any in Verify.
-	Tool     toolcmd.Tool `json:"tool"`
-	Verify   [][]string   `json:"verify,omitempty"`
-	Unproven bool         `json:"unproven,omitempty"`
-}
-
-// MigrateStep runs a migration that has not run.
-type MigrateStep struct {
-	Task      ecsx.TaskSpec `json:"task"`
-	Container string        `json:"container"`
-	// Run is the command, Tool and Verify what it is verified with.
-	Run    []string     `json:"run"`
-	Tool   toolcmd.Tool `json:"tool"`
-	Verify [][]string   `json:"verify,omitempty"`
-}
-
-// RedeployStep starts a service on a revision that no stack owns.
-type RedeployStep struct {
-	Service ecsx.Service `json:"service"`
-	// From is the revision that is cloned, Found the one that the service was set
-	// to when the plan was made.
-	From  string `json:"from"`
-	Found string `json:"found,omitempty"`
-	// Images are its images, by container.
-	Images map[string]string `json:"images"`
-}
-
-// UnlockStep continues the rollback.
-type UnlockStep struct {
-	Skips []cfnx.Skip `json:"skips,omitempty"`
-	Force bool        `json:"force,omitempty"`
-}
-
-// SavepointStep brings the stack to where the next rollback can return.
-type SavepointStep struct {
-	// Images are what each image in the templates becomes.
-	Images map[string]string `json:"images,omitempty"`
-	// Recorded are the images, by container, that the stacks have recorded for
-	// their task definitions, by the ARN of the stack and the logical id with a
-	// blank between: what an image comes to where its template does not tell.
-	Recorded map[string]map[string]string `json:"recorded,omitempty"`
-	// Outputs are lost ones that are restored.
-	Outputs []cfnx.LostOutput `json:"outputs,omitempty"`
 }
 
 // MakePlan decides the way out of what d found. It is pure and changes

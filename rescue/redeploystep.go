@@ -1,9 +1,11 @@
 package rescue
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
@@ -12,6 +14,42 @@ import (
 	"github.com/stackrescue/stackrescue/ecrx"
 	"github.com/stackrescue/stackrescue/ecsx"
 )
+
+// RedeployStep starts a service on a revision that no stack owns.
+type RedeployStep struct {
+	Service ecsx.Service `json:"service"`
+	// From is the revision that is cloned, Found the one that the service was set
+	// to when the plan was made.
+	From  string `json:"from"`
+	Found string `json:"found,omitempty"`
+	// Images are its images, by container.
+	Images map[string]string `json:"images"`
+}
+
+// redeploy gets a service running on a revision, after the migration that it
+// waits for was recorded.
+func (p *planner) redeploy(s *ServiceFacts, target string, m *Migration) {
+	def := s.Definitions[target]
+	users := usersOf(*s)
+	if users.ok() && (s.Serving() == target || s.Serving() == "" && s.Current == target) {
+		return
+	}
+	if m != nil && len(def.Containers) > 0 {
+		p.migration(s, target, cmp.Or(m.Container, def.Containers[0].Name), m)
+	}
+	images := map[string]string{}
+	for _, c := range def.Containers {
+		images[c.Name] = c.Image
+	}
+	p.add(Step{
+		Kind: KindRedeploy, Subject: "service " + s.Service.String(), Why: users.String(),
+		Actions: []string{"ecs:DescribeServices", "ecs:DescribeTaskDefinition", "ecs:ListTaskDefinitions", "ecs:RegisterTaskDefinition", "ecs:DeregisterTaskDefinition", "ecs:TagResource", "ecs:UpdateService", "ecs:DescribeServiceDeployments", "ecs:ListTasks", "ecs:DescribeTasks", "ecr:DescribeImages", "iam:PassRole"},
+		Command: fmt.Sprintf("aws ecs update-service --cluster %s --service %s --task-definition <clone of %s> --force-new-deployment", s.Service.Cluster, s.Service.Name, short(target)),
+		Before:  "every image of " + short(target) + " exists", After: "the service is steady on a revision that no stack owns",
+		Undo: fmt.Sprintf("aws ecs update-service --cluster %s --service %s --task-definition %s", s.Service.Cluster, s.Service.Name, short(s.Current)), Takes: 20 * time.Minute,
+		Redeploy: &RedeployStep{Service: s.Service, From: target, Found: s.Current, Images: images},
+	})
+}
 
 // resolver hands references on that can be pulled, refuses missing ones, and
 // stops where that cannot be told.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
@@ -13,6 +14,29 @@ import (
 	"github.com/stackrescue/stackrescue/cfnx"
 	"github.com/stackrescue/stackrescue/ecsx"
 )
+
+// SavepointStep brings the stack to where the next rollback can return.
+type SavepointStep struct {
+	// Images are what each image in the templates becomes.
+	Images map[string]string `json:"images,omitempty"`
+	// Recorded are the images, by container, that the stacks have recorded for
+	// their task definitions, by the ARN of the stack and the logical id with a
+	// blank between: what an image comes to where its template does not tell.
+	Recorded map[string]map[string]string `json:"recorded,omitempty"`
+	// Outputs are lost ones that are restored.
+	Outputs []cfnx.LostOutput `json:"outputs,omitempty"`
+}
+
+func (p *planner) savepoint(images map[string]string) {
+	p.add(Step{
+		Kind: KindSavepoint, Subject: "stack " + p.d.Stack, Why: "the next rollback would return to images that are gone, and lost outputs break the next update",
+		Actions: []string{"cloudformation:DescribeStacks", "cloudformation:DescribeStackEvents", "cloudformation:ListStackResources", "cloudformation:GetTemplate", "cloudformation:CreateChangeSet", "cloudformation:DescribeChangeSet", "cloudformation:ExecuteChangeSet", "cloudformation:DeleteChangeSet", "s3:GetObject", "s3:PutObject", "ecs:DescribeServices", "ecr:DescribeImages", "secretsmanager:DescribeSecret"},
+		Command: "aws cloudformation create-change-set --include-nested-stacks …, then execute-change-set",
+		Before:  "stack " + p.d.Stack + " is UPDATE_ROLLBACK_COMPLETE", After: "stack " + p.d.Stack + " is UPDATE_COMPLETE with images that exist and all its outputs",
+		Undo: "the update rolls itself back when it fails", Takes: time.Hour,
+		Savepoint: &SavepointStep{Images: images, Recorded: p.recorded(), Outputs: p.d.Lost},
+	})
+}
 
 // savepoint brings the stack to where a rollback can return: images that exist
 // and every output, in one change set. Outputs that are lost only because of

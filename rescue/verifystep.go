@@ -20,6 +20,13 @@ import (
 	"github.com/stackrescue/stackrescue/internal/redact"
 )
 
+func (p *planner) verify() {
+	p.add(Step{
+		Kind: KindVerify, Subject: "stack " + p.d.Stack, Why: "what users see, the stacks, and whether a rollback from here would succeed",
+		Actions: ReadActions(), After: "every check holds", Takes: 5 * time.Minute,
+	})
+}
+
 // Check is one thing that was looked at in the end.
 type Check struct {
 	What   string `json:"what"`
