@@ -42,7 +42,7 @@ func (p *planner) freeze() {
 		}
 		slices.SortFunc(step.Needed, func(a, b ecrx.Image) int { return cmp.Compare(a.String(), b.String()) })
 		put := func(text string) string {
-			return fmt.Sprintf("aws ecr put-lifecycle-policy --repository-name %s --lifecycle-policy-text '%s'", f.Repository.Name, text)
+			return fmt.Sprintf("aws ecr put-lifecycle-policy --repository-name %s --lifecycle-policy-text %s", f.Repository.Name, quoted(text))
 		}
 		command := put(f.New)
 		if f.New == "" {
@@ -50,8 +50,8 @@ func (p *planner) freeze() {
 		}
 		p.add(Step{
 			Kind: KindFreeze, Subject: "repository " + f.Repository.Name, Why: "would take images away that are needed: " + strings.Join(slices.Compact(rules), ", "),
-			Actions: []string{"ecr:DescribeImages", "ecr:GetLifecyclePolicy", "ecr:PutLifecyclePolicy", "ecr:DeleteLifecyclePolicy"}, Command: command,
-			Before: "the policy is as it was when the plan was made", After: "the policy no longer has these rules",
+			Command: command,
+			Before:  "the policy is as it was when the plan was made", After: "the policy no longer has these rules",
 			Undo: put(f.Old), Takes: time.Minute, Freeze: step,
 		})
 	}

@@ -17,15 +17,10 @@ type UnlockStep struct {
 	Force bool        `json:"force,omitempty"`
 }
 
-// unlock continues the rollback, with the skips that the direction needs. keep
-// has the revision that each service must still run afterwards; nil for the way
-// back.
-func (p *planner) unlock(skips []cfnx.Skip, keep map[string]string) error {
+// unlock continues the rollback, with the skips that the direction needs.
+func (p *planner) unlock(skips []cfnx.Skip) {
 	if p.d.Situation != Stuck {
-		return nil
-	}
-	if err := p.unlocks(skips, keep); err != nil {
-		return err
+		return
 	}
 	u := &UnlockStep{Skips: skips, Force: p.c.Force}
 	names := []string{}
@@ -44,11 +39,9 @@ func (p *planner) unlock(skips []cfnx.Skip, keep map[string]string) error {
 	}
 	p.add(Step{
 		Kind: KindUnlock, Subject: "stack " + p.d.Stack, Why: reason,
-		Actions: []string{"cloudformation:DescribeStacks", "cloudformation:DescribeStackEvents", "cloudformation:ListStackResources", "cloudformation:GetTemplate", "cloudformation:ContinueUpdateRollback"},
 		Command: command, Before: "stack " + p.d.Stack + " is UPDATE_ROLLBACK_FAILED", After: "stack " + p.d.Stack + " is UPDATE_ROLLBACK_COMPLETE",
 		Takes: 3 * time.Hour, Unlock: u,
 	})
-	return nil
 }
 
 // unlock continues the rollback, skipping only what the plan names.
