@@ -139,7 +139,7 @@ func (p *planner) savepointImages(keep map[string]string) (map[string]string, er
 // savepointRenders proves, before anything is done, that the savepoint can be made: every
 // image and count of its draft. The error is a *[cfnx.DraftError] with what
 // cannot be edited, and where it would have to be changed.
-func (p *planner) savepointRenders(step *SavepointStep) error {
+func (p *planner) savepointRenders(step *SavepointStep, keep map[string]string) error {
 	d, err := p.b.draft()
 	if err != nil {
 		return fmt.Errorf("savepoint: %w", err)
@@ -178,6 +178,9 @@ func (p *planner) savepointRenders(step *SavepointStep) error {
 		return "", nil
 	})
 	if err := note(err); err != nil {
+		return fmt.Errorf("savepoint: %w", err)
+	}
+	if err := note(p.carries(d, step, keep)); err != nil {
 		return fmt.Errorf("savepoint: %w", err)
 	}
 	if len(problems) == 0 {

@@ -134,7 +134,9 @@ func (v *verifier) record(ok bool, what, detail string) { v.add(v.promised.recor
 func (v *verifier) all(ctx context.Context) error {
 	for _, u := range v.d.Users {
 		v.check(u.ok(), "users of "+u.Service.String()+" are served", u.detail())
-		v.stayUp(u.Service)
+	}
+	for i := range v.b.Services {
+		v.stayUp(&v.b.Services[i])
 	}
 	for s := range v.b.Tree.All() {
 		v.add(v.promised.rests, strings.HasSuffix(string(s.Status), "_COMPLETE"), "stack "+s.Name+" rests", string(s.Status))
@@ -159,10 +161,10 @@ const fewFailures = 2
 
 // stayUp checks that a service's tasks go on running: one moment at which as
 // many run as are wanted says nothing of tasks that die every few minutes.
-func (v *verifier) stayUp(s ecsx.Service) {
+func (v *verifier) stayUp(s *ServiceFacts) {
 	failed, latest := 0, ecsx.StoppedTask{}
 	for _, t := range v.b.Tasks {
-		if t.Group == "service:"+s.Name && t.CreatedAt.After(v.since) && t.Failed() {
+		if s.owns(t) && t.CreatedAt.After(v.since) && t.Failed() {
 			failed++
 			if latest.StoppedAt.Before(t.StoppedAt) {
 				latest = t
@@ -173,7 +175,7 @@ func (v *verifier) stayUp(s ecsx.Service) {
 	if failed > 0 {
 		detail = fmt.Sprintf("%d failed since %s: %s", failed, v.since.UTC().Format("15:04:05 MST"), latest.Cause.Summary)
 	}
-	v.check(failed <= fewFailures, "tasks of "+s.String()+" stay up", detail)
+	v.check(failed <= fewFailures, "tasks of "+s.Service.String()+" stay up", detail)
 }
 
 // revisions checks what a rollback of each service would need.

@@ -72,6 +72,7 @@ var functions = map[string]any{
 	"template.ByContainer":          template.ByContainer,
 	"template.ByRepository":         template.ByRepository,
 	"template.ByResolver":           template.ByResolver,
+	"template.SetEntry":             template.SetEntry,
 	"template.FindImages":           template.FindImages,
 	"template.FirstOf":              template.FirstOf,
 	"template.ParseImageRef":        template.ParseImageRef,
