@@ -49,6 +49,9 @@ var (
 var unexportedState = map[string]string{
 	"ecsx.StoppedTask.region":       "read off the ARN where it is needed",
 	"ecsx.StoppedTask.unread":       "keeps the cursor from marking it",
+	"ecsx.StoppedTask.last":         "orders what is known from logs only",
+	"ecsx.StoppedTask.lastLine":     "tells crash loops apart before their logs are read",
+	"ecsx.StoppedContainer.settled": "used while the log is read",
 	"ecsx.StoppedContainer.runtime": "used while the log is looked for",
 	"ecsx.StoppedContainer.from":    "used while the log is read",
 	"ecsx.StoppedContainer.to":      "used while the log is read",
@@ -167,6 +170,10 @@ func (f filler) fill(v reflect.Value, depth int) {
 			f.fill(v.Elem(), depth-1)
 		}
 	case reflect.Slice:
+		if v.Type() == reflect.TypeFor[json.RawMessage]() {
+			v.SetBytes([]byte(`{"key":"value"}`))
+			return
+		}
 		if depth > 1 || depth > 0 && v.Type().Elem().Kind() != reflect.Pointer {
 			v.Set(reflect.MakeSlice(v.Type(), 1, 1))
 			f.fill(v.Index(0), depth-1)
