@@ -238,7 +238,13 @@ func (c *carrier) change(l locator, x taskDifference) (string, error) {
 			return where, nil
 		}
 	}
-	return inTemplate, c.write(x, p.path, raw)
+	if err := c.write(x, p.path, raw); err != nil {
+		return "", err
+	}
+	if !p.literal {
+		c.d.noteLiteral(c.s, Difference{Resource: c.id, Container: x.Container, Property: x.Property, Sources: []template.Source{{Kind: expr.SourceInline, Path: p.path}}})
+	}
+	return inTemplate, nil
 }
 
 // add writes what the template does not set, or what is not known of it.

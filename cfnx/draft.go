@@ -59,6 +59,8 @@ type Draft struct {
 
 	wants  map[string]want   // by what is wanted
 	images map[string]string // references, by stack id and path
+
+	literals []Difference
 }
 
 // NewDraft reads the templates of the tree. That of a nested stack is read
