@@ -139,7 +139,7 @@ func (c *capturer) images(ctx context.Context) error {
 			}
 		}
 	}
-	for _, ref := range templateImages(ctx, c.b) {
+	for _, ref := range slices.Concat(templateImages(ctx, c.b), c.o.images) {
 		refs[ref] = true
 	}
 	statuses, err := ecrx.Check(ctx, c.c.ecr, slices.Sorted(maps.Keys(refs)))
@@ -201,15 +201,21 @@ func (c *capturer) needs(s *ServiceFacts) []string {
 // in use or on the way need.
 func (c *capturer) freezes(ctx context.Context) error {
 	needed := map[string][]ecrx.Image{}
+	need := func(ref string) {
+		i, err := ecrx.Parse(ref)
+		if err == nil && i.Private() && c.b.Images[ref].State.Usable() && !slices.Contains(needed[i.Name()], i) {
+			needed[i.Name()] = append(needed[i.Name()], i)
+		}
+	}
 	for _, s := range c.b.Services {
 		for _, rev := range c.needs(&s) {
 			for _, x := range s.Definitions[rev].Containers {
-				i, err := ecrx.Parse(x.Image)
-				if err == nil && i.Private() && c.b.Images[x.Image].State.Usable() && !slices.Contains(needed[i.Name()], i) {
-					needed[i.Name()] = append(needed[i.Name()], i)
-				}
+				need(x.Image)
 			}
 		}
+	}
+	for _, ref := range c.o.images {
+		need(ref)
 	}
 	c.b.Freezes = map[string]*ecrx.Frozen{}
 	names := slices.Sorted(maps.Keys(needed))

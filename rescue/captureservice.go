@@ -104,8 +104,13 @@ func (f *ServiceFacts) read(s ecstypes.Service) {
 	if s.DeploymentController != nil {
 		f.Controller = string(s.DeploymentController.Type)
 	}
-	if cfg := s.DeploymentConfiguration; cfg != nil && cfg.DeploymentCircuitBreaker != nil {
-		f.Breaker = cfg.DeploymentCircuitBreaker.Enable
+	f.Scheduling = string(s.SchedulingStrategy)
+	if cfg := s.DeploymentConfiguration; cfg != nil {
+		f.Strategy, f.MinimumHealthy, f.Maximum = string(cfg.Strategy), percent(cfg.MinimumHealthyPercent), percent(cfg.MaximumPercent)
+		if b := cfg.DeploymentCircuitBreaker; b != nil {
+			f.Breaker, f.BreakerRollback = b.Enable, b.Enable && b.Rollback
+		}
+		f.Alarms = cfg.Alarms != nil && cfg.Alarms.Enable
 	}
 	for _, d := range s.Deployments {
 		f.Deployments = append(f.Deployments, DeploymentFacts{
@@ -122,6 +127,14 @@ func (f *ServiceFacts) read(s ecstypes.Service) {
 		}
 		f.Events = append(f.Events, aws.ToTime(e.CreatedAt).UTC().Format("15:04:05 ")+redact.Text(aws.ToString(e.Message)))
 	}
+}
+
+func percent(n *int32) *int {
+	if n == nil {
+		return nil
+	}
+	v := int(*n)
+	return &v
 }
 
 // wants reads the desired count off the stack's template.

@@ -47,9 +47,10 @@ type Options struct {
 	Journal func(StepResult) error
 
 	// headroom is for how long images must stay; recordedToo, whether those of the
-	// recorded revision must.
+	// recorded revision must; images are more of them.
 	headroom    time.Duration
 	recordedToo bool
+	images      []string
 }
 
 func (o *Options) resolve(ctx context.Context, optFns []func(*Options)) {
