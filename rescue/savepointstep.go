@@ -137,7 +137,7 @@ func (r *runner) savepoint(ctx context.Context, c clients, s Step, res *StepResu
 		}
 		for _, o := range outputs {
 			r.o.tell(s.ID, fmt.Sprintf("output %s of %s: %s", o.Key, o.Stack, o.Value))
-			res.Outputs = append(res.Outputs, Restored(o))
+			res.Outputs = append(res.Outputs, Restored{o.Stack, o.Key, o.Value})
 		}
 		out, err := cfnx.Apply(ctx, c.cfn, c.s3, d, func(o *cfnx.ApplyOptions) {
 			o.Interval = r.o.Interval
