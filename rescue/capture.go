@@ -58,13 +58,22 @@ func (c *capturer) capture(ctx context.Context, stack string) error {
 			}
 		}
 	}
-	for _, part := range []func(context.Context) error{c.tasks, c.services, c.forgotten, c.recorded, c.images, c.outputs} {
+	for _, part := range []func(context.Context) error{c.tasks, c.services, c.forgotten, c.attempted, c.recorded, c.images, c.outputs} {
 		if err := part(ctx); err != nil {
 			return err
 		}
 	}
 	slices.Sort(c.b.Problems)
 	return nil
+}
+
+// attempted reads what the update that went back wanted, which tells what its
+// clean-up keeps. Without it everything counts as deleted.
+func (c *capturer) attempted(ctx context.Context) error {
+	if !goesBack(c.b.Tree.Root.Status) {
+		return nil
+	}
+	return c.b.Tree.ReadAttempted(ctx, c.c.cfn, c.c.s3)
 }
 
 // each reads n things at once, as far as the limit allows.
