@@ -7,8 +7,6 @@ import (
 	"slices"
 	"strconv"
 
-	"github.com/aws/aws-sdk-go-v2/service/ecs"
-
 	"github.com/stackrescue/stackrescue/cfnx"
 	"github.com/stackrescue/stackrescue/ecrx"
 )
@@ -26,7 +24,7 @@ func (c *capturer) recorded(ctx context.Context) error {
 			if r.Type != definitionType || arn == "" || known(arn) {
 				continue
 			}
-			out, err := c.c.ecs.DescribeTaskDefinition(ctx, &ecs.DescribeTaskDefinitionInput{TaskDefinition: &arn})
+			td, err := c.definition(ctx, arn)
 			if err != nil {
 				if err := c.problem(ctx, "task definition "+arn, err); err != nil {
 					return err
@@ -36,7 +34,7 @@ func (c *capturer) recorded(ctx context.Context) error {
 			if c.b.Recorded == nil {
 				c.b.Recorded = map[string]Definition{}
 			}
-			c.b.Recorded[arn] = definition(out.TaskDefinition)
+			c.b.Recorded[arn] = definition(td)
 		}
 	}
 	return nil

@@ -150,6 +150,10 @@ func (r *runner) savepoint(ctx context.Context, c clients, s Step, res *StepResu
 			return err
 		}
 		changed = true
+		r.follow = append(r.follow, carried...)
+		for _, x := range d.Literals() {
+			r.follow = append(r.follow, "a literal was written: "+x.String())
+		}
 		res.From, res.To = string(t.Root.Status), string(out.Status)
 		res.Text = fmt.Sprintf("stack %s is %s: %d images, %d outputs", out.Stack, out.Status, len(images), len(outputs))
 		if len(carried) > 0 {

@@ -31,8 +31,18 @@ type ServiceFacts struct {
 	Reason  string `json:"reason,omitempty"`
 	// Deployments are those of the service, as ECS lists them.
 	Deployments []DeploymentFacts `json:"deployments,omitempty"`
-	// Breaker is whether a circuit breaker would end a failing deployment.
-	Breaker    bool     `json:"breaker"`
+	// Breaker is whether a circuit breaker would end a failing deployment,
+	// BreakerRollback whether it takes it back too, and Alarms whether alarms would.
+	Breaker         bool `json:"breaker"`
+	BreakerRollback bool `json:"breakerRollback,omitempty"`
+	Alarms          bool `json:"alarms,omitempty"`
+	// MinimumHealthy and Maximum are percentages of Desired; nil where ECS has none.
+	MinimumHealthy *int `json:"minimumHealthy,omitempty"`
+	Maximum        *int `json:"maximum,omitempty"`
+	// Scheduling is REPLICA or DAEMON, Strategy how a deployment goes: ROLLING
+	// where it is empty.
+	Scheduling string   `json:"scheduling,omitempty"`
+	Strategy   string   `json:"strategy,omitempty"`
 	Controller string   `json:"controller,omitempty"`
 	Events     []string `json:"events,omitempty"`
 	// Placement is where and on what its tasks run.
