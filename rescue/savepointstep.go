@@ -89,10 +89,11 @@ func (p *planner) savepointFor(keep map[string]string) (*SavepointStep, error) {
 	if step.Images, err = p.savepointImages(keep); err != nil {
 		return nil, err
 	}
-	if err := p.savepointRenders(step, keep); err != nil {
+	// First, because whether it is known who imports an export decides on the unlock.
+	if err := p.exported(keep); err != nil {
 		return nil, err
 	}
-	return step, p.exported(keep)
+	return step, p.savepointRenders(step, keep)
 }
 
 // savepoint brings the stack to where a rollback can return: images that exist

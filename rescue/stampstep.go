@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/stackrescue/stackrescue/ecsx"
@@ -27,17 +28,30 @@ type StampStep struct {
 // image: the database is usually private.
 func (r *runner) stamp(ctx context.Context, c clients, s Step, res *StepResult) error {
 	m := s.Stamp
-	n := 0
+	wait := func(o *ecsx.StoppedOptions) { o.Interval, o.Settle = r.o.Interval, r.o.Settle }
 	run := func(ctx context.Context, args []string) ([]string, error) {
-		n++
-		spec := s.Stamp.Task
-		spec.Token = token(r.p.Fingerprint, s.ID, fmt.Sprint(n), r.o.Now().Format("2006-01-02T15"), strings.Join(args, " "))
-		spec.Overrides = []ecsx.ContainerOverride{{Container: s.Stamp.Container, Command: args}}
-		r.o.tell(s.ID, "one-off task: "+strings.Join(args, " "))
-		task, err := ecsx.RunTask(ctx, c.ecs, c.logs, spec, func(o *ecsx.StoppedOptions) { o.Interval, o.Settle = r.o.Interval, r.o.Settle })
-		return answer(task, s.Stamp.Container, args, err)
+		spec := m.Task
+		spec.Overrides = []ecsx.ContainerOverride{{Container: m.Container, Command: args}}
+		if !writes(args, m.Tool.Stamp) {
+			task, err := ecsx.RunTask(ctx, c.ecs, c.logs, spec, wait)
+			return answer(task, m.Container, args, err)
+		}
+		spec.Token = token(r.p.Fingerprint, s.ID)
+		arn, err := ecsx.AdoptTask(ctx, c.ecs, spec)
+		if err != nil {
+			return nil, err
+		}
+		task, err := ecsx.WaitTask(ctx, c.ecs, c.logs, spec.Cluster, arn, wait)
+		return answer(task, m.Container, args, err)
 	}
-	out, err := toolcmd.Stamp(ctx, run, m.Tool, func(o *toolcmd.StampOptions) { o.Verify, o.Unproven = m.Verify, m.Unproven })
+	out, err := toolcmd.Stamp(ctx, run, m.Tool, func(o *toolcmd.StampOptions) {
+		o.Verify, o.Unproven, o.Parallel = m.Verify, m.Unproven, true
+		o.Observe = func(commands [][]string) {
+			for _, args := range commands {
+				r.o.tell(s.ID, "one-off task: "+strings.Join(args, " "))
+			}
+		}
+	})
 	if err != nil {
 		return err
 	}
@@ -47,6 +61,11 @@ func (r *runner) stamp(ctx context.Context, c clients, s Step, res *StepResult) 
 		res.Outcome, res.Text = Held, fmt.Sprintf("the table of %s holds %s", m.Tool.Name, out.To)
 	}
 	return nil
+}
+
+// writes reports whether a command is the one that stamps.
+func writes(args, stamp []string) bool {
+	return len(args) > len(stamp) && slices.Equal(args[:len(stamp)], stamp)
 }
 
 // answer is what one container printed. A task whose command exited with 0 has
