@@ -132,7 +132,8 @@ func (r *runner) savepoint(ctx context.Context, c clients, s Step, res *StepResu
 		for _, x := range carried {
 			r.o.tell(s.ID, "carried: "+x)
 		}
-		outputs, err := d.RestoreOutputs(ctx, d.LostOutputs(r.p.Ledger), r.source(c))
+		lost := d.LostOutputs(r.p.Ledger)
+		outputs, err := d.RestoreOutputs(ctx, lost, r.source(c))
 		if err != nil {
 			return err
 		}
@@ -162,6 +163,9 @@ func (r *runner) savepoint(ctx context.Context, c clients, s Step, res *StepResu
 		res.Text = fmt.Sprintf("stack %s is %s: %d images, %d outputs", out.Stack, out.Status, len(images), len(outputs))
 		if len(carried) > 0 {
 			res.Text += fmt.Sprintf(", %d settings", len(carried))
+		}
+		if len(outputs) == len(lost) {
+			break // none is left that could come back by itself
 		}
 	}
 	res.Outcome = Done

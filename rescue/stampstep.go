@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	ecstypes "github.com/aws/aws-sdk-go-v2/service/ecs/types"
 	"github.com/stackrescue/stackrescue/ecsx"
 	"github.com/stackrescue/stackrescue/migrate"
 	"github.com/stackrescue/stackrescue/migrate/toolcmd"
@@ -28,6 +29,9 @@ type StampStep struct {
 // image: the database is usually private.
 func (r *runner) stamp(ctx context.Context, c clients, s Step, res *StepResult) error {
 	m := s.Stamp
+	if gone, err := r.doneAndGone(ctx, c, s, m.Task, res); gone || err != nil {
+		return err
+	}
 	wait := func(o *ecsx.StoppedOptions) { o.Interval, o.Settle = r.o.Interval, r.o.Settle }
 	run := func(ctx context.Context, args []string) ([]string, error) {
 		spec := m.Task
@@ -61,6 +65,21 @@ func (r *runner) stamp(ctx context.Context, c clients, s Step, res *StepResult) 
 		res.Outcome, res.Text = Held, fmt.Sprintf("the table of %s holds %s", m.Tool.Name, out.To)
 	}
 	return nil
+}
+
+// doneAndGone reports whether a step was done by an earlier run of the plan, and
+// its revision can no longer be run because the clean-up after the unlock has
+// deregistered it. What it brought about was verified when it was done.
+func (r *runner) doneAndGone(ctx context.Context, c clients, s Step, task ecsx.TaskSpec, res *StepResult) (bool, error) {
+	if !r.doneBefore(s) {
+		return false, nil
+	}
+	td, err := describe(ctx, c, task.TaskDefinition)
+	if err != nil || td.Status == ecstypes.TaskDefinitionStatusActive {
+		return false, err
+	}
+	res.Outcome, res.Text = Held, "an earlier run has done and verified it; "+short(task.TaskDefinition)+" is "+string(td.Status)+" by now"
+	return true, nil
 }
 
 // writes reports whether a command is the one that stamps.
