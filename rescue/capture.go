@@ -58,7 +58,7 @@ func (c *capturer) capture(ctx context.Context, stack string) error {
 			}
 		}
 	}
-	for _, part := range []func(context.Context) error{c.tasks, c.services, c.forgotten, c.attempted, c.stackPolicies, c.recorded, c.images, c.outputs} {
+	for _, part := range []func(context.Context) error{c.tasks, c.services, c.forgotten, c.attempted, c.stackPolicies, c.recorded, c.needed, c.images, c.outputs} {
 		if err := part(ctx); err != nil {
 			return err
 		}
