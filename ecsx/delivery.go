@@ -70,7 +70,7 @@ func (d *delivery) hand(t *StoppedTask, unread error) error {
 		l := &t.Containers[j].Log
 		l.trim(d.c.opts.TailLines)
 		t.unread = t.unread || l.retry
-		if unread != nil && l.State == LogNotRead && l.Group != "" && t.Like == "" && d.c.opts.LogsOf != NoTask {
+		if unread != nil && l.State == logNotRead && l.Group != "" && t.Like == "" && d.c.opts.LogsOf != NoTask {
 			l.Problem = unread.Error()
 			t.unread = true
 		}
@@ -125,7 +125,7 @@ func (d *delivery) wanted(ts []StoppedTask, also func(*StoppedContainer) bool) [
 		}
 		for j := range t.Containers {
 			x := &t.Containers[j]
-			if x.Log.State != LogNotRead || x.Log.Group == "" || also != nil && !also(x) {
+			if x.Log.State != logNotRead || x.Log.Group == "" || also != nil && !also(x) {
 				continue
 			}
 			x.from, x.to = d.window(t)
