@@ -49,6 +49,9 @@ type Draft struct {
 	current   map[string][]byte
 	urls      map[string]string // of nested stacks' templates, by stack id
 	authored  map[string]bool   // originals with every character, by stack id
+
+	wants  map[string]want   // by what is wanted
+	images map[string]string // references, by stack id and path
 }
 
 // NewDraft reads the templates of the tree. That of a nested stack is read

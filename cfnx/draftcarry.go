@@ -17,7 +17,8 @@ import (
 //
 // It returns a *[DraftError], and leaves the draft as it was, if the update
 // would set the property back and that cannot be changed from here, or if what
-// the update would set is not known.
+// the update would set is not known. One parameter or entry of a mapping that
+// feeds two properties with different wishes is [ErrConflict].
 func (d *Draft) Carry(s *Stack, logicalID, property, live string) (changed bool, err error) {
 	path := propertyPath(logicalID, property)
 	r, doc, err := d.renderer(s, 0)
@@ -37,9 +38,22 @@ func (d *Draft) Carry(s *Stack, logicalID, property, live string) (changed bool,
 	if err != nil {
 		return false, fail(err.Error(), err)
 	}
+	keep := func(d *Draft) ([]Problem, error) {
+		r, doc, err := d.renderer(s, 0)
+		if err != nil {
+			return nil, fmt.Errorf("stack %s: %w", s.Name, err)
+		}
+		if n, _, err := doc.At(r.Root, path); err == nil && r.Value(n) == live {
+			return nil, nil
+		}
+		x := problem
+		x.Why, x.Err = "what was asked for another resource would set it back", ErrConflict
+		return []Problem{x}, nil
+	}
 	switch v := r.Value(n).(type) {
 	case string:
 		if v == live {
+			d.want(s.ID+path, keep)
 			return false, nil
 		}
 		problem.From = v
@@ -68,6 +82,10 @@ func (d *Draft) Carry(s *Stack, logicalID, property, live string) (changed bool,
 	}
 	if n, _, err = doc.At(r.Root, path); err != nil || r.Value(n) != live {
 		return false, fail("it would still be set back", template.ErrElsewhere)
+	}
+	next.want(s.ID+path, keep)
+	if err := next.conflicts(); err != nil {
+		return false, err
 	}
 	d.become(next)
 	return true, nil

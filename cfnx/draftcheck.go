@@ -1,6 +1,7 @@
 package cfnx
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"slices"
@@ -81,6 +82,18 @@ func (d *Draft) Check(optFns ...func(*ApplyOptions)) error {
 				// (Capabilities, CAPABILITY_AUTO_EXPAND)
 				add(s, fmt.Sprintf("change sets take no macros (%s) together with nested stacks: update with UpdateStack", names[0]), template.ErrMacro)
 			}
+		}
+	}
+	return draftError(problems)
+}
+
+// withheld refuses a draft that holds a value of which only the digest is known.
+func (d *Draft) withheld() error {
+	var problems []Problem
+	for _, s := range d.Changed() {
+		if bytes.Contains(d.current[s.ID], []byte(withheld)) {
+			problems = append(problems, Problem{StackID: s.ID, Stack: s.Name, Property: "Template", Err: template.ErrUnresolved,
+				Why: "only the digest of a value that it would set is known: read the revision again and carry it"})
 		}
 	}
 	return draftError(problems)

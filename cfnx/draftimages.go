@@ -44,19 +44,20 @@ func (d *Draft) PatchImages(ctx context.Context, resolver func(ctx context.Conte
 	if resolver == nil {
 		resolver = func(_ context.Context, ref string) (string, error) { return ref, nil }
 	}
-	p := draftPatch{d: d.clone(), resolver: resolver, want: map[string]string{}}
+	p := draftPatch{d: d.clone(), resolver: resolver}
+	if p.d.images == nil {
+		p.d.images = map[string]string{}
+	}
 	for s := range d.Tree.All() {
 		if err := p.stack(ctx, s); err != nil {
 			return nil, fmt.Errorf("stack %s: %w", s.Name, err)
 		}
 	}
-	if len(p.problems) == 0 {
-		if err := p.prove(); err != nil {
-			return nil, err
-		}
-	}
 	if len(p.problems) > 0 {
 		return nil, draftError(p.problems)
+	}
+	if err := p.d.conflicts(); err != nil {
+		return nil, err
 	}
 	d.become(p.d)
 	return p.out, nil

@@ -18,9 +18,6 @@ type draftPatch struct {
 	resolver func(ctx context.Context, ref string) (string, error)
 	out      []ImagePatch
 	problems []Problem
-	// want is what each image whose reference is known is to be in the end, by
-	// stack id and path.
-	want map[string]string
 }
 
 // stack patches the template of one stack.
@@ -38,7 +35,7 @@ func (p *draftPatch) stack(ctx context.Context, s *Stack) error {
 		}
 		to, err := p.decide(ctx, s, i)
 		if to != "" && known(i) {
-			p.want[s.ID+i.Path] = to
+			p.d.images[s.ID+i.Path] = to
 		}
 		if to == i.Text {
 			return "", err
@@ -243,34 +240,38 @@ func (p *draftPatch) hidden(ctx context.Context, s *Stack, h template.Opaque) er
 	return nil
 }
 
-// prove reads the images of the changed draft anew: each must be what it was to
+// undoneImages reads the images of a draft anew: each must be what it was to
 // become. A parameter that feeds two images cannot give each its own.
-func (p *draftPatch) prove() error {
-	for s := range p.d.Tree.All() {
-		r, _, err := p.d.renderer(s, 0)
+func (d *Draft) undoneImages() ([]Problem, error) {
+	if len(d.images) == 0 {
+		return nil, nil
+	}
+	var problems []Problem
+	for s := range d.Tree.All() {
+		r, _, err := d.renderer(s, 0)
 		if errors.Is(err, template.ErrNotTemplate) {
 			continue
 		}
 		if err != nil {
-			return fmt.Errorf("stack %s: %w", s.Name, err)
+			return nil, fmt.Errorf("stack %s: %w", s.Name, err)
 		}
-		o := p.d.findOptions(s)
-		found, err := template.FindImages(p.d.current[s.ID], func(x *template.FindOptions) { *x = o })
+		o := d.findOptions(s)
+		found, err := template.FindImages(d.current[s.ID], func(x *template.FindOptions) { *x = o })
 		if err != nil {
-			return fmt.Errorf("stack %s: %w", s.Name, err)
+			return nil, fmt.Errorf("stack %s: %w", s.Name, err)
 		}
 		for _, image := range found.Images {
 			for _, i := range image.Leaves() {
-				want, asked := p.want[s.ID+i.Path]
+				want, asked := d.images[s.ID+i.Path]
 				if !asked || i.Text == want || !r.Active(i.Path) {
 					continue
 				}
-				p.problems = append(p.problems, Problem{
+				problems = append(problems, Problem{
 					StackID: s.ID, Stack: s.Name, Resource: i.Resource, Container: i.Container, Property: "Image", From: i.Text, To: want,
 					Sources: i.Sources, Why: "a change for another image would make it " + i.Text, Err: ErrConflict,
 				})
 			}
 		}
 	}
-	return nil
+	return problems, nil
 }

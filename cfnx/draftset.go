@@ -12,7 +12,7 @@ import (
 // clone is a draft that can be changed without changing this one.
 func (d *Draft) clone() *Draft {
 	next := *d
-	next.current, next.Parameters = maps.Clone(d.current), maps.Clone(d.Parameters)
+	next.current, next.Parameters, next.wants, next.images = maps.Clone(d.current), maps.Clone(d.Parameters), maps.Clone(d.wants), maps.Clone(d.images)
 	if next.Parameters == nil {
 		next.Parameters = map[string]string{}
 	}
@@ -20,7 +20,9 @@ func (d *Draft) clone() *Draft {
 }
 
 // become takes over what was done on a clone.
-func (d *Draft) become(next *Draft) { d.current, d.Parameters = next.current, next.Parameters }
+func (d *Draft) become(next *Draft) {
+	d.current, d.Parameters, d.wants, d.images = next.current, next.Parameters, next.wants, next.images
+}
 
 // SetParameter gives a parameter of a stack of the tree another value: in the
 // root by the update, in a nested stack where its parent hands it down, through

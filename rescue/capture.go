@@ -57,6 +57,9 @@ func (c *capturer) capture(ctx context.Context, stack string) error {
 			return err
 		}
 	}
+	if err := c.forgotten(ctx); err != nil {
+		return err
+	}
 	if err := c.recorded(ctx); err != nil {
 		return err
 	}
@@ -79,6 +82,9 @@ func (c *capturer) tasks(ctx context.Context) error {
 	clusters := map[string]bool{}
 	for _, s := range c.b.Services {
 		clusters[s.Service.Cluster] = true
+	}
+	for _, s := range c.gone() {
+		clusters[s.Cluster] = true
 	}
 	for _, cluster := range slices.Sorted(maps.Keys(clusters)) {
 		err := ecsx.WaitStoppedTaskLogs(ctx, c.c.ecs, c.c.logs, ecsx.Query{Cluster: cluster}, func(t ecsx.StoppedTask) error {

@@ -135,7 +135,7 @@ func (c *capturer) compare(f *ServiceFacts, whole map[string]*ecstypes.TaskDefin
 
 // definition is what is kept of a revision: no value of its environment.
 func definition(td *ecstypes.TaskDefinition) Definition {
-	def := Definition{ARN: aws.ToString(td.TaskDefinitionArn), Active: td.Status == ecstypes.TaskDefinitionStatusActive}
+	def := Definition{ARN: aws.ToString(td.TaskDefinitionArn), Active: td.Status == ecstypes.TaskDefinitionStatusActive, Document: document(td)}
 	for _, cd := range td.ContainerDefinitions {
 		x := Container{Name: aws.ToString(cd.Name), Image: aws.ToString(cd.Image)}
 		for _, s := range cd.Secrets {

@@ -1,18 +1,99 @@
 package rescue
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
 	"github.com/stackrescue/stackrescue/cfnx"
+	"github.com/stackrescue/stackrescue/ecrx"
 	"github.com/stackrescue/stackrescue/ecsx"
 )
+
+// SavepointStep brings the stack to where the next rollback can return.
+type SavepointStep struct {
+	// Images are what each image in the templates becomes.
+	Images map[string]string `json:"images,omitempty"`
+	// Recorded are the images, by container, that the stacks have recorded for
+	// their task definitions, by the ARN of the stack and the logical id with a
+	// blank between: what an image comes to where its template does not tell.
+	Recorded map[string]map[string]string `json:"recorded,omitempty"`
+	// Carry are the revisions whose settings are written into the templates, and
+	// Revisions the services whose template is given its revision as a value.
+	Carry     []CarriedRevision `json:"carry,omitempty"`
+	Revisions []GivenRevision   `json:"revisions,omitempty"`
+	// Left are images that are missing or not known and that no service's record
+	// has: nobody asked to change them, and they stay as they are.
+	Left []string `json:"left,omitempty"`
+	// Outputs are lost ones that are restored.
+	Outputs []cfnx.LostOutput `json:"outputs,omitempty"`
+}
+
+// CarriedRevision is a revision that serves and differs, in more than its images,
+// from what a service's template renders.
+type CarriedRevision struct {
+	StackID   string `json:"stackId"`
+	LogicalID string `json:"logicalId"`
+	// Revision is the one that serves.
+	Revision string `json:"revision"`
+	// Differences are what is carried, without values. Nothing else is.
+	Differences []cfnx.Difference `json:"differences"`
+}
+
+// GivenRevision is the revision that a template's service is given.
+type GivenRevision struct {
+	StackID   string `json:"stackId"`
+	LogicalID string `json:"logicalId"`
+	Revision  string `json:"revision"`
+}
+
+// savepoint adds the step.
+func (p *planner) savepoint(step *SavepointStep) {
+	for _, ref := range step.Left {
+		p.p.Debt = append(p.p.Debt, fmt.Sprintf("image %s, which no service of the stack runs, is %s: it is left as it is", ref, strings.ReplaceAll(string(p.b.Images[ref].State), "-", " ")))
+	}
+	for _, c := range step.Carry {
+		for _, d := range c.Differences {
+			p.p.Warnings = append(p.p.Warnings, fmt.Sprintf("the savepoint writes what %s has into the %s: %s: the team's own template needs the same", short(c.Revision), cmp.Or(d.Where, "template"), d))
+		}
+	}
+	p.add(Step{
+		Kind: KindSavepoint, Subject: "stack " + p.d.Stack, Why: "the next rollback would return to images that are gone, and lost outputs break the next update",
+		Before: "stack " + p.d.Stack + " rests", After: "stack " + p.d.Stack + " is UPDATE_COMPLETE with images that exist and all its outputs",
+		Undo: "the update rolls itself back when it fails", Takes: time.Hour,
+		Savepoint: step,
+	})
+}
+
+// savepointFor renders, before anything is done, the savepoint that keeps these
+// revisions. The error is why there can be none.
+func (p *planner) savepointFor(keep map[string]string) (*SavepointStep, error) {
+	for i := range p.b.Services {
+		s := &p.b.Services[i]
+		if to := keep[s.Service.String()]; to != "" {
+			if err := p.renders(s, to); err != nil {
+				return nil, err
+			}
+		}
+	}
+	step := &SavepointStep{Recorded: p.recorded(), Outputs: p.d.Lost}
+	var err error
+	if step.Images, err = p.savepointImages(keep); err != nil {
+		return nil, err
+	}
+	if err := p.savepointRenders(step, keep); err != nil {
+		return nil, err
+	}
+	return step, p.exported(keep)
+}
 
 // savepoint brings the stack to where a rollback can return: images that exist
 // and every output, in one change set. Outputs that are lost only because of
@@ -36,9 +117,16 @@ func (r *runner) savepoint(ctx context.Context, c clients, s Step, res *StepResu
 		if err := r.carry(ctx, c, s.ID, d); err != nil {
 			return err
 		}
-		images, err := d.PatchImages(ctx, resolver(c.ecr, s.Savepoint.Images))
+		images, err := d.PatchImages(ctx, s.Savepoint.resolver(c.ecr))
 		if err != nil {
 			return err
+		}
+		carried, err := s.Savepoint.carry(ctx, c, d)
+		if err != nil {
+			return err
+		}
+		for _, x := range carried {
+			r.o.tell(s.ID, "carried: "+x)
 		}
 		outputs, err := d.RestoreOutputs(ctx, d.LostOutputs(r.p.Ledger), r.source(c))
 		if err != nil {
@@ -64,12 +152,26 @@ func (r *runner) savepoint(ctx context.Context, c clients, s Step, res *StepResu
 		changed = true
 		res.From, res.To = string(t.Root.Status), string(out.Status)
 		res.Text = fmt.Sprintf("stack %s is %s: %d images, %d outputs", out.Stack, out.Status, len(images), len(outputs))
+		if len(carried) > 0 {
+			res.Text += fmt.Sprintf(", %d settings", len(carried))
+		}
 	}
 	res.Outcome = Done
 	if !changed {
 		res.Outcome, res.Text = Held, "images and outputs are as they should be"
 	}
 	return nil
+}
+
+// resolver is that of a redeploy, but for the images that are left alone.
+func (s *SavepointStep) resolver(api ecrx.CheckAPI) func(context.Context, string) (string, error) {
+	resolve := resolver(api, s.Images)
+	return func(ctx context.Context, ref string) (string, error) {
+		if slices.Contains(s.Left, ref) {
+			return ref, nil
+		}
+		return resolve(ctx, ref)
+	}
 }
 
 // carry keeps the number of tasks that a service was scaled to.

@@ -17,7 +17,7 @@ func (p *planner) unlocks(skips []cfnx.Skip, keep map[string]string) error {
 	if keep == nil {
 		return nil
 	}
-	next := "leave the stack locked, it serves all the same, and let the next pipeline run bring the new template; or choose back"
+	next := "leave the stack locked, which serves all the same and only cannot be deployed (direction serve); or accept it by name; or choose back"
 	for s := range p.b.Tree.All() {
 		for _, part := range slices.Sorted(maps.Keys(s.Unread)) {
 			return unknown("allow the actions that rescue.ReadActions lists and diagnose again", "what the continued rollback does to stack %s is not known: its %s could not be read: %s", s.Name, part, s.Unread[part])
@@ -28,7 +28,9 @@ func (p *planner) unlocks(skips []cfnx.Skip, keep map[string]string) error {
 		// it may deploy is left out.
 		skips = nil
 	}
-	for _, d := range cfnx.Deploys(p.b.Tree, skips, func(d cfnx.Deploy) bool { return d.To != "" && keep[ecsx.ParseService(d.PhysicalID).String()] == d.To }) {
+	for _, d := range cfnx.Deploys(p.b.Tree, skips, func(d cfnx.Deploy) bool {
+		return keep[ecsx.ParseService(d.PhysicalID).String()] == d.To && p.isBack(d)
+	}) {
 		if d.State != "deployed" {
 			continue
 		}
@@ -36,7 +38,11 @@ func (p *planner) unlocks(skips []cfnx.Skip, keep map[string]string) error {
 		if s == nil {
 			continue
 		}
-		users := usersOf(*s)
+		if slices.Contains(p.c.Accept, s.Service.String()) {
+			p.p.Warnings = append(p.p.Warnings, "accepted: "+d.String())
+			continue
+		}
+		users := p.usersOf(s)
 		if p.p.Direction == Hold && !users.ok() && users.State != PartlyServed {
 			p.p.Warnings = append(p.p.Warnings, "the continued rollback deploys to a service that does not serve: "+d.String())
 			continue
@@ -49,12 +55,23 @@ func (p *planner) unlocks(skips []cfnx.Skip, keep map[string]string) error {
 	return p.deletes(keep, next)
 }
 
+// isBack reports whether ECS itself has taken the service back, so that nothing is
+// deployed when CloudFormation sends the same.
+func (p *planner) isBack(d cfnx.Deploy) bool {
+	s := p.d.service(cfnx.Failure{StackID: d.StackID, LogicalID: d.LogicalID})
+	return s != nil && d.To != "" && s.Current == d.To && (s.Serving() == d.To || s.Running == 0)
+}
+
 // deletes refuses what the clean-up would take from the revisions to keep, and
 // what holds data.
 func (p *planner) deletes(keep map[string]string, next string) error {
 	var lost []string
 	for _, d := range cfnx.Deletes(p.b.Tree) {
 		if d.Kept || d.Type == definitionType {
+			continue
+		}
+		if slices.Contains(p.c.Accept, d.Stack+"."+d.LogicalID) {
+			p.p.Warnings = append(p.p.Warnings, "accepted: "+d.String())
 			continue
 		}
 		if p.serves(d) {

@@ -35,11 +35,47 @@ type Entry struct {
 // each mapping or list, with the Path of the first entry that went there and no
 // From. Pure.
 func AddEntries(template []byte, entries []Entry, optFns ...func(*PatchOptions)) (*Patch, error) {
-	o := options.Of(optFns)
-	f, err := newPatcher(template, o)
+	f, err := newPatcher(template, options.Of(optFns))
 	if err != nil {
 		return nil, err
 	}
+	return f.addEntries(template, entries)
+}
+
+// SetEntry returns the template with one entry set: what stands at its path is
+// replaced as a whole, a function with its arguments too; where there is nothing
+// it is added as by [AddEntries]. Its errors are those of AddEntries but for
+// ErrExists. Pure, and safe to repeat.
+func SetEntry(template []byte, e Entry, optFns ...func(*PatchOptions)) (*Patch, error) {
+	f, err := newPatcher(template, options.Of(optFns))
+	if err != nil {
+		return nil, err
+	}
+	n, argument, err := f.doc.At(f.root, e.Path)
+	switch {
+	case strings.HasSuffix(e.Path, "/-") || errors.Is(err, tree.ErrNoNode):
+		return f.addEntries(template, []Entry{e})
+	case err != nil:
+		return nil, templateError(e.Path, err)
+	case argument:
+		return nil, &Error{Path: e.Path, Err: ErrNoValue, Detail: "the argument of a function alone"}
+	}
+	if f.doc.Holds(n, e.Value, f.limits()) {
+		return &Patch{Template: append([]byte(nil), template...)}, nil
+	}
+	edit, err := f.doc.ReplaceJSON(n, e.Value, f.limits())
+	if err != nil {
+		return nil, templateError(e.Path, err)
+	}
+	start, end := f.doc.Span(n)
+	out := &Patch{Edits: []Edit{f.report(edit, Edit{Resource: resourceOf(e.Path), Path: e.Path, From: string(f.doc.Text[start:end]), To: strings.TrimSpace(edit.Text)})}}
+	if out.Template, err = f.splice(template, []tree.Edit{edit}); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (f *imageFinder) addEntries(template []byte, entries []Entry) (*Patch, error) {
 	var order []*tree.Node
 	groups := map[*tree.Node][]tree.Entry{}
 	paths := map[*tree.Node]string{}
@@ -71,6 +107,7 @@ func AddEntries(template []byte, entries []Entry, optFns ...func(*PatchOptions))
 	}
 	var out Patch
 	var edits []tree.Edit
+	var err error
 	for _, n := range order {
 		e, err := f.doc.Insert(n, groups[n], f.limits())
 		if err != nil {
