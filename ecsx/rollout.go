@@ -59,6 +59,9 @@ func (r Rollout) String() string {
 	if r.Failed > 0 {
 		s += ", " + itoa(r.Failed) + " failed"
 	}
+	if r.Stage != "" {
+		s += ", stage " + r.Stage
+	}
 	return s
 }
 
