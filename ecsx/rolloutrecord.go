@@ -19,14 +19,20 @@ func (f *fleet) records(ctx context.Context, open []*watch, services map[string]
 		if s == nil {
 			continue
 		}
-		if w.d.Record == "" && !w.seen && !w.listed {
+		if w.d.Record == "" && !w.seen && !w.listed && f.opts.Records != nil {
 			w.find(ctx, s)
 		}
 		r := judge(s, w.d.ID, nil)
 		decides := r.Outcome == Succeeded || r.Outcome.Final() && r.Outcome != ScaledToZero
-		if w.d.Record != "" && w.soaking.IsZero() && (decides || now.Sub(w.recorded) >= supplements) {
+		// What the list says for the first time is confirmed at once.
+		news := decides && w.heard != r.Outcome
+		wait := supplements
+		if decides {
+			wait = confirm
+		}
+		if w.d.Record != "" && w.soaking.IsZero() && (news || now.Sub(w.recorded) >= wait) {
 			due = append(due, w)
-			urgent = urgent || decides && (w.recorded.IsZero() || w.last.Outcome != r.Outcome)
+			w.heard, urgent = r.Outcome, urgent || news
 		}
 	}
 	if len(due) == 0 || !urgent && f.budget < 1 {
@@ -68,7 +74,7 @@ func (w *watch) find(ctx context.Context, s *types.Service) {
 	}
 	w.listed = true
 	w.budget--
-	out, err := w.api.ListServiceDeployments(ctx, &ecs.ListServiceDeploymentsInput{Cluster: aws.String(w.d.Service.cluster()), Service: &w.d.Service.Name, MaxResults: aws.Int32(1)})
+	out, err := w.opts.Records.ListServiceDeployments(ctx, &ecs.ListServiceDeploymentsInput{Cluster: aws.String(w.d.Service.cluster()), Service: &w.d.Service.Name, MaxResults: aws.Int32(1)})
 	if err != nil {
 		w.problem = "list of service deployments: " + err.Error()
 		return

@@ -14,13 +14,15 @@ import (
 	"github.com/stackrescue/stackrescue/internal/awsretry"
 )
 
-// RolloutAPI is DescribeServices, DescribeServiceDeployments,
-// ListServiceDeployments, ListTasks, DescribeTasks and DescribeTaskDefinition of
-// *ecs.Client.
+// RolloutAPI is DescribeServices, DescribeServiceDeployments, ListTasks,
+// DescribeTasks and DescribeTaskDefinition of *ecs.Client.
 type RolloutAPI interface {
 	ecs.DescribeServicesAPIClient
 	StoppedTasksAPI
 	DescribeServiceDeployments(context.Context, *ecs.DescribeServiceDeploymentsInput, ...func(*ecs.Options)) (*ecs.DescribeServiceDeploymentsOutput, error)
+}
+
+type recordsAPI = interface {
 	ListServiceDeployments(context.Context, *ecs.ListServiceDeploymentsInput, ...func(*ecs.Options)) (*ecs.ListServiceDeploymentsOutput, error)
 }
 
@@ -46,6 +48,10 @@ type RolloutOptions struct {
 	// does it where that can succeed. An error of it ends the wait with the outcome
 	// as it is, and is its Problem.
 	RollBack func(context.Context, Deployment) error
+	// Records is asked for the service deployment of a deployment that has no Record
+	// and that the service does not list any more (ecs:ListServiceDeployments).
+	// Defaults to the API, if that has the method, as *ecs.Client has.
+	Records recordsAPI
 	// Logs, where not nil, gives the causes of a [RolloutError] their log excerpts:
 	// once the outcome is known, the logs of the first and last task of each cause
 	// are read (logs:FilterLogEvents).
@@ -65,8 +71,7 @@ type RolloutOptions struct {
 //
 // Calls ecs:DescribeServices each time and, when something has changed and at
 // most every few seconds, ecs:DescribeServiceDeployments, ecs:ListTasks,
-// ecs:DescribeTasks, ecs:DescribeTaskDefinition, and ecs:ListServiceDeployments
-// where d has no Record. Safe to repeat.
+// ecs:DescribeTasks and ecs:DescribeTaskDefinition. Safe to repeat.
 func Rollouts(ctx context.Context, api RolloutAPI, d Deployment, optFns ...func(*RolloutOptions)) iter.Seq2[Rollout, error] {
 	f := newFleet(api, []Deployment{d}, optFns)
 	return func(yield func(Rollout, error) bool) {
@@ -142,6 +147,9 @@ func newFleet(api RolloutAPI, ds []Deployment, optFns []func(*RolloutOptions)) *
 		if fn != nil {
 			fn(&f.opts)
 		}
+	}
+	if records, ok := api.(recordsAPI); ok && f.opts.Records == nil {
+		f.opts.Records = records
 	}
 	f.opts.Interval = cmp.Or(f.opts.Interval, 4*time.Second)
 	f.opts.Patience = cmp.Or(f.opts.Patience, 1)

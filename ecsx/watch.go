@@ -46,6 +46,7 @@ type watch struct {
 	by      string
 	record  *types.ServiceDeployment // as it was read last
 	listed  bool                     // the record was looked for in the list
+	heard   Outcome                  // of the list, when the record was read last
 	problem string                   // what could not be read
 
 	cursor  Cursor
@@ -75,6 +76,7 @@ const unseenLooks = 6
 // once.
 const (
 	supplements     = 30 * time.Second
+	confirm         = 10 * time.Second // while the list says that it is over
 	supplementRate  = 0.25
 	supplementBurst = 4
 )
