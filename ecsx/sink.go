@@ -91,8 +91,11 @@ func (t StoppedTask) Redacted() StoppedTask {
 	return t
 }
 
-// text is the log as a person reads it: one line of text for each line of an
-// event.
+// String is the log as a person reads it: its lines with their times, without
+// control characters.
+func (l Log) String() string { return string(l.text()) }
+
+// text is one line for each line of an event.
 func (l Log) text() []byte {
 	var b bytes.Buffer
 	for _, x := range l.Lines {
