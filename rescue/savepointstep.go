@@ -125,6 +125,9 @@ func (r *runner) savepoint(ctx context.Context, c clients, s Step, res *StepResu
 		if err != nil {
 			return err
 		}
+		if _, err := d.Pin(nil); err != nil {
+			return err
+		}
 		for _, x := range carried {
 			r.o.tell(s.ID, "carried: "+x)
 		}

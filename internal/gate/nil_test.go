@@ -121,6 +121,7 @@ var functions = map[string]any{
 	"rescue.Diagnose":               rescue.Diagnose,
 	"rescue.Compare":                rescue.Compare,
 	"rescue.Explain":                rescue.Explain,
+	"rescue.Guard":                  rescue.Guard,
 	"rescue.MakePlan":               rescue.MakePlan,
 	"rescue.NewPrinter":             rescue.NewPrinter,
 	"rescue.OpenBundle":             rescue.OpenBundle,
