@@ -130,7 +130,7 @@ func (c *creator) create(ctx context.Context) (string, error) {
 		}
 		u, err := upload(ctx, c.bucket, beside, body)
 		if err != nil {
-			return "", err
+			return "", fmt.Errorf("stack %s: %w", root.Name, err)
 		}
 		in.TemplateURL = &u
 	}
@@ -186,7 +186,7 @@ func (c *creator) uploadNested(ctx context.Context, s *Stack) error {
 		}
 		u, err := upload(ctx, c.bucket, c.d.urls[child.ID], c.d.current[child.ID])
 		if err != nil {
-			return err
+			return fmt.Errorf("stack %s: %w", child.Name, err)
 		}
 		if err := c.d.setTemplateURL(child, u); err != nil {
 			return err
