@@ -137,3 +137,14 @@ func TestDependencies(t *testing.T) {
 		}
 	}
 }
+
+// TestDigestAlgorithms: package reference knows the digests of an algorithm only in
+// a program that has it, which every test program does and a small one may not.
+func TestDigestAlgorithms(t *testing.T) {
+	t.Parallel()
+	for _, p := range packages(t) {
+		if slices.Contains(p.Imports, "github.com/distribution/reference") {
+			require.Contains(t, p.Imports, "crypto/sha256", p.ImportPath)
+		}
+	}
+}
