@@ -4,6 +4,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/stackrescue/stackrescue/internal/neutral"
 )
 
 // view is a text as a reader sees it, with the way back to what it was.
@@ -30,8 +32,8 @@ func see(s string) view {
 	var b strings.Builder
 	from := make([]int, 0, len(s)+1)
 	for i := 0; i < len(s); {
-		if s[i] == 0x1b {
-			i += sequence(s[i:])
+		if n := neutral.Sequence(s[i:]); n > 0 {
+			i += n
 			continue
 		}
 		r, n := utf8.DecodeRuneInString(s[i:])
@@ -63,39 +65,4 @@ func unseen(r rune) bool {
 		return true
 	}
 	return unicode.Is(unicode.Cf, r) || unicode.Is(unicode.Variation_Selector, r) || r == 0x115f || r == 0x1160 || r == 0x3164 || r == 0xffa0 || r == 0x2800
-}
-
-// sequence is the length of the terminal sequence that s begins with.
-// https://ecma-international.org/publications-and-standards/standards/ecma-48/
-func sequence(s string) int {
-	if len(s) < 2 {
-		return len(s)
-	}
-	switch s[1] {
-	case '[':
-		for i := 2; i < len(s); i++ {
-			switch c := s[i]; {
-			case c >= 0x40 && c <= 0x7e:
-				return i + 1
-			case c < 0x20 || c > 0x3f:
-				return i
-			}
-		}
-		return len(s)
-	case ']', 'P', 'X', '^', '_':
-		for i := 2; i < len(s); i++ {
-			switch {
-			case s[i] == '\a':
-				return i + 1
-			case s[i] == 0x1b && i+1 < len(s) && s[i+1] == '\\':
-				return i + 2
-			case s[i] == '\n' || s[i] == 0x1b:
-				return i
-			}
-		}
-		return len(s)
-	case '(', ')', '*', '+', '#', '%', ' ':
-		return min(3, len(s))
-	}
-	return 2
 }
