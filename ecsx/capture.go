@@ -199,7 +199,7 @@ func (c *capture) describe(ctx context.Context, refs []string) error {
 	if len(todo) == 0 {
 		return nil
 	}
-	out, err := c.api.DescribeTasks(ctx, &ecs.DescribeTasksInput{Cluster: aws.String(cmp.Or(c.q.Cluster, "default")), Tasks: todo})
+	out, err := c.describeTasks(ctx, todo)
 	if err != nil {
 		return err
 	}
@@ -243,36 +243,41 @@ func (c *capture) describe(ctx context.Context, refs []string) error {
 	return nil
 }
 
+// definition reads a task definition once; passing means that a later try may
+// succeed.
+func (c *capture) definition(ctx context.Context, arn string) (def *types.TaskDefinition, passing bool, err error) {
+	if def, known := c.defs[arn]; known {
+		return def, false, nil
+	}
+	if err := c.defErrs[arn]; err != nil {
+		return nil, false, err
+	}
+	out, err := awsretry.Read(ctx, c.opts.Interval, readTries, func(ctx context.Context) (*ecs.DescribeTaskDefinitionOutput, error) {
+		return c.api.DescribeTaskDefinition(ctx, &ecs.DescribeTaskDefinitionInput{TaskDefinition: &arn})
+	})
+	if err == nil {
+		c.defs[arn] = out.TaskDefinition // immutable
+		return out.TaskDefinition, false, nil
+	}
+	if passing = ctx.Err() != nil || passes(err); ctx.Err() == nil {
+		err = fmt.Errorf("task definition %s: %w", afterSlash(arn), err)
+	}
+	if !passing {
+		c.defErrs[arn] = err
+	}
+	return nil, passing, err
+}
+
 // define fills in what only the task definition knows. A failure stays on the
 // record.
 func (c *capture) define(ctx context.Context, t *StoppedTask) {
 	if t.TaskDefinition == "" {
+		c.reconstruct(ctx, t)
 		return
 	}
-	def, known := c.defs[t.TaskDefinition]
-	err := c.defErrs[t.TaskDefinition]
-	if !known && err == nil {
-		var out *ecs.DescribeTaskDefinitionOutput
-		out, err = awsretry.Read(ctx, c.opts.Interval, readTries, func(ctx context.Context) (*ecs.DescribeTaskDefinitionOutput, error) {
-			return c.api.DescribeTaskDefinition(ctx, &ecs.DescribeTaskDefinitionInput{TaskDefinition: &t.TaskDefinition})
-		})
-		switch {
-		case err == nil:
-			def = out.TaskDefinition
-			c.defs[t.TaskDefinition] = def // immutable
-		case ctx.Err() == nil:
-			err = fmt.Errorf("task definition %s: %w", afterSlash(t.TaskDefinition), err)
-			if t.unread = passes(err); !t.unread {
-				c.defErrs[t.TaskDefinition] = err
-			}
-		default:
-			t.unread = true
-		}
-	}
+	def, passing, err := c.definition(ctx, t.TaskDefinition)
 	if err != nil {
-		t.Problem = err.Error()
-	}
-	if def == nil {
+		t.Problem, t.unread = err.Error(), passing
 		return
 	}
 	for i := range t.Containers {

@@ -68,6 +68,9 @@ func classify(t StoppedTask) Cause {
 	if succeeded(t) {
 		return Cause{Class: ClassSucceeded, Summary: "every container exited with 0"}
 	}
+	if t.Expired && len(said) == 0 {
+		return lastWords(t)
+	}
 	return Cause{Class: ClassUnknown, Summary: summary}
 }
 
@@ -177,6 +180,32 @@ func unhealthy(t StoppedTask, c Cause) Cause {
 	}
 	return c
 }
+
+// lastWords is what the logs alone tell of a task that ECS has forgotten: that an
+// application failed where one of them ends in an error, else nothing for sure.
+func lastWords(t StoppedTask) Cause {
+	out := Cause{Class: ClassUnknown, Summary: "ECS has forgotten the task"}
+	best := -1
+	for _, c := range t.Containers {
+		end := c.Log
+		end.Lines = end.Lines[max(0, len(end.Lines)-lastLines):]
+		if text, weight := end.quote(); text != "" && weight > best {
+			best = weight
+			out.Container, out.Excerpt = c.Name, text
+		}
+	}
+	if out.Excerpt == "" {
+		return out
+	}
+	out.Summary += "; container " + out.Container + " said: " + out.Excerpt
+	if best >= weightMarked {
+		out.Class = ClassApplication
+	}
+	return out
+}
+
+// lastLines is how many lines before its end show what a container died of.
+const lastLines = 50
 
 func succeeded(t StoppedTask) bool {
 	if len(t.Containers) == 0 || t.service() {

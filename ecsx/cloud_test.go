@@ -1,6 +1,7 @@
 package ecsx_test
 
 import (
+	"context"
 	"testing"
 	"time"
 
@@ -85,4 +86,17 @@ func (f *fixture) counts(action string) (n int) {
 		}
 	}
 	return n
+}
+
+type ecsContainer = types.ContainerDefinition
+
+// deletedService answers ListTasks as AWS does for a service that does not
+// exist any more.
+type deletedService struct{ ecsx.StoppedTasksAPI }
+
+func (d deletedService) ListTasks(ctx context.Context, in *ecs.ListTasksInput, optFns ...func(*ecs.Options)) (*ecs.ListTasksOutput, error) {
+	if in.ServiceName != nil {
+		return nil, &types.ServiceNotFoundException{Message: aws.String("Service not found.")}
+	}
+	return d.StoppedTasksAPI.ListTasks(ctx, in, optFns...)
 }

@@ -36,6 +36,9 @@ func (c *Cursor) add(t StoppedTask) {
 		c.Version, c.Seen = 1, map[string]time.Time{}
 	}
 	c.Seen[t.ARN] = t.StoppedAt
+	if t.LogOnly {
+		c.Seen[t.ARN] = t.last
+	}
 }
 
 // prune forgets tasks that ECS has long forgotten. It compares AWS's times with

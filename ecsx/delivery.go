@@ -78,9 +78,7 @@ func (d *delivery) hand(t *StoppedTask, unread error) error {
 	if unread != nil && t.unread && t.Problem == "" {
 		t.Problem = "not everything was read: " + unread.Error()
 	}
-	if !t.Expired {
-		t.Cause = Classify(*t)
-	}
+	t.Cause = Classify(*t)
 	if !d.yield(*t, nil) {
 		return errStopped
 	}
@@ -141,6 +139,9 @@ func (d *delivery) wanted(ts []StoppedTask, also func(*StoppedContainer) bool) [
 func (d *delivery) window(t *StoppedTask) (from, to time.Time) {
 	from = t.CreatedAt
 	end := t.StoppedAt
+	if t.Expired && from.IsZero() {
+		from, end, to = d.c.q.Since, t.last, d.c.q.Until
+	}
 	if end.IsZero() {
 		return from, to
 	}
@@ -213,7 +214,7 @@ func (d *delivery) late(containers []*StoppedContainer, within time.Duration) ti
 	}
 	var newest time.Time
 	for _, x := range containers {
-		if x.to.After(newest) { // one that is still stopping is not waited for
+		if !x.settled && x.to.After(newest) { // one that is still stopping is not waited for
 			newest = x.to
 		}
 	}

@@ -16,6 +16,15 @@ const maxExcerpt = 400
 // error, else the last that speaks of one, else the last at all. It is one line
 // without control characters.
 func (l Log) excerpt() string {
+	text, _ := l.quote()
+	return text
+}
+
+// weightMarked is the least weight of a line that its writer marked as an error.
+const weightMarked = 3
+
+// quote is the excerpt with how much it tells.
+func (l Log) quote() (text string, weight int) {
 	lines := make([]string, len(l.Lines))
 	for i, x := range l.Lines {
 		lines[i] = plain(x.Message)
@@ -34,7 +43,7 @@ func (l Log) excerpt() string {
 	if r := []rune(best); len(r) > maxExcerpt {
 		best = string(r[:maxExcerpt]) + "…"
 	}
-	return best
+	return best, weight
 }
 
 // sequences are those that colour a terminal or set its title.

@@ -5,6 +5,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
@@ -24,6 +27,17 @@ type Query struct {
 	Service string
 	// Family is a task definition family.
 	Family string
+	// TaskDefinitions, where set, leaves out tasks of other revisions; each is an
+	// ARN, "family:revision" or "family". Their log configuration says where the
+	// logs of tasks are that ECS has forgotten.
+	TaskDefinitions []string
+	// Since, where set, also finds tasks that ECS has forgotten: by the log streams
+	// that the containers of TaskDefinitions, of the listed tasks and of Family
+	// wrote to between Since and Until, and whose tasks ECS does not know any more.
+	// They are yielded with LogOnly set. Both are times of AWS's, such as those of a
+	// deployment; a zero Until is open. The narrower the window, the fewer calls: it
+	// is read as a whole.
+	Since, Until time.Time
 }
 
 // String says what is meant, for messages.
@@ -64,6 +78,11 @@ func (q Query) list(ctx context.Context, api ecs.ListTasksAPIClient, page func([
 			p = ecs.NewListTasksPaginator(api, in)
 			continue
 		}
+		if _, deleted := errors.AsType[*types.ServiceNotFoundException](err); deleted && in.ServiceName != nil {
+			in.ServiceName = nil // its tasks outlive it: choose by their group
+			p = ecs.NewListTasksPaginator(api, in)
+			continue
+		}
 		if err != nil {
 			return fmt.Errorf("%s: %w", q, err)
 		}
@@ -79,5 +98,24 @@ func (q Query) list(ctx context.Context, api ecs.ListTasksAPIClient, page func([
 
 // wants is what list could not filter by.
 func (q Query) wants(t types.Task) bool {
-	return len(q.Tasks) > 0 || q.Deployment == "" || aws.ToString(t.StartedBy) == q.Deployment
+	switch {
+	case len(q.TaskDefinitions) > 0 && !q.defines(aws.ToString(t.TaskDefinitionArn)):
+		return false
+	case len(q.Tasks) > 0:
+		return true
+	case q.Deployment != "":
+		return aws.ToString(t.StartedBy) == q.Deployment
+	case q.Service != "":
+		return t.Group == nil || *t.Group == "service:"+afterSlash(q.Service)
+	}
+	return true
+}
+
+// defines reports whether a revision is one of TaskDefinitions.
+func (q Query) defines(arn string) bool {
+	revision := afterSlash(arn)
+	family, _, _ := strings.Cut(revision, ":")
+	return slices.ContainsFunc(q.TaskDefinitions, func(ref string) bool {
+		return ref == arn || afterSlash(ref) == revision || ref == family
+	})
 }

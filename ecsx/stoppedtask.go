@@ -27,8 +27,13 @@ type StoppedTask struct {
 	StoppedAt  time.Time `json:"stoppedAt,omitzero"`
 
 	// Expired means that ECS forgot the task before it was described: only the
-	// ARN is known.
+	// ARN is known, and the logs where the query names the task definition.
 	Expired bool `json:"expired,omitempty"`
+	// LogOnly means that the task is known from its log group only, because ECS
+	// has forgotten it: ARN is its id, and what is in Containers is what its log
+	// streams say. Neither its service nor its revision nor its cluster is known;
+	// other tasks may share the group and the prefix.
+	LogOnly bool `json:"logOnly,omitempty"`
 	// Stopping means that the task was still on its way down: exit codes, times
 	// and logs may be missing. A later call hands it over again, as stopped.
 	Stopping   bool               `json:"stopping,omitempty"`
@@ -43,6 +48,9 @@ type StoppedTask struct {
 
 	region string
 	unread bool // something failed that may pass: a later call is to try again
+	// last and lastLine are the newest line of a task that is known from its logs.
+	last     time.Time
+	lastLine string
 }
 
 // StoppedContainer is one container of a stopped task. Containers that ECS
@@ -62,6 +70,7 @@ type StoppedContainer struct {
 
 	runtime  string
 	from, to time.Time // of which the log is read; zero is open
+	settled  bool      // nothing more of its log will come
 }
 
 // retention is the least time for which a stopped task can be described
@@ -122,7 +131,11 @@ func (t *StoppedTask) Container(name string) *StoppedContainer {
 // likeness is the same for tasks that stopped in the same way, as far as their
 // metadata shows: a crash loop.
 func (t StoppedTask) likeness() string {
+	if t.Expired && !t.LogOnly && t.TaskDefinition == "" {
+		return t.ARN // nothing is known of it: no other stands for it
+	}
 	var b strings.Builder
+	b.WriteString(digits.ReplaceAllString(t.lastLine, "0") + "|")
 	b.WriteString(t.TaskDefinition + "|" + string(t.StopCode) + "|" + t.StartedBy + "|")
 	b.WriteString(digits.ReplaceAllString(t.Reason, "0"))
 	for _, c := range t.Containers {

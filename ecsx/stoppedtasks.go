@@ -31,8 +31,9 @@ type StoppedOptions struct {
 	// Interval is the time between polls. Defaults to 5 s.
 	Interval time.Duration
 	// AtLeast is how many tasks must have stopped before the waiting ends.
-	// Defaults to 1; a negative value means none: take what is there. It has no
-	// meaning for a [Query] that names tasks: all of them are waited for.
+	// Defaults to 1, or to none where [Query] has Since; a negative value means
+	// none: take what is there. It has no meaning for a Query that names tasks: all
+	// of them are waited for.
 	AtLeast int
 	// StopWait is the longest wait for a task that is on its way down, once enough
 	// have stopped; then it is handed over with Stopping set. Defaults to 3 minutes.
@@ -98,10 +99,15 @@ func (e StoppedEvent) String() string { return e.Query.String() + ": " + e.Text 
 // yields again what lacks something for a reason that may pass. The sequence can
 // be ranged over once; breaking off is fine.
 //
+// With Query.Since the tasks that ECS has forgotten follow, with what their log
+// groups still have of them. A log group that could not be searched is named in
+// the error that comes last.
+//
 // Calls ecs:ListTasks, ecs:DescribeTasks, ecs:DescribeTaskDefinition,
 // logs:FilterLogEvents: for N tasks with S log streams of one group and D task
 // definitions ⌈N/100⌉ + ⌈N/100⌉ + D + ⌈S/100⌉, more only for long logs and
-// missing streams. Safe to repeat.
+// missing streams, and with Since one per 10,000 lines of each container. Safe to
+// repeat.
 func StoppedTasks(ctx context.Context, tasks StoppedTasksAPI, logs LogsAPI, q Query, optFns ...func(*StoppedOptions)) iter.Seq2[StoppedTask, error] {
 	var o StoppedOptions
 	for _, fn := range optFns {
@@ -111,6 +117,9 @@ func StoppedTasks(ctx context.Context, tasks StoppedTasksAPI, logs LogsAPI, q Qu
 	}
 	o.Interval = cmp.Or(o.Interval, 5*time.Second)
 	o.Settle = cmp.Or(o.Settle, settle)
+	if o.AtLeast == 0 && !q.Since.IsZero() {
+		o.AtLeast = -1 // what was is asked for
+	}
 	o.AtLeast = cmp.Or(o.AtLeast, 1)
 	o.StopWait = cmp.Or(o.StopWait, stopWait)
 	o.Window = cmp.Or(o.Window, logWindow)
@@ -125,6 +134,9 @@ func StoppedTasks(ctx context.Context, tasks StoppedTasksAPI, logs LogsAPI, q Qu
 		defer o.Cursor.prune()
 		d.yield = yield
 		err := c.poll(ctx, func(ts []StoppedTask, cut error) error { return d.deliver(ctx, ts, cut) })
+		if _, gone := errors.AsType[*types.ClusterNotFoundException](err); (err == nil || gone) && !q.Since.IsZero() && len(q.Tasks) == 0 {
+			err = d.forgotten(ctx, gone)
+		}
 		if err != nil && !errors.Is(err, errStopped) {
 			yield(StoppedTask{}, err)
 		}

@@ -10,6 +10,9 @@ type Direction string
 
 // Directions.
 const (
+	// Serve gets users served and touches no stack: it works where CloudFormation
+	// cannot move, too.
+	Serve Direction = "serve"
 	// Forward keeps the new code and the new schema.
 	Forward Direction = "forward"
 	// Hold unlocks the stack and deploys nothing.
@@ -37,6 +40,18 @@ type Choices struct {
 	// Force lets CloudFormation choose what to skip, instead of the resources
 	// that the plan names.
 	Force bool
+	// Until ends the plan after its steps of this kind, such as [KindRedeploy];
+	// "" goes to the end of the direction.
+	Until Kind
+	// Accept has the names of deployments and deletions of the continued rollback
+	// that are no reason to stop before it: a service as "cluster/name", a
+	// resource as "stack.LogicalID". Each is named in [Plan.Stop] or the error of a
+	// plan without it.
+	Accept []string
+	// Assert is the operator's word, by service as "cluster/name", on whether its
+	// users are served where that could not be read. It is recorded in the plan's
+	// warnings.
+	Assert map[string]UserState
 }
 
 // Migration is how the migration tool is reached: through one-off tasks of the
@@ -52,6 +67,10 @@ type Migration struct {
 	// the revision of the image, and Verify must hold; with neither, the command
 	// must hand its result back ([migrate.KindResult]).
 	Run []string `json:"run,omitempty"`
+	// Service is the service, as "cluster/name", whose image brings the
+	// migration. It may be left out where only one of the services that are
+	// deployed has the Container.
+	Service string `json:"service,omitempty"`
 	// Container is the container whose command is overridden. Defaults to the
 	// first essential one of the new revision.
 	Container string `json:"container,omitempty"`

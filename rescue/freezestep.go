@@ -1,13 +1,61 @@
 package rescue
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/stackrescue/stackrescue/ecrx"
 )
+
+// FreezeStep takes rules out of a lifecycle policy.
+type FreezeStep struct {
+	// Frozen is what was found and what is to be, Needed the images it is for.
+	Frozen *ecrx.Frozen `json:"frozen"`
+	Needed []ecrx.Image `json:"needed"`
+}
+
+func (p *planner) freeze() {
+	for _, name := range slices.Sorted(maps.Keys(p.b.Freezes)) {
+		f := p.b.Freezes[name]
+		if !f.Changes() {
+			continue
+		}
+		if !p.c.Freeze {
+			p.p.Warnings = append(p.p.Warnings, f.String()+": allow a freeze")
+			continue
+		}
+		step := &FreezeStep{Frozen: f}
+		var rules []string
+		for _, r := range f.Removed {
+			rules = append(rules, ruleText(r.Rule))
+		}
+		for ref := range p.b.Images {
+			if i, err := ecrx.Parse(ref); err == nil && i.Name() == name && p.b.Images[ref].State.Usable() {
+				step.Needed = append(step.Needed, i)
+			}
+		}
+		slices.SortFunc(step.Needed, func(a, b ecrx.Image) int { return cmp.Compare(a.String(), b.String()) })
+		put := func(text string) string {
+			return fmt.Sprintf("aws ecr put-lifecycle-policy --repository-name %s --lifecycle-policy-text %s", f.Repository.Name, quoted(text))
+		}
+		command := put(f.New)
+		if f.New == "" {
+			command = "aws ecr delete-lifecycle-policy --repository-name " + f.Repository.Name
+		}
+		p.add(Step{
+			Kind: KindFreeze, Subject: "repository " + f.Repository.Name, Why: "would take images away that are needed: " + strings.Join(slices.Compact(rules), ", "),
+			Command: command,
+			Before:  "the policy is as it was when the plan was made", After: "the policy no longer has these rules",
+			Undo: put(f.Old), Takes: time.Minute, Freeze: step,
+		})
+	}
+}
 
 // freeze takes rules out of a lifecycle policy, when it is still the one the
 // plan knows.

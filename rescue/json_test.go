@@ -83,6 +83,10 @@ func TestUnusablePlanIsRefusedBeforeItsFirstStep(t *testing.T) {
 		"an unlock of no risk":    func(m map[string]any) { step(m, "unlock")["risk"] = "none" },
 		"a savepoint of no risk":  func(m map[string]any) { step(m, "savepoint")["risk"] = "reversible" },
 		"a redeploy without what": func(m map[string]any) { step(m, "redeploy")["redeploy"] = map[string]any{} },
+		"another image":           func(m map[string]any) { step(m, "redeploy")["redeploy"].(map[string]any)["from"] = "backend:1" },
+		"another skip":            func(m map[string]any) { step(m, "unlock")["unlock"].(map[string]any)["force"] = true },
+		"more actions":            func(m map[string]any) { step(m, "freeze")["actions"] = []any{"iam:PassRole"} },
+		"another fact":            func(m map[string]any) { m["facts"].(map[string]any)["service prod/backend"] = "" },
 		"a freeze without what":   func(m map[string]any) { step(m, "freeze")["freeze"] = map[string]any{} },
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -17,10 +17,12 @@ func (p *planner) keep(s *ServiceFacts) (string, error) {
 	if name := p.c.Revisions[s.Service.String()]; name != "" {
 		return s.revision(name)
 	}
-	users := usersOf(*s)
+	users := p.usersOf(s)
 	serving := s.Serving()
 	named := "name the revision to keep for service " + s.Service.String()
 	switch {
+	case users.State == Served && s.Unread != "":
+		return "", nil // as the operator says; what runs is not known
 	case users.State == ScaledToZero:
 		return s.Current, nil
 	case users.State == Served && serving == "" && len(s.Deployments) > 0:
@@ -49,9 +51,19 @@ func (p *planner) named() error {
 		known[name] = true
 		names = append(names, name)
 	}
-	for _, name := range slices.Sorted(maps.Keys(p.c.Revisions)) {
+	given := map[string]string{}
+	for name := range p.c.Revisions {
+		given[name] = "a revision is named"
+	}
+	for name := range p.c.Assert {
+		given[name] = "something is asserted"
+	}
+	if m := p.c.Migration; m != nil && m.Service != "" {
+		given[m.Service] = "the migration is meant"
+	}
+	for _, name := range slices.Sorted(maps.Keys(given)) {
 		if !known[name] {
-			return refuse("name one of its services: "+strings.Join(names, ", "), "the stack has no service %s, for which a revision is named", name)
+			return refuse("name one of its services: "+strings.Join(names, ", "), "the stack has no service %s, for which %s", name, given[name])
 		}
 	}
 	return nil
@@ -63,7 +75,7 @@ func (p *planner) named() error {
 // images are gone serves only until its next task starts: it gets the new revision
 // where the update never came to it, or where a migration is what it failed for.
 func (p *planner) keepServing(s *ServiceFacts, serving string) (string, error) {
-	if serving != s.Back || s.Forward == s.Back || !s.Touched {
+	if serving != s.Back || s.Forward == s.Back || !s.Touched || p.c.Direction == Serve {
 		return serving, nil
 	}
 	next := "name the revision to keep for service " + s.Service.String() + ", or choose hold or back"

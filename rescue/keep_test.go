@@ -241,11 +241,10 @@ func TestNoSavepointThatDiffersInMoreThanImages(t *testing.T) {
 			inSite(t, func(t *testing.T, s *site) {
 				s.push("side")
 				s.stuck(test.edits...)
-				s.refuses(rescue.Choices{Direction: rescue.Forward}, rescue.ErrDirection, test.field)
-				_, err := rescue.MakePlan(s.diagnose(), rescue.Choices{Direction: rescue.Forward})
-				require.NotContains(t, err.Error(), "s3cret")
+				p := s.stops(rescue.Choices{Direction: rescue.Forward}, rescue.KindSavepoint, test.field)
+				require.NotContains(t, p.String(), "s3cret")
 				// The way that makes no savepoint is still there.
-				_, err = rescue.MakePlan(s.diagnose(), rescue.Choices{Direction: rescue.Hold})
+				_, err := rescue.MakePlan(s.diagnose(), rescue.Choices{Direction: rescue.Hold})
 				require.NoError(t, err)
 			})
 		})
@@ -262,8 +261,13 @@ func TestNoSavepointOfARevisionMadeByHand(t *testing.T) {
 			c.Environment = append(c.Environment, ecstypes.KeyValuePair{Name: aws.String("FIX"), Value: aws.String("1")})
 		}))
 		s.cloud.ForgetCalls()
-		s.refuses(rescue.Choices{Direction: rescue.Forward}, rescue.ErrDirection, "Environment.FIX")
+		p := s.stops(rescue.Choices{Direction: rescue.Forward}, rescue.KindSavepoint, "Environment.FIX")
 		require.Empty(t, s.mutated())
+		started := s.starts["v2"]
+		r, err := s.run(p)
+		require.NoError(t, err, r)
+		require.Equal(t, rescue.ServedWithDebt, r.Result)
 		require.Equal(t, "2 of 2 run web:3", s.counts())
+		require.Equal(t, started, s.starts["v2"], "users who are served are left alone")
 	})
 }

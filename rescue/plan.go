@@ -2,20 +2,13 @@ package rescue
 
 import (
 	"cmp"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"math"
-	"slices"
 	"time"
 
 	"github.com/stackrescue/stackrescue/cfnx"
-	"github.com/stackrescue/stackrescue/ecrx"
-	"github.com/stackrescue/stackrescue/ecsx"
-	"github.com/stackrescue/stackrescue/migrate/toolcmd"
 )
 
 // Plan is the way out, as data: nothing is done until [Run].
@@ -26,10 +19,22 @@ type Plan struct {
 	Stack     string    `json:"stack"`
 	StackID   string    `json:"stackId"`
 	Direction Direction `json:"direction"`
-	// Fingerprint is of the situation the plan was made for: [Run] refuses
-	// another.
-	Fingerprint string `json:"fingerprint"`
-	Steps       []Step `json:"steps"`
+	// Facts are what the plan rests on and others may change, by what they are
+	// of: [Run] refuses a situation in which one of them differs. Fingerprint is
+	// of all of them.
+	Facts       map[string]string `json:"facts"`
+	Fingerprint string            `json:"fingerprint"`
+	// Hash is of all the rest of the plan: [Run] refuses one that was edited.
+	Hash  string `json:"hash"`
+	Steps []Step `json:"steps"`
+	// Until is the kind of the last steps, where the operator ends the plan before
+	// the end of its direction.
+	Until Kind `json:"until,omitempty"`
+	// Stop is why the plan ends before the end of its direction; nil where it gets
+	// there.
+	Stop *Stop `json:"stop,omitempty"`
+	// Debt is what the plan leaves open, as far as it is known before it runs.
+	Debt []string `json:"debt,omitempty"`
 	// Warnings are what the operator should know before confirming.
 	Warnings []string `json:"warnings,omitempty"`
 	// Ledger is what the stacks had before anything was touched.
@@ -117,63 +122,6 @@ func (s *Step) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// FreezeStep takes rules out of a lifecycle policy.
-type FreezeStep struct {
-	// Frozen is what was found and what is to be, Needed the images it is for.
-	Frozen *ecrx.Frozen `json:"frozen"`
-	Needed []ecrx.Image `json:"needed"`
-}
-
-// StampStep records a migration that was applied.
-type StampStep struct {
-	Task      ecsx.TaskSpec `json:"task"`
-	Container string        `json:"container"`
-	// Tool and Verify are the commands that it runs, Unproven whether it may do
-	// without any in Verify.
-	Tool     toolcmd.Tool `json:"tool"`
-	Verify   [][]string   `json:"verify,omitempty"`
-	Unproven bool         `json:"unproven,omitempty"`
-}
-
-// MigrateStep runs a migration that has not run.
-type MigrateStep struct {
-	Task      ecsx.TaskSpec `json:"task"`
-	Container string        `json:"container"`
-	// Run is the command, Tool and Verify what it is verified with.
-	Run    []string     `json:"run"`
-	Tool   toolcmd.Tool `json:"tool"`
-	Verify [][]string   `json:"verify,omitempty"`
-}
-
-// RedeployStep starts a service on a revision that no stack owns.
-type RedeployStep struct {
-	Service ecsx.Service `json:"service"`
-	// From is the revision that is cloned, Found the one that the service was set
-	// to when the plan was made.
-	From  string `json:"from"`
-	Found string `json:"found,omitempty"`
-	// Images are its images, by container.
-	Images map[string]string `json:"images"`
-}
-
-// UnlockStep continues the rollback.
-type UnlockStep struct {
-	Skips []cfnx.Skip `json:"skips,omitempty"`
-	Force bool        `json:"force,omitempty"`
-}
-
-// SavepointStep brings the stack to where the next rollback can return.
-type SavepointStep struct {
-	// Images are what each image in the templates becomes.
-	Images map[string]string `json:"images,omitempty"`
-	// Recorded are the images, by container, that the stacks have recorded for
-	// their task definitions, by the ARN of the stack and the logical id with a
-	// blank between: what an image comes to where its template does not tell.
-	Recorded map[string]map[string]string `json:"recorded,omitempty"`
-	// Outputs are lost ones that are restored.
-	Outputs []cfnx.LostOutput `json:"outputs,omitempty"`
-}
-
 // MakePlan decides the way out of what d found. It is pure and changes
 // nothing. A stack that needs none is [ErrHealthy], one that is busy
 // [ErrBusy], one that this tool cannot help [ErrNotRescuable], a direction
@@ -196,63 +144,34 @@ func MakePlan(d *Diagnosis, c Choices) (*Plan, error) {
 	if v := d.bundle.Version; v < bundleVersion {
 		return nil, fail(fmt.Errorf("%w: it is of version %d, which does not say what serves", ErrNoEvidence, v), "diagnose again")
 	}
-	switch d.Situation {
-	case Uncertain:
-		return nil, fail(ErrUnknown, "")
-	case Healthy:
+	switch {
+	case d.Situation == Healthy:
 		return nil, fail(ErrHealthy, "users are served and the stack rests")
-	case Busy:
+	case c.Direction == Serve:
+		// It touches no stack, whatever that is doing.
+	case d.Situation == Uncertain && len(c.Assert) == 0:
+		return nil, fail(ErrUnknown, "")
+	case d.Situation == Busy:
 		return nil, fail(ErrBusy, d.Advice)
-	case NotRescuable, ChildStuck:
+	case d.Situation == NotRescuable, d.Situation == ChildStuck:
 		return nil, fail(ErrNotRescuable, "")
 	}
 	p := &planner{d: d, c: c, b: d.bundle, p: &Plan{
 		Version: planVersion, Account: d.Account, Region: d.Region, Stack: d.Stack, StackID: d.StackID, Direction: c.Direction,
-		Fingerprint: fingerprint(d), Causes: d.Causes, Ledger: d.bundle.Ledger,
+		Until: c.Until, Facts: facts(d, c.Direction), Causes: d.Causes, Ledger: d.bundle.Ledger,
 	}}
-	if err := p.named(); err != nil {
+	p.p.Fingerprint = fingerprint(p.p.Facts)
+	if err := p.valid(); err != nil {
 		return nil, fail(fmt.Errorf("%w: %w", ErrDirection, err), "")
 	}
-	switch c.Direction {
-	case Forward, Hold, Back:
-	default:
-		return nil, fail(fmt.Errorf("%w: choose forward, hold or back", ErrDirection), "")
-	}
-	err := p.known()
-	switch {
-	case err != nil:
-	case c.Direction == Forward:
-		err = p.forward()
-	case c.Direction == Back:
-		err = p.back()
-	default:
-		err = p.hold()
-	}
-	if err != nil {
+	if err := p.direction(); err != nil {
 		return nil, fail(fmt.Errorf("%w: %w", ErrDirection, err), "")
 	}
+	if p.stopped != nil && !p.acts() {
+		return nil, fail(fmt.Errorf("%w: %w", ErrDirection, p.stopped), "")
+	}
+	p.unused()
 	p.verify()
+	p.p.Hash = p.p.hash()
 	return p.p, nil
-}
-
-// fingerprint names the situation: what a plan depends on and other people may
-// change.
-func fingerprint(d *Diagnosis) string {
-	h := sha256.New()
-	for s := range d.bundle.Tree.All() {
-		fmt.Fprintln(h, s.ID, s.Status)
-		if len(s.Events) > 0 {
-			fmt.Fprintln(h, s.Events[0].ID)
-		}
-	}
-	for _, s := range d.bundle.Services {
-		fmt.Fprintln(h, s.Service, s.Current, s.Primary, s.Desired)
-	}
-	for _, ref := range slices.Sorted(maps.Keys(d.bundle.Images)) {
-		fmt.Fprintln(h, ref, d.bundle.Images[ref].State, d.bundle.Images[ref].Digest)
-	}
-	for _, k := range slices.Sorted(maps.Keys(d.bundle.Policies)) {
-		fmt.Fprintln(h, k, d.bundle.Policies[k])
-	}
-	return hex.EncodeToString(h.Sum(nil))[:16]
 }

@@ -1,9 +1,11 @@
 package rescue
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
@@ -12,6 +14,94 @@ import (
 	"github.com/stackrescue/stackrescue/ecrx"
 	"github.com/stackrescue/stackrescue/ecsx"
 )
+
+// RedeployStep starts a service on a revision that no stack owns.
+type RedeployStep struct {
+	Service ecsx.Service `json:"service"`
+	// From is the revision that is cloned, Found the one that the service was set
+	// to when the plan was made.
+	From  string `json:"from"`
+	Found string `json:"found,omitempty"`
+	// Images are its images, by container.
+	Images map[string]string `json:"images"`
+}
+
+// redeploys gets users served, those first who have least. The migration comes
+// before all of them: it is one, whoever waits for it.
+func (p *planner) redeploys(keep map[string]string) error {
+	var todo []*ServiceFacts
+	for i := range p.b.Services {
+		s := &p.b.Services[i]
+		if target := keep[s.Service.String()]; target != "" && !p.runsAlready(s, target) {
+			todo = append(todo, s)
+		}
+	}
+	slices.SortStableFunc(todo, func(a, b *ServiceFacts) int { return cmp.Compare(p.need(b), p.need(a)) })
+	if m := p.c.Migration; m != nil && len(todo) > 0 {
+		owner, container, err := p.owner(todo, keep)
+		if err != nil {
+			return err
+		}
+		p.migration(owner, keep[owner.Service.String()], container, m)
+		if p.until(KindStamp) || p.until(KindMigrate) {
+			return nil
+		}
+	}
+	for _, s := range todo {
+		p.addresses(s, keep[s.Service.String()])
+		p.redeploy(s, keep[s.Service.String()])
+	}
+	return nil
+}
+
+// need is how badly the users of a service are off.
+func (p *planner) need(s *ServiceFacts) int {
+	switch p.usersOf(s).State {
+	case NotServed:
+		return 2
+	case PartlyServed:
+		return 1
+	}
+	return 0
+}
+
+// runsAlready reports whether a service serves on the revision.
+func (p *planner) runsAlready(s *ServiceFacts, target string) bool {
+	return p.usersOf(s).ok() && (s.Serving() == target || s.Serving() == "" && s.Current == target)
+}
+
+// addresses warns where the revision is known to have failed and nothing in the
+// plan does anything about it.
+func (p *planner) addresses(s *ServiceFacts, target string) {
+	if p.c.Migration != nil {
+		return
+	}
+	if c, ok := ecsx.RootCause(p.d.tasks(*s, target)); ok {
+		p.p.Warnings = append(p.p.Warnings, fmt.Sprintf("service %s: the tasks of %s have failed before, and no step of this plan does anything about it: %s: %s", s.Service, short(target), c.Summary, cmp.Or(c.Next, "make sure that it has been mended")))
+	}
+}
+
+// redeploy gets a service running on a revision.
+func (p *planner) redeploy(s *ServiceFacts, target string) {
+	if p.runsAlready(s, target) {
+		return
+	}
+	def := s.Definitions[target]
+	images := map[string]string{}
+	for _, c := range def.Containers {
+		images[c.Name] = c.Image
+	}
+	deploy := func(revision string) string {
+		return fmt.Sprintf("aws ecs update-service --cluster %s --service %s --task-definition %s --force-new-deployment", s.Service.Cluster, s.Service.Name, short(revision))
+	}
+	p.add(Step{
+		Kind: KindRedeploy, Subject: "service " + s.Service.String(), Why: p.usersOf(s).String(),
+		Command: deploy(target),
+		Before:  "every image of " + short(target) + " exists", After: "the service is steady on a revision that no stack owns",
+		Undo: deploy(s.Current), Takes: 20 * time.Minute,
+		Redeploy: &RedeployStep{Service: s.Service, From: target, Found: s.Current, Images: images},
+	})
+}
 
 // resolver hands references on that can be pulled, refuses missing ones, and
 // stops where that cannot be told.

@@ -28,19 +28,27 @@ func unknown(next, format string, a ...any) error {
 	return &refusal{fact: fmt.Sprintf(format, a...), next: next, err: ErrUnknown}
 }
 
-// known refuses a plan that would do something irreversible while it is not
-// known whether users are served, or while a service itself is gone or scaled
-// to nothing.
-func (p *planner) known() error {
+// resources refuses to plan for services that could not be listed, or for an
+// update of which it is not known what it changed.
+func (p *planner) resources() error {
 	for s := range p.b.Tree.All() {
 		if why := s.Unread["resources"]; why != "" {
 			return unknown("allow cloudformation:ListStackResources and diagnose again", "which services stack %s has is not known: %s", s.Name, why)
 		}
 	}
 	for s := range p.b.Tree.All() {
-		if why := s.Unread["events"]; why != "" && p.c.Direction == Forward {
+		if why := s.Unread["events"]; why != "" && (p.c.Direction == Forward || p.c.Direction == Serve) {
 			return unknown("allow cloudformation:DescribeStackEvents and diagnose again", "what the update of stack %s changed is not known: %s", s.Name, why)
 		}
+	}
+	return nil
+}
+
+// known refuses what cannot be taken back while it is not known whether users
+// are served, or while a service itself is gone or scaled to nothing.
+func (p *planner) known() error {
+	if err := p.resources(); err != nil {
+		return err
 	}
 	risky := ""
 	switch {
@@ -51,7 +59,8 @@ func (p *planner) known() error {
 	default:
 		return nil
 	}
-	for _, u := range p.d.Users {
+	for i := range p.b.Services {
+		u := p.usersOf(&p.b.Services[i])
 		switch {
 		case u.State == UsersUnknown:
 			return unknown(u.Next, "%s cannot be taken back, and %s", risky, u)
@@ -169,7 +178,7 @@ func (p *planner) deployable(s *ServiceFacts, target string) error {
 	default:
 		next = "deploy " + short(target) + " with the controller that owns the service, diagnose again, then choose hold"
 	}
-	if users := usersOf(*s); users.ok() && s.Current == target && s.Back == target {
+	if users := p.usersOf(s); users.ok() && s.Current == target && s.Back == target {
 		return nil // nothing of it changes
 	}
 	return refuse(next, "service %s has the deployment controller %s (CodeDeploy or another than ECS itself): ECS refuses a new task definition for it, from its stack as well", s.Service, s.Controller)

@@ -109,27 +109,37 @@ func templateImages(ctx context.Context, b *Bundle) []string {
 	return refs
 }
 
-// savepointImages are what each recorded image becomes in the templates.
-func (p *planner) savepointImages(keep map[string]string) map[string]string {
-	images := map[string]string{}
+// savepointImages are what each recorded image becomes in the templates. Two
+// services whose records have the same image, and that want different ones, have
+// none in common.
+func (p *planner) savepointImages(keep map[string]string) (map[string]string, error) {
+	images, wanted := map[string]string{}, map[string]string{}
 	for _, s := range p.b.Services {
 		to := map[string]string{}
 		for _, c := range s.Definitions[keep[s.Service.String()]].Containers {
 			to[c.Name] = c.Image
 		}
 		for _, c := range s.Definitions[s.Back].Containers {
-			if t := to[c.Name]; t != "" && t != c.Image {
+			t := to[c.Name]
+			if t == "" {
+				continue
+			}
+			if other, ok := wanted[c.Image]; ok && other != t {
+				return nil, refuse("let the pipeline bring a template that names both", "the stack has recorded image %s for more than one container, of which one is to become %s and another %s", c.Image, other, t)
+			}
+			wanted[c.Image] = t
+			if t != c.Image {
 				images[c.Image] = t
 			}
 		}
 	}
-	return images
+	return images, nil
 }
 
 // savepointRenders proves, before anything is done, that the savepoint can be made: every
 // image and count of its draft. The error is a *[cfnx.DraftError] with what
 // cannot be edited, and where it would have to be changed.
-func (p *planner) savepointRenders(images map[string]string) error {
+func (p *planner) savepointRenders(step *SavepointStep) error {
 	d, err := p.b.draft()
 	if err != nil {
 		return fmt.Errorf("savepoint: %w", err)
@@ -151,11 +161,16 @@ func (p *planner) savepointRenders(images map[string]string) error {
 		}
 	}
 	_, err = d.PatchImages(context.Background(), func(_ context.Context, ref string) (string, error) {
-		if t := images[ref]; t != "" {
+		if t := step.Images[ref]; t != "" {
 			ref = t
 		}
 		switch s := p.b.Images[ref]; {
 		case s.State.Usable(), s.State == ecrx.External:
+			return ref, nil
+		case !p.recordedBySome(ref) && step.Images[ref] == "":
+			if !slices.Contains(step.Left, ref) {
+				step.Left = append(step.Left, ref)
+			}
 			return ref, nil
 		case s.State == ecrx.Unknown, s.State == "":
 			return "", fmt.Errorf("image %s: its state is not known: %s", ref, s.Error)
@@ -174,4 +189,19 @@ func (p *planner) savepointRenders(images map[string]string) error {
 		return fmt.Errorf("the savepoint after the unlock could not be made: %w", &cfnx.DraftError{Problems: problems})
 	}
 	return nil
+}
+
+// recordedBySome reports whether the record of some service has the image, or a
+// kept one: these are what the savepoint is for.
+func (p *planner) recordedBySome(ref string) bool {
+	return slices.ContainsFunc(p.b.Services, func(s ServiceFacts) bool {
+		for _, d := range s.Definitions {
+			for _, c := range d.Containers {
+				if c.Image == ref {
+					return true
+				}
+			}
+		}
+		return false
+	})
 }

@@ -1,7 +1,6 @@
 package rescue_test
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -17,10 +16,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	ssmtypes "github.com/aws/aws-sdk-go-v2/service/ssm/types"
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/stackrescue/stackrescue/cfnx"
 	"github.com/stackrescue/stackrescue/rescue"
 	"github.com/stackrescue/stackrescue/rescue/rescuetest"
 )
@@ -49,18 +46,20 @@ MORE`
 
 const flatRegistry = "123456789012.dkr.ecr.us-east-1.amazonaws.com/"
 
-// The savepoint is rendered before anything is done: what it could not change
-// refuses the plan, with the place to change, and what nobody asked to change
-// and is fine is left alone.
+// The savepoint is rendered before anything is done: where it
+// could not be changed the plan ends before it, with the place to change; and what
+// nobody asked to change is left alone.
 func TestPlanRendersTheSavepoint(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		head, side, image, count, more string
 		// next is what replaces TAG in the update; the template before has v1.
-		// names are what the refusal must name; none: the stack is rescued.
+		// names are what the stop must name; none: there is a savepoint.
 		names []string
 		// scaled is the number of tasks that the service was scaled to.
 		scaled int
+		// debt is what is left open.
+		debt string
 	}{
 		"literal":           {image: flatRegistry + "app:TAG"},
 		"mapping":           {head: "Mappings: {V: {app: {tag: TAG}}}\n", image: `!Join [":", ["` + flatRegistry + `app", !FindInMap [V, app, tag]]]`},
@@ -73,9 +72,9 @@ func TestPlanRendersTheSavepoint(t *testing.T) {
 		"count by mapping":  {head: "Mappings: {N: {prod: {n: 2}}}\n", image: flatRegistry + "app:TAG", count: "!FindInMap [N, prod, n]", scaled: 6},
 		"count by import":   {image: flatRegistry + "app:TAG", count: "!ImportValue two", scaled: 6, names: []string{"stack prod", "Web", "DesiredCount", "export two"}},
 		"scheduled task gone": {image: flatRegistry + "app:TAG", more: "  Cron: {Type: AWS::ECS::TaskDefinition, Properties: {Family: cron, ContainerDefinitions: [{Name: cron, Image: " + flatRegistry + "gone:v1}]}}\n",
-			names: []string{"stack prod", "Cron", "container cron", "no such image"}},
+			debt: "gone:v1"},
 		"scheduled task by import": {image: flatRegistry + "app:TAG", more: "  Cron: {Type: AWS::ECS::TaskDefinition, Properties: {Family: cron, ContainerDefinitions: [{Name: cron, Image: !ImportValue sidecar}]}}\n"},
-		"function gone":            {image: flatRegistry + "app:TAG", more: "  Fn: {Type: AWS::Lambda::Function, Properties: {PackageType: Image, Role: 'arn:aws:iam::123456789012:role/x', Code: {ImageUri: " + flatRegistry + "gone:v1}}}\n", names: []string{"stack prod", "Fn", "no such image"}},
+		"function gone":            {image: flatRegistry + "app:TAG", more: "  Fn: {Type: AWS::Lambda::Function, Properties: {PackageType: Image, Role: 'arn:aws:iam::123456789012:role/x', Code: {ImageUri: " + flatRegistry + "gone:v1}}}\n", debt: "gone:v1"},
 		"too large for the call":   {image: flatRegistry + "app:TAG", more: "# " + strings.Repeat("x", 52_000) + "\n", names: []string{"stack prod", "must be in S3"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -126,22 +125,19 @@ func TestPlanRendersTheSavepoint(t *testing.T) {
 				require.NoError(t, err)
 				p, err := rescue.MakePlan(d, rescue.Choices{Direction: rescue.Forward})
 				if test.names != nil {
-					require.ErrorIs(t, err, rescue.ErrDirection)
-					require.ErrorIs(t, err, cfnx.ErrDraft)
-					e, ok := errors.AsType[*cfnx.DraftError](err)
-					require.True(t, ok)
-					require.Len(t, e.Problems, 1)
-					for _, name := range test.names {
-						assert.ErrorContains(t, err, name)
-					}
-					_, err = rescue.MakePlan(d, rescue.Choices{Direction: rescue.Hold})
-					require.NoError(t, err, "a plan without a savepoint needs none")
-					return
+					require.NoError(t, err)
+					requireStop(t, p, rescue.KindSavepoint, test.names...)
+					require.Len(t, p.Stop.Problems, 1)
 				}
 				require.NoError(t, err)
 				r, err := rescue.Run(t.Context(), cfg, p, confirmed)
 				require.NoError(t, err, "%s", r)
-				require.Equal(t, rescue.Rescued, r.Result)
+				want := rescue.Rescued
+				if test.names != nil || test.debt != "" {
+					want = rescue.ServedWithDebt
+					require.Contains(t, strings.Join(r.Debt, "\n"), test.debt)
+				}
+				require.Equal(t, want, r.Result, r)
 				if test.scaled > 0 {
 					require.Equal(t, test.scaled, r.Users[0].Desired)
 				}

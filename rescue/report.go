@@ -25,6 +25,10 @@ type Report struct {
 	Outputs []Restored `json:"outputs"`
 	// Checks are what was looked at in the end.
 	Checks []Check `json:"checks,omitempty"`
+	// Debt is what the plan said that it leaves open, and what the checks found of
+	// it in the end. Stop is why the plan ended before the end of its direction.
+	Debt []string `json:"debt,omitempty"`
+	Stop *Stop    `json:"stop,omitempty"`
 	// Calls is how often each IAM action was used, the SDK's retries not
 	// counted.
 	Calls map[string]int `json:"calls"`
@@ -35,13 +39,15 @@ type Result string
 
 // Results.
 const (
-	Rescued    Result = "rescued"     // every step and every check holds
-	Partly     Result = "partly"      // every step ended well, not every check holds
-	NotRescued Result = "not-rescued" // a step failed
+	Rescued        Result = "rescued"          // every step and every check holds
+	ServedWithDebt Result = "served-with-debt" // what the plan promised holds, and what it left open is listed
+	Partly         Result = "partly"           // every step ended well, not every promised check holds
+	NotRescued     Result = "not-rescued"      // a step failed
 )
 
+// ok reports whether everything holds that the plan promised.
 func (r *Report) ok() bool {
-	return !slices.ContainsFunc(r.Checks, func(c Check) bool { return !c.OK })
+	return !slices.ContainsFunc(r.Checks, func(c Check) bool { return !c.OK && !c.Debt })
 }
 
 // String is the report as text.
@@ -68,10 +74,18 @@ func (r *Report) String() string {
 	section(&b, "RESTORED OUTPUTS", len(restored), func(i int) string {
 		return restored[i].Stack + "." + restored[i].Key + " = " + restored[i].Value
 	})
+	section(&b, "LEFT OPEN", len(r.Debt), func(i int) string { return r.Debt[i] })
+	if r.Stop != nil {
+		fmt.Fprintf(&b, "STOPPED %s\n", r.Stop)
+	}
 	section(&b, "A ROLLBACK FROM HERE WOULD SUCCEED", len(r.Checks), func(i int) string {
 		c := r.Checks[i]
 		mark := "[x] "
-		if !c.OK {
+		switch {
+		case c.OK:
+		case c.Debt:
+			mark = "[~] "
+		default:
 			mark = "[ ] "
 		}
 		if c.Detail != "" {
@@ -173,6 +187,10 @@ func (p *Plan) String() string {
 			}
 		}
 	}
+	if p.Stop != nil {
+		fmt.Fprintf(&b, "STOPS   %s\n", p.Stop)
+	}
+	section(&b, "LEAVES OPEN", len(p.Debt), func(i int) string { return p.Debt[i] })
 	section(&b, "WARNINGS", len(p.Warnings), func(i int) string { return p.Warnings[i] })
 	return b.String()
 }

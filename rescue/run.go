@@ -16,7 +16,9 @@ import (
 
 // StepResult is what became of a step: a line of the journal.
 type StepResult struct {
-	Version int    `json:"version"`
+	Version int `json:"version"`
+	// Plan is the hash of the plan that the step is of.
+	Plan    string `json:"plan"`
 	ID      string `json:"id"`
 	Kind    Kind   `json:"kind"`
 	Subject string `json:"subject"`
@@ -77,7 +79,7 @@ type Restored struct {
 
 // Run carries the plan out, step by step, and returns the report. It returns
 // nil as error when every step ended well and every check of the last one
-// holds.
+// holds that the plan promised; what else does not is in Report.Debt.
 //
 // A plan of another version, or one that is not complete, is refused with
 // [ErrPlan] before anything is read.
@@ -102,12 +104,14 @@ func Run(ctx context.Context, cfg aws.Config, p *Plan, optFns ...func(*Options))
 	o.resolve(ctx, optFns)
 	counted := &calls{}
 	r := &runner{cfg: counted.count(cfg), p: p, o: o}
-	rep := &Report{Version: 1, Stack: p.Stack, Account: p.Account, Region: p.Region, Direction: p.Direction, Causes: p.Causes}
+	rep := &Report{Version: 1, Stack: p.Stack, Account: p.Account, Region: p.Region, Direction: p.Direction, Causes: p.Causes, Stop: p.Stop, Debt: slices.Clone(p.Debt)}
 	err := r.run(ctx, rep)
 	rep.Calls = counted.snapshot()
 	switch {
-	case err == nil && rep.ok():
+	case err == nil && rep.ok() && len(rep.Debt) == 0:
 		rep.Result = Rescued
+	case err == nil && rep.ok():
+		rep.Result = ServedWithDebt
 	case err == nil:
 		rep.Result = Partly
 		err = &Error{Stack: p.Stack, Err: ErrPartly, Next: "see the checks that do not hold"}
@@ -133,6 +137,9 @@ func (r *runner) run(ctx context.Context, rep *Report) error {
 		return &Error{Stack: r.p.Stack, Err: err, Next: "diagnose and plan again"}
 	}
 	for _, d := range r.o.Done {
+		if d.Plan != r.p.Hash {
+			return &Error{Stack: r.p.Stack, Err: fmt.Errorf("%w: the earlier run's step %s is of another plan", ErrPlan, d.ID), Next: "diagnose and plan again"}
+		}
 		if !slices.ContainsFunc(r.p.Steps, func(s Step) bool { return s.ID == d.ID }) {
 			return &Error{Stack: r.p.Stack, Err: fmt.Errorf("%w: the earlier run's step %s is none of its steps", ErrPlan, d.ID), Next: "diagnose and plan again"}
 		}
@@ -145,7 +152,7 @@ func (r *runner) run(ctx context.Context, rep *Report) error {
 		if s.Risk != RiskNone && !r.confirmed(s) {
 			return fmt.Errorf("step %s: %w", s.ID, ErrDeclined)
 		}
-		res := StepResult{Version: 1, ID: s.ID, Kind: s.Kind, Subject: s.Subject, Began: r.o.Now().UTC()}
+		res := StepResult{Version: 1, Plan: r.p.Hash, ID: s.ID, Kind: s.Kind, Subject: s.Subject, Began: r.o.Now().UTC()}
 		err := r.step(ctx, s, &res, rep)
 		res.Took = r.o.Now().UTC().Sub(res.Began)
 		if err != nil {
@@ -189,8 +196,8 @@ func (r *runner) unchanged(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if now := fingerprint(Explain(b)); now != r.p.Fingerprint {
-		return &Error{Stack: r.p.Stack, Err: ErrChanged, Next: "diagnose and plan again"}
+	if is := facts(Explain(b), r.p.Direction); fingerprint(is) != r.p.Fingerprint {
+		return &Error{Stack: r.p.Stack, Err: fmt.Errorf("%w: %s", ErrChanged, differing(r.p.Facts, is)), Next: "diagnose and plan again"}
 	}
 	return nil
 }

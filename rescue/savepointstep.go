@@ -4,15 +4,68 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
 	"github.com/stackrescue/stackrescue/cfnx"
+	"github.com/stackrescue/stackrescue/ecrx"
 	"github.com/stackrescue/stackrescue/ecsx"
 )
+
+// SavepointStep brings the stack to where the next rollback can return.
+type SavepointStep struct {
+	// Images are what each image in the templates becomes.
+	Images map[string]string `json:"images,omitempty"`
+	// Recorded are the images, by container, that the stacks have recorded for
+	// their task definitions, by the ARN of the stack and the logical id with a
+	// blank between: what an image comes to where its template does not tell.
+	Recorded map[string]map[string]string `json:"recorded,omitempty"`
+	// Left are images that are missing or not known and that no service's record
+	// has: nobody asked to change them, and they stay as they are.
+	Left []string `json:"left,omitempty"`
+	// Outputs are lost ones that are restored.
+	Outputs []cfnx.LostOutput `json:"outputs,omitempty"`
+}
+
+// savepoint adds the step.
+func (p *planner) savepoint(step *SavepointStep) {
+	for _, ref := range step.Left {
+		p.p.Debt = append(p.p.Debt, fmt.Sprintf("image %s, which no service of the stack runs, is %s: it is left as it is", ref, strings.ReplaceAll(string(p.b.Images[ref].State), "-", " ")))
+	}
+	p.add(Step{
+		Kind: KindSavepoint, Subject: "stack " + p.d.Stack, Why: "the next rollback would return to images that are gone, and lost outputs break the next update",
+		Before: "stack " + p.d.Stack + " rests", After: "stack " + p.d.Stack + " is UPDATE_COMPLETE with images that exist and all its outputs",
+		Undo: "the update rolls itself back when it fails", Takes: time.Hour,
+		Savepoint: step,
+	})
+}
+
+// savepointFor renders, before anything is done, the savepoint that keeps these
+// revisions. The error is why there can be none.
+func (p *planner) savepointFor(keep map[string]string) (*SavepointStep, error) {
+	for i := range p.b.Services {
+		s := &p.b.Services[i]
+		if to := keep[s.Service.String()]; to != "" {
+			if err := p.renders(s, to); err != nil {
+				return nil, err
+			}
+		}
+	}
+	step := &SavepointStep{Recorded: p.recorded(), Outputs: p.d.Lost}
+	var err error
+	if step.Images, err = p.savepointImages(keep); err != nil {
+		return nil, err
+	}
+	if err := p.savepointRenders(step); err != nil {
+		return nil, err
+	}
+	return step, p.exported(keep)
+}
 
 // savepoint brings the stack to where a rollback can return: images that exist
 // and every output, in one change set. Outputs that are lost only because of
@@ -36,7 +89,7 @@ func (r *runner) savepoint(ctx context.Context, c clients, s Step, res *StepResu
 		if err := r.carry(ctx, c, s.ID, d); err != nil {
 			return err
 		}
-		images, err := d.PatchImages(ctx, resolver(c.ecr, s.Savepoint.Images))
+		images, err := d.PatchImages(ctx, s.Savepoint.resolver(c.ecr))
 		if err != nil {
 			return err
 		}
@@ -70,6 +123,17 @@ func (r *runner) savepoint(ctx context.Context, c clients, s Step, res *StepResu
 		res.Outcome, res.Text = Held, "images and outputs are as they should be"
 	}
 	return nil
+}
+
+// resolver is that of a redeploy, but for the images that are left alone.
+func (s *SavepointStep) resolver(api ecrx.CheckAPI) func(context.Context, string) (string, error) {
+	resolve := resolver(api, s.Images)
+	return func(ctx context.Context, ref string) (string, error) {
+		if slices.Contains(s.Left, ref) {
+			return ref, nil
+		}
+		return resolve(ctx, ref)
+	}
 }
 
 // carry keeps the number of tasks that a service was scaled to.

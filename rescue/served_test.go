@@ -205,7 +205,12 @@ func TestCleanUpTakesAPermission(t *testing.T) {
 				}
 				require.EqualValues(t, "UPDATE_ROLLBACK_FAILED", s.update(web("v2", "  Web:\n    Type: AWS::ECS::Service\n", policy+"  Web:\n    Type: AWS::ECS::Service\n    DependsOn: Access\n")))
 				if refused {
-					s.refuses(rescue.Choices{Direction: direction, Revisions: map[string]string{"prod/web": "web:2"}}, rescue.ErrDirection, "Access", "web:2 works without it is not known")
+					named := rescue.Choices{Direction: direction, Revisions: map[string]string{"prod/web": "web:2"}}
+					s.stops(named, rescue.KindUnlock, "Access", "web:2 works without it is not known")
+					named.Accept = []string{"prod.Access"}
+					p, err := rescue.MakePlan(s.diagnose(), named)
+					require.NoError(t, err)
+					require.Nil(t, p.Stop, "accepted by name")
 					return
 				}
 				p, err := rescue.MakePlan(s.diagnose(), rescue.Choices{Direction: direction})

@@ -131,9 +131,14 @@ func (s *site) createStack(name, body string, kv ...string) {
 
 // update returns the status that the stack comes to rest in.
 func (s *site) update(body string, kv ...string) cfntypes.StackStatus {
+	s.begin(body, kv...)
+	return s.rest("prod")
+}
+
+// begin begins an update.
+func (s *site) begin(body string, kv ...string) {
 	_, err := s.cfn.UpdateStack(s.t.Context(), &cloudformation.UpdateStackInput{StackName: aws.String("prod"), TemplateBody: &body, Parameters: parameters(kv), Capabilities: []cfntypes.Capability{cfntypes.CapabilityCapabilityNamedIam}})
 	require.NoError(s.t, err)
-	return s.rest("prod")
 }
 
 func (s *site) rest(stack string) cfntypes.StackStatus {
@@ -180,8 +185,10 @@ func (s *site) handMade(from string, edit func(*ecstypes.ContainerDefinition)) s
 	return *out.TaskDefinition.TaskDefinitionArn
 }
 
-func (s *site) scale(n int32) {
-	_, err := s.ecs.UpdateService(s.t.Context(), &ecs.UpdateServiceInput{Cluster: aws.String("prod"), Service: aws.String("web"), DesiredCount: &n})
+func (s *site) scale(n int32) { s.scaleOf("web", n) }
+
+func (s *site) scaleOf(service string, n int32) {
+	_, err := s.ecs.UpdateService(s.t.Context(), &ecs.UpdateServiceInput{Cluster: aws.String("prod"), Service: &service, DesiredCount: &n})
 	require.NoError(s.t, err)
 	time.Sleep(10 * time.Minute)
 }
@@ -208,6 +215,30 @@ func (s *site) refuses(c rescue.Choices, is error, facts ...string) {
 	var e *rescue.Error
 	require.ErrorAs(s.t, err, &e)
 	require.NotEmpty(s.t, e.Next, err)
+}
+
+// stops requires that the plan of a direction ends before the steps of a kind,
+// for a reason that names all facts, and with a next step.
+func (s *site) stops(c rescue.Choices, before rescue.Kind, facts ...string) *rescue.Plan {
+	s.t.Helper()
+	p, err := rescue.MakePlan(s.diagnose(), c)
+	require.NoError(s.t, err)
+	requireStop(s.t, p, before, facts...)
+	return p
+}
+
+func requireStop(t *testing.T, p *rescue.Plan, before rescue.Kind, facts ...string) {
+	t.Helper()
+	require.NotNil(t, p.Stop, "%s", p)
+	require.Equal(t, before, p.Stop.Before, p.Stop)
+	for _, f := range facts {
+		require.Contains(t, p.Stop.String(), f)
+	}
+	require.NotEmpty(t, p.Debt, "what is left open is said")
+	for _, x := range p.Steps {
+		require.NotEqual(t, before, x.Kind)
+		require.False(t, before == rescue.KindUnlock && x.Kind == rescue.KindSavepoint)
+	}
 }
 
 // counts are running and desired tasks and the revision.

@@ -12,6 +12,17 @@ import (
 	"github.com/stackrescue/stackrescue/migrate/toolcmd"
 )
 
+// StampStep records a migration that was applied.
+type StampStep struct {
+	Task      ecsx.TaskSpec `json:"task"`
+	Container string        `json:"container"`
+	// Tool and Verify are the commands that it runs, Unproven whether it may do
+	// without any in Verify.
+	Tool     toolcmd.Tool `json:"tool"`
+	Verify   [][]string   `json:"verify,omitempty"`
+	Unproven bool         `json:"unproven,omitempty"`
+}
+
 // stamp records a migration that was applied, through one-off tasks of the new
 // image: the database is usually private.
 func (r *runner) stamp(ctx context.Context, c clients, s Step, res *StepResult) error {

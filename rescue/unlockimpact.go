@@ -17,7 +17,7 @@ func (p *planner) unlocks(skips []cfnx.Skip, keep map[string]string) error {
 	if keep == nil {
 		return nil
 	}
-	next := "leave the stack locked, it serves all the same, and let the next pipeline run bring the new template; or choose back"
+	next := "leave the stack locked, which serves all the same and only cannot be deployed (direction serve); or accept it by name; or choose back"
 	for s := range p.b.Tree.All() {
 		for _, part := range slices.Sorted(maps.Keys(s.Unread)) {
 			return unknown("allow the actions that rescue.ReadActions lists and diagnose again", "what the continued rollback does to stack %s is not known: its %s could not be read: %s", s.Name, part, s.Unread[part])
@@ -36,7 +36,11 @@ func (p *planner) unlocks(skips []cfnx.Skip, keep map[string]string) error {
 		if s == nil {
 			continue
 		}
-		users := usersOf(*s)
+		if slices.Contains(p.c.Accept, s.Service.String()) {
+			p.p.Warnings = append(p.p.Warnings, "accepted: "+d.String())
+			continue
+		}
+		users := p.usersOf(s)
 		if p.p.Direction == Hold && !users.ok() && users.State != PartlyServed {
 			p.p.Warnings = append(p.p.Warnings, "the continued rollback deploys to a service that does not serve: "+d.String())
 			continue
@@ -55,6 +59,10 @@ func (p *planner) deletes(keep map[string]string, next string) error {
 	var lost []string
 	for _, d := range cfnx.Deletes(p.b.Tree) {
 		if d.Kept || d.Type == definitionType {
+			continue
+		}
+		if slices.Contains(p.c.Accept, d.Stack+"."+d.LogicalID) {
+			p.p.Warnings = append(p.p.Warnings, "accepted: "+d.String())
 			continue
 		}
 		if p.serves(d) {

@@ -49,8 +49,8 @@ func TestUnlockThatDeploysIsRefused(t *testing.T) {
 }
 
 // What the clean-up deletes cannot be stopped: data, and what the revision to
-// keep refers to, refuse the unlock.
-func TestUnlockThatDeletesIsRefused(t *testing.T) {
+// keep refers to, end the plan before the unlock. Users are served all the same.
+func TestUnlockThatDeletesStopsBefore(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		resources string
@@ -68,9 +68,14 @@ func TestUnlockThatDeletesIsRefused(t *testing.T) {
 				s.deleteImage(old)
 				s.pushFailing("v2")
 				require.Equal(t, cfntypes.StackStatusUpdateRollbackFailed, s.update(web("v2")+test.resources))
-				for _, direction := range []rescue.Direction{rescue.Forward, rescue.Hold} {
-					s.refuses(rescue.Choices{Direction: direction}, rescue.ErrDirection, test.facts...)
-				}
+				s.refuses(rescue.Choices{Direction: rescue.Hold}, rescue.ErrDirection, test.facts...)
+				p := s.stops(rescue.Choices{Direction: rescue.Forward}, rescue.KindUnlock, test.facts...)
+				s.mended = true
+				r, err := s.run(p)
+				require.NoError(t, err, r)
+				require.Equal(t, rescue.ServedWithDebt, r.Result)
+				require.Equal(t, "2 of 2 run web:3", s.counts())
+				require.Empty(t, s.deleted())
 			})
 		})
 	}
@@ -112,16 +117,17 @@ func TestUnlockThatDeletesWhatTheServiceUsesIsRefused(t *testing.T) {
 }
 
 // An export with the revision's ARN that another stack imports makes the
-// savepoint fail after it has deployed: refused before anything is done.
-func TestSavepointAgainstAnImportedExportIsRefused(t *testing.T) {
+// savepoint fail after it has deployed: there is none. Where it is not known who
+// imports it, the stack is not unlocked.
+func TestSavepointAgainstAnImportedExport(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		job, deny string
-		is        error
+		before    rescue.Kind
 	}{
-		"imported":                {"Resources:\n  R: {Type: AWS::SSM::Parameter, Properties: {Type: String, Name: /job/task, Value: !ImportValue web-task}}\n", "", rescue.ErrDirection},
-		"who imports is not read": {"", "cloudformation:ListImports", rescue.ErrUnknown},
-		"nobody imports it":       {"", "", nil},
+		"imported":                {"Resources:\n  R: {Type: AWS::SSM::Parameter, Properties: {Type: String, Name: /job/task, Value: !ImportValue web-task}}\n", "", rescue.KindSavepoint},
+		"who imports is not read": {"", "cloudformation:ListImports", rescue.KindUnlock},
+		"nobody imports it":       {"", "", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -138,15 +144,18 @@ func TestSavepointAgainstAnImportedExportIsRefused(t *testing.T) {
 				if test.deny != "" {
 					s.deny(test.deny)
 				}
-				if test.is != nil {
-					s.refuses(rescue.Choices{Direction: rescue.Forward}, test.is, "web-task")
-					return
-				}
 				s.mended = true
 				p, err := rescue.MakePlan(s.diagnose(), rescue.Choices{Direction: rescue.Forward})
 				require.NoError(t, err)
+				want := rescue.Rescued
+				if test.before != "" {
+					requireStop(t, p, test.before, "web-task")
+					require.Equal(t, test.deny != "", p.Stop.Unknown)
+					want = rescue.ServedWithDebt
+				}
 				r, err := s.run(p)
 				require.NoError(t, err, r)
+				require.Equal(t, want, r.Result)
 			})
 		})
 	}

@@ -4,11 +4,45 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 
 	cfntypes "github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 
 	"github.com/stackrescue/stackrescue/cfnx"
 )
+
+// UnlockStep continues the rollback.
+type UnlockStep struct {
+	Skips []cfnx.Skip `json:"skips,omitempty"`
+	Force bool        `json:"force,omitempty"`
+}
+
+// unlock continues the rollback, with the skips that the direction needs.
+func (p *planner) unlock(skips []cfnx.Skip) {
+	if p.d.Situation != Stuck {
+		return
+	}
+	u := &UnlockStep{Skips: skips, Force: p.c.Force}
+	names := []string{}
+	why := []string{}
+	for _, s := range skips {
+		names = append(names, s.Name)
+		why = append(why, s.Name+" ("+s.Impact.String()+")")
+	}
+	command := "aws cloudformation continue-update-rollback --stack-name " + p.d.Stack
+	if len(names) > 0 && !u.Force {
+		command += " --resources-to-skip " + strings.Join(names, " ")
+	}
+	reason := "the rollback stopped at what has been mended since"
+	if len(why) > 0 {
+		reason = "skips what cannot go back: " + strings.Join(why, "; ")
+	}
+	p.add(Step{
+		Kind: KindUnlock, Subject: "stack " + p.d.Stack, Why: reason,
+		Command: command, Before: "stack " + p.d.Stack + " is UPDATE_ROLLBACK_FAILED", After: "stack " + p.d.Stack + " is UPDATE_ROLLBACK_COMPLETE",
+		Takes: 3 * time.Hour, Unlock: u,
+	})
+}
 
 // unlock continues the rollback, skipping only what the plan names.
 func (r *runner) unlock(ctx context.Context, c clients, s Step, res *StepResult) error {

@@ -2,6 +2,7 @@ package rescue
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/stackrescue/stackrescue/ecsx"
 )
@@ -66,6 +67,28 @@ func (f *ServiceFacts) users() (state UserState, why, next string) {
 		return PartlyServed, "its deployment failed", ""
 	}
 	return Served, "", ""
+}
+
+// usersOf judges a service for a plan: the operator's word counts where nothing
+// could be read.
+func (p *planner) usersOf(s *ServiceFacts) Users {
+	u := usersOf(*s)
+	if word := p.c.Assert[s.Service.String()]; word != "" && u.State == UsersUnknown {
+		u.State, u.Why, u.Next, u.Served = word, "as the operator says; "+u.Why, "", word == Served
+	}
+	return u
+}
+
+// users are the lines of all services.
+func (p *planner) users() string {
+	lines := make([]string, len(p.b.Services))
+	for i := range p.b.Services {
+		lines[i] = p.usersOf(&p.b.Services[i]).String()
+	}
+	if len(lines) == 0 {
+		return "the stack has no service"
+	}
+	return strings.Join(lines, "; ")
 }
 
 // blocks reports whether nothing irreversible may be planned: it is not known

@@ -7,7 +7,7 @@ import (
 
 // planVersion is the version of a plan's format that this package writes and
 // runs.
-const planVersion = 2
+const planVersion = 3
 
 // validate checks the whole plan before its first step: a plan may have come
 // through a file.
@@ -18,6 +18,9 @@ func (p *Plan) validate() error {
 	if p.StackID == "" || p.Fingerprint == "" {
 		return fmt.Errorf("%w: it names no stack or no situation", ErrPlan)
 	}
+	if fingerprint(p.Facts) != p.Fingerprint {
+		return fmt.Errorf("%w: its fingerprint is not that of its facts", ErrPlan)
+	}
 	var ids []string
 	for i, s := range p.Steps {
 		if s.ID == "" || slices.Contains(ids, s.ID) {
@@ -27,6 +30,9 @@ func (p *Plan) validate() error {
 		if err := s.validate(); err != nil {
 			return fmt.Errorf("%w: step %s: %w", ErrPlan, s.ID, err)
 		}
+	}
+	if h := p.hash(); h == "" || h != p.Hash {
+		return fmt.Errorf("%w: it was edited after it was made", ErrPlan)
 	}
 	return nil
 }
@@ -56,6 +62,9 @@ func (s *Step) validate() error {
 	if s.Risk != riskOf[s.Kind] {
 		return fmt.Errorf("its risk is %s and not %q", riskOf[s.Kind], s.Risk)
 	}
+	if !slices.Equal(s.Actions, actionsOf(s.Kind)) {
+		return fmt.Errorf("its actions are not those of its kind")
+	}
 	return nil
 }
 
@@ -64,4 +73,25 @@ func (s *Step) validate() error {
 var riskOf = map[Kind]Risk{
 	KindFreeze: RiskReversible, KindStamp: RiskDatabase, KindMigrate: RiskDatabase, KindRedeploy: RiskService,
 	KindUnlock: RiskIrreversible, KindSavepoint: RiskService, KindVerify: RiskNone,
+}
+
+// actionsOf are the operations that a step of a kind may use and no others.
+func actionsOf(k Kind) []string {
+	switch k {
+	case KindFreeze:
+		return []string{"ecr:DescribeImages", "ecr:GetLifecyclePolicy", "ecr:PutLifecyclePolicy", "ecr:DeleteLifecyclePolicy"}
+	case KindStamp:
+		return []string{"ecs:RunTask", "ecs:DescribeTasks", "ecs:ListTasks", "ecs:DescribeTaskDefinition", "logs:FilterLogEvents", "iam:PassRole"}
+	case KindMigrate:
+		return []string{"ecs:RunTask", "ecs:DescribeTasks", "ecs:DescribeTaskDefinition", "logs:FilterLogEvents", "iam:PassRole"}
+	case KindRedeploy:
+		return []string{"ecs:DescribeServices", "ecs:DescribeTaskDefinition", "ecs:ListTaskDefinitions", "ecs:RegisterTaskDefinition", "ecs:DeregisterTaskDefinition", "ecs:TagResource", "ecs:UpdateService", "ecs:DescribeServiceDeployments", "ecs:ListTasks", "ecs:DescribeTasks", "ecr:DescribeImages", "iam:PassRole"}
+	case KindUnlock:
+		return []string{"cloudformation:DescribeStacks", "cloudformation:DescribeStackEvents", "cloudformation:ListStackResources", "cloudformation:GetTemplate", "cloudformation:ContinueUpdateRollback"}
+	case KindSavepoint:
+		return []string{"cloudformation:DescribeStacks", "cloudformation:DescribeStackEvents", "cloudformation:ListStackResources", "cloudformation:GetTemplate", "cloudformation:CreateChangeSet", "cloudformation:DescribeChangeSet", "cloudformation:ExecuteChangeSet", "cloudformation:DeleteChangeSet", "s3:GetObject", "s3:PutObject", "ecs:DescribeServices", "ecr:DescribeImages", "secretsmanager:DescribeSecret"}
+	case KindVerify:
+		return ReadActions()
+	}
+	return nil
 }

@@ -20,11 +20,21 @@ import (
 	"github.com/stackrescue/stackrescue/internal/redact"
 )
 
+func (p *planner) verify() {
+	p.add(Step{
+		Kind: KindVerify, Subject: "stack " + p.d.Stack, Why: "what users see, the stacks, and whether a rollback from here would succeed",
+		After: "every check holds", Takes: 5 * time.Minute,
+	})
+}
+
 // Check is one thing that was looked at in the end.
 type Check struct {
 	What   string `json:"what"`
 	OK     bool   `json:"ok"`
 	Detail string `json:"detail,omitempty"`
+	// Debt is whether it is something that the plan did not promise: where it does
+	// not hold, that is left open.
+	Debt bool `json:"debt,omitempty"`
 }
 
 // verifyLooks is how often everything is looked at before a check that does
@@ -46,7 +56,7 @@ func (r *runner) verify(ctx context.Context, c clients, res *StepResult, rep *Re
 		}
 		d := Explain(b)
 		rep.Users, rep.Stacks, rep.Outputs, rep.Checks = d.Users, d.Stacks, nil, nil
-		v := verifier{c: c, d: d, b: b, rep: rep, since: r.since}
+		v := verifier{c: c, d: d, b: b, rep: rep, since: r.since, promised: r.p.promises()}
 		if err := v.all(ctx); err != nil {
 			return err
 		}
@@ -57,10 +67,19 @@ func (r *runner) verify(ctx context.Context, c clients, res *StepResult, rep *Re
 			return err
 		}
 	}
+	rep.Debt = slices.Clone(r.p.Debt)
 	bad := 0
 	for _, k := range rep.Checks {
-		if !k.OK {
-			bad++
+		if k.OK {
+			continue
+		}
+		bad++
+		if k.Debt {
+			line := "not so: " + k.What
+			if k.Detail != "" {
+				line += " (" + k.Detail + ")"
+			}
+			rep.Debt = append(rep.Debt, line)
 		}
 	}
 	res.Outcome, res.Text = Done, fmt.Sprintf("%d checks, %d do not hold", len(rep.Checks), bad)
@@ -83,12 +102,34 @@ type verifier struct {
 	b   *Bundle
 	rep *Report
 	// since is when failures of tasks begin to count.
-	since time.Time
+	since    time.Time
+	promised promises
 }
 
-func (v *verifier) check(ok bool, what, detail string) {
-	v.rep.Checks = append(v.rep.Checks, Check{what, ok, redact.Text(detail)})
+// promises are what a plan promises beyond users who are served.
+type promises struct{ rests, record bool }
+
+// promises follow from the steps: a stack that was unlocked rests, and the record
+// is good to go back to after a savepoint, or where it is what runs.
+func (p *Plan) promises() promises {
+	out := promises{record: p.Direction == Back && p.Until == ""}
+	for _, s := range p.Steps {
+		out.rests = out.rests || s.Kind == KindUnlock || s.Kind == KindSavepoint
+		out.record = out.record || s.Kind == KindSavepoint
+	}
+	return out
 }
+
+func (v *verifier) check(ok bool, what, detail string) { v.add(true, ok, what, detail) }
+
+// add notes a check. What was not promised and does not hold is debt.
+func (v *verifier) add(promised, ok bool, what, detail string) {
+	c := Check{What: what, OK: ok, Detail: redact.Text(detail), Debt: !ok && !promised}
+	v.rep.Checks = append(v.rep.Checks, c)
+}
+
+// record notes a check of what a rollback would go back to.
+func (v *verifier) record(ok bool, what, detail string) { v.add(v.promised.record, ok, what, detail) }
 
 func (v *verifier) all(ctx context.Context) error {
 	for _, u := range v.d.Users {
@@ -96,7 +137,7 @@ func (v *verifier) all(ctx context.Context) error {
 		v.stayUp(u.Service)
 	}
 	for s := range v.b.Tree.All() {
-		v.check(strings.HasSuffix(string(s.Status), "_COMPLETE"), "stack "+s.Name+" rests", string(s.Status))
+		v.add(v.promised.rests, strings.HasSuffix(string(s.Status), "_COMPLETE"), "stack "+s.Name+" rests", string(s.Status))
 		for _, o := range s.Outputs {
 			v.rep.Outputs = append(v.rep.Outputs, Restored{s.Name, o.Key, o.Value})
 		}
@@ -105,7 +146,7 @@ func (v *verifier) all(ctx context.Context) error {
 	for _, l := range v.b.Lost {
 		lost = append(lost, l.Stack+"."+l.Key)
 	}
-	v.check(len(lost) == 0, "every declared output is there", strings.Join(lost, ", "))
+	v.record(len(lost) == 0, "every declared output is there", strings.Join(lost, ", "))
 	if err := v.revisions(ctx); err != nil {
 		return err
 	}
@@ -138,13 +179,13 @@ func (v *verifier) stayUp(s ecsx.Service) {
 // revisions checks what a rollback of each service would need.
 func (v *verifier) revisions(ctx context.Context) error {
 	for _, f := range v.b.Services {
-		v.check(f.Back == f.Current, "service "+f.Service.String()+" runs the stack's own revision", "service "+short(f.Current)+", stack "+short(f.Back))
+		v.record(f.Back == f.Current, "service "+f.Service.String()+" runs the stack's own revision", "service "+short(f.Current)+", stack "+short(f.Back))
 		def := f.Definitions[f.Back]
-		v.check(def.Active, "revision "+short(f.Back)+" is ACTIVE", "")
+		v.record(def.Active, "revision "+short(f.Back)+" is ACTIVE", "")
 		secrets, groups := map[string]bool{}, map[string]bool{}
 		for _, x := range def.Containers {
 			i := v.b.Images[x.Image]
-			v.check(i.State.Usable() || i.State == ecrx.External, "image "+x.Image+" is there", strings.TrimSpace(string(i.State)+" "+i.Digest))
+			v.record(i.State.Usable() || i.State == ecrx.External, "image "+x.Image+" is there", strings.TrimSpace(string(i.State)+" "+i.Digest))
 			for _, arn := range x.Secrets {
 				secrets[arn] = true
 			}
@@ -162,7 +203,7 @@ func (v *verifier) revisions(ctx context.Context) error {
 			if ctx.Err() != nil {
 				return err
 			}
-			v.check(err == nil, "secret "+arn+" is there", text(err))
+			v.record(err == nil, "secret "+arn+" is there", text(err))
 		}
 		for _, g := range slices.Sorted(maps.Keys(groups)) {
 			out, err := v.c.logs.DescribeLogGroups(ctx, &cloudwatchlogs.DescribeLogGroupsInput{LogGroupNamePrefix: &g})
@@ -175,14 +216,14 @@ func (v *verifier) revisions(ctx context.Context) error {
 					found = found || aws.ToString(x.LogGroupName) == g
 				}
 			}
-			v.check(found, "log group "+g+" is there", text(err))
+			v.record(found, "log group "+g+" is there", text(err))
 		}
 	}
 	var threats []string
 	for _, t := range v.d.Threats {
 		threats = append(threats, t.Repository+" "+t.Rule)
 	}
-	v.check(len(threats) == 0, "no lifecycle rule will take these images away", strings.Join(threats, "; "))
+	v.record(len(threats) == 0, "no lifecycle rule will take these images away", strings.Join(threats, "; "))
 	return nil
 }
 
@@ -195,14 +236,14 @@ func (v *verifier) templates(ctx context.Context) error {
 		}
 		bucket, key, err := cfnx.TemplateObject(s)
 		if err != nil {
-			v.check(false, "template of "+s.Name+" is there", text(err))
+			v.record(false, "template of "+s.Name+" is there", text(err))
 			continue
 		}
 		_, err = v.c.s3.HeadObject(ctx, &s3.HeadObjectInput{Bucket: &bucket, Key: &key})
 		if ctx.Err() != nil {
 			return err
 		}
-		v.check(err == nil, "template of "+s.Name+" is there", "s3://"+bucket+"/"+key+suffix(err))
+		v.record(err == nil, "template of "+s.Name+" is there", "s3://"+bucket+"/"+key+suffix(err))
 	}
 	return nil
 }

@@ -49,6 +49,9 @@ var (
 var unexportedState = map[string]string{
 	"ecsx.StoppedTask.region":       "read off the ARN where it is needed",
 	"ecsx.StoppedTask.unread":       "keeps the cursor from marking it",
+	"ecsx.StoppedTask.last":         "orders what is known from logs only",
+	"ecsx.StoppedTask.lastLine":     "tells crash loops apart before their logs are read",
+	"ecsx.StoppedContainer.settled": "used while the log is read",
 	"ecsx.StoppedContainer.runtime": "used while the log is looked for",
 	"ecsx.StoppedContainer.from":    "used while the log is read",
 	"ecsx.StoppedContainer.to":      "used while the log is read",

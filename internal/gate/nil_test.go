@@ -120,6 +120,7 @@ var functions = map[string]any{
 	"toolcmd.ProbeCommand":          toolcmd.ProbeCommand,
 	"toolcmd.Stamp":                 toolcmd.Stamp,
 	"rescue.Diagnose":               rescue.Diagnose,
+	"rescue.Compare":                rescue.Compare,
 	"rescue.Explain":                rescue.Explain,
 	"rescue.MakePlan":               rescue.MakePlan,
 	"rescue.NewPrinter":             rescue.NewPrinter,

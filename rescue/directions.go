@@ -1,0 +1,239 @@
+package rescue
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/stackrescue/stackrescue/cfnx"
+)
+
+// direction adds the steps of the chosen direction. An error is why there is no
+// plan at all; what ends it early is in stopped.
+func (p *planner) direction() error {
+	switch p.c.Direction {
+	case Serve:
+		return p.serve()
+	case Forward:
+		return p.forward()
+	case Back:
+		return p.back()
+	}
+	return p.hold()
+}
+
+// serve: users first, and nothing after them.
+func (p *planner) serve() error {
+	if err := p.resources(); err != nil {
+		return err
+	}
+	keep := p.keeps(KindRedeploy)
+	p.freeze()
+	if p.until(KindFreeze) {
+		p.stays()
+		return nil
+	}
+	if err := p.redeploys(keep); err != nil {
+		return err
+	}
+	if p.stopped == nil && len(p.p.Steps) == 0 {
+		return refuse("choose forward, hold or back for the stack", "serve would change nothing: %s", p.users())
+	}
+	if p.acts() {
+		p.p.Warnings = append(p.p.Warnings, "until the stack is mended no pipeline may update it, least of all with REPLACE_ON_FAILURE or disable-rollback: an update or a rollback deploys what the stack has recorded")
+	}
+	p.stays()
+	return nil
+}
+
+// forward: the new code stays. Users first, then the stack.
+func (p *planner) forward() error {
+	if err := p.resources(); err != nil {
+		return err
+	}
+	irreversible := KindSavepoint
+	if p.d.Situation == Stuck {
+		irreversible = KindUnlock
+	}
+	if err := p.known(); err != nil {
+		p.stop(irreversible, err)
+	}
+	keep := p.keeps(irreversible)
+	p.freeze()
+	if p.until(KindFreeze) {
+		p.stays()
+		return nil
+	}
+	if err := p.redeploys(keep); err != nil {
+		return err
+	}
+	if p.stopped != nil || p.until(KindRedeploy) || p.until(KindStamp) || p.until(KindMigrate) {
+		p.stays()
+		return nil
+	}
+	skips := p.skips(keep)
+	if p.d.Situation == Stuck {
+		p.stop(KindUnlock, p.unlocks(skips, keep))
+	}
+	if p.stopped != nil {
+		p.stays()
+		return nil
+	}
+	step, err := p.savepointFor(keep)
+	switch {
+	case p.until(KindUnlock):
+		p.unlock(skips)
+		p.noSavepoint(keep)
+	case err == nil:
+		p.unlock(skips)
+		p.savepoint(step)
+	case errors.Is(err, ErrUnknown):
+		// Nothing irreversible stands on what was not read.
+		p.stop(irreversible, err)
+		p.stays()
+	default:
+		p.stop(KindSavepoint, err)
+		p.unlock(skips)
+		p.noSavepoint(keep)
+	}
+	return nil
+}
+
+// stays states that the stack is left as it is.
+func (p *planner) stays() {
+	status := p.b.Tree.Root.Status
+	debt := fmt.Sprintf("stack %s stays %s", p.d.Stack, status)
+	if p.d.Situation == Stuck {
+		debt += ": its services run and scale, and it cannot be deployed"
+	}
+	p.p.Debt = append(p.p.Debt, debt)
+}
+
+// noSavepoint states what a stack without one leaves open.
+func (p *planner) noSavepoint(keep map[string]string) {
+	for i := range p.b.Services {
+		s := &p.b.Services[i]
+		if to := keep[s.Service.String()]; to != "" && s.Back != "" && to != s.Back {
+			debt := fmt.Sprintf("service %s runs %s, and the stack has recorded %s: an update that fails rolls back to that", s.Service, short(to), short(s.Back))
+			if bad := p.d.missing(*s, s.Back); bad != "" {
+				debt += ", which cannot run: " + bad
+			}
+			p.p.Debt = append(p.p.Debt, debt)
+		}
+	}
+	for _, l := range p.d.Lost {
+		p.p.Debt = append(p.p.Debt, fmt.Sprintf("output %s of stack %s is lost", l.Key, l.Stack))
+	}
+}
+
+// back: the old code returns, with the images it had. Nothing stands in for
+// them.
+func (p *planner) back() error {
+	if err := p.known(); err != nil {
+		return err
+	}
+	for i := range p.b.Services {
+		s := &p.b.Services[i]
+		if err := p.goesBack(s); err != nil {
+			return err
+		}
+		if err := p.deployable(s, s.Back); err != nil {
+			return err
+		}
+	}
+	p.p.Warnings = append(p.p.Warnings, "the old code returns: make sure that it fits the schema")
+	p.freeze()
+	if p.until(KindFreeze) {
+		p.stays()
+		return nil
+	}
+	for i := range p.b.Services {
+		s := &p.b.Services[i]
+		p.redeploy(s, s.Back)
+	}
+	if p.until(KindRedeploy) {
+		p.stays()
+		return nil
+	}
+	p.unlock(nil)
+	return nil
+}
+
+// hold: the stack is unlocked, and what serves goes on serving.
+func (p *planner) hold() error {
+	if err := p.known(); err != nil {
+		return err
+	}
+	keep := map[string]string{}
+	for i := range p.b.Services {
+		s := &p.b.Services[i]
+		keep[s.Service.String()] = s.Current
+	}
+	p.freeze()
+	if p.until(KindFreeze) || p.d.Situation != Stuck {
+		p.stays()
+		return nil
+	}
+	skips := p.skips(keep)
+	if err := p.unlocks(skips, keep); err != nil {
+		return err
+	}
+	p.unlock(skips)
+	p.noSavepoint(keep)
+	return nil
+}
+
+// keeps decides what each service is to run. A service for which that cannot be
+// decided, or whose revision could not be started, stops the plan before the
+// irreversible; the others are still served.
+func (p *planner) keeps(irreversible Kind) map[string]string {
+	keep := map[string]string{}
+	for i := range p.b.Services {
+		s := &p.b.Services[i]
+		target, err := p.keepable(s)
+		if err != nil {
+			p.stop(irreversible, err)
+			continue
+		}
+		keep[s.Service.String()] = target
+	}
+	return keep
+}
+
+func (p *planner) keepable(s *ServiceFacts) (string, error) {
+	if u := p.usersOf(s); u.blocks() {
+		if u.State == UsersUnknown {
+			return "", unknown(u.Next, "%s", u)
+		}
+		return "", refuse(u.Next, "%s", u)
+	}
+	target, err := p.keep(s)
+	if err != nil {
+		return "", err
+	}
+	if p.c.Direction == Serve && p.settled(s, target) {
+		return target, nil // it is left alone, whether it could be started again or not
+	}
+	if err := p.deployable(s, target); err != nil {
+		return "", err
+	}
+	return target, p.runs(s, target)
+}
+
+// skips are what the continued rollback leaves out: what could not go back, but
+// for services that ECS itself has already taken back.
+func (p *planner) skips(keep map[string]string) []cfnx.Skip {
+	return slices.DeleteFunc(cfnx.PlanSkips(p.b.Tree).Skips, func(k cfnx.Skip) bool {
+		s := p.d.service(cfnx.Failure{StackID: k.StackID, LogicalID: k.LogicalID})
+		if s == nil || s.Back == "" || keep[s.Service.String()] != s.Back {
+			return false
+		}
+		// An image that is gone would end it at the next task; then it is skipped.
+		return p.settled(s, s.Back) && p.d.missing(*s, s.Back) == ""
+	})
+}
+
+// settled reports whether a service serves, and on this revision alone.
+func (p *planner) settled(s *ServiceFacts, revision string) bool {
+	return p.usersOf(s).ok() && s.Current == revision && (s.Serving() == revision || s.Desired == 0)
+}

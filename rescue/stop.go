@@ -1,0 +1,91 @@
+package rescue
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/stackrescue/stackrescue/cfnx"
+)
+
+// Stop is why a plan ends before the end of its direction.
+type Stop struct {
+	// Before is the kind of the first step that is not in the plan.
+	Before Kind `json:"before"`
+	// Fact is what stands in the way of it, Next what to do about that.
+	Fact string `json:"fact"`
+	Next string `json:"next,omitempty"`
+	// Unknown is whether the fact is one that could not be read.
+	Unknown bool `json:"unknown,omitempty"`
+	// Problems are places in the templates that the savepoint could not edit.
+	Problems []string `json:"problems,omitempty"`
+}
+
+// String is one line.
+func (s *Stop) String() string {
+	if s == nil {
+		return ""
+	}
+	out := fmt.Sprintf("before %s: %s", s.Before, s.Fact)
+	if s.Next != "" {
+		out += ": " + s.Next
+	}
+	return out
+}
+
+// stop ends the plan before its steps of a kind, for a reason that is not nil.
+// The first one is kept.
+func (p *planner) stop(before Kind, err error) {
+	if p.stopped != nil || err == nil {
+		return
+	}
+	p.stopped = err
+	s := &Stop{Before: before, Fact: err.Error(), Unknown: errors.Is(err, ErrUnknown)}
+	if r, ok := errors.AsType[*refusal](err); ok {
+		s.Fact, s.Next = r.fact, r.next
+	}
+	if e, ok := errors.AsType[*cfnx.DraftError](err); ok {
+		for _, x := range e.Problems {
+			s.Problems = append(s.Problems, x.String())
+		}
+	}
+	p.p.Stop = s
+}
+
+// until reports whether the operator ends the plan after the steps of a kind.
+func (p *planner) until(k Kind) bool { return p.c.Until == k }
+
+// acts reports whether the plan does more than to keep images.
+func (p *planner) acts() bool {
+	return slices.ContainsFunc(p.p.Steps, func(s Step) bool { return s.Kind != KindFreeze && s.Kind != KindVerify })
+}
+
+// valid refuses choices that name what is not there.
+func (p *planner) valid() error {
+	switch p.c.Direction {
+	case Serve, Forward, Hold, Back:
+	default:
+		return refuse("choose serve, forward, hold or back", "no direction %q", cmp.Or(string(p.c.Direction), "is chosen"))
+	}
+	switch p.c.Until {
+	case "", KindFreeze, KindStamp, KindMigrate, KindRedeploy, KindUnlock, KindSavepoint:
+	default:
+		return refuse("choose freeze, stamp, migrate, redeploy, unlock or savepoint", "until: no step of kind %q", p.c.Until)
+	}
+	return p.named()
+}
+
+// unused warns of choices that the plan makes no use of, and records the
+// operator's word.
+func (p *planner) unused() {
+	for i := range p.b.Services {
+		if s := &p.b.Services[i]; usersOf(*s).State != p.usersOf(s).State {
+			p.p.Warnings = append(p.p.Warnings, p.usersOf(s).String())
+		}
+	}
+	migrates := slices.ContainsFunc(p.p.Steps, func(s Step) bool { return s.Kind == KindStamp || s.Kind == KindMigrate })
+	if p.c.Migration != nil && !migrates {
+		p.p.Warnings = append(p.p.Warnings, "the migration is left out: the plan deploys no service that it could be for")
+	}
+}
