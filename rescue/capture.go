@@ -103,8 +103,9 @@ func redacted(t ecsx.StoppedTask) ecsx.StoppedTask {
 	for i := range t.Containers {
 		x := &t.Containers[i]
 		x.Reason, x.Log.Problem = redact.Text(x.Reason), redact.Text(x.Log.Problem)
+		var stream redact.Stream // keys whose lines are events of their own
 		for j := range x.Log.Lines {
-			x.Log.Lines[j].Message = redact.Text(x.Log.Lines[j].Message)
+			x.Log.Lines[j].Message = stream.Event(x.Log.Lines[j].Message)
 		}
 	}
 	return t
@@ -213,12 +214,15 @@ func (c *capturer) outputs(ctx context.Context) error {
 			return err
 		}
 	}
-	c.b.Ledger = ledger
+	c.b.Ledger = withoutSecrets(ledger)
 	d, err := cfnx.NewDraft(ctx, c.c.s3, c.b.Tree)
 	if err != nil {
 		return c.problem(ctx, "templates", err)
 	}
 	c.b.Lost = d.LostOutputs(c.o.Ledger)
+	for i := range c.b.Lost {
+		c.b.Lost[i].Known = redact.Value(c.b.Lost[i].Key, c.b.Lost[i].Known)
+	}
 	return nil
 }
 

@@ -6,8 +6,8 @@ import (
 )
 
 var markdown = strings.NewReplacer(
-	`\`, `\\`, "|", `\|`, "`", "\\`", "*", `\*`, "_", `\_`, "~", `\~`, "$", `\$`, "!", `\!`,
-	"&", "&amp;", "<", "&lt;", ">", "&gt;", "[", `\[`, "]", `\]`, "(", `\(`, ")", `\)`,
+	`\`, `\\`, "|", `\|`, "`", "\\`", "*", `\*`, "_", `\_`, "~", `\~`, "$", `\$`,
+	"&", "&amp;", "<", "&lt;", ">", "&gt;", "[", `\[`, "]", `\]`,
 )
 
 // gap is nothing, to a reader: it keeps two characters from being read together.
@@ -16,7 +16,7 @@ const gap = "<!-- -->"
 var (
 	// link is what GitHub makes a link or a mention of without any mark.
 	// https://github.github.com/gfm/#autolinks-extension-
-	link = regexp.MustCompile(`@|#(?:\d)|\bGH-\d|\bwww\\?\.|:[a-z0-9+-]+:|mailto:|xmpp:`)
+	link = regexp.MustCompile(`@(?:sha(?:256|512):)?|#(?:\d)|\bGH-\d|\bwww\\?\.|\B:[a-z0-9+-]+:|mailto:|xmpp:`)
 	// block is what begins a list, a heading, a quotation or a rule at the
 	// beginning of a line.
 	block = regexp.MustCompile(`^(\s*)([-+#=]|\d+[.)])`)
@@ -27,6 +27,9 @@ var (
 func Markdown(s string) string {
 	s = strings.TrimLeft(markdown.Replace(Line(s)), " ")
 	s = link.ReplaceAllStringFunc(s, func(m string) string {
+		if strings.HasPrefix(m, "@sha") {
+			return m // a digest
+		}
 		if i := strings.IndexAny(m, "@#-.:"); i >= 0 {
 			if m[i] == '.' {
 				return m[:i] + gap + m[i:]

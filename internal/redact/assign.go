@@ -73,6 +73,9 @@ func (t *scan) assignment(from, end int) int {
 	if how == none {
 		return end
 	}
+	if how == strong && v.from == v.to && (sep.kind == colon || sep.kind == equals || sep.kind == arrow) {
+		t.scope(from, v.from)
+	}
 	t.judge(from, name, how, sep, v)
 	return end
 }

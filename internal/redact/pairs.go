@@ -20,6 +20,17 @@ var (
 // {"name":"DB_PASSWORD","value":"…"}, in JSON, YAML, XML, or as a program
 // prints it; a SecureString's value; the default of a NoEcho parameter.
 func (t *scan) pairs() {
+	for _, f := range t.fields {
+		if !valueMembers[f.name] || benign(t.s[f.from:f.to]) {
+			continue
+		}
+		for _, in := range t.scopes {
+			if in.from <= f.start && f.to <= in.to {
+				t.hide(f.from, f.to)
+				break
+			}
+		}
+	}
 	slices.SortFunc(t.fields, func(a, b field) int { return a.start - b.start })
 	for i, f := range t.fields {
 		var wants map[string]bool
@@ -89,3 +100,44 @@ func (t *scan) together(f, g field) bool {
 
 // column is how far from the beginning of its line a byte is.
 func (t *scan) column(i int) int { return i - strings.LastIndexByte(t.s[:i], '\n') - 1 }
+
+// largest is the most bytes that an object with a secret's name is read for.
+const largest = 2000
+
+// scope notes the object that begins at i, in braces or as a block of YAML.
+func (t *scan) scope(name, i int) {
+	s := t.s
+	end := min(len(s), i+largest)
+	if i < len(s) && s[i] == '{' {
+		depth := 0
+		for j := i; j < end; j++ {
+			switch s[j] {
+			case '{':
+				depth++
+			case '}':
+				if depth--; depth == 0 {
+					t.scopes = append(t.scopes, span{i, j})
+					return
+				}
+			}
+		}
+		t.scopes = append(t.scopes, span{i, end})
+		return
+	}
+	if i >= len(s) || s[i] != '\n' && s[i] != '\r' {
+		return
+	}
+	indent, at := t.column(name), i
+	for at < end {
+		nl := strings.IndexByte(s[at:end], '\n')
+		if nl < 0 {
+			break
+		}
+		at += nl + 1
+		line := s[at:min(len(s), at+200)]
+		if in := len(line) - len(strings.TrimLeft(line, " ")); in <= indent && strings.TrimSpace(line) != "" && line[in] != '\n' && line[in] != '\r' {
+			break
+		}
+	}
+	t.scopes = append(t.scopes, span{i, at})
+}

@@ -116,6 +116,8 @@ type scan struct {
 	kept []span
 	// fields are assignments of any name, which come in pairs: see pairs.
 	fields []field
+	// scopes are objects that have a secret's name: a parameter, an output.
+	scopes []span
 }
 
 func newScan(s string) *scan {
