@@ -20,7 +20,7 @@ func field[T any](t *testing.T, name string) []T {
 	if err != nil {
 		t.Skip("no list of cases: ", err)
 	}
-	defer f.Close()
+	defer func() { require.NoError(t, f.Close()) }()
 	var out []T
 	lines := bufio.NewScanner(f)
 	lines.Buffer(nil, 1<<20)

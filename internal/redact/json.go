@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -95,7 +96,7 @@ func (n *node) redact(path []string, named string, rewrite func([]string, string
 		}
 		for i, m := range n.members {
 			name := n.names[i]
-			at := append(path[:len(path):len(path)], name)
+			at := slices.Concat(path, []string{name})
 			l := strings.ToLower(name)
 			if beside != "" && (valueMembers[l] || l == "resolved" || l == "known") {
 				m.redact(at, beside, rewrite)

@@ -64,8 +64,7 @@ func nameStrength(name string) strength {
 	if about[last] && len(parts) > 1 {
 		return none
 	}
-	switch {
-	case slices.ContainsFunc(parts, func(p string) bool { return passwords[p] || gluedSecret(p) }):
+	if slices.ContainsFunc(parts, func(p string) bool { return passwords[p] || gluedSecret(p) }) {
 		if parts[0] == "secretsmanager" {
 			return none
 		}
