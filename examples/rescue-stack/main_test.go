@@ -184,7 +184,7 @@ func TestInterrupt(t *testing.T) {
 		a, in := incident(t)
 		evidence := t.TempDir()
 		args := append([]string{"-stack", in.Stack, "-yes", "-evidence", evidence}, forward...)
-		ctx, cancel := context.WithTimeout(t.Context(), 6*time.Minute) // in the middle of a step
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute+30*time.Second) // in the middle of a step
 		defer cancel()
 		out, errs, code := try(ctx, a, "", args...)
 		require.Equal(t, 130, code, errs)
