@@ -112,7 +112,7 @@ func Apply(ctx context.Context, api ApplyAPI, bucket UploadAPI, d *Draft, optFns
 	if err := updatable(d.Tree); err != nil {
 		return nil, err
 	}
-	if err := d.Check(optFns...); err != nil {
+	if err := errors.Join(d.Check(optFns...), d.withheld()); err != nil {
 		return nil, err
 	}
 	id, err := c.create(ctx)

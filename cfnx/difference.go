@@ -45,6 +45,9 @@ type Difference struct {
 	Why string `json:"why,omitempty"`
 	// Sources are where a value that is not known comes from.
 	Sources []template.Source `json:"places,omitempty"`
+	// Where is where [Draft.CarryRevision] has changed it: "template", or
+	// "parameter NAME" or "mapping"; "" for a difference that was not carried.
+	Where string `json:"where,omitempty"`
 }
 
 // String is one line, without values.
@@ -222,6 +225,49 @@ func (d *Draft) ServiceDifferences(s *Stack, service string, serving, recorded a
 // TaskDefinitionDifferences is [Draft.ServiceDifferences] of a task definition
 // of the tree.
 func (d *Draft) TaskDefinitionDifferences(s *Stack, logicalID string, serving, recorded any) ([]Difference, error) {
+	is, was, err := taskDocuments(serving, recorded)
+	if err != nil {
+		return nil, err
+	}
+	diffs, err := d.taskDifferences(s, logicalID, is, was)
+	if err != nil {
+		return nil, err
+	}
+	var out []Difference
+	for _, x := range diffs {
+		out = append(out, x.Difference)
+	}
+	return out, nil
+}
+
+// taskDocuments reads what serves, and what is recorded where that is known.
+func taskDocuments(serving, recorded any) (is, was taskProperties, err error) {
+	if is, err = taskDocument(serving); err != nil {
+		return nil, nil, fmt.Errorf("serving task definition: %w", err)
+	}
+	if recorded != nil {
+		if was, err = taskDocument(recorded); err != nil {
+			return nil, nil, fmt.Errorf("recorded task definition: %w", err)
+		}
+	}
+	return is, was, nil
+}
+
+// taskDifferences compares what the draft renders for a task definition.
+func (d *Draft) taskDifferences(s *Stack, logicalID string, is, was taskProperties) ([]taskDifference, error) {
+	t, err := d.renderedTask(s, logicalID)
+	if err != nil {
+		return nil, err
+	}
+	out := compareTasks(t, is, was)
+	for i := range out {
+		out[i].StackID, out[i].Stack, out[i].Resource = s.ID, s.Name, logicalID
+	}
+	return out, nil
+}
+
+// renderedTask is what the draft renders for a task definition.
+func (d *Draft) renderedTask(s *Stack, logicalID string) (taskProperties, error) {
 	r, doc, err := d.renderer(s, 0)
 	if err != nil {
 		return nil, fmt.Errorf("stack %s: %w", s.Name, err)
@@ -230,22 +276,7 @@ func (d *Draft) TaskDefinitionDifferences(s *Stack, logicalID string, serving, r
 	if n, _, err := doc.At(r.Root, "/Resources/"+tree.Escape(logicalID)+"/Properties"); err == nil {
 		rendered = r.Value(n)
 	}
-	is, err := taskDocument(serving)
-	if err != nil {
-		return nil, fmt.Errorf("serving task definition: %w", err)
-	}
-	var was taskProperties
-	if recorded != nil {
-		if was, err = taskDocument(recorded); err != nil {
-			return nil, fmt.Errorf("recorded task definition: %w", err)
-		}
-	}
 	t := taskProperties{}
 	t.add(rendered)
-	var out []Difference
-	for _, x := range compareTasks(t, is, was) {
-		x.StackID, x.Stack, x.Resource = s.ID, s.Name, logicalID
-		out = append(out, x)
-	}
-	return out, nil
+	return t, nil
 }

@@ -115,71 +115,7 @@ func TestServiceDifferencesSeesEveryProperty(t *testing.T) {
 		require.NoError(t, err)
 		require.Empty(t, diffs)
 
-		for want, change := range map[string]func(td *ecstypes.TaskDefinition, c *ecstypes.ContainerDefinition){
-			"Cpu other-value":              func(td *ecstypes.TaskDefinition, _ *ecstypes.ContainerDefinition) { td.Cpu = new("1024") },
-			"Memory other-value":           func(td *ecstypes.TaskDefinition, _ *ecstypes.ContainerDefinition) { td.Memory = new("2048") },
-			"TaskRoleArn other-value":      func(td *ecstypes.TaskDefinition, _ *ecstypes.ContainerDefinition) { td.TaskRoleArn = new("arn:x") },
-			"ExecutionRoleArn not-serving": func(td *ecstypes.TaskDefinition, _ *ecstypes.ContainerDefinition) { td.ExecutionRoleArn = nil },
-			"NetworkMode other-value":      func(td *ecstypes.TaskDefinition, _ *ecstypes.ContainerDefinition) { td.NetworkMode = "host" },
-			"RequiresCompatibilities other-value": func(td *ecstypes.TaskDefinition, _ *ecstypes.ContainerDefinition) {
-				td.RequiresCompatibilities = []ecstypes.Compatibility{"EC2"}
-			},
-			"Volumes.more not-rendered": func(td *ecstypes.TaskDefinition, _ *ecstypes.ContainerDefinition) {
-				td.Volumes = append(td.Volumes, ecstypes.Volume{Name: new("more")})
-			},
-			"Volumes.data.Host.SourcePath other-value": func(td *ecstypes.TaskDefinition, _ *ecstypes.ContainerDefinition) {
-				td.Volumes[0].Host = &ecstypes.HostVolumeProperties{SourcePath: new("/other")}
-			},
-			"EphemeralStorage.SizeInGiB not-rendered": func(td *ecstypes.TaskDefinition, _ *ecstypes.ContainerDefinition) {
-				td.EphemeralStorage = &ecstypes.EphemeralStorage{SizeInGiB: 40}
-			},
-			"web.Command other-value": func(_ *ecstypes.TaskDefinition, c *ecstypes.ContainerDefinition) {
-				c.Command = []string{"serve", "--port", "80"}
-			},
-			"web.EntryPoint not-serving": func(_ *ecstypes.TaskDefinition, c *ecstypes.ContainerDefinition) { c.EntryPoint = nil },
-			"web.Memory other-value":     func(_ *ecstypes.TaskDefinition, c *ecstypes.ContainerDefinition) { c.Memory = new(int32(1024)) },
-			"web.Cpu not-rendered":       func(_ *ecstypes.TaskDefinition, c *ecstypes.ContainerDefinition) { c.Cpu = 256 },
-			"web.Essential not-rendered": func(_ *ecstypes.TaskDefinition, c *ecstypes.ContainerDefinition) { c.Essential = new(false) },
-			"web.Environment.SMTP_HOST not-rendered": func(_ *ecstypes.TaskDefinition, c *ecstypes.ContainerDefinition) {
-				c.Environment = append(c.Environment, ecstypes.KeyValuePair{Name: new("SMTP_HOST"), Value: new("smtp")})
-			},
-			"web.Environment.QUEUE_URL not-serving": func(_ *ecstypes.TaskDefinition, c *ecstypes.ContainerDefinition) { c.Environment = c.Environment[1:] },
-			"web.Environment.QUEUE_URL other-value": func(_ *ecstypes.TaskDefinition, c *ecstypes.ContainerDefinition) { c.Environment[0].Value = new("x") },
-			"web.Secrets.KEY other-value":           func(_ *ecstypes.TaskDefinition, c *ecstypes.ContainerDefinition) { c.Secrets[0].ValueFrom = new("x") },
-			"web.HealthCheck.Interval not-serving": func(_ *ecstypes.TaskDefinition, c *ecstypes.ContainerDefinition) {
-				c.HealthCheck.Interval = new(int32(30))
-			},
-			"web.HealthCheck.Retries not-rendered": func(_ *ecstypes.TaskDefinition, c *ecstypes.ContainerDefinition) {
-				c.HealthCheck.Retries = new(int32(5))
-			},
-			"web.HealthCheck.Command other-value": func(_ *ecstypes.TaskDefinition, c *ecstypes.ContainerDefinition) {
-				c.HealthCheck.Command = []string{"CMD", "false"}
-			},
-			"web.MountPoints./data not-serving": func(_ *ecstypes.TaskDefinition, c *ecstypes.ContainerDefinition) { c.MountPoints = nil },
-			"web.PortMappings.8080 not-serving": func(_ *ecstypes.TaskDefinition, c *ecstypes.ContainerDefinition) { c.PortMappings = c.PortMappings[1:] },
-			"web.LogConfiguration.Options.awslogs-group other-value": func(_ *ecstypes.TaskDefinition, c *ecstypes.ContainerDefinition) {
-				c.LogConfiguration.Options["awslogs-group"] = "/other"
-			},
-			"web.LogConfiguration.LogDriver other-value": func(_ *ecstypes.TaskDefinition, c *ecstypes.ContainerDefinition) {
-				c.LogConfiguration.LogDriver = "fluentd"
-			},
-			"web.DependsOn.side.Condition other-value": func(_ *ecstypes.TaskDefinition, c *ecstypes.ContainerDefinition) {
-				c.DependsOn[0].Condition = "HEALTHY"
-			},
-			"web.Ulimits.nofile.SoftLimit other-value": func(_ *ecstypes.TaskDefinition, c *ecstypes.ContainerDefinition) { c.Ulimits[0].SoftLimit = 2048 },
-			"web.User not-rendered":                    func(_ *ecstypes.TaskDefinition, c *ecstypes.ContainerDefinition) { c.User = new("root") },
-			"web.Privileged not-rendered":              func(_ *ecstypes.TaskDefinition, c *ecstypes.ContainerDefinition) { c.Privileged = new(true) },
-			"web.DockerLabels.team not-rendered": func(_ *ecstypes.TaskDefinition, c *ecstypes.ContainerDefinition) {
-				c.DockerLabels = map[string]string{"team": "x"}
-			},
-			"side. not-serving": func(td *ecstypes.TaskDefinition, _ *ecstypes.ContainerDefinition) {
-				td.ContainerDefinitions = td.ContainerDefinitions[:1]
-			},
-			"proxy. not-rendered": func(td *ecstypes.TaskDefinition, _ *ecstypes.ContainerDefinition) {
-				td.ContainerDefinitions = append(td.ContainerDefinitions, ecstypes.ContainerDefinition{Name: new("proxy"), Image: new("x"), Cpu: 12})
-			},
-			"": func(_ *ecstypes.TaskDefinition, c *ecstypes.ContainerDefinition) { c.Image = new("another:image") },
-		} {
+		for want, change := range changes() {
 			td := s.revision(arn)
 			change(td, &td.ContainerDefinitions[0])
 			diffs, err := d.ServiceDifferences(root, "Service", td, recorded)
@@ -196,6 +132,76 @@ func TestServiceDifferencesSeesEveryProperty(t *testing.T) {
 			assert.Equal(t, want, strings.Join(got, ", "))
 		}
 	})
+}
+
+// changes are changes of a revision of the wide template, by the differences that
+// they are told as.
+func changes() map[string]func(td *ecstypes.TaskDefinition, c *ecstypes.ContainerDefinition) {
+	return map[string]func(td *ecstypes.TaskDefinition, c *ecstypes.ContainerDefinition){
+		"Cpu other-value":              func(td *ecstypes.TaskDefinition, _ *ecstypes.ContainerDefinition) { td.Cpu = new("1024") },
+		"Memory other-value":           func(td *ecstypes.TaskDefinition, _ *ecstypes.ContainerDefinition) { td.Memory = new("2048") },
+		"TaskRoleArn other-value":      func(td *ecstypes.TaskDefinition, _ *ecstypes.ContainerDefinition) { td.TaskRoleArn = new("arn:x") },
+		"ExecutionRoleArn not-serving": func(td *ecstypes.TaskDefinition, _ *ecstypes.ContainerDefinition) { td.ExecutionRoleArn = nil },
+		"NetworkMode other-value":      func(td *ecstypes.TaskDefinition, _ *ecstypes.ContainerDefinition) { td.NetworkMode = "host" },
+		"RequiresCompatibilities other-value": func(td *ecstypes.TaskDefinition, _ *ecstypes.ContainerDefinition) {
+			td.RequiresCompatibilities = []ecstypes.Compatibility{"EC2"}
+		},
+		"Volumes.more not-rendered": func(td *ecstypes.TaskDefinition, _ *ecstypes.ContainerDefinition) {
+			td.Volumes = append(td.Volumes, ecstypes.Volume{Name: new("more")})
+		},
+		"Volumes.data.Host.SourcePath other-value": func(td *ecstypes.TaskDefinition, _ *ecstypes.ContainerDefinition) {
+			td.Volumes[0].Host = &ecstypes.HostVolumeProperties{SourcePath: new("/other")}
+		},
+		"EphemeralStorage.SizeInGiB not-rendered": func(td *ecstypes.TaskDefinition, _ *ecstypes.ContainerDefinition) {
+			td.EphemeralStorage = &ecstypes.EphemeralStorage{SizeInGiB: 40}
+		},
+		"web.Command other-value": func(_ *ecstypes.TaskDefinition, c *ecstypes.ContainerDefinition) {
+			c.Command = []string{"serve", "--port", "80"}
+		},
+		"web.EntryPoint not-serving": func(_ *ecstypes.TaskDefinition, c *ecstypes.ContainerDefinition) { c.EntryPoint = nil },
+		"web.Memory other-value":     func(_ *ecstypes.TaskDefinition, c *ecstypes.ContainerDefinition) { c.Memory = new(int32(1024)) },
+		"web.Cpu not-rendered":       func(_ *ecstypes.TaskDefinition, c *ecstypes.ContainerDefinition) { c.Cpu = 256 },
+		"web.Essential not-rendered": func(_ *ecstypes.TaskDefinition, c *ecstypes.ContainerDefinition) { c.Essential = new(false) },
+		"web.Environment.SMTP_HOST not-rendered": func(_ *ecstypes.TaskDefinition, c *ecstypes.ContainerDefinition) {
+			c.Environment = append(c.Environment, ecstypes.KeyValuePair{Name: new("SMTP_HOST"), Value: new("smtp")})
+		},
+		"web.Environment.QUEUE_URL not-serving": func(_ *ecstypes.TaskDefinition, c *ecstypes.ContainerDefinition) { c.Environment = c.Environment[1:] },
+		"web.Environment.QUEUE_URL other-value": func(_ *ecstypes.TaskDefinition, c *ecstypes.ContainerDefinition) { c.Environment[0].Value = new("x") },
+		"web.Secrets.KEY other-value":           func(_ *ecstypes.TaskDefinition, c *ecstypes.ContainerDefinition) { c.Secrets[0].ValueFrom = new("x") },
+		"web.HealthCheck.Interval not-serving": func(_ *ecstypes.TaskDefinition, c *ecstypes.ContainerDefinition) {
+			c.HealthCheck.Interval = new(int32(30))
+		},
+		"web.HealthCheck.Retries not-rendered": func(_ *ecstypes.TaskDefinition, c *ecstypes.ContainerDefinition) {
+			c.HealthCheck.Retries = new(int32(5))
+		},
+		"web.HealthCheck.Command other-value": func(_ *ecstypes.TaskDefinition, c *ecstypes.ContainerDefinition) {
+			c.HealthCheck.Command = []string{"CMD", "false"}
+		},
+		"web.MountPoints./data not-serving": func(_ *ecstypes.TaskDefinition, c *ecstypes.ContainerDefinition) { c.MountPoints = nil },
+		"web.PortMappings.8080 not-serving": func(_ *ecstypes.TaskDefinition, c *ecstypes.ContainerDefinition) { c.PortMappings = c.PortMappings[1:] },
+		"web.LogConfiguration.Options.awslogs-group other-value": func(_ *ecstypes.TaskDefinition, c *ecstypes.ContainerDefinition) {
+			c.LogConfiguration.Options["awslogs-group"] = "/other"
+		},
+		"web.LogConfiguration.LogDriver other-value": func(_ *ecstypes.TaskDefinition, c *ecstypes.ContainerDefinition) {
+			c.LogConfiguration.LogDriver = "fluentd"
+		},
+		"web.DependsOn.side.Condition other-value": func(_ *ecstypes.TaskDefinition, c *ecstypes.ContainerDefinition) {
+			c.DependsOn[0].Condition = "HEALTHY"
+		},
+		"web.Ulimits.nofile.SoftLimit other-value": func(_ *ecstypes.TaskDefinition, c *ecstypes.ContainerDefinition) { c.Ulimits[0].SoftLimit = 2048 },
+		"web.User not-rendered":                    func(_ *ecstypes.TaskDefinition, c *ecstypes.ContainerDefinition) { c.User = new("root") },
+		"web.Privileged not-rendered":              func(_ *ecstypes.TaskDefinition, c *ecstypes.ContainerDefinition) { c.Privileged = new(true) },
+		"web.DockerLabels.team not-rendered": func(_ *ecstypes.TaskDefinition, c *ecstypes.ContainerDefinition) {
+			c.DockerLabels = map[string]string{"team": "x"}
+		},
+		"side. not-serving": func(td *ecstypes.TaskDefinition, _ *ecstypes.ContainerDefinition) {
+			td.ContainerDefinitions = td.ContainerDefinitions[:1]
+		},
+		"proxy. not-rendered": func(td *ecstypes.TaskDefinition, _ *ecstypes.ContainerDefinition) {
+			td.ContainerDefinitions = append(td.ContainerDefinitions, ecstypes.ContainerDefinition{Name: new("proxy"), Image: new("x"), Cpu: 12})
+		},
+		"": func(_ *ecstypes.TaskDefinition, c *ecstypes.ContainerDefinition) { c.Image = new("another:image") },
+	}
 }
 
 // lower writes keys as the AWS CLI does, but for those of the user's own.

@@ -1,6 +1,7 @@
 package cfnx
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"slices"
@@ -37,7 +38,11 @@ func (d *Draft) Check(optFns ...func(*ApplyOptions)) error {
 		for _, c := range s.Children {
 			up(c)
 		}
-		if s.parent == nil || string(next.current[s.ID]) == string(d.originals[s.ID]) {
+		if why := d.unplaced[s.ID]; why != "" {
+			add(s, "it could not be read from where the template of "+s.parent.Name+" says it is: "+why, template.ErrUnresolved)
+			return
+		}
+		if s.parent == nil || string(next.current[s.ID]) == string(d.placed[s.ID]) {
 			return
 		}
 		body := len(next.current[s.ID])
@@ -66,12 +71,23 @@ func (d *Draft) Check(optFns ...func(*ApplyOptions)) error {
 	case changed && len(body) > inlineBytes && o.TemplateURL == "" && len(d.urls) == 0:
 		add(root, fmt.Sprintf("a template of %d bytes must be in S3: name a place in ApplyOptions.TemplateURL", len(body)), template.ErrLimit)
 	}
+	declared := next.declared()
+	for name, hasDefault := range declared {
+		if _, given := d.Parameters[name]; !given && !hasDefault && !root.hasParameter(name) {
+			problems = append(problems, Problem{StackID: root.ID, Stack: root.Name, Property: "Parameter", From: name, Why: "the template wants a value for it: set it with Draft.SetParameter", Err: template.ErrUnresolved})
+		}
+	}
+	for name, value := range d.Parameters {
+		if _, ok := declared[name]; !ok && declared != nil {
+			problems = append(problems, Problem{StackID: root.ID, Stack: root.Name, Property: "Parameter", From: name, To: value, Why: "the template has no such parameter", Err: template.ErrNoValue})
+		}
+	}
 	for s := range next.Tree.All() {
 		if d.authored[s.ID] || string(next.current[s.ID]) == string(d.originals[s.ID]) {
 			continue
 		}
-		if _, err := template.SetValues(d.originals[s.ID], nil); errors.Is(err, template.ErrMangled) {
-			add(s, err.Error()+": CloudFormation hands templates out with their non-ASCII characters replaced: give the author's with Draft.Original", err)
+		if _, err := template.SetValues(next.current[s.ID], nil); errors.Is(err, template.ErrMangled) {
+			add(s, err.Error()+": CloudFormation hands templates out with their non-ASCII characters replaced: give the author's with Draft.Original or Draft.UseTemplate", err)
 		}
 	}
 	if len(root.Children) > 0 {
@@ -81,6 +97,18 @@ func (d *Draft) Check(optFns ...func(*ApplyOptions)) error {
 				// (Capabilities, CAPABILITY_AUTO_EXPAND)
 				add(s, fmt.Sprintf("change sets take no macros (%s) together with nested stacks: update with UpdateStack", names[0]), template.ErrMacro)
 			}
+		}
+	}
+	return draftError(problems)
+}
+
+// withheld refuses a draft that holds a value of which only the digest is known.
+func (d *Draft) withheld() error {
+	var problems []Problem
+	for _, s := range d.Changed() {
+		if bytes.Contains(d.current[s.ID], []byte(withheld)) {
+			problems = append(problems, Problem{StackID: s.ID, Stack: s.Name, Property: "Template", Err: template.ErrUnresolved,
+				Why: "only the digest of a value that it would set is known: read the revision again and carry it"})
 		}
 	}
 	return draftError(problems)

@@ -18,9 +18,6 @@ type draftPatch struct {
 	resolver func(ctx context.Context, ref string) (string, error)
 	out      []ImagePatch
 	problems []Problem
-	// want is what each image whose reference is known is to be in the end, by
-	// stack id and path.
-	want map[string]string
 }
 
 // stack patches the template of one stack.
@@ -38,7 +35,7 @@ func (p *draftPatch) stack(ctx context.Context, s *Stack) error {
 		}
 		to, err := p.decide(ctx, s, i)
 		if to != "" && known(i) {
-			p.want[s.ID+i.Path] = to
+			p.d.images[s.ID+i.Path] = to
 		}
 		if to == i.Text {
 			return "", err
@@ -54,7 +51,7 @@ func (p *draftPatch) stack(ctx context.Context, s *Stack) error {
 	}
 	p.d.current[s.ID] = patch.Template
 	for _, e := range patch.Edits {
-		p.out = append(p.out, ImagePatch{s.Name, e.Resource, e.Container, e.From, e.To, "template"})
+		p.out = append(p.out, ImagePatch{Stack: s.Name, Resource: e.Resource, Container: e.Container, From: e.From, To: e.To, Where: inTemplate})
 	}
 	for _, h := range patch.Opaque {
 		if !r.Active(h.Path) {
@@ -65,7 +62,7 @@ func (p *draftPatch) stack(ctx context.Context, s *Stack) error {
 		}
 	}
 	for _, u := range patch.Unpatched {
-		if err := p.elsewhere(ctx, s, u); err != nil {
+		if err := p.elsewhere(s, u); err != nil {
 			return err
 		}
 	}
@@ -167,20 +164,11 @@ func made(s *Stack, resource string) []string {
 	return out
 }
 
-// elsewhere changes an image that comes from one parameter, or one entry of a
-// mapping, as a whole.
-func (p *draftPatch) elsewhere(ctx context.Context, s *Stack, u template.Unpatched) error {
+// elsewhere changes an image that comes from somewhere else: the one parameter or
+// entry of a mapping that makes the difference, where that changes no other
+// resource; else the reference is written in the place of what reads it.
+func (p *draftPatch) elsewhere(s *Stack, u template.Unpatched) error {
 	i := u.Image
-	fail := func(places []template.Source) {
-		from := i.Text
-		if refs := p.recorded(s, i.Resource, i.Container); !known(i) && len(refs) > 0 {
-			from = refs[0]
-		}
-		p.problems = append(p.problems, Problem{
-			StackID: s.ID, Stack: s.Name, Resource: i.Resource, Container: i.Container, Property: "Image", From: from, To: u.Wanted,
-			Sources: places, Why: u.Err.Err.Error(), Err: u.Err,
-		})
-	}
 	if u.Wanted == "" {
 		var places []template.Source
 		for _, x := range i.Sources {
@@ -191,31 +179,62 @@ func (p *draftPatch) elsewhere(ctx context.Context, s *Stack, u template.Unpatch
 		if places == nil {
 			places = []template.Source{{Kind: expr.SourceInline, Path: i.Path}}
 		}
-		fail(places)
+		p.fail(s, u, places)
 		return nil
 	}
-	set, err := p.d.setPlace(s, u.Sources)
-	if e, ok := errors.AsType[*DraftError](err); ok {
-		for _, x := range e.Problems {
-			x.Resource, x.Container, x.Property, x.From = i.Resource, i.Container, "Image", i.Text
-			p.problems = append(p.problems, x)
-		}
+	next := p.d.clone()
+	set, err := next.setPlace(s, u.Sources)
+	refused, isRefused := errors.AsType[*DraftError](err)
+	if err != nil && !isRefused {
+		return err
+	}
+	done := set && err == nil
+	// One parameter with two wishes is for the caller to settle.
+	if (!done || !p.d.sparesOthers(next)) && !errors.Is(err, ErrConflict) && p.literal(s, i, u.Wanted) {
 		return nil
 	}
 	switch {
-	case err != nil:
-		return err
-	case !set:
-		fail(u.Sources)
-		return nil
-	}
-	for _, place := range u.Sources {
-		if place.Value != "" {
-			p.out = append(p.out, ImagePatch{s.Name, i.Resource, i.Container, i.Text, u.Wanted, place.Kind + " " + place.Name})
-			break
+	case done:
+		p.d.become(next)
+		for _, place := range u.Sources {
+			if place.Value != "" {
+				p.out = append(p.out, ImagePatch{Stack: s.Name, Resource: i.Resource, Container: i.Container, From: i.Text, To: u.Wanted, Where: place.Kind + " " + place.Name})
+				break
+			}
 		}
+	case isRefused:
+		for _, x := range refused.Problems {
+			x.Resource, x.Container, x.Property, x.From = i.Resource, i.Container, "Image", i.Text
+			p.problems = append(p.problems, x)
+		}
+	default:
+		p.fail(s, u, u.Sources)
 	}
 	return nil
+}
+
+func (p *draftPatch) fail(s *Stack, u template.Unpatched, places []template.Source) {
+	i := u.Image
+	from := i.Text
+	if refs := p.recorded(s, i.Resource, i.Container); !known(i) && len(refs) > 0 {
+		from = refs[0]
+	}
+	p.problems = append(p.problems, Problem{
+		StackID: s.ID, Stack: s.Name, Resource: i.Resource, Container: i.Container, Property: "Image", From: from, To: u.Wanted,
+		Sources: places, Why: u.Err.Err.Error(), Err: u.Err,
+	})
+}
+
+// literal writes a reference in the place of the expression of an image, and
+// reports whether it could. What a macro or a loop makes has no place of its own.
+func (p *draftPatch) literal(s *Stack, i template.Image, want string) bool {
+	made := slices.ContainsFunc(i.Sources, func(x template.Source) bool { return x.Kind == expr.SourceMacro || x.Kind == expr.SourceLoop })
+	if made || strings.Contains(i.Path, "/Fn::ForEach::") || !p.d.writeLiteral(s, i.Path, want, Difference{Resource: i.Resource, Container: i.Container, Property: "Image", Sources: i.Sources}) {
+		return false
+	}
+	p.d.images[s.ID+i.Path] = want
+	p.out = append(p.out, ImagePatch{Stack: s.Name, Resource: i.Resource, Container: i.Container, From: i.Text, To: want, Where: inTemplate, Literal: true})
+	return true
 }
 
 // hidden asks about the images of a part of the template that cannot be looked
@@ -243,34 +262,38 @@ func (p *draftPatch) hidden(ctx context.Context, s *Stack, h template.Opaque) er
 	return nil
 }
 
-// prove reads the images of the changed draft anew: each must be what it was to
+// undoneImages reads the images of a draft anew: each must be what it was to
 // become. A parameter that feeds two images cannot give each its own.
-func (p *draftPatch) prove() error {
-	for s := range p.d.Tree.All() {
-		r, _, err := p.d.renderer(s, 0)
+func (d *Draft) undoneImages() ([]Problem, error) {
+	if len(d.images) == 0 {
+		return nil, nil
+	}
+	var problems []Problem
+	for s := range d.Tree.All() {
+		r, _, err := d.renderer(s, 0)
 		if errors.Is(err, template.ErrNotTemplate) {
 			continue
 		}
 		if err != nil {
-			return fmt.Errorf("stack %s: %w", s.Name, err)
+			return nil, fmt.Errorf("stack %s: %w", s.Name, err)
 		}
-		o := p.d.findOptions(s)
-		found, err := template.FindImages(p.d.current[s.ID], func(x *template.FindOptions) { *x = o })
+		o := d.findOptions(s)
+		found, err := template.FindImages(d.current[s.ID], func(x *template.FindOptions) { *x = o })
 		if err != nil {
-			return fmt.Errorf("stack %s: %w", s.Name, err)
+			return nil, fmt.Errorf("stack %s: %w", s.Name, err)
 		}
 		for _, image := range found.Images {
 			for _, i := range image.Leaves() {
-				want, asked := p.want[s.ID+i.Path]
+				want, asked := d.images[s.ID+i.Path]
 				if !asked || i.Text == want || !r.Active(i.Path) {
 					continue
 				}
-				p.problems = append(p.problems, Problem{
+				problems = append(problems, Problem{
 					StackID: s.ID, Stack: s.Name, Resource: i.Resource, Container: i.Container, Property: "Image", From: i.Text, To: want,
 					Sources: i.Sources, Why: "a change for another image would make it " + i.Text, Err: ErrConflict,
 				})
 			}
 		}
 	}
-	return nil
+	return problems, nil
 }

@@ -215,6 +215,7 @@ func readLevel(ctx context.Context, api SnapshotAPI, level []reading) ([]reading
 	}
 	var next []reading
 	for i, s := range level {
+		s.trimShown()
 		if errors.Is(errs[i][partStack], ErrStackNotFound) || s.gone {
 			*s.Stack = Stack{ID: s.ID, Name: s.Name, LogicalID: s.LogicalID, ParentID: s.ParentID, Status: types.StackStatusDeleteComplete, Events: s.Events, parent: s.parent}
 			if !s.gone {
@@ -323,6 +324,9 @@ func updateEvents(ctx context.Context, api cfn.DescribeStackEventsAPIClient, id 
 		}
 		for _, e := range page.StackEvents {
 			ev := newEvent(e)
+			if ev.begun() && ev.Type != nestedType {
+				ev.Shown = shown(aws.ToString(e.ResourceProperties))
+			}
 			events = append(events, ev)
 			if !all && ev.own() && begins(ev.Status) {
 				return events, nil

@@ -1,7 +1,6 @@
 package cfnx
 
 import (
-	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -10,7 +9,6 @@ import (
 	"strings"
 
 	"github.com/stackrescue/stackrescue/cfnx/internal/expr"
-	"github.com/stackrescue/stackrescue/cfnx/template"
 )
 
 // taskProperties are the properties of a task definition, flat: each by its
@@ -22,6 +20,51 @@ type propertyKey struct{ container, path string }
 type property struct {
 	name  string // the path as it is written
 	value any    // string or unknown
+	at    []step // the way to it, below the container or the task definition
+	// raw is the value as the document has it; of an item of a list the whole
+	// item, whose one value is its member of that name.
+	raw    any
+	member string
+}
+
+// step is a member of a map, or an item of a list by what tells it apart.
+type step struct {
+	name string
+	item bool
+}
+
+// spot is where a property is while a document is walked.
+type spot struct {
+	container, name, low string
+	at                   []step
+}
+
+func (p spot) key() propertyKey { return propertyKey{p.container, p.low} }
+
+// last is the name of the member that the spot is.
+func (p spot) last() string { return p.low[strings.LastIndexByte(p.low, '.')+1:] }
+
+// in is a member of what is at the spot.
+func (p spot) in(member string) spot {
+	name := upper(member)
+	q := spot{p.container, name, strings.ToLower(name), append(slices.Clone(p.at), step{name: name})}
+	if p.name != "" {
+		q.name, q.low = p.name+"."+name, p.low+"."+strings.ToLower(name)
+	}
+	if a, ok := aliases[q.low]; ok {
+		q.low = a
+	}
+	return q
+}
+
+// free is a member whose name is the user's own.
+func (p spot) free(member string) spot {
+	return spot{p.container, p.name + "." + member, p.low + "." + member, append(slices.Clone(p.at), step{name: member})}
+}
+
+// item is an item of the list at the spot.
+func (p spot) item(id string) spot {
+	return spot{p.container, p.name + "." + id, p.low + "." + strings.ToLower(id), append(slices.Clone(p.at), step{id, true})}
 }
 
 // taskDocument reads a task definition as encoding/json writes it.
@@ -87,28 +130,31 @@ func (t taskProperties) add(doc any) {
 		case low == "containerdefinitions":
 			t.containers(v)
 		default:
-			t.flatten("", upper(key), v)
+			t.flatten(spot{}.in(key), v)
 		}
 	}
 }
 
 func (t taskProperties) containers(v any) {
+	all := property{name: "ContainerDefinitions", at: []step{{name: "ContainerDefinitions"}}}
 	items, ok := v.([]any)
 	if !ok {
-		t[propertyKey{path: "containerdefinitions"}] = property{"ContainerDefinitions", expr.OrUnknown(v, "an expression")}
+		all.value = expr.OrUnknown(v, "an expression")
+		t[propertyKey{path: "containerdefinitions"}] = all
 		return
 	}
 	for _, item := range items {
 		m, isMap := item.(map[string]any)
 		name, named := member(m, "name").(string)
 		if !isMap || !named {
-			t[propertyKey{path: "containerdefinitions"}] = property{"ContainerDefinitions", expr.Unknown{Kind: expr.SourceUnknown, Why: "a container without a name that is known"}}
+			all.value = expr.Unknown{Kind: expr.SourceUnknown, Why: "a container without a name that is known"}
+			t[propertyKey{path: "containerdefinitions"}] = all
 			continue
 		}
-		t[propertyKey{name, ""}] = property{"", "there"}
+		t[propertyKey{name, ""}] = property{value: "there", raw: m}
 		for key, v := range m {
 			if low := strings.ToLower(key); low != "name" && low != "image" {
-				t.flatten(name, upper(key), v)
+				t.flatten(spot{container: name}.in(key), v)
 			}
 		}
 	}
@@ -131,73 +177,80 @@ func upper(s string) string {
 	return strings.ToUpper(s[:1]) + s[1:]
 }
 
+func (t taskProperties) set(p spot, value, raw any) {
+	t[p.key()] = property{name: p.name, value: value, at: p.at, raw: raw}
+}
+
 // flatten notes a value and what is in it.
-func (t taskProperties) flatten(container, name string, v any) {
-	low := strings.ToLower(name)
-	if a, ok := aliases[low]; ok {
-		low = a
-	}
-	last := low[strings.LastIndexByte(low, '.')+1:]
+func (t taskProperties) flatten(p spot, v any) {
 	switch v := v.(type) {
 	case nil, expr.Nothing:
 	case expr.Unknown:
-		t[propertyKey{container, low}] = property{name, v}
+		t.set(p, v, v)
+	case expr.List:
+		t.list(p, v.Items())
 	case map[string]any:
 		for k, x := range v {
-			if freeMaps[last] {
-				t.text(container, name+"."+k, low+"."+k, x) // the case of the key counts
+			if freeMaps[p.last()] {
+				t.text(p.free(k), x) // the case of the key counts
 			} else {
-				t.flatten(container, name+"."+upper(k), x)
+				t.flatten(p.in(k), x)
 			}
 		}
 	case []any:
-		keys := listKeys[last]
+		keys := listKeys[p.last()]
 		if keys == nil {
-			t.list(container, name, low, v)
+			t.list(p, v)
 			return
 		}
 		for _, item := range v {
 			m, ok := item.(map[string]any)
 			if !ok {
-				t[propertyKey{container, low}] = property{name, expr.OrUnknown(item, "an expression")}
+				t.set(p, expr.OrUnknown(item, "an expression"), item)
 				continue
 			}
-			t.item(container, name, m, keys)
+			t.item(p, m, keys)
 		}
 	default:
-		t.text(container, name, low, v)
+		t.text(p, v)
 	}
 }
 
-// item notes an item of a list by what tells it apart.
-func (t taskProperties) item(container, name string, m map[string]any, keys []string) {
-	var id []string
+// itemID is what tells an item of a list apart.
+func itemID(m map[string]any, keys []string) (id string, open *expr.Unknown) {
+	var parts []string
 	for _, k := range keys {
 		switch v := member(m, k).(type) {
 		case nil:
 		case expr.Unknown:
-			t[propertyKey{container, strings.ToLower(name)}] = property{name, v}
-			return
+			return "", &v
 		default:
 			if text := scalarText(v); text != "" && text != "tcp" {
-				id = append(id, text)
+				parts = append(parts, text)
 			}
 		}
 	}
-	name += "." + strings.Join(id, "/")
-	low := strings.ToLower(name)
-	key := propertyKey{container, low}
+	return strings.Join(parts, "/"), nil
+}
+
+// item notes an item of a list by what tells it apart.
+func (t taskProperties) item(p spot, m map[string]any, keys []string) {
+	id, open := itemID(m, keys)
+	if open != nil {
+		t.set(p, *open, *open)
+		return
+	}
+	p = p.item(id)
 	// What an item has is one value: which of its members differs is said by
 	// its name well enough, and a secret's is not taken apart.
-	t[key] = property{name, "there"}
+	t.set(p, "there", m)
 	for k, v := range m {
 		if slices.Contains(keys, strings.ToLower(k)) {
 			continue
 		}
 		switch strings.ToLower(k) {
 		case "value", "valuefrom", "valuesha256":
-			delete(t, key)
-			t.secretText(key, name, k, v)
+			t.secretText(p, m, k, v)
 			continue
 		case "hostport":
 			// In awsvpc mode ECS fills in the port of the container.
@@ -205,43 +258,54 @@ func (t taskProperties) item(container, name string, m map[string]any, keys []st
 				continue
 			}
 		}
-		t.flatten(container, name+"."+upper(k), v)
+		t.flatten(p.in(k), v)
 	}
 }
 
 // secretText notes the value of an environment variable or secret, as its
 // digest where that is all that is given.
-func (t taskProperties) secretText(key propertyKey, name, member string, v any) {
+func (t taskProperties) secretText(p spot, m map[string]any, name string, v any) {
+	x := property{name: p.name, at: p.at, raw: m, member: upper(name)}
+	if strings.EqualFold(name, "valuesha256") {
+		x.member = "Value"
+	}
 	switch text, ok := v.(string); {
 	case !ok:
-		t[key] = property{name, v}
+		x.value = v
 		if _, open := v.(expr.Unknown); !open {
-			t[key] = property{name, digest(scalarText(v))}
+			x.value = digest(scalarText(v))
 		}
-	case strings.EqualFold(member, "valuesha256"):
-		t[key] = property{name, strings.ToLower(text)}
+	case strings.EqualFold(name, "valuesha256"):
+		x.value = strings.ToLower(text)
 	default:
-		t[key] = property{name, digest(text)}
+		x.value = digest(text)
 	}
+	t[p.key()] = x
 }
 
+// withheld stands in a draft for a value of which only the digest is known.
+const withheld = "stackrescue-withheld-"
+
 func digest(s string) string {
+	if sum, ok := strings.CutPrefix(s, withheld); ok {
+		return sum
+	}
 	sum := sha256.Sum256([]byte(s))
 	return hex.EncodeToString(sum[:])
 }
 
 // list notes a list as one value.
-func (t taskProperties) list(container, name, low string, items []any) {
+func (t taskProperties) list(p spot, items []any) {
 	if len(items) == 0 {
 		return
 	}
 	for _, item := range items {
 		if u, ok := item.(expr.Unknown); ok {
-			t[propertyKey{container, low}] = property{name, u}
+			t.set(p, u, u)
 			return
 		}
 		if !expr.Whole(item) {
-			t[propertyKey{container, low}] = property{name, expr.OrUnknown(item, "an expression")}
+			t.set(p, expr.OrUnknown(item, "an expression"), item)
 			return
 		}
 	}
@@ -249,7 +313,7 @@ func (t taskProperties) list(container, name, low string, items []any) {
 	if err != nil {
 		b = nil
 	}
-	t[propertyKey{container, low}] = property{name, string(b)}
+	t.set(p, string(b), items)
 }
 
 // texts writes every scalar of a value as text, and keys in lower case.
@@ -273,19 +337,19 @@ func texts(v any) any {
 	return scalarText(v)
 }
 
-func (t taskProperties) text(container, name, low string, v any) {
+func (t taskProperties) text(p spot, v any) {
 	if u, ok := v.(expr.Unknown); ok {
-		t[propertyKey{container, low}] = property{name, u}
+		t.set(p, u, u)
 		return
 	}
 	text := scalarText(v)
-	if container == "" && (low == "cpu" || low == "memory") {
+	if p.container == "" && (p.low == "cpu" || p.low == "memory") {
 		text = units(text)
 	}
-	if isDefault(low, text) {
+	if isDefault(p.low, text) {
 		return
 	}
-	t[propertyKey{container, low}] = property{name, text}
+	t.set(p, text, v)
 }
 
 // isDefault reports whether a value means the same as none.
@@ -333,103 +397,4 @@ func scalarText(v any) string {
 		return ""
 	}
 	return string(b)
-}
-
-// compareTasks compares what a template renders with what serves, with the help
-// of what it rendered when the stack recorded it; was may be nil.
-func compareTasks(rendered, serving, was taskProperties) []Difference {
-	var out []Difference
-	keys := map[propertyKey]bool{}
-	for k := range rendered {
-		keys[k] = true
-	}
-	for k := range serving {
-		keys[k] = true
-	}
-	for k := range was {
-		if _, open := covering(rendered, k); open {
-			keys[k] = true
-		}
-	}
-	for k := range keys {
-		t, has := rendered[k]
-		s, serves := serving[k]
-		x := Difference{Container: k.container, Property: cmp.Or(t.name, s.name, was[k].name)}
-		if u, open := covering(rendered, k); open {
-			r, recorded := was[k]
-			switch {
-			case !u.Stable || was == nil:
-				x.Kind, x.Why, x.Sources = notKnown, u.Why, []template.Source{sourceOf(u)}
-			case recorded == serves && r.value == s.value:
-				continue
-			case !serves:
-				x.Kind = notServing
-			case !recorded:
-				x.Kind = notRendered
-			default:
-				x.Kind = otherValue
-			}
-			out = append(out, x)
-			continue
-		}
-		switch r, recorded := was[k]; {
-		case has && !serves:
-			x.Kind = notServing
-		case !has && serves:
-			x.Kind = notRendered
-		case t.value != s.value:
-			x.Kind = otherValue
-		case was != nil && (!recorded || r.value != t.value):
-			x.Kind, x.Why = notKnown, "the template read is not the one that the recorded revision was rendered from"
-		default:
-			continue
-		}
-		if inDifference(rendered, serving, k) {
-			continue
-		}
-		out = append(out, x)
-	}
-	slices.SortFunc(out, func(a, b Difference) int {
-		return cmp.Or(cmp.Compare(a.Container, b.Container), cmp.Compare(a.Property, b.Property), cmp.Compare(a.Kind, b.Kind))
-	})
-	return out
-}
-
-// inDifference reports whether a property is in something, a container or an
-// item of a list, that one side alone has: that is a difference already.
-func inDifference(a, b taskProperties, k propertyKey) bool {
-	oneSide := func(k propertyKey) bool {
-		_, inA := a[k]
-		_, inB := b[k]
-		return inA != inB
-	}
-	for path := k.path; ; {
-		i := strings.LastIndexByte(path, '.')
-		if i < 0 {
-			return k.container != "" && k.path != "" && oneSide(propertyKey{k.container, ""})
-		}
-		if path = path[:i]; oneSide(propertyKey{k.container, path}) {
-			return true
-		}
-	}
-}
-
-// covering finds the unknown value that a property is, or is part of.
-func covering(t taskProperties, k propertyKey) (expr.Unknown, bool) {
-	if u, ok := t[propertyKey{}].value.(expr.Unknown); ok {
-		return u, true
-	}
-	if u, ok := t[propertyKey{path: "containerdefinitions"}].value.(expr.Unknown); ok && k.container != "" {
-		return u, true
-	}
-	for path := k.path; ; {
-		if u, ok := t[propertyKey{k.container, path}].value.(expr.Unknown); ok {
-			return u, true
-		}
-		i := strings.LastIndexByte(path, '.')
-		if i < 0 {
-			return expr.Unknown{}, false
-		}
-		path = path[:i]
-	}
 }

@@ -48,6 +48,9 @@ type Definition struct {
 	ARN        string      `json:"arn"`
 	Active     bool        `json:"active"`
 	Containers []Container `json:"containers"`
+	// Document is the whole revision as ECS describes it, with "valueSha256" in
+	// the place of each variable's value.
+	Document json.RawMessage `json:"document,omitempty"`
 }
 
 // Container is one container of a [Definition].

@@ -43,12 +43,12 @@ func (d *Diagnosis) why(f cfnx.Failure, forward bool) Cause {
 	if f.Type != serviceType {
 		return out
 	}
-	s := d.service(f)
-	if s == nil {
-		return out
-	}
 	if !opaque(f.Reason) {
 		return out // a call that was refused: tasks that failed before are not its cause
+	}
+	s := d.service(f)
+	if s == nil {
+		return d.whyGone(f, out)
 	}
 	if forward {
 		return d.whyTasks(*s, out)
@@ -124,7 +124,7 @@ func (d *Diagnosis) service(f cfnx.Failure) *ServiceFacts {
 func (d *Diagnosis) tasks(f ServiceFacts, revision string) []ecsx.StoppedTask {
 	var out []ecsx.StoppedTask
 	for _, t := range d.bundle.Tasks {
-		if t.Group == "service:"+f.Service.Name && t.TaskDefinition == revision && revision != "" {
+		if f.owns(t) && t.TaskDefinition == revision && revision != "" {
 			out = append(out, t)
 		}
 	}

@@ -36,7 +36,7 @@ func (p *planner) serve() error {
 	if err := p.redeploys(keep); err != nil {
 		return err
 	}
-	if p.stopped == nil && len(p.p.Steps) == 0 {
+	if !p.ended() && len(p.p.Steps) == 0 {
 		return refuse("choose forward, hold or back for the stack", "serve would change nothing: %s", p.users())
 	}
 	if p.acts() {
@@ -67,7 +67,7 @@ func (p *planner) forward() error {
 	if err := p.redeploys(keep); err != nil {
 		return err
 	}
-	if p.stopped != nil || p.until(KindRedeploy) || p.until(KindStamp) || p.until(KindMigrate) {
+	if p.ended() || p.until(KindRedeploy) || p.until(KindStamp) || p.until(KindMigrate) {
 		p.stays()
 		return nil
 	}
@@ -75,25 +75,27 @@ func (p *planner) forward() error {
 	if p.d.Situation == Stuck {
 		p.stop(KindUnlock, p.unlocks(skips, keep))
 	}
-	if p.stopped != nil {
+	if p.ended() {
 		p.stays()
 		return nil
 	}
-	step, err := p.savepointFor(keep)
-	switch {
-	case p.until(KindUnlock):
+	if p.until(KindUnlock) {
 		p.unlock(skips)
 		p.noSavepoint(keep)
-	case err == nil:
-		p.unlock(skips)
-		p.savepoint(step)
-	case errors.Is(err, ErrUnknown):
+		return nil
+	}
+	step, why := p.savepointFor(keep)
+	if errors.Is(why, ErrUnknown) {
 		// Nothing irreversible stands on what was not read.
-		p.stop(irreversible, err)
+		p.stop(irreversible, why)
 		p.stays()
-	default:
-		p.stop(KindSavepoint, err)
-		p.unlock(skips)
+		return nil
+	}
+	p.unlock(skips)
+	p.stop(KindSavepoint, why)
+	if why == nil {
+		p.savepoint(step)
+	} else {
 		p.noSavepoint(keep)
 	}
 	return nil

@@ -69,34 +69,40 @@ func (p *planner) named() error {
 	return nil
 }
 
-// keepServing decides for a service that serves: it is left alone, unless what
-// serves is from before the update. Then forward would deploy the new revision
-// to users who are served, which is for the operator to say. A service whose
-// images are gone serves only until its next task starts: it gets the new revision
-// where the update never came to it, or where a migration is what it failed for.
+// keepServing decides for a service that serves: it is left alone, from before
+// the update or not. To deploy the new revision to users who are served is for the
+// operator to say. A service whose images are gone serves only until its next task
+// starts: it gets the new revision where the update never came to it, or where a
+// migration is what it failed for.
 func (p *planner) keepServing(s *ServiceFacts, serving string) (string, error) {
 	if serving != s.Back || s.Forward == s.Back || !s.Touched || p.c.Direction == Serve {
 		return serving, nil
 	}
 	next := "name the revision to keep for service " + s.Service.String() + ", or choose hold or back"
-	if s.Forward == "" {
-		return "", unknown(next, "service %s serves the revision from before the update, %s; %s", s.Service, short(serving), s.RevisionsUnknown)
-	}
-	if bad := p.d.missing(*s, serving); bad != "" && p.runs(s, s.Forward) == nil {
+	bad := p.d.missing(*s, serving)
+	switch {
+	case bad == "" && s.Reached && s.Current != serving:
+		return "", refuse(next, "service %s is set to %s and runs %s, the revision from before the update: to which of them it goes at its next task is not seen from here, and %s would be deployed to users who are served", s.Service, short(s.Current), short(serving), short(s.Current))
+	case bad == "" && s.Reached:
+		hint := ""
+		if s.Forward != "" {
+			hint = ": name " + short(s.Forward) + " for it to deploy that to users who are served"
+		}
+		p.p.Warnings = append(p.p.Warnings, fmt.Sprintf("service %s serves the revision from before the update, %s, and is left alone%s", s.Service, short(serving), hint))
+		return serving, nil
+	case s.Forward == "":
+		return "", unknown(next, "service %s serves the revision from before the update, %s, which cannot start another task (%s); %s", s.Service, short(serving), bad, s.RevisionsUnknown)
+	case bad == "" || !p.canRun(s, s.Forward):
+		return serving, nil
+	case p.c.Migration == nil && s.Reached:
 		// The update came to the service, and it went back: that no failed task of
 		// the new revision is left says nothing, ECS forgets them within the hour.
-		if p.c.Migration == nil && s.Reached {
-			failed := ""
-			if c, ok := ecsx.RootCause(p.d.tasks(*s, s.Forward)); ok {
-				failed = ", and the tasks of " + short(s.Forward) + " have failed: " + c.Summary
-			}
-			return "", refuse(next, "service %s serves on %s, which cannot start another task (%s)%s: %s would be deployed to users who are served", s.Service, short(serving), bad, failed, short(s.Forward))
+		failed := ""
+		if c, ok := ecsx.RootCause(p.d.tasks(*s, s.Forward)); ok {
+			failed = ", and the tasks of " + short(s.Forward) + " have failed: " + c.Summary
 		}
-		p.p.Warnings = append(p.p.Warnings, fmt.Sprintf("service %s serves on %s, which cannot start another task (%s): %s is deployed to it", s.Service, short(serving), bad, short(s.Forward)))
-		return s.Forward, nil
+		return "", refuse(next, "service %s serves on %s, which cannot start another task (%s)%s: %s would be deployed to users who are served", s.Service, short(serving), bad, failed, short(s.Forward))
 	}
-	if !s.Reached {
-		return serving, nil
-	}
-	return "", refuse(next, "service %s serves the revision from before the update, %s: %s would be deployed to users who are served", s.Service, short(serving), short(s.Forward))
+	p.p.Warnings = append(p.p.Warnings, fmt.Sprintf("service %s serves on %s, which cannot start another task (%s): %s is deployed to it", s.Service, short(serving), bad, short(s.Forward)))
+	return s.Forward, nil
 }

@@ -1,13 +1,19 @@
 package rescue_test
 
 import (
+	"encoding/json"
+	"maps"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	cfntypes "github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
+	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	ecstypes "github.com/aws/aws-sdk-go-v2/service/ecs/types"
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
+	ssmtypes "github.com/aws/aws-sdk-go-v2/service/ssm/types"
 	"github.com/stretchr/testify/require"
 
 	"github.com/stackrescue/stackrescue/rescue"
@@ -65,8 +71,8 @@ func TestANamedRevisionIsDeployed(t *testing.T) {
 	})
 }
 
-// ECS itself went back to the old revision, which serves. Forward would deploy
-// the new one to users who are served: the operator has to say so.
+// ECS itself went back to the old revision, which serves and is kept: to deploy
+// the new one to users who are served, the operator has to name it.
 func TestForwardDoesNotRedeployAServiceThatWentBack(t *testing.T) {
 	t.Parallel()
 	inSite(t, func(t *testing.T, s *site) {
@@ -77,13 +83,23 @@ func TestForwardDoesNotRedeployAServiceThatWentBack(t *testing.T) {
 		require.Equal(t, cfntypes.StackStatusUpdateRollbackFailed, s.update(web("v2")))
 		s.cloud.Advance(10 * time.Minute) // ECS goes back by itself; CloudFormation's rollback failed before it asked
 		require.Equal(t, "2 of 2 run web:1", s.counts())
-		s.refuses(rescue.Choices{Direction: rescue.Forward}, rescue.ErrDirection, "web:1", "web:2", "users who are served")
-		p, err := rescue.MakePlan(s.diagnose(), rescue.Choices{Direction: rescue.Back})
+		for _, direction := range []rescue.Direction{rescue.Back, rescue.Hold} {
+			p, err := rescue.MakePlan(s.diagnose(), rescue.Choices{Direction: direction})
+			require.NoError(t, err)
+			require.Empty(t, redeploys(p))
+			for _, x := range p.Steps {
+				require.False(t, x.Unlock != nil && len(x.Unlock.Skips) > 0, "the cheapest way first")
+			}
+		}
+		before := maps.Clone(s.starts)
+		p, err := rescue.MakePlan(s.diagnose(), rescue.Choices{Direction: rescue.Forward})
 		require.NoError(t, err)
-		require.Empty(t, redeploys(p))
+		require.Contains(t, strings.Join(p.Warnings, "\n"), "name web:2")
 		r, err := s.run(p)
 		require.NoError(t, err, r)
+		require.Equal(t, rescue.Rescued, r.Result)
 		require.Equal(t, "2 of 2 run web:1", s.counts())
+		require.Equal(t, before, s.starts, "users who are served are left alone")
 	})
 }
 
@@ -219,40 +235,61 @@ func TestARevisionThatCannotBeFollowedIsNotGuessed(t *testing.T) {
 
 // A savepoint that would start anything but what is kept, with other images, is
 // refused when the plan is made.
-func TestNoSavepointThatDiffersInMoreThanImages(t *testing.T) {
+func TestSavepointCarriesWhatServes(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		edits []string
 		field string
+		stops bool // it cannot be carried
 	}{
-		"a variable":     {with(`Environment: [{Name: MODE, Value: s3cret}]`), "container web: Environment.MODE"},
-		"a secret":       {with(`Secrets: [{Name: KEY, ValueFrom: "arn:aws:ssm:us-east-1:123456789012:parameter/key"}]`), "Secrets.KEY"},
-		"a command":      {with(`Command: [serve, --new]`), "Command"},
-		"a port":         {with(`PortMappings: [{ContainerPort: 8080}]`), "PortMappings"},
-		"memory":         {with(`Memory: 256`), "Memory"},
-		"the task's cpu": {[]string{"      Family: web\n", "      Family: web\n      Cpu: '512'\n"}, "Cpu"},
-		"a role":         {[]string{"      Family: web\n", "      Family: web\n      TaskRoleArn: arn:aws:iam::123456789012:role/new\n"}, "TaskRoleArn"},
-		"a volume":       {[]string{"      Family: web\n", "      Family: web\n      Volumes: [{Name: data}]\n"}, "Volumes"},
-		"a health check": {[]string{"Interval: 10", "Interval: 20"}, "HealthCheck.Interval"},
-		"a container":    {[]string{"      ContainerDefinitions:\n", "      ContainerDefinitions:\n        - {Name: side, Image: !Sub \"${AWS::AccountId}.dkr.ecr.${AWS::Region}.amazonaws.com/app:side\", Essential: false}\n"}, "container side"},
+		"a variable":     {with(`Environment: [{Name: MODE, Value: s3cret}]`), "container web: Environment.MODE", false},
+		"a secret":       {with(`Secrets: [{Name: KEY, ValueFrom: "arn:aws:ssm:us-east-1:123456789012:parameter/key"}]`), "Secrets.KEY", false},
+		"a command":      {with(`Command: [serve, --new]`), "Command", false},
+		"a port":         {with(`PortMappings: [{ContainerPort: 8080}]`), "PortMappings", false},
+		"memory":         {with(`Memory: 256`), "Memory", false},
+		"the task's cpu": {[]string{"      Family: web\n", "      Family: web\n      Cpu: '512'\n"}, "Cpu", false},
+		"a role":         {[]string{"      Family: web\n", "      Family: web\n      TaskRoleArn: arn:aws:iam::123456789012:role/new\n"}, "TaskRoleArn", false},
+		"a volume":       {[]string{"      Family: web\n", "      Family: web\n      Volumes: [{Name: data}]\n"}, "Volumes", false},
+		"a health check": {[]string{"Interval: 10", "Interval: 20"}, "HealthCheck.Interval", false},
+		"a container":    {[]string{"      ContainerDefinitions:\n", "      ContainerDefinitions:\n        - {Name: side, Image: !Sub \"${AWS::AccountId}.dkr.ecr.${AWS::Region}.amazonaws.com/app:side\", Essential: false}\n"}, "container side", false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			inSite(t, func(t *testing.T, s *site) {
 				s.push("side")
-				s.stuck(test.edits...)
-				p := s.stops(rescue.Choices{Direction: rescue.Forward}, rescue.KindSavepoint, test.field)
-				require.NotContains(t, p.String(), "s3cret")
-				// The way that makes no savepoint is still there.
-				_, err := rescue.MakePlan(s.diagnose(), rescue.Choices{Direction: rescue.Hold})
+				_, err := ssm.NewFromConfig(s.cloud.Config()).PutParameter(t.Context(), &ssm.PutParameterInput{Name: aws.String("/key"), Type: ssmtypes.ParameterTypeString, Value: aws.String("x")})
 				require.NoError(t, err)
+				s.stuck(test.edits...)
+				s.mended = true
+				p, err := rescue.MakePlan(s.diagnose(), rescue.Choices{Direction: rescue.Forward})
+				require.NoError(t, err)
+				require.NotContains(t, p.String(), "s3cret")
+				want := rescue.Rescued
+				if test.stops {
+					requireStop(t, p, rescue.KindSavepoint, test.field)
+					want = rescue.ServedWithDebt
+				} else {
+					require.Nil(t, p.Stop)
+					require.Contains(t, p.String(), test.field, "what is written into the template is said")
+				}
+				before := s.starts["v1"]
+				r, err := s.run(throughJSON(t, p, nil))
+				require.NoError(t, err, r)
+				require.Equal(t, want, r.Result, r)
+				require.Equal(t, before, s.starts["v1"])
+				require.Equal(t, "2 of 2", s.counts()[:6])
+				if want == rescue.Rescued {
+					// What serves is the stack's own, and the same in all but its name.
+					require.Equal(t, s.settings("web:2"), s.settings(s.counts()[len("2 of 2 run "):]))
+				}
 			})
 		})
 	}
 }
 
-// The same for a revision that was made by hand and serves.
-func TestNoSavepointOfARevisionMadeByHand(t *testing.T) {
+// The same for a revision that was made by hand and serves: users are left alone
+// until the savepoint, which starts the same.
+func TestSavepointOfARevisionMadeByHand(t *testing.T) {
 	t.Parallel()
 	inSite(t, func(t *testing.T, s *site) {
 		s.stuck()
@@ -260,14 +297,30 @@ func TestNoSavepointOfARevisionMadeByHand(t *testing.T) {
 		s.serve(s.handMade("web:2", func(c *ecstypes.ContainerDefinition) {
 			c.Environment = append(c.Environment, ecstypes.KeyValuePair{Name: aws.String("FIX"), Value: aws.String("1")})
 		}))
-		s.cloud.ForgetCalls()
-		p := s.stops(rescue.Choices{Direction: rescue.Forward}, rescue.KindSavepoint, "Environment.FIX")
-		require.Empty(t, s.mutated())
+		p, err := rescue.MakePlan(s.diagnose(), rescue.Choices{Direction: rescue.Forward})
+		require.NoError(t, err)
+		require.Contains(t, p.String(), "Environment.FIX")
 		started := s.starts["v2"]
 		r, err := s.run(p)
 		require.NoError(t, err, r)
-		require.Equal(t, rescue.ServedWithDebt, r.Result)
-		require.Equal(t, "2 of 2 run web:3", s.counts())
-		require.Equal(t, started, s.starts["v2"], "users who are served are left alone")
+		require.Equal(t, rescue.Rescued, r.Result)
+		require.Equal(t, "2 of 2 run web:4", s.counts())
+		require.Equal(t, s.settings("web:3"), s.settings("web:4"))
+		require.Equal(t, started+2, s.starts["v2"], "the savepoint alone has started tasks")
 	})
+}
+
+// settings are what a revision has, images apart.
+func (s *site) settings(revision string) string {
+	s.t.Helper()
+	out, err := s.ecs.DescribeTaskDefinition(s.t.Context(), &ecs.DescribeTaskDefinitionInput{TaskDefinition: &revision})
+	require.NoError(s.t, err)
+	td := out.TaskDefinition
+	slices.SortFunc(td.ContainerDefinitions, func(a, b ecstypes.ContainerDefinition) int { return strings.Compare(*a.Name, *b.Name) })
+	for i := range td.ContainerDefinitions {
+		td.ContainerDefinitions[i].Image = nil
+	}
+	data, err := json.MarshalIndent([]any{td.ContainerDefinitions, td.Cpu, td.Memory, td.TaskRoleArn, td.ExecutionRoleArn, td.Volumes, td.NetworkMode}, "", " ")
+	require.NoError(s.t, err)
+	return string(data)
 }

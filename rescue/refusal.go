@@ -118,8 +118,12 @@ func (p *planner) runs(s *ServiceFacts, revision string) error {
 	return nil
 }
 
-// renders refuses a savepoint that would not start what is kept: the stack's
-// own template, with other images, renders the recorded revision.
+// canRun reports whether runs has nothing against a revision.
+func (p *planner) canRun(s *ServiceFacts, revision string) bool { return p.runs(s, revision) == nil }
+
+// renders refuses a savepoint of which it is not known whether it would start
+// what is kept: the stack's own template, with other images, renders the recorded
+// revision.
 func (p *planner) renders(s *ServiceFacts, kept string) error {
 	next := "choose hold, which makes no savepoint, and let the pipeline deploy the new template"
 	if s.Back == "" {
@@ -128,24 +132,19 @@ func (p *planner) renders(s *ServiceFacts, kept string) error {
 	if kept == s.Back {
 		return nil
 	}
+	if s.Literal {
+		return nil // the stack is given the revision as a value: it gets another
+	}
 	differences, compared := s.Differences[kept]
 	if !compared {
 		return unknown(next, "service %s: whether the template renders %s is not known: %s and %s could not be compared", s.Service, short(kept), short(s.Back), short(kept))
 	}
-	if len(differences) == 0 {
-		return nil
+	for _, d := range differences {
+		if d.Kind == "not-known" {
+			return unknown(next, "service %s: whether the savepoint would render %s is not known: %s", s.Service, short(kept), d)
+		}
 	}
-	lines := make([]string, len(differences))
-	asUnknown := true
-	for i, d := range differences {
-		lines[i] = d.String()
-		asUnknown = asUnknown && d.Kind == "not-known"
-	}
-	fact := fmt.Sprintf("service %s: the savepoint would render %s with new images, and %s differs from it in more: %s", s.Service, short(s.Back), short(kept), strings.Join(lines, "; "))
-	if asUnknown {
-		return unknown(next, "%s", fact)
-	}
-	return refuse(next, "%s", fact)
+	return nil // they are carried
 }
 
 // goesBack refuses the way back where what was there before is not known or

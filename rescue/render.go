@@ -7,8 +7,6 @@ import (
 	"slices"
 	"strconv"
 
-	"github.com/aws/aws-sdk-go-v2/service/ecs"
-
 	"github.com/stackrescue/stackrescue/cfnx"
 	"github.com/stackrescue/stackrescue/ecrx"
 )
@@ -26,7 +24,7 @@ func (c *capturer) recorded(ctx context.Context) error {
 			if r.Type != definitionType || arn == "" || known(arn) {
 				continue
 			}
-			out, err := c.c.ecs.DescribeTaskDefinition(ctx, &ecs.DescribeTaskDefinitionInput{TaskDefinition: &arn})
+			td, err := c.definition(ctx, arn)
 			if err != nil {
 				if err := c.problem(ctx, "task definition "+arn, err); err != nil {
 					return err
@@ -36,7 +34,7 @@ func (c *capturer) recorded(ctx context.Context) error {
 			if c.b.Recorded == nil {
 				c.b.Recorded = map[string]Definition{}
 			}
-			c.b.Recorded[arn] = definition(out.TaskDefinition)
+			c.b.Recorded[arn] = definition(td)
 		}
 	}
 	return nil
@@ -139,7 +137,7 @@ func (p *planner) savepointImages(keep map[string]string) (map[string]string, er
 // savepointRenders proves, before anything is done, that the savepoint can be made: every
 // image and count of its draft. The error is a *[cfnx.DraftError] with what
 // cannot be edited, and where it would have to be changed.
-func (p *planner) savepointRenders(step *SavepointStep) error {
+func (p *planner) savepointRenders(step *SavepointStep, keep map[string]string) error {
 	d, err := p.b.draft()
 	if err != nil {
 		return fmt.Errorf("savepoint: %w", err)
@@ -178,6 +176,9 @@ func (p *planner) savepointRenders(step *SavepointStep) error {
 		return "", nil
 	})
 	if err := note(err); err != nil {
+		return fmt.Errorf("savepoint: %w", err)
+	}
+	if err := note(p.carries(d, step, keep)); err != nil {
 		return fmt.Errorf("savepoint: %w", err)
 	}
 	if len(problems) == 0 {

@@ -7,6 +7,7 @@ import (
 	cfntypes "github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 
 	"github.com/stackrescue/stackrescue/cfnx"
+	"github.com/stackrescue/stackrescue/ecsx"
 	"github.com/stackrescue/stackrescue/internal/redact"
 )
 
@@ -34,12 +35,30 @@ func (c *capturer) revisions(f *ServiceFacts) {
 	case err != nil:
 		f.RevisionsUnknown = redact.Text(err.Error())
 	case d.Known && isRevision(d.Value):
-		f.Back = d.Value
-		if f.Touched {
+		f.Back, f.Literal = d.Value, true
+		f.fromTasks(c.b.Tasks, began)
+		if f.Touched && f.Forward == "" {
 			f.RevisionsUnknown = "service " + f.Service.String() + " is given its revision as a value, and no event says which one the latest update gave it"
 		}
 	default:
 		f.RevisionsUnknown = "stack " + s.Name + ": TaskDefinition of " + f.LogicalID + " is an expression whose value is not known"
+	}
+}
+
+// fromTasks finds the revision that the latest update gave a service which is
+// given its revision as a value: the one, other than the recorded one, of the
+// tasks that were started since.
+func (f *ServiceFacts) fromTasks(tasks []ecsx.StoppedTask, began time.Time) {
+	found := map[string]bool{}
+	for _, t := range tasks {
+		if f.owns(t) && !began.IsZero() && t.CreatedAt.After(began) && t.TaskDefinition != f.Back {
+			found[t.TaskDefinition] = true
+		}
+	}
+	if f.Touched && len(found) == 1 {
+		for arn := range found {
+			f.Forward = arn
+		}
 	}
 }
 

@@ -27,6 +27,10 @@ type SavepointStep struct {
 	// their task definitions, by the ARN of the stack and the logical id with a
 	// blank between: what an image comes to where its template does not tell.
 	Recorded map[string]map[string]string `json:"recorded,omitempty"`
+	// Carry are the revisions whose settings are written into the templates, and
+	// Revisions the services whose template is given its revision as a value.
+	Carry     []CarriedRevision `json:"carry,omitempty"`
+	Revisions []GivenRevision   `json:"revisions,omitempty"`
 	// Left are images that are missing or not known and that no service's record
 	// has: nobody asked to change them, and they stay as they are.
 	Left []string `json:"left,omitempty"`
@@ -34,10 +38,33 @@ type SavepointStep struct {
 	Outputs []cfnx.LostOutput `json:"outputs,omitempty"`
 }
 
+// CarriedRevision is a revision that serves and differs, in more than its images,
+// from what a service's template renders.
+type CarriedRevision struct {
+	StackID   string `json:"stackId"`
+	LogicalID string `json:"logicalId"`
+	// Revision is the one that serves.
+	Revision string `json:"revision"`
+	// Differences are what is carried, without values. Nothing else is.
+	Differences []cfnx.Difference `json:"differences"`
+}
+
+// GivenRevision is the revision that a template's service is given.
+type GivenRevision struct {
+	StackID   string `json:"stackId"`
+	LogicalID string `json:"logicalId"`
+	Revision  string `json:"revision"`
+}
+
 // savepoint adds the step.
 func (p *planner) savepoint(step *SavepointStep) {
 	for _, ref := range step.Left {
 		p.p.Debt = append(p.p.Debt, fmt.Sprintf("image %s, which no service of the stack runs, is %s: it is left as it is", ref, strings.ReplaceAll(string(p.b.Images[ref].State), "-", " ")))
+	}
+	for _, c := range step.Carry {
+		for _, d := range c.Differences {
+			p.p.Warnings = append(p.p.Warnings, fmt.Sprintf("the savepoint writes what %s has into the %s: %s: the team's own template needs the same", short(c.Revision), cmp.Or(d.Where, "template"), d))
+		}
 	}
 	p.add(Step{
 		Kind: KindSavepoint, Subject: "stack " + p.d.Stack, Why: "the next rollback would return to images that are gone, and lost outputs break the next update",
@@ -63,7 +90,7 @@ func (p *planner) savepointFor(keep map[string]string) (*SavepointStep, error) {
 	if step.Images, err = p.savepointImages(keep); err != nil {
 		return nil, err
 	}
-	if err := p.savepointRenders(step); err != nil {
+	if err := p.savepointRenders(step, keep); err != nil {
 		return nil, err
 	}
 	return step, p.exported(keep)
@@ -95,6 +122,13 @@ func (r *runner) savepoint(ctx context.Context, c clients, s Step, res *StepResu
 		if err != nil {
 			return err
 		}
+		carried, err := s.Savepoint.carry(ctx, c, d)
+		if err != nil {
+			return err
+		}
+		for _, x := range carried {
+			r.o.tell(s.ID, "carried: "+x)
+		}
 		outputs, err := d.RestoreOutputs(ctx, d.LostOutputs(cmp.Or(r.o.Ledger, r.p.Ledger)), r.source(c))
 		if err != nil {
 			return err
@@ -117,8 +151,15 @@ func (r *runner) savepoint(ctx context.Context, c clients, s Step, res *StepResu
 			return err
 		}
 		changed = true
+		r.follow = append(r.follow, carried...)
+		for _, x := range d.Literals() {
+			r.follow = append(r.follow, "a literal was written: "+x.String())
+		}
 		res.From, res.To = string(t.Root.Status), string(out.Status)
 		res.Text = fmt.Sprintf("stack %s is %s: %d images, %d outputs", out.Stack, out.Status, len(images), len(outputs))
+		if len(carried) > 0 {
+			res.Text += fmt.Sprintf(", %d settings", len(carried))
+		}
 	}
 	res.Outcome = Done
 	if !changed {

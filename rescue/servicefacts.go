@@ -1,6 +1,8 @@
 package rescue
 
 import (
+	"strings"
+
 	"github.com/stackrescue/stackrescue/cfnx"
 	"github.com/stackrescue/stackrescue/ecsx"
 )
@@ -29,8 +31,18 @@ type ServiceFacts struct {
 	Reason  string `json:"reason,omitempty"`
 	// Deployments are those of the service, as ECS lists them.
 	Deployments []DeploymentFacts `json:"deployments,omitempty"`
-	// Breaker is whether a circuit breaker would end a failing deployment.
-	Breaker    bool     `json:"breaker"`
+	// Breaker is whether a circuit breaker would end a failing deployment,
+	// BreakerRollback whether it takes it back too, and Alarms whether alarms would.
+	Breaker         bool `json:"breaker"`
+	BreakerRollback bool `json:"breakerRollback,omitempty"`
+	Alarms          bool `json:"alarms,omitempty"`
+	// MinimumHealthy and Maximum are percentages of Desired; nil where ECS has none.
+	MinimumHealthy *int `json:"minimumHealthy,omitempty"`
+	Maximum        *int `json:"maximum,omitempty"`
+	// Scheduling is REPLICA or DAEMON, Strategy how a deployment goes: ROLLING
+	// where it is empty.
+	Scheduling string   `json:"scheduling,omitempty"`
+	Strategy   string   `json:"strategy,omitempty"`
 	Controller string   `json:"controller,omitempty"`
 	Events     []string `json:"events,omitempty"`
 	// Placement is where and on what its tasks run.
@@ -48,6 +60,9 @@ type ServiceFacts struct {
 	// Reached is whether the latest update came to the service itself, and not
 	// only to its task definition.
 	Reached bool `json:"reached,omitempty"`
+	// Literal is whether the stack is given the revision as a value, such as by a
+	// parameter, and has no task definition of its own for the service.
+	Literal bool `json:"literal,omitempty"`
 	// RevisionsUnknown is why Forward or Back is not known.
 	RevisionsUnknown string `json:"revisionsUnknown,omitempty"`
 	// Definitions are those revisions and those of the deployments, by ARN.
@@ -86,4 +101,11 @@ func (f *ServiceFacts) Serving() string {
 		serving = d.TaskDefinition
 	}
 	return serving
+}
+
+// owns reports whether a stopped task was one of the service's. Other clusters may
+// have a service of the same name; an ARN of the old format has no cluster.
+func (f *ServiceFacts) owns(t ecsx.StoppedTask) bool {
+	parts := strings.Split(t.ARN, "/")
+	return t.Group == "service:"+f.Service.Name && (len(parts) < 3 || f.Service.Cluster == "" || parts[len(parts)-2] == f.Service.Cluster)
 }

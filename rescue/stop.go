@@ -53,6 +53,9 @@ func (p *planner) stop(before Kind, err error) {
 	p.p.Stop = s
 }
 
+// ended reports whether the plan ends early.
+func (p *planner) ended() bool { return p.stopped != nil }
+
 // until reports whether the operator ends the plan after the steps of a kind.
 func (p *planner) until(k Kind) bool { return p.c.Until == k }
 

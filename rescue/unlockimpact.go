@@ -20,6 +20,9 @@ func (p *planner) unlocks(skips []cfnx.Skip, keep map[string]string) error {
 	next := "leave the stack locked, which serves all the same and only cannot be deployed (direction serve); or accept it by name; or choose back"
 	for s := range p.b.Tree.All() {
 		for _, part := range slices.Sorted(maps.Keys(s.Unread)) {
+			if part == "attempted" {
+				continue // then what the update made counts as deleted
+			}
 			return unknown("allow the actions that rescue.ReadActions lists and diagnose again", "what the continued rollback does to stack %s is not known: its %s could not be read: %s", s.Name, part, s.Unread[part])
 		}
 	}
@@ -28,7 +31,9 @@ func (p *planner) unlocks(skips []cfnx.Skip, keep map[string]string) error {
 		// it may deploy is left out.
 		skips = nil
 	}
-	for _, d := range cfnx.Deploys(p.b.Tree, skips, func(d cfnx.Deploy) bool { return d.To != "" && keep[ecsx.ParseService(d.PhysicalID).String()] == d.To }) {
+	for _, d := range cfnx.Deploys(p.b.Tree, skips, func(d cfnx.Deploy) bool {
+		return keep[ecsx.ParseService(d.PhysicalID).String()] == d.To && p.isBack(d)
+	}) {
 		if d.State != "deployed" {
 			continue
 		}
@@ -51,6 +56,13 @@ func (p *planner) unlocks(skips []cfnx.Skip, keep map[string]string) error {
 		return refuse(next, "the continued rollback would deploy %s to service %s, which is to keep %s: %s", short(d.To), s.Service, short(keep[s.Service.String()]), d)
 	}
 	return p.deletes(keep, next)
+}
+
+// isBack reports whether ECS itself has taken the service back, so that nothing is
+// deployed when CloudFormation sends the same.
+func (p *planner) isBack(d cfnx.Deploy) bool {
+	s := p.d.service(cfnx.Failure{StackID: d.StackID, LogicalID: d.LogicalID})
+	return s != nil && d.To != "" && s.Current == d.To && (s.Serving() == d.To || s.Running == 0)
 }
 
 // deletes refuses what the clean-up would take from the revisions to keep, and

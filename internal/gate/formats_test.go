@@ -170,6 +170,10 @@ func (f filler) fill(v reflect.Value, depth int) {
 			f.fill(v.Elem(), depth-1)
 		}
 	case reflect.Slice:
+		if v.Type() == reflect.TypeFor[json.RawMessage]() {
+			v.SetBytes([]byte(`{"key":"value"}`))
+			return
+		}
 		if depth > 1 || depth > 0 && v.Type().Elem().Kind() != reflect.Pointer {
 			v.Set(reflect.MakeSlice(v.Type(), 1, 1))
 			f.fill(v.Index(0), depth-1)

@@ -74,7 +74,6 @@ var functions = map[string]any{
 	"template.ByResolver":           template.ByResolver,
 	"template.FindImages":           template.FindImages,
 	"template.FirstOf":              template.FirstOf,
-	"template.ParseImageRef":        template.ParseImageRef,
 	"template.PatchImages":          template.PatchImages,
 	"template.SetText":              template.SetText,
 	"template.SetValues":            template.SetValues,

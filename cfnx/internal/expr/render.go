@@ -168,7 +168,7 @@ func (r *Renderer) list(v any) []any {
 	case []any:
 		return v
 	case List:
-		return v.items()
+		return v.Items()
 	}
 	return nil
 }
@@ -176,7 +176,8 @@ func (r *Renderer) list(v any) []any {
 // List is the value of a list parameter.
 type List string
 
-func (c List) items() []any {
+// Items are the items of the list, without the blanks around them.
+func (c List) Items() []any {
 	out := []any{}
 	for _, s := range strings.Split(string(c), ",") {
 		out = append(out, strings.TrimSpace(s))

@@ -88,6 +88,15 @@ func (p *proof) edited(e *Edit, scalar, text bool, value string) error {
 	return nil
 }
 
+// replaced checks a node that was replaced by a value of JSON.
+func (p *proof) replaced(e *Edit, same bool) error {
+	p.seen++
+	if !same {
+		return p.doc.errorAt(e.Start, ErrProof, "a replaced value reads as something else")
+	}
+	return nil
+}
+
 func (p *proof) differs(was *Node) error {
 	return p.doc.errorAt(int(was.start), ErrProof, "a value outside the edits differs")
 }
@@ -95,6 +104,9 @@ func (p *proof) differs(was *Node) error {
 func (p *proof) json(was, is *Node) error {
 	more := 0
 	if e := p.edits[was]; e != nil {
+		if e.value != nil {
+			return p.replaced(e, sameJSON(e.value, is))
+		}
 		if e.added == nil {
 			return p.edited(e, is.Kind == Scalar, is.Style == String, is.Value)
 		}
@@ -121,6 +133,9 @@ func (p *proof) json(was, is *Node) error {
 func (p *proof) yaml(was *Node, is *yaml.Node) error {
 	more := 0
 	e := p.edits[was]
+	if e != nil && e.value != nil {
+		return p.replaced(e, sameYAML(e.value, is) && was.Anchored == (is.Anchor != ""))
+	}
 	if e != nil && e.added != nil {
 		p.seen++
 		want := e.nodes()

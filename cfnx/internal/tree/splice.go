@@ -16,6 +16,7 @@ type Edit struct {
 	Value      string
 	whole      bool    // the node's tag goes too
 	added      []added // entries that come to the node, which is no scalar
+	value      *Node   // of JSON, what the node is replaced by
 }
 
 // ReplaceText returns the edit that replaces bytes from to to of the scalar's
