@@ -201,6 +201,9 @@ func (t *teller) events() {
 	}
 }
 
+// mostLogs is how many logs are told: a crash loop has hundreds that say the same.
+const mostLogs = 60
+
 // logs are those of the stopped tasks, of tasks that failed first.
 func (t *teller) logs() {
 	all := t.tasks()
@@ -216,6 +219,10 @@ func (t *teller) logs() {
 	for _, x := range all {
 		for _, c := range x.Containers {
 			if len(c.Log.Lines) == 0 {
+				continue
+			}
+			if len(t.s.Logs) == mostLogs {
+				t.s.LogsLeft++
 				continue
 			}
 			l := Log{Title: say(fmt.Sprintf("%s, container %s, task %s", short(x.TaskDefinition), c.Name, taskName(x.ARN))), Source: say(c.Log.Group + " " + c.Log.Stream), Failed: x.Failed() && (x.Cause.Container == c.Name || x.Cause.Container == ""), Dropped: c.Log.Dropped}
@@ -267,12 +274,19 @@ func (t *teller) causes() {
 }
 
 func (t *teller) nice(c rescue.Cause) string {
+	text := digest.ReplaceAllString(registry.ReplaceAllString(c.Text, ""), "$1…")
 	stack, id, ok := strings.Cut(c.Subject, ".")
 	if ok {
-		return t.stackName(stack) + "." + id + ": " + c.Text
+		return t.stackName(stack) + "." + id + ": " + text
 	}
-	return c.String()
+	return c.Subject + ": " + text
 }
+
+// What makes an image's name long, and is the same for all of them.
+var (
+	registry = regexp.MustCompile(`\b\d{12}\.dkr\.ecr\.[\w-]+\.amazonaws\.com(?:\.cn)?/`)
+	digest   = regexp.MustCompile(`\b(sha256:[0-9a-f]{12})[0-9a-f]{52}\b`)
+)
 
 // rowOf is the row of a cause's first failure.
 func (t *teller) rowOf(c rescue.Cause) int {

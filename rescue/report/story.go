@@ -76,23 +76,25 @@ type Story struct {
 	Earlier int       `json:"earlier,omitempty"`
 	Made    time.Time `json:"made,omitzero"`
 
-	Users    []Band      `json:"users,omitempty"`
-	Facts    []Fact      `json:"facts,omitempty"`
-	Causes   []Why       `json:"causes,omitempty"`
-	Decision string      `json:"decision,omitempty"`
-	Steps    []Did       `json:"steps,omitempty"`
-	Checks   []Checked   `json:"checks,omitempty"`
-	Refusal  *Refusal    `json:"refusal,omitempty"`
-	Choices  []Choice    `json:"choices,omitempty"`
-	Owed     []Owed      `json:"owed,omitempty"`
-	First    []string    `json:"first,omitempty"` // what to do first
-	Warnings []string    `json:"warnings,omitempty"`
-	Unknown  []string    `json:"unknown,omitempty"`
-	Stacks   []StackNow  `json:"stacks,omitempty"`
-	Restored []Named     `json:"restored,omitempty"`
-	Lanes    []Lane      `json:"lanes,omitempty"`
-	Moments  []Moment    `json:"moments,omitempty"`
-	Events   []Row       `json:"events,omitempty"`
+	Users    []Band     `json:"users,omitempty"`
+	Facts    []Fact     `json:"facts,omitempty"`
+	Causes   []Why      `json:"causes,omitempty"`
+	Decision string     `json:"decision,omitempty"`
+	Steps    []Did      `json:"steps,omitempty"`
+	Checks   []Checked  `json:"checks,omitempty"`
+	Refusal  *Refusal   `json:"refusal,omitempty"`
+	Choices  []Choice   `json:"choices,omitempty"`
+	Owed     []Owed     `json:"owed,omitempty"`
+	First    []string   `json:"first,omitempty"` // what to do first
+	Warnings []string   `json:"warnings,omitempty"`
+	Unknown  []string   `json:"unknown,omitempty"`
+	Stacks   []StackNow `json:"stacks,omitempty"`
+	Restored []Named    `json:"restored,omitempty"`
+	Lanes    []Lane     `json:"lanes,omitempty"`
+	Moments  []Moment   `json:"moments,omitempty"`
+	Events   []Row      `json:"events,omitempty"`
+	// LogsLeft is how many more logs the evidence has.
+	LogsLeft int         `json:"logsLeft,omitempty"`
 	Logs     []Log       `json:"logs,omitempty"`
 	Calls    []Call      `json:"calls,omitempty"`
 	Guard    *GuardStory `json:"guard,omitempty"`
