@@ -237,6 +237,9 @@ func (t *teller) logs() {
 	}
 }
 
+// mostCauses is how many answers to a question are told.
+const mostCauses = 8
+
 // around are the lines of a log before and after the one that says most.
 const around = 3
 
@@ -255,14 +258,20 @@ func (t *teller) causes() {
 		}
 		w := Why{Letter: q.letter, Question: q.question, Answer: say(t.nice(q.causes[0]))}
 		for i, c := range q.causes {
-			if i > 0 {
+			switch {
+			case i > mostCauses:
+				continue
+			case i == mostCauses:
+				w.More = append(w.More, fmt.Sprintf("and %d more, in the events", len(q.causes)-mostCauses))
+				continue
+			case i > 0:
 				w.More = append(w.More, say(t.nice(c)))
 			}
 			if c.Next != "" && !slices.Contains(w.Next, say(c.Next)) {
 				w.Next = append(w.Next, say(c.Next))
 			}
 			p, row := t.proof(q.letter, c)
-			if len(w.Proof) < 2*around+3 {
+			if len(w.Proof) == 0 || len(p) > 0 && len(w.Proof) < 2*around+3 && !slices.Contains(w.Proof, p[len(p)-1]) {
 				w.Proof = append(w.Proof, p...)
 			}
 			if w.Event == 0 {

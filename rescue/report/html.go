@@ -242,10 +242,12 @@ func (s *Story) guardPage() *guardPage {
 	horizon := s.Guard.Horizon
 	if horizon.IsZero() || horizon.Sub(s.End) < 24*time.Hour {
 		horizon = s.End.Add(14 * 24 * time.Hour)
+	} else {
+		horizon = horizon.Add(horizon.Sub(s.End) / 4)
 	}
 	var lanes []Lane
 	for _, x := range s.Guard.Stacks {
-		l := Lane{Group: "Until when a rollback works", Name: x.Stack}
+		l := Lane{Group: "Rollback", Name: x.Stack}
 		bar := func(from, to time.Time, class, text, brief string, open bool) {
 			if to.After(from) {
 				l.Bars = append(l.Bars, Bar{From: from, To: to, Class: class, Labels: []string{text, brief}, OpenRight: open})
