@@ -244,7 +244,7 @@ func (c *creator) read(ctx context.Context, id string) ([]plannedChange, error) 
 	var out []plannedChange
 	var nested []string
 	for p := cfn.NewDescribeChangeSetPaginator(c.api, &cfn.DescribeChangeSetInput{ChangeSetName: &id}); p.HasMorePages(); {
-		page, err := p.NextPage(ctx)
+		page, err := patiently(ctx, func(ctx context.Context) (*cfn.DescribeChangeSetOutput, error) { return p.NextPage(ctx) })
 		if err != nil {
 			return nil, stackErr(c.d.Tree.Root.Name, err)
 		}

@@ -121,7 +121,7 @@ func skipName(t *Tree, s *Stack, logicalID string) string {
 func draftOfTree(t *Tree) *Draft {
 	d := &Draft{
 		Tree: t, Parameters: map[string]string{}, originals: map[string][]byte{}, current: map[string][]byte{}, urls: map[string]string{}, authored: map[string]bool{},
-		placed: map[string][]byte{}, unplaced: map[string]string{}, given: map[string]string{},
+		placed: map[string][]byte{}, unplaced: map[string]string{}, given: map[string]string{}, pinned: map[string]bool{},
 	}
 	for s := range t.All() {
 		d.originals[s.ID], d.current[s.ID], d.placed[s.ID] = s.Template, s.Template, s.Template

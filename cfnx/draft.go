@@ -44,6 +44,9 @@ type Draft struct {
 	// tell what an image comes to, such as an import; nil for one that is not
 	// known. May be nil.
 	Recorded func(s *Stack, logicalID string) map[string]string
+	// Ledger tells [Draft.Check] who imports the exports of the tree. May be nil:
+	// nothing is known of it then.
+	Ledger *Ledger
 
 	originals map[string][]byte // by stack id
 	current   map[string][]byte
@@ -54,6 +57,7 @@ type Draft struct {
 	placed   map[string][]byte
 	unplaced map[string]string
 	given    map[string]string // parameters that came with a template
+	pinned   map[string]bool   // parameters that keep their values, by stack id and name
 	// blind drafts know no attributes of resources.
 	blind bool
 

@@ -18,7 +18,8 @@ const maxTemplateObject = 1 << 20
 // Check lists what would keep [Apply] from making a change set of the draft as
 // it is: the size of a template and the place in S3 that it needs, the URL of
 // a nested stack's changed template, characters that were lost on the way from
-// CloudFormation, macros together with nested stacks. It
+// CloudFormation, macros together with nested stacks, parameters without a value,
+// stack policies (see [Tree.ReadPolicies]), and exports in use (Draft.Ledger). It
 // returns a *[DraftError] with all of it, or nil. It is pure: whether AWS
 // accepts the change set is known only after Apply with DryRun.
 //
@@ -99,6 +100,8 @@ func (d *Draft) Check(optFns ...func(*ApplyOptions)) error {
 			}
 		}
 	}
+	problems = append(problems, next.policyProblems()...)
+	problems = append(problems, next.exportProblems()...)
 	return draftError(problems)
 }
 

@@ -42,6 +42,9 @@ type ImagePatch struct {
 // Otherwise, as for an import, a parameter of Systems Manager, a dynamic reference
 // or an attribute, the reference is written in the place of the expression.
 //
+// It returns every image that becomes another, also where one change moves
+// several.
+//
 // It returns a *[DraftError] with every image that cannot be changed from here,
 // and leaves the draft as it was: [ErrNoSuchImage], [ErrUnresolved],
 // [ErrElsewhere], [ErrConflict] and the others of [PatchImages].
@@ -62,6 +65,9 @@ func (d *Draft) PatchImages(ctx context.Context, resolver func(ctx context.Conte
 		return nil, draftError(p.problems)
 	}
 	if err := p.d.conflicts(); err != nil {
+		return nil, err
+	}
+	if err := p.moved(d); err != nil {
 		return nil, err
 	}
 	d.become(p.d)

@@ -1,9 +1,11 @@
 package cfnx
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -237,6 +239,69 @@ func (p *draftPatch) literal(s *Stack, i template.Image, want string) bool {
 	return true
 }
 
+// moved adds the images that a change of a parameter or a mapping moves besides
+// the one that it was made for.
+func (p *draftPatch) moved(d *Draft) error {
+	where := ""
+	for _, o := range p.out {
+		if o.Where != inTemplate {
+			where = o.Where
+			break
+		}
+	}
+	if where == "" {
+		return nil
+	}
+	for s := range d.Tree.All() {
+		was, err := d.renderedImages(s)
+		if err != nil {
+			return err
+		}
+		is, err := p.d.renderedImages(s)
+		if err != nil {
+			return err
+		}
+		for path, i := range is {
+			from := was[path].Text
+			listed := slices.ContainsFunc(p.out, func(o ImagePatch) bool {
+				return o.Stack == s.Name && o.Resource == i.Resource && o.Container == i.Container
+			})
+			if known(i) && from != i.Text && !listed {
+				p.out = append(p.out, ImagePatch{Stack: s.Name, Resource: i.Resource, Container: i.Container, From: from, To: i.Text, Where: where})
+			}
+		}
+	}
+	slices.SortStableFunc(p.out, func(a, b ImagePatch) int {
+		return cmp.Or(cmp.Compare(a.Stack, b.Stack), cmp.Compare(a.Resource, b.Resource), cmp.Compare(a.Container, b.Container))
+	})
+	return nil
+}
+
+// renderedImages are the images that a stack has, by their paths.
+func (d *Draft) renderedImages(s *Stack) (map[string]template.Image, error) {
+	r, _, err := d.renderer(s, 0)
+	if errors.Is(err, template.ErrNotTemplate) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("stack %s: %w", s.Name, err)
+	}
+	o := d.findOptions(s)
+	found, err := template.FindImages(d.current[s.ID], func(x *template.FindOptions) { *x = o })
+	if err != nil {
+		return nil, fmt.Errorf("stack %s: %w", s.Name, err)
+	}
+	out := map[string]template.Image{}
+	for _, image := range found.Images {
+		for _, i := range image.Leaves() {
+			if r.Active(i.Path) {
+				out[i.Path] = i
+			}
+		}
+	}
+	return out, nil
+}
+
 // hidden asks about the images of a part of the template that cannot be looked
 // into, as the stack has recorded them: they cannot be changed.
 func (p *draftPatch) hidden(ctx context.Context, s *Stack, h template.Opaque) error {
@@ -270,24 +335,13 @@ func (d *Draft) undoneImages() ([]Problem, error) {
 	}
 	var problems []Problem
 	for s := range d.Tree.All() {
-		r, _, err := d.renderer(s, 0)
-		if errors.Is(err, template.ErrNotTemplate) {
-			continue
-		}
+		images, err := d.renderedImages(s)
 		if err != nil {
-			return nil, fmt.Errorf("stack %s: %w", s.Name, err)
+			return nil, err
 		}
-		o := d.findOptions(s)
-		found, err := template.FindImages(d.current[s.ID], func(x *template.FindOptions) { *x = o })
-		if err != nil {
-			return nil, fmt.Errorf("stack %s: %w", s.Name, err)
-		}
-		for _, image := range found.Images {
-			for _, i := range image.Leaves() {
-				want, asked := d.images[s.ID+i.Path]
-				if !asked || i.Text == want || !r.Active(i.Path) {
-					continue
-				}
+		for _, path := range slices.Sorted(maps.Keys(images)) {
+			i := images[path]
+			if want, asked := d.images[s.ID+path]; asked && i.Text != want {
 				problems = append(problems, Problem{
 					StackID: s.ID, Stack: s.Name, Resource: i.Resource, Container: i.Container, Property: "Image", From: i.Text, To: want,
 					Sources: i.Sources, Why: "a change for another image would make it " + i.Text, Err: ErrConflict,

@@ -14,7 +14,7 @@ import (
 func (d *Draft) clone() *Draft {
 	next := *d
 	next.current, next.Parameters, next.wants, next.images = maps.Clone(d.current), maps.Clone(d.Parameters), maps.Clone(d.wants), maps.Clone(d.images)
-	next.given = maps.Clone(d.given)
+	next.given, next.pinned = maps.Clone(d.given), maps.Clone(d.pinned)
 	next.urls, next.authored, next.placed, next.unplaced = maps.Clone(d.urls), maps.Clone(d.authored), maps.Clone(d.placed), maps.Clone(d.unplaced)
 	if next.Parameters == nil {
 		next.Parameters = map[string]string{}
@@ -25,7 +25,7 @@ func (d *Draft) clone() *Draft {
 // become takes over what was done on a clone.
 func (d *Draft) become(next *Draft) {
 	d.current, d.Parameters, d.wants, d.images, d.literals = next.current, next.Parameters, next.wants, next.images, next.literals
-	d.urls, d.authored, d.placed, d.unplaced, d.given = next.urls, next.authored, next.placed, next.unplaced, next.given
+	d.urls, d.authored, d.placed, d.unplaced, d.given, d.pinned = next.urls, next.authored, next.placed, next.unplaced, next.given, next.pinned
 }
 
 // SetParameter gives a parameter of a stack of the tree another value: in the

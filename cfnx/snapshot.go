@@ -111,13 +111,16 @@ func (s *Stack) link(depth int) {
 // stack of the tree once or, for long lists, a page at a time, up to 24 calls at
 // once. Safe to repeat.
 func Snapshot(ctx context.Context, api SnapshotAPI, stack string) (*Tree, error) {
-	s, err := describeStack(ctx, api, stack)
+	describe := func(name string) (*types.Stack, error) {
+		return patiently(ctx, func(ctx context.Context) (*types.Stack, error) { return describeStack(ctx, api, name) })
+	}
+	s, err := describe(stack)
 	if err != nil {
 		return nil, err
 	}
 	t := &Tree{Asked: aws.ToString(s.StackId)}
 	if root := aws.ToString(s.RootId); root != "" && root != t.Asked {
-		if s, err = describeStack(ctx, api, root); err != nil {
+		if s, err = describe(root); err != nil {
 			return nil, err
 		}
 	}

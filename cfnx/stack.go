@@ -41,8 +41,11 @@ type Stack struct {
 	AttemptedParameters map[string]string `json:"attemptedParameters,omitempty"`
 
 	Children []*Stack `json:"children,omitempty"`
+	// Policy is the stack's policy, "" where it has none or it was not read; see
+	// [Tree.ReadPolicies].
+	Policy string `json:"policy,omitempty"`
 	// Unread are parts that could not be read, "stack", "resources", "events",
-	// "template" or "attempted", with the reason: they are not known.
+	// "template", "attempted" or "policy", with the reason: they are not known.
 	Unread map[string]string `json:"unread,omitempty"`
 
 	parent *Stack

@@ -58,7 +58,7 @@ func (c *capturer) capture(ctx context.Context, stack string) error {
 			}
 		}
 	}
-	for _, part := range []func(context.Context) error{c.tasks, c.services, c.forgotten, c.attempted, c.recorded, c.images, c.outputs} {
+	for _, part := range []func(context.Context) error{c.tasks, c.services, c.forgotten, c.attempted, c.stackPolicies, c.recorded, c.images, c.outputs} {
 		if err := part(ctx); err != nil {
 			return err
 		}
@@ -74,6 +74,14 @@ func (c *capturer) attempted(ctx context.Context) error {
 		return nil
 	}
 	return c.b.Tree.ReadAttempted(ctx, c.c.cfn, c.c.s3)
+}
+
+// stackPolicies reads what may not be updated.
+func (c *capturer) stackPolicies(ctx context.Context) error {
+	if c.o.recordedToo {
+		return nil // a guard plans no update
+	}
+	return c.b.Tree.ReadPolicies(ctx, c.c.cfn)
 }
 
 // each reads n things at once, as far as the limit allows.

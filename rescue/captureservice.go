@@ -41,9 +41,13 @@ func (c *capturer) services(ctx context.Context) error {
 	for i := range c.b.Services {
 		c.wants(&c.b.Services[i])
 		c.revisions(&c.b.Services[i])
+		c.b.Services[i].loops(c.b.Tasks)
 	}
 	whole := make([]map[string]*ecstypes.TaskDefinition, len(c.b.Services))
 	err = c.each(ctx, len(c.b.Services), func(ctx context.Context, i int) (err error) {
+		if err := c.targets(ctx, &c.b.Services[i]); err != nil {
+			return err
+		}
 		whole[i], err = c.definitions(ctx, &c.b.Services[i])
 		return err
 	})
@@ -114,11 +118,19 @@ func (f *ServiceFacts) read(s ecstypes.Service) {
 	}
 	for _, d := range s.Deployments {
 		f.Deployments = append(f.Deployments, DeploymentFacts{
-			ID: aws.ToString(d.Id), Status: aws.ToString(d.Status), State: string(d.RolloutState), TaskDefinition: aws.ToString(d.TaskDefinition),
+			ID: aws.ToString(d.Id), CreatedAt: aws.ToTime(d.CreatedAt), Status: aws.ToString(d.Status), State: string(d.RolloutState), TaskDefinition: aws.ToString(d.TaskDefinition),
 			Desired: int(d.DesiredCount), Running: int(d.RunningCount), Failed: int(d.FailedTasks),
 		})
 		if aws.ToString(d.Status) == "PRIMARY" {
 			f.Primary, f.State, f.Reason = aws.ToString(d.Id), string(d.RolloutState), aws.ToString(d.RolloutStateReason)
+		}
+	}
+	for _, lb := range s.LoadBalancers {
+		if arn := aws.ToString(lb.TargetGroupArn); arn != "" {
+			f.TargetGroups = append(f.TargetGroups, TargetGroupFacts{ARN: arn})
+		}
+		if x := lb.AdvancedConfiguration; x != nil && aws.ToString(x.AlternateTargetGroupArn) != "" {
+			f.TargetGroups = append(f.TargetGroups, TargetGroupFacts{ARN: aws.ToString(x.AlternateTargetGroupArn)})
 		}
 	}
 	for i, e := range s.Events {

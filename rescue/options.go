@@ -25,6 +25,10 @@ type Options struct {
 	// Evidence is a folder to which each capture of the evidence is added, and
 	// the results of a run's steps, in journal.jsonl; "" writes none.
 	Evidence string
+	// TargetHealth asks the load balancers of services whether their tasks are
+	// healthy. nil leaves that unknown: then a task that runs counts as one that
+	// serves.
+	TargetHealth TargetHealthAPI
 	// Ledger is what the stacks were before anything was touched, where
 	// somebody wrote it down with [cfnx.Record].
 	Ledger *cfnx.Ledger

@@ -87,7 +87,7 @@ func (b *Bundle) draft() (*cfnx.Draft, error) {
 	if err != nil {
 		return nil, err
 	}
-	d.Recorded = recordedImages(b.recordedImages())
+	d.Recorded, d.Ledger = recordedImages(b.recordedImages()), b.Ledger
 	return d, nil
 }
 
@@ -179,6 +179,9 @@ func (p *planner) savepointRenders(step *SavepointStep, keep map[string]string) 
 		return fmt.Errorf("savepoint: %w", err)
 	}
 	if err := note(p.carries(d, step, keep)); err != nil {
+		return fmt.Errorf("savepoint: %w", err)
+	}
+	if _, err := d.Pin(nil); note(err) != nil {
 		return fmt.Errorf("savepoint: %w", err)
 	}
 	if len(problems) == 0 {

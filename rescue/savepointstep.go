@@ -90,10 +90,11 @@ func (p *planner) savepointFor(keep map[string]string) (*SavepointStep, error) {
 	if step.Images, err = p.savepointImages(keep); err != nil {
 		return nil, err
 	}
-	if err := p.savepointRenders(step, keep); err != nil {
+	// First, because whether it is known who imports an export decides on the unlock.
+	if err := p.exported(keep); err != nil {
 		return nil, err
 	}
-	return step, p.exported(keep)
+	return step, p.savepointRenders(step, keep)
 }
 
 // savepoint brings the stack to where a rollback can return: images that exist
@@ -126,10 +127,14 @@ func (r *runner) savepoint(ctx context.Context, c clients, s Step, res *StepResu
 		if err != nil {
 			return err
 		}
+		if _, err := d.Pin(nil); err != nil {
+			return err
+		}
 		for _, x := range carried {
 			r.o.tell(s.ID, "carried: "+x)
 		}
-		outputs, err := d.RestoreOutputs(ctx, d.LostOutputs(cmp.Or(r.o.Ledger, r.p.Ledger)), r.source(c))
+		lost := d.LostOutputs(cmp.Or(r.o.Ledger, r.p.Ledger))
+		outputs, err := d.RestoreOutputs(ctx, lost, r.source(c))
 		if err != nil {
 			return err
 		}
@@ -159,6 +164,9 @@ func (r *runner) savepoint(ctx context.Context, c clients, s Step, res *StepResu
 		res.Text = fmt.Sprintf("stack %s is %s: %d images, %d outputs", out.Stack, out.Status, len(images), len(outputs))
 		if len(carried) > 0 {
 			res.Text += fmt.Sprintf(", %d settings", len(carried))
+		}
+		if len(outputs) == len(lost) {
+			break // none is left that could come back by itself
 		}
 	}
 	res.Outcome = Done

@@ -46,12 +46,12 @@ func (p *planner) unlock(skips []cfnx.Skip) {
 
 // unlock continues the rollback, skipping only what the plan names.
 func (r *runner) unlock(ctx context.Context, c clients, s Step, res *StepResult) error {
-	root, err := r.settled(ctx, c, s.ID)
+	status, err := r.settled(ctx, c, s.ID)
 	if err != nil {
 		return err
 	}
-	if root.Status != cfntypes.StackStatusUpdateRollbackFailed {
-		res.Outcome, res.Text = Held, fmt.Sprintf("stack %s is %s", root.Name, root.Status)
+	if status != cfntypes.StackStatusUpdateRollbackFailed {
+		res.Outcome, res.Text = Held, fmt.Sprintf("stack %s is %s", r.p.Stack, status)
 		return nil
 	}
 	var names []string
@@ -61,7 +61,7 @@ func (r *runner) unlock(ctx context.Context, c clients, s Step, res *StepResult)
 	out, err := cfnx.ContinueRollbackSkipping(ctx, c.cfn, r.p.StackID, cfnx.SkipOnly(names...), func(o *cfnx.ContinueOptions) {
 		o.Interval = r.o.Interval
 		if s.Unlock.Force {
-			o.Force = root.Name
+			o.Force = r.p.Stack
 		}
 		o.Observe = func(e cfnx.ContinueEvent) { r.o.tell(s.ID, e.String()) }
 	})
@@ -80,20 +80,17 @@ func (r *runner) unlock(ctx context.Context, c clients, s Step, res *StepResult)
 	return nil
 }
 
-// settled waits until nothing is under way on the root, such as what an
-// earlier run of the plan began, and returns it.
-func (r *runner) settled(ctx context.Context, c clients, step string) (*cfnx.Stack, error) {
-	for {
-		t, err := cfnx.Snapshot(ctx, c.cfn, r.p.StackID)
-		if err != nil {
-			return nil, err
+// settled waits until nothing is under way on the root, such as what an earlier
+// run of the plan began, and returns its status.
+func (r *runner) settled(ctx context.Context, c clients, step string) (cfntypes.StackStatus, error) {
+	told := false
+	return cfnx.Wait(ctx, c.cfn, r.p.StackID, func(o *cfnx.WaitOptions) {
+		o.Interval = r.o.Interval
+		o.Observe = func(cfnx.Event) {
+			if !told {
+				r.o.tell(step, "stack "+r.p.Stack+": an operation is under way: waiting")
+			}
+			told = true
 		}
-		if !t.Root.InProgress() {
-			return t.Root, nil
-		}
-		r.o.tell(step, fmt.Sprintf("stack %s is %s: waiting", t.Root.Name, t.Root.Status))
-		if _, err := cfnx.Wait(ctx, c.cfn, t.Root.ID, func(o *cfnx.WaitOptions) { o.Interval = r.o.Interval }); err != nil {
-			return nil, err
-		}
-	}
+	})
 }

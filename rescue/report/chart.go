@@ -79,7 +79,7 @@ type label struct {
 func pct(f float64) string { return strings.TrimSuffix(fmt.Sprintf("%.2f", f), ".00") }
 
 // draw lays the lanes out.
-func draw(lanes []Lane, from, to time.Time) *chart {
+func draw(lanes []laneRow, from, to time.Time) *chart {
 	if len(lanes) == 0 || !to.After(from) {
 		return nil
 	}
@@ -148,7 +148,7 @@ func (t taken) free(from, to float64) bool {
 }
 
 // lane draws one lane; what does not change with the zoom is drawn once.
-func (c *chart) lane(l Lane, y, bar int, below bool, zoom int, x func(time.Time) float64, legend map[string]bool) {
+func (c *chart) lane(l laneRow, y, bar int, below bool, zoom int, x func(time.Time) float64, legend map[string]bool) {
 	width := float64(narrowest * zoom)
 	px := func(p float64) float64 { return p * width / 100 }
 	class := fmt.Sprintf("z%d", zoom)
@@ -253,7 +253,7 @@ func (c *chart) lane(l Lane, y, bar int, below bool, zoom int, x func(time.Time)
 }
 
 // marks draws moments; those that would touch become one with a count.
-func (c *chart) marks(l Lane, y, zoom int, x func(time.Time) float64, px func(float64) float64, row *taken, legend map[string]bool) {
+func (c *chart) marks(l laneRow, y, zoom int, x func(time.Time) float64, px func(float64) float64, row *taken, legend map[string]bool) {
 	if len(l.Marks) == 0 {
 		return
 	}

@@ -245,9 +245,9 @@ func (s *Story) guardPage() *guardPage {
 	} else {
 		horizon = horizon.Add(horizon.Sub(s.End) / 4)
 	}
-	var lanes []Lane
+	var lanes []laneRow
 	for _, x := range s.Guard.Stacks {
-		l := Lane{Group: "Rollback", Name: x.Stack}
+		l := laneRow{Group: "Rollback", Name: x.Stack}
 		bar := func(from, to time.Time, class, text, brief string, open bool) {
 			if to.After(from) {
 				l.Bars = append(l.Bars, Bar{From: from, To: to, Class: class, Labels: []string{text, brief}, OpenRight: open})

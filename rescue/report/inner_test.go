@@ -63,9 +63,9 @@ func TestIntervals(t *testing.T) {
 func TestLabelsDoNotOverlap(t *testing.T) {
 	t.Parallel()
 	begin := time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
-	var lanes []Lane
+	var lanes []laneRow
 	for n := range 40 {
-		l := Lane{Group: "Stacks", Name: "s"}
+		l := laneRow{Group: "Stacks", Name: "s"}
 		at := begin
 		for i := range 1 + n {
 			to := at.Add(time.Duration(1+(i*7+n*3)%11) * time.Minute)

@@ -10,8 +10,8 @@ import (
 	"github.com/stackrescue/stackrescue/rescue"
 )
 
-// Lane is a row of the timeline.
-type Lane struct {
+// laneRow is a row of the timeline.
+type laneRow struct {
 	Group string `json:"group"`
 	Name  string `json:"name"`
 	Depth int    `json:"depth,omitempty"`
@@ -60,13 +60,13 @@ func (t *teller) lanes() {
 	class := map[string]string{"served": "ok", "degraded": "warn", "not-served": "bad", "unknown": "unknown"}
 	word := map[string]string{"served": "served", "degraded": "served in part", "not-served": "not served", "unknown": "not known"}
 	for _, b := range s.Users {
-		l := Lane{Group: "Users", Name: "Users of " + b.Service}
+		l := laneRow{Group: "Users", Name: "Users of " + b.Service}
 		for i, x := range b.Intervals {
 			l.Bars = append(l.Bars, Bar{From: x.From, To: x.To, Class: class[x.State], Labels: labels(word[x.State], x.To.Sub(x.From)), OpenLeft: i == 0, OpenRight: x.Open})
 		}
 		s.Lanes = append(s.Lanes, l)
 	}
-	causes := Lane{Group: "Users", Name: "Causes"}
+	causes := laneRow{Group: "Users", Name: "Causes"}
 	for _, c := range s.Causes {
 		if c.Event > 0 {
 			causes.Marks = append(causes.Marks, Mark{s.Events[c.Event-1].At, c.Letter, c.Question, c.Event})
@@ -79,7 +79,7 @@ func (t *teller) lanes() {
 	t.revisionLanes()
 	t.taskLanes()
 	t.imageLanes()
-	steps := Lane{Group: "What we did", Name: "steps"}
+	steps := laneRow{Group: "What we did", Name: "steps"}
 	for _, d := range s.Steps {
 		if d.Began.IsZero() {
 			continue
@@ -125,7 +125,7 @@ func (t *teller) stackLanes() {
 			others++
 			continue
 		}
-		l := Lane{Group: "Stacks", Name: t.stackName(x.Name), Depth: x.Depth}
+		l := laneRow{Group: "Stacks", Name: t.stackName(x.Name), Depth: x.Depth}
 		for i, st := range states {
 			to, last := t.s.End, i == len(states)-1
 			if !last {
@@ -143,7 +143,7 @@ func (t *teller) stackLanes() {
 		t.s.Lanes = append(t.s.Lanes, l)
 	}
 	if others > 0 {
-		t.s.Lanes = append(t.s.Lanes, Lane{Group: "Stacks", Name: counted(others, "other"), Idle: counted(others, "other stack") + ": none failed"})
+		t.s.Lanes = append(t.s.Lanes, laneRow{Group: "Stacks", Name: counted(others, "other"), Idle: counted(others, "other stack") + ": none failed"})
 	}
 }
 
@@ -249,7 +249,7 @@ func (t *teller) revisionLanes() {
 		names = names[len(names)-mostRevisions:]
 	}
 	for _, n := range names {
-		lane := Lane{Group: "Deployments", Name: say(n)}
+		lane := laneRow{Group: "Deployments", Name: say(n)}
 		put := func(x *stretch, class, word string) {
 			if x == nil {
 				return
@@ -294,7 +294,7 @@ func later(a, b time.Time) time.Time {
 
 // taskLanes are the stopped tasks, a lane for each kind of cause.
 func (t *teller) taskLanes() {
-	lanes := map[string]*Lane{}
+	lanes := map[string]*laneRow{}
 	var order []string
 	for _, x := range t.tasks() {
 		at := ended(x)
@@ -309,7 +309,7 @@ func (t *teller) taskLanes() {
 			name, shape = strings.ReplaceAll(string(x.Cause.Class), "-", " "), "failed"
 		}
 		if lanes[name] == nil {
-			lanes[name] = &Lane{Group: "Stopped tasks", Name: name}
+			lanes[name] = &laneRow{Group: "Stopped tasks", Name: name}
 			order = append(order, name)
 		}
 		lanes[name].Marks = append(lanes[name].Marks, Mark{at, shape, say(taskName(x.ARN) + ": " + x.Cause.Summary), t.rows["task "+x.ARN]})
@@ -347,7 +347,7 @@ func (t *teller) imageLanes() {
 		if at.After(s.End) || at.IsZero() {
 			continue
 		}
-		l := Lane{Group: "Images and rules", Name: say(ref[strings.LastIndexByte(ref, '/')+1:])}
+		l := laneRow{Group: "Images and rules", Name: say(ref[strings.LastIndexByte(ref, '/')+1:])}
 		if at.After(s.Begin) {
 			l.Bars = append(l.Bars, Bar{From: s.Begin, To: at, Class: "unknown", Labels: []string{"not known when it was taken", "not known"}, OpenLeft: true})
 		}
@@ -370,7 +370,7 @@ func (t *teller) imageLanes() {
 			}
 		}
 		if to.After(s.Begin) {
-			s.Lanes = append(s.Lanes, Lane{Group: "Images and rules", Name: "rule of " + name, Bars: []Bar{{From: s.Begin, To: to, Class: "warn", Labels: []string{"in force: would take " + say(x.Image), "in force"}, OpenLeft: true, OpenRight: open}}})
+			s.Lanes = append(s.Lanes, laneRow{Group: "Images and rules", Name: "rule of " + name, Bars: []Bar{{From: s.Begin, To: to, Class: "warn", Labels: []string{"in force: would take " + say(x.Image), "in force"}, OpenLeft: true, OpenRight: open}}})
 		}
 	}
 }

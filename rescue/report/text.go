@@ -217,7 +217,7 @@ func (s *Story) guardText(p *printing) {
 	p.wrapped("        "+s.Headline, "        ")
 }
 
-func checksTitle(all []Checked) string {
+func checksTitle(all []checkedFact) string {
 	if countOK(all) == len(all) {
 		return "A ROLLBACK FROM HERE WOULD SUCCEED"
 	}
@@ -229,7 +229,7 @@ func checksTitle(all []Checked) string {
 	return "A ROLLBACK FROM HERE WOULD NOT SUCCEED: WHAT THE PLAN LEFT OPEN"
 }
 
-func countOK(all []Checked) int {
+func countOK(all []checkedFact) int {
 	n := 0
 	for _, c := range all {
 		if c.State == "ok" {
