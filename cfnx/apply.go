@@ -30,6 +30,11 @@ type ApplyOptions struct {
 	// TemplateURL is an object in S3 beside which a root template of more than
 	// 51,200 bytes is put. Defaults to the place of a nested stack's template.
 	TemplateURL string
+	// ImportExisting takes resources of the draft's templates that exist outside of
+	// the stack, with the names that the templates give them, into the stack instead
+	// of creating them: what an earlier rollback has left behind. It is for types
+	// with names of their own.
+	ImportExisting bool
 	// DryRun makes the change set, judges it, and deletes it again.
 	DryRun bool
 	// Observe is called with the change set and with each event of the root, in

@@ -102,7 +102,7 @@ func (c *creator) create(ctx context.Context) (string, error) {
 		params = append(params, k+"="+v)
 	}
 	slices.Sort(params)
-	name := "stackrescue-" + fingerprint([]byte(root.ID), body, []byte(strings.Join(params, "\n")), []byte(after))
+	name := "stackrescue-" + fingerprint([]byte(root.ID), body, []byte(strings.Join(params, "\n")), fmt.Appendf([]byte(after), "%v", c.opts.ImportExisting))
 	in := &cfn.CreateChangeSetInput{
 		StackName: &root.ID, ChangeSetName: &name, ChangeSetType: types.ChangeSetTypeUpdate, ClientToken: &name,
 		Description: aws.String("made by stackrescue"), IncludeNestedStacks: aws.Bool(true), Capabilities: c.capabilities(),
@@ -111,6 +111,9 @@ func (c *creator) create(ctx context.Context) (string, error) {
 	}
 	if root.RoleARN != "" {
 		in.RoleARN = &root.RoleARN
+	}
+	if c.opts.ImportExisting {
+		in.ImportExistingResources = aws.Bool(true)
 	}
 	in.Parameters = c.parameters()
 	switch {
