@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strings"
 	"unicode"
+	"unicode/utf16"
 )
 
 // Line returns s as one line of text: control characters, and those that change
@@ -40,3 +41,24 @@ var markdown = strings.NewReplacer("\\", "\\\\", "|", "\\|", "`", "\\`", "*", "\
 
 // Markdown returns s so that it is not read as Markdown or HTML, on one line.
 func Markdown(s string) string { return Line(markdown.Replace(s)) }
+
+// JSON returns JSON text in which what [Line] would escape is written as JSON
+// escapes: the same value, harmless to show.
+func JSON(b []byte) []byte {
+	if !strings.ContainsFunc(string(b), harmful) {
+		return b
+	}
+	var out strings.Builder
+	for _, r := range string(b) {
+		switch {
+		case !harmful(r):
+			out.WriteRune(r)
+		case r > 0xffff:
+			hi, lo := utf16.EncodeRune(r)
+			fmt.Fprintf(&out, `\u%04x\u%04x`, hi, lo)
+		default:
+			fmt.Fprintf(&out, `\u%04x`, r)
+		}
+	}
+	return []byte(out.String())
+}
