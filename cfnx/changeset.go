@@ -212,9 +212,6 @@ func (c *creator) capabilities() []types.Capability {
 	return caps
 }
 
-// errNoEffect is no ErrNothingToChange: something was to be changed, and is not.
-var errNoEffect = errors.New("the draft changes a template or a parameter, and CloudFormation finds nothing to change: take a new snapshot and make the draft again")
-
 // await waits until the change set is made.
 func (c *creator) await(ctx context.Context, id string) (string, error) {
 	root := c.d.Tree.Root
@@ -230,7 +227,7 @@ func (c *creator) await(ctx context.Context, id string) (string, error) {
 		case types.ChangeSetStatusFailed, types.ChangeSetStatusDeleteComplete, types.ChangeSetStatusDeleteFailed:
 			reason := aws.ToString(out.StatusReason)
 			if noChange(reason) {
-				return aws.ToString(out.ChangeSetId), &StackError{Stack: root.Name, Status: root.Status, Err: errNoEffect}
+				return aws.ToString(out.ChangeSetId), &StackError{Stack: root.Name, Status: root.Status, Err: ErrNoEffect}
 			}
 			return aws.ToString(out.ChangeSetId), fmt.Errorf("stack %s: change set %s: %s", root.Name, out.Status, reason)
 		}
