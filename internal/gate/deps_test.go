@@ -57,6 +57,9 @@ var services = map[string][]string{
 	"examples/simulated-cloud":   {"*"},
 	"examples/ecr-guard":         {"*"},
 	"examples/continue-rollback": {"*"},
+	"examples/force-deploy":      {"*"},
+	"examples/run-task":          {"*"},
+	"examples/stopped-logs":      {"*"},
 	"examples/restore-outputs":   {"*"},
 }
 
