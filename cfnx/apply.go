@@ -103,7 +103,7 @@ var errNoDraft = errors.New("draft has no tree: make one with NewDraft")
 // cloudformation:ExecuteChangeSet or cloudformation:DeleteChangeSet. Needs
 // whatever updating the resources needs. A call that is repeated after a lost
 // answer finds the change set again.
-func Apply(ctx context.Context, api ApplyAPI, bucket UploadAPI, d *Draft, optFns ...func(*ApplyOptions)) (*Applied, error) {
+func Apply(ctx context.Context, api ApplyAPI, bucket uploadAPI, d *Draft, optFns ...func(*ApplyOptions)) (*Applied, error) {
 	c := creator{api: api, bucket: bucket, d: d, opts: options.Of(optFns)}
 	c.opts.Interval = cmp.Or(c.opts.Interval, 5*time.Second)
 	if d == nil || d.Tree == nil || d.Tree.Root == nil {
@@ -293,7 +293,7 @@ func RestoreOutputs(ctx context.Context, api ApplyAPI, bucket BucketAPI, stack s
 	return out, err
 }
 
-func draftOf(ctx context.Context, api SnapshotAPI, bucket FetchAPI, stack string) (*Draft, error) {
+func draftOf(ctx context.Context, api SnapshotAPI, bucket fetchAPI, stack string) (*Draft, error) {
 	t, err := Snapshot(ctx, api, stack)
 	if err != nil {
 		return nil, err

@@ -78,7 +78,7 @@ const inlineBytes = 51_200
 // creator makes the change set of a draft.
 type creator struct {
 	api    ApplyAPI
-	bucket UploadAPI
+	bucket uploadAPI
 	d      *Draft
 	opts   ApplyOptions
 }

@@ -97,7 +97,7 @@ func TestDraftPatchesImagesWhereverTheyComeFrom(t *testing.T) {
 			_, err = d.PatchImages(t.Context(), only(from, to, "quay.io/side:7"))
 			if test.err != nil {
 				require.ErrorIs(t, err, test.err)
-				require.ErrorIs(t, err, cfnx.ErrDraft)
+				require.ErrorAs(t, err, new(*cfnx.DraftError))
 				e, ok := errors.AsType[*cfnx.DraftError](err)
 				require.True(t, ok)
 				require.Len(t, e.Problems, 1)
