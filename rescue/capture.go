@@ -259,7 +259,7 @@ func lifecyclePolicy(ctx context.Context, api *ecr.Client, i ecrx.Image) (string
 
 // outputs records what the stacks have, and what they have lost.
 func (c *capturer) outputs(ctx context.Context) error {
-	ledger, err := cfnx.RecordTree(ctx, c.c.cfn, c.b.Tree)
+	ledger, err := c.b.Tree.Record(ctx, c.c.cfn)
 	if err != nil {
 		if err := c.problem(ctx, "importers of exports", err); err != nil {
 			return err
