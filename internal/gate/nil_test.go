@@ -126,13 +126,11 @@ var functions = map[string]any{
 	"rescue.Explain":                rescue.Explain,
 	"rescue.Guard":                  rescue.Guard,
 	"rescue.MakePlan":               rescue.MakePlan,
-	"rescue.NewPrinter":             rescue.NewPrinter,
 	"rescue.OpenBundle":             rescue.OpenBundle,
 	"rescue.Patience":               rescue.Patience,
 	"rescue.ReadActions":            rescue.ReadActions,
 	"rescue.ReadBundle":             rescue.ReadBundle,
 	"rescue.Run":                    rescue.Run,
-	"rescue.Stack":                  rescue.Stack,
 }
 
 // dirs are the packages of functions.
