@@ -50,7 +50,7 @@ func TestCarryRevisionOnPublicTemplates(t *testing.T) {
 	files := corpus.Files(t, "templates")
 	carried, refused := 0, map[string]int{}
 	for i, file := range slices.Sorted(maps.Keys(files)) {
-		if i%15 != 0 {
+		if i%40 != 0 {
 			continue
 		}
 		s := &Stack{ID: "arn:aws:cloudformation:us-east-1:123456789012:stack/web/1", Name: "web", Template: files[file]}
@@ -101,5 +101,5 @@ func TestCarryRevisionOnPublicTemplates(t *testing.T) {
 		}
 	}
 	t.Logf("%d task definitions carried, refused: %v", carried, refused)
-	assert.Greater(t, carried, 20)
+	assert.Greater(t, carried, 8)
 }
