@@ -124,6 +124,7 @@ var functions = map[string]any{
 	"rescue.Diagnose":               rescue.Diagnose,
 	"rescue.Compare":                rescue.Compare,
 	"rescue.Explain":                rescue.Explain,
+	"rescue.Finish":                 rescue.Finish,
 	"rescue.Guard":                  rescue.Guard,
 	"rescue.MakePlan":               rescue.MakePlan,
 	"rescue.OpenBundle":             rescue.OpenBundle,
