@@ -21,11 +21,7 @@ func serve(v any, path string) any {
 	case expr.Unknown:
 		return "made " + path
 	case expr.List:
-		var out []any
-		for _, x := range v.Items() {
-			out = append(out, x)
-		}
-		return out
+		return v.Items()
 	case []any:
 		out := make([]any, len(v))
 		for i, x := range v {
