@@ -65,6 +65,8 @@ type Draft struct {
 	images map[string]string // references, by stack id and path
 
 	literals []Difference
+
+	parsed map[*byte]*tree.Doc // by the first byte; shared by the clones
 }
 
 // NewDraft reads the templates of the tree. That of a nested stack is read
