@@ -86,12 +86,23 @@ func (a *app) main(ctx context.Context, args []string) int {
 		l.Fail(err, code, word)
 		return code
 	}
-	_, _ = fmt.Fprintf(a.stderr, "rescue-stack: %s\n", neutral.Line(redact.Text(strings.ReplaceAll(err.Error(), "\n", "; "))))
+	a.say("rescue-stack: " + neutral.Line(redact.Text(strings.ReplaceAll(err.Error(), "\n", "; "))))
 	if ctx.Err() != nil && s != nil {
-		_, _ = fmt.Fprintln(a.stderr, "rescue-stack: "+s.goesOn())
+		a.say("rescue-stack: " + s.goesOn())
 	}
 	_, _ = fmt.Fprintf(a.stderr, "exit %d: %s\n", code, word)
 	return code
+}
+
+// say writes a line of the program's own to stderr.
+func (a *app) say(text string) {
+	width := 0
+	if a.terminal {
+		width = a.width()
+	}
+	for _, l := range report.Wrap(text, "  ", width) {
+		_, _ = fmt.Fprintln(a.stderr, l)
+	}
 }
 
 func (a *app) run(ctx context.Context, s *settings) error {
