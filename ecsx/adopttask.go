@@ -18,8 +18,8 @@ import (
 
 // AdoptTaskAPI is RunTask and DescribeTasks of *ecs.Client.
 type AdoptTaskAPI interface {
-	StartTaskAPI
 	ecs.DescribeTasksAPIClient
+	RunTask(context.Context, *ecs.RunTaskInput, ...func(*ecs.Options)) (*ecs.RunTaskOutput, error)
 }
 
 // adoptions is how many ended tasks of one spec are passed over.
@@ -48,13 +48,14 @@ func AdoptTask(ctx context.Context, api AdoptTaskAPI, spec TaskSpec) (string, er
 	for n := range adoptions {
 		sum := sha256.Sum256(fmt.Append(content, n))
 		spec.Token = OwnerValue + "-" + hex.EncodeToString(sum[:20])
-		arn, err := StartTask(ctx, api, spec)
+		arns, err := startTasks(ctx, api, spec, 1)
 		if e, ok := errors.AsType[*StartError](err); ok && len(e.Failures) == 0 {
 			continue // a token of which the task is forgotten
 		}
 		if err != nil {
 			return "", err
 		}
+		arn := arns[0]
 		out, err := awsretry.Read(ctx, 2*time.Second, readTries, func(ctx context.Context) (*ecs.DescribeTasksOutput, error) {
 			return api.DescribeTasks(ctx, &ecs.DescribeTasksInput{Cluster: aws.String(cmp.Or(spec.Cluster, "default")), Tasks: []string{arn}})
 		})

@@ -59,10 +59,3 @@ func TestAdoptTask(t *testing.T) {
 		require.ErrorContains(t, err, "run task none: ")
 	})
 }
-
-func TestStackOf(t *testing.T) {
-	t.Parallel()
-	require.Empty(t, ecsx.StackOf(nil))
-	require.Empty(t, ecsx.StackOf([]types.Tag{{Key: aws.String("stack-name"), Value: aws.String("x")}, {}}))
-	require.Equal(t, "prod", ecsx.StackOf([]types.Tag{{Key: aws.String("aws:cloudformation:stack-name"), Value: aws.String("prod")}}))
-}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	awsmiddleware "github.com/aws/aws-sdk-go-v2/aws/middleware"
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 
@@ -202,6 +203,10 @@ func (c *capture) describe(ctx context.Context, refs []string) error {
 	out, err := c.describeTasks(ctx, todo)
 	if err != nil {
 		return err
+	}
+	// The date of an answer is AWS's clock too.
+	if at, ok := awsmiddleware.GetServerTime(out.ResultMetadata); ok && at.After(c.asOf) {
+		c.asOf = at
 	}
 	for _, t := range out.Tasks {
 		id := afterSlash(aws.ToString(t.TaskArn))

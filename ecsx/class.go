@@ -64,7 +64,7 @@ func (c Class) NextStep() string {
 	case ClassOutOfMemory:
 		return "raise the container's memory"
 	case ClassCommand:
-		return "check the image's entry point and command"
+		return "check the image's entry point, command and user"
 	case ClassApplication:
 		return "read the container's log"
 	case ClassHealthCheck:

@@ -20,19 +20,6 @@ const (
 	OwnerValue = "stackrescue"
 )
 
-// StackOf is the name of the CloudFormation stack that owns what has these
-// tags, "" if none says so.
-//
-// Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-properties-resource-tags.html
-func StackOf(tags []types.Tag) string {
-	for _, t := range tags {
-		if aws.ToString(t.Key) == "aws:cloudformation:stack-name" {
-			return aws.ToString(t.Value)
-		}
-	}
-	return ""
-}
-
 // clone is the input that registers a revision like def: every field that
 // both have is carried over, so that a field the SDK gains later is not lost.
 // Tags with the reserved prefix "aws:" are left out, because they cannot be

@@ -38,8 +38,14 @@ func (d *delivery) deliver(ctx context.Context, ts []StoppedTask, cut error) err
 		ts[i].Containers = slices.Clone(ts[i].Containers) // the lines go with the batch
 	}
 	d.sample(ts)
-	d.r.begin(d.wanted(ts, nil))
-	small := d.small(ts)
+	// wants are the containers of each task; nothing else holds their lines, so that
+	// they go when it was handed over.
+	wants := make([][]*StoppedContainer, len(ts))
+	for i := range ts {
+		wants[i] = d.wanted(&ts[i])
+	}
+	d.r.begin(slices.Concat(wants...))
+	small := d.small(ts, wants)
 	own := map[*StoppedContainer]bool{}
 	for _, x := range small {
 		own[x] = true
@@ -49,7 +55,7 @@ func (d *delivery) deliver(ctx context.Context, ts []StoppedTask, cut error) err
 		unread := ctx.Err()
 		if unread == nil {
 			if unread = d.read(ctx, small); unread == nil {
-				unread = d.read(ctx, d.wanted(batch, func(c *StoppedContainer) bool { return !own[c] }))
+				unread = d.read(ctx, d.fill(wants[start:], len(batch), own))
 			}
 			small = nil
 			cut = cmp.Or(cut, unread)
@@ -58,6 +64,10 @@ func (d *delivery) deliver(ctx context.Context, ts []StoppedTask, cut error) err
 			if err := d.hand(&batch[i], unread); err != nil {
 				return err
 			}
+			for _, x := range wants[start+i] {
+				delete(own, x)
+			}
+			wants[start+i] = nil
 			batch[i] = StoppedTask{}
 		}
 	}
@@ -70,7 +80,7 @@ func (d *delivery) hand(t *StoppedTask, unread error) error {
 		l := &t.Containers[j].Log
 		l.trim(d.c.opts.TailLines)
 		t.unread = t.unread || l.retry
-		if unread != nil && l.State == LogNotRead && l.Group != "" && t.Like == "" && d.c.opts.LogsOf != NoTask {
+		if unread != nil && l.State == logNotRead && l.Group != "" && t.Like == "" && d.c.opts.LogsOf != NoTask {
 			l.Problem = unread.Error()
 			t.unread = true
 		}
@@ -111,23 +121,15 @@ func (d *delivery) sample(ts []StoppedTask) {
 	}
 }
 
-// wanted are the containers of the tasks whose logs are to be read.
-func (d *delivery) wanted(ts []StoppedTask, also func(*StoppedContainer) bool) []*StoppedContainer {
-	var out []*StoppedContainer
-	if d.c.opts.LogsOf == NoTask {
+// wanted are the containers of a task whose logs are to be read.
+func (d *delivery) wanted(t *StoppedTask) []*StoppedContainer {
+	// A task that was merely replaced has nothing to explain.
+	if d.c.opts.LogsOf == NoTask || t.Like != "" || d.c.opts.LogsOf == FirstAndLast && !t.Expired && Classify(*t).Class == ClassReplaced {
 		return nil
 	}
-	for i := range ts {
-		t := &ts[i]
-		// A task that was merely replaced has nothing to explain.
-		if t.Like != "" || d.c.opts.LogsOf == FirstAndLast && !t.Expired && Classify(*t).Class == ClassReplaced {
-			continue
-		}
-		for j := range t.Containers {
-			x := &t.Containers[j]
-			if x.Log.State != LogNotRead || x.Log.Group == "" || also != nil && !also(x) {
-				continue
-			}
+	var out []*StoppedContainer
+	for j := range t.Containers {
+		if x := &t.Containers[j]; x.Log.State == logNotRead && x.Log.Group != "" {
 			x.from, x.to = d.window(t)
 			out = append(out, x)
 		}
@@ -153,11 +155,11 @@ func (d *delivery) window(t *StoppedTask) (from, to time.Time) {
 
 // small are the containers whose log groups have no more streams in the whole
 // list than one call takes: they are read at once, not again for each batch.
-func (d *delivery) small(ts []StoppedTask) []*StoppedContainer {
+func (d *delivery) small(ts []StoppedTask, wants [][]*StoppedContainer) []*StoppedContainer {
 	if len(ts) <= maxBatch {
 		return nil
 	}
-	all := d.wanted(ts, nil)
+	all := slices.Concat(wants...)
 	streams := map[group]int{}
 	for _, x := range all {
 		streams[group{x.Log.Region, x.Log.Group}]++
@@ -165,6 +167,42 @@ func (d *delivery) small(ts []StoppedTask) []*StoppedContainer {
 	return slices.DeleteFunc(all, func(x *StoppedContainer) bool {
 		return streams[group{x.Log.Region, x.Log.Group}] > streamsPerCall
 	})
+}
+
+// maxAhead bounds the streams of later batches that are read with one.
+const maxAhead = 100
+
+// fill are the containers of the first n tasks, but for those that were read at
+// once, and some of later tasks where a call for their log group takes more
+// streams: a group that has a part of every batch is not read with calls that are
+// half empty. Logs that may not be whole yet wait for their turn.
+func (d *delivery) fill(wants [][]*StoppedContainer, n int, own map[*StoppedContainer]bool) []*StoppedContainer {
+	var batch []*StoppedContainer
+	room := map[group]int{}
+	for _, x := range slices.Concat(wants[:n]...) {
+		if x.Log.State == logNotRead && !own[x] {
+			batch = append(batch, x)
+			room[group{x.Log.Region, x.Log.Group}]++
+		}
+	}
+	for g, n := range room {
+		room[g] = (streamsPerCall - n%streamsPerCall) % streamsPerCall
+	}
+	ahead := 0
+	for _, xs := range wants[n:] {
+		for _, x := range xs {
+			g := group{x.Log.Region, x.Log.Group}
+			if ahead == maxAhead || len(batch) == 0 {
+				return batch
+			}
+			if room[g] > 0 && x.Log.State == logNotRead && d.late([]*StoppedContainer{x}, d.c.opts.Settle) <= 0 {
+				room[g]--
+				ahead++
+				batch = append(batch, x)
+			}
+		}
+	}
+	return batch
 }
 
 // read reads the logs, after the time that the youngest of them needs to

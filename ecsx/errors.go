@@ -28,8 +28,12 @@ type RolloutError struct {
 	Deployment string
 	// Last is what was seen last.
 	Last Rollout
-	// Cause is why its tasks stopped; nil when no failed task was seen.
+	// Cause is the one of Causes that explains most; nil when no failed task was
+	// seen.
 	Cause *Cause
+	// Causes are why its tasks stopped, each with how many at least did so, and with
+	// a line of the log where RolloutOptions.Logs was set.
+	Causes []FailureGroup
 	// Err is the error of the wait itself, nil when the deployment ended.
 	Err error
 }
@@ -43,6 +47,9 @@ func (e *RolloutError) Error() string {
 	}
 	if e.Cause != nil {
 		fmt.Fprintf(&b, ": %s", e.Cause.Summary)
+	}
+	if len(e.Causes) > 1 {
+		fmt.Fprintf(&b, " (and %d other causes)", len(e.Causes)-1)
 	}
 	if e.Err != nil {
 		fmt.Fprintf(&b, ": %v", e.Err)
@@ -64,10 +71,13 @@ func (e *TaskError) Error() string {
 	return fmt.Sprintf("task %s: %s", afterSlash(e.Task.ARN), e.Task.Cause.Summary)
 }
 
-// StartError lists every reason for which RunTask placed no task, or too few.
+// StartError lists every reason for which [RunTask] or [RunTasks] placed no task,
+// or too few.
 type StartError struct {
 	// Failures are "reason" or "reason: detail", as ECS gave them.
 	Failures []string
+	// Started is how many were started all the same.
+	Started int
 }
 
 // Error lists the failures.

@@ -1,6 +1,7 @@
 package ecsx
 
 import (
+	"cmp"
 	"encoding/json"
 	"regexp"
 	"strings"
@@ -53,7 +54,7 @@ func plain(s string) string { return sequences.ReplaceAllString(s, "") }
 
 var (
 	// Lines that carry the message of what ended a program.
-	uncaught = regexp.MustCompile(`^(?:panic: |fatal error: |Unhandled exception|Uncaught |PHP Fatal error|thread '.*' panicked at|Caused by: |Exception in thread|\*\* \(|terminate called|Segmentation fault|FATAL EXCEPTION)` +
+	uncaught = regexp.MustCompile(`^(?:panic: |fatal error: |Unhandled exception|Uncaught |PHP Fatal error|thread '.*' panicked at|Caused by: |Exception in thread|\*\* \(|terminate called|\s*what\(\):|\s*---> |Segmentation fault|FATAL EXCEPTION)` +
 		`|^(?:[A-Za-z_$][\w$]*[.:]{1,2})*(?:[A-Z]\w*)?(?:Error|Exception|Exit|Interrupt|Failure|Configured|DoesNotExist)\b(?: \[\w+\])?(?:: |$)` +
 		`|^.+:\d+:in .+ \(\w+(?:::\w+)*\)$`)
 	// Marks that a writer gives to what is an error.
@@ -64,8 +65,9 @@ var (
 	benign = regexp.MustCompile(`(?i)\b(?:0|no|zero|without(?: any)?) (?:errors?|failures?|failed)\b|\berrors?["']?\s*[:=]\s*(?:0\b|<?nil>?|null|none|false|\[\]|"")|\bfail(?:ed|ures)?["']?\s*[:=]\s*0\b|exit(?:ing|ed)? (?:pid|normally|gracefully)`)
 	quiet  = regexp.MustCompile(`(?:^|[\s\[|"=(:])(?:INFO|DEBUG|TRACE|NOTICE|info|debug|notice|trace)(?:$|[\s\]|":=),])`)
 	// Headings that stand alone before the message itself.
-	heading = regexp.MustCompile(`^(?:Error: P\d+|Description:|Error:|ERROR:|FATAL:|Message:|Details?:)$`)
-	frame   = regexp.MustCompile(`^\s+(?:at |File "|from |in |\.\.\. \d+ more|#\d+ )|^#\d+ |^goroutine \d+|^Stack ?trace:|^Traceback |^During handling of|^The above exception`)
+	headline = regexp.MustCompile(`^(?:Error: P\d+|Description:|Error:|ERROR:|FATAL:|Message:|Details?:|Caused by:)$`)
+	numbered = regexp.MustCompile(`^\s+\d+: `)
+	frame    = regexp.MustCompile(`^\s+(?:at |File "|from |in |\.\.\. \d+ more|#\d+ )|^#\d+ |^goroutine \d+|^Stack ?trace:|^Traceback |^During handling of|^The above exception`)
 )
 
 // weigh says how much a line tells, with the text to quote for it.
@@ -84,12 +86,15 @@ func weigh(lines []string, i int) (text string, weight int) {
 	switch {
 	case frame.MatchString(line):
 		return line, 0
-	case heading.MatchString(trimmed):
+	case headline.MatchString(trimmed):
 		if next := after(lines, i); next != "" {
 			return strings.TrimSuffix(trimmed, ":") + ": " + next, 4
 		}
 		return line, 1
 	case uncaught.MatchString(line):
+		if next := after(lines, i); strings.HasSuffix(line, ":") && next != "" {
+			line += " " + next
+		}
 		return line, 4
 	case benign.MatchString(line):
 		return line, 0
@@ -103,14 +108,18 @@ func weigh(lines []string, i int) (text string, weight int) {
 	return line, 0
 }
 
-// after is the next line that says something.
+// after is the next line that says something; of a numbered chain of causes the
+// last.
 func after(lines []string, i int) string {
+	found := ""
 	for _, l := range lines[i+1:] {
-		if t := strings.TrimSpace(l); t != "" {
-			return t
+		if t := strings.TrimSpace(l); t != "" && !numbered.MatchString(l) {
+			return cmp.Or(found, t)
+		} else if t != "" {
+			found = numbered.ReplaceAllString(l, "")
 		}
 	}
-	return ""
+	return found
 }
 
 // structured reads a line that is a JSON object, as loggers write them.

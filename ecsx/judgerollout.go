@@ -45,7 +45,7 @@ func judge(s *types.Service, id string, record *types.ServiceDeployment) Rollout
 			r.Outcome = goingBack(p)
 		}
 	}
-	return r.refine(record)
+	return r.refine(record).attribute(s, d, record)
 }
 
 func deployment(s *types.Service, id string) *types.Deployment {
@@ -61,7 +61,7 @@ func deployment(s *types.Service, id string) *types.Deployment {
 // what it says of the PRIMARY one, of this one, or in the service's events, which
 // outlive both (docs/aws/ecs.md 1.3).
 func wentBack(s *types.Service, p, d *types.Deployment, id string) bool {
-	if p != nil && strings.Contains(aws.ToString(p.RolloutStateReason), "rolling back to deploymentId") {
+	if p != nil && strings.Contains(strings.ToLower(aws.ToString(p.RolloutStateReason)), "rolling back") {
 		return true
 	}
 	if d != nil && d.RolloutState == types.DeploymentRolloutStateFailed {
@@ -110,22 +110,60 @@ func (r Rollout) refine(record *types.ServiceDeployment) Rollout {
 		if r.Outcome == InProgress {
 			r.Outcome = Superseded // https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-deployment.html
 		}
+	case types.ServiceDeploymentStatusInProgress, types.ServiceDeploymentStatusPending:
+		if r.Outcome == Succeeded { // such as one that bakes
+			r.Outcome = InProgress
+		}
 	}
-	switch said := strings.ToLower(r.Reason); {
-	case r.Outcome != RolledBack && r.Outcome != RollingBack && r.Outcome != RollbackFailed:
-	case strings.Contains(said, "circuit breaker"):
-		r.By = "circuit breaker"
-	case strings.Contains(said, "alarm"), record.Alarms != nil && len(record.Alarms.TriggeredAlarmNames) > 0:
-		r.By = "alarm"
-	case strings.Contains(said, "user"), strings.Contains(said, "stopservicedeployment"):
-		r.By = "user"
-	}
+	r.Stage = string(record.LifecycleStage)
 	for _, h := range record.LifecycleHookDetails {
 		if h.Status == types.DeploymentLifecycleHookStatusAwaitingAction && r.Outcome == InProgress {
 			r.Outcome = Paused
 			r.Hook = &Hook{ID: aws.ToString(h.HookId), Expires: aws.ToTime(h.ExpiresAt), AtTimeout: string(h.TimeoutAction), Stage: string(record.LifecycleStage)}
 			r.Reason = "hook " + r.Hook.ID + " waits for somebody to continue or roll back"
 		}
+	}
+	return r
+}
+
+// attribute says what asked for a rollback: by the record, and else by what ECS
+// says of the deployment and in the service's events.
+func (r Rollout) attribute(s *types.Service, d *types.Deployment, record *types.ServiceDeployment) Rollout {
+	if r.Outcome != RolledBack && r.Outcome != RollingBack && r.Outcome != RollbackFailed {
+		return r
+	}
+	said := []string{r.Reason}
+	if record != nil && record.Rollback != nil {
+		said = append(said, aws.ToString(record.Rollback.Reason))
+	}
+	if d != nil {
+		said = append(said, aws.ToString(d.RolloutStateReason))
+	}
+	if p := primary(s); p != nil {
+		said = append(said, aws.ToString(p.RolloutStateReason))
+	}
+	for _, e := range s.Events {
+		if strings.Contains(aws.ToString(e.Message), "(deployment "+r.Deployment+")") {
+			said = append(said, aws.ToString(e.Message))
+		}
+	}
+	for _, text := range said {
+		switch text = strings.ToLower(text); {
+		case strings.Contains(text, "circuit breaker"), strings.Contains(text, "tasks failed to start"):
+			r.By = "circuit breaker"
+		case strings.Contains(text, "alarm"):
+			r.By = "alarm"
+		case strings.Contains(text, "hook"):
+			r.By = "hook"
+		case strings.Contains(text, "user"), strings.Contains(text, "stopservicedeployment"):
+			r.By = "user"
+		default:
+			continue
+		}
+		return r
+	}
+	if record != nil && record.Alarms != nil && len(record.Alarms.TriggeredAlarmNames) > 0 {
+		r.By = "alarm"
 	}
 	return r
 }

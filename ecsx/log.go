@@ -13,7 +13,7 @@ type LogState string
 
 // States of a log.
 const (
-	LogNotRead       LogState = ""               // not asked for
+	logNotRead       LogState = ""               // not asked for
 	LogNeverStarted  LogState = "never-started"  // the container never ran: there is no log
 	LogStreamMissing LogState = "stream-missing" // it ran; group or stream is not there
 	LogEmpty         LogState = "empty"          // the stream has no line

@@ -86,6 +86,11 @@ func (r *logReader) chunk(ctx context.Context, g group, cs []*StoppedContainer) 
 	if !errors.Is(err, errMissing) {
 		return err
 	}
+	return r.missing(ctx, g, cs)
+}
+
+// missing reads containers of which at least one has no stream.
+func (r *logReader) missing(ctx context.Context, g group, cs []*StoppedContainer) error {
 	if text, gone := r.gone[g]; gone {
 		for _, c := range cs {
 			c.Log.State, c.Log.Problem = LogStreamMissing, text
@@ -101,10 +106,16 @@ func (r *logReader) chunk(ctx context.Context, g group, cs []*StoppedContainer) 
 		byName[c.Name] = append(byName[c.Name], c)
 	}
 	if len(byName) > 1 {
-		for _, name := range slices.Sorted(maps.Keys(byName)) {
-			if err := r.chunk(ctx, g, byName[name]); err != nil {
+		names, whole := slices.Sorted(maps.Keys(byName)), true
+		for i, name := range names {
+			read := r.chunk
+			if whole && i == len(names)-1 {
+				read = r.missing // all others had theirs
+			}
+			if err := read(ctx, g, byName[name]); err != nil {
 				return err
 			}
+			whole = whole && !slices.ContainsFunc(byName[name], func(c *StoppedContainer) bool { return c.Log.State == LogStreamMissing })
 		}
 		return nil
 	}

@@ -29,6 +29,7 @@ const (
 	checking            // health
 	hosting             // the host, Spot, maintenance, AWS itself
 	stopping            // by somebody
+	assuming            // the execution role
 )
 
 // stages are the words by which each is known, the most telling first.
@@ -36,19 +37,21 @@ var stages = []struct {
 	stage
 	re *regexp.Regexp
 }{
-	{replacing, regexp.MustCompile(`^(?:Scaling activity initiated by|Service deleted|Service scaled)`)},
-	{killing, regexp.MustCompile(`(?i)OutOfMemoryError: container killed|killed due to memory usage|OOMKilled`)},
-	{checking, regexp.MustCompile(`(?i)failed .{0,40}health ?checks?|health ?check failed`)},
+	{replacing, regexp.MustCompile(`^(?:Scaling activity initiated by|Service deleted|Service scaled)|initiated by \(?deployment`)},
+	{killing, regexp.MustCompile(`(?i)OutOfMemory(?:Error)?: container killed|killed due to memory usage|OOM-?killed`)},
+	{checking, regexp.MustCompile(`(?i)failed .{0,40}health ?checks?|health ?checks? failed|is unhealthy in`)},
+	{assuming, regexp.MustCompile(`(?i)(?:unable to|can't|cannot|could not|failed to) assume (?:the )?(?:execution )?role|AssumeRole`)},
 	{depending, regexp.MustCompile(`TaskDependencyError|dependency timed out|dependent container|dependency .* (?:failed|exited)`)},
 	{logging, regexp.MustCompile(`(?i)logger args|awslogs|Cloud[wW]atch log|logging driver|log driver`)},
 	{registryLogin, regexp.MustCompile(`(?i)ecr registry auth|registry auth from Amazon ECR|GetAuthorizationToken|repositoryCredentials|registry credentials`)},
 	{pulling, regexp.MustCompile(`(?i)CannotPull\w*|failed to resolve ref|pull image|image manifest|^API error \(404\): repository|manifest unknown`)},
 	{readingFile, regexp.MustCompile(`(?i)env(?:ironment)? ?files?|from s3`)},
 	{readingSecret, regexp.MustCompile(`(?i)\b(?:asm|ssm)\b|secrets? ?manager|\bsecrets?\b|ssm parameter`)},
-	{networking, regexp.MustCompile(`(?i)network interface|\bENI\b.*(?:attach|provision|creat)|subnet .*address|awsvpc`)},
-	{placing, regexp.MustCompile(`\bRESOURCE:|^(?:TaskFailedToStart: )?(?:AGENT|ATTRIBUTE|LOCATION|PORTS)\b|placement constraint|NO ACTIVE INSTANCES|EMPTY CAPACITY PROVIDER|(?i:capacity is unavailable|capacity was available|no container instances?|unable to place|reached the limit on the number of (?:tasks|vCPU))`)},
+	{networking, regexp.MustCompile(`(?i)network interface|\bENI\b.*(?:attach|provision|creat|setup|configure)|configure ENI|subnet .*address|awsvpc|netlink|netplugin|security group|network namespace|ContainerNetworkingError|docker0`)},
+	{placing, regexp.MustCompile(`\bRESOURCE:|^(?:TaskFailedToStart: )?(?:AGENT|ATTRIBUTE|LOCATION|PORTS)\b|placement constraint|NO ACTIVE INSTANCES|EMPTY CAPACITY PROVIDER|(?i:capacity (?:is|was) (?:currently )?(?:un)?available|no container instances?|unable to place|capacity provider|insufficient (?:CPU|memory|GPU)|reached the limit on the number|account is (?:currently )?blocked)`)},
+	{starting, regexp.MustCompile(`mount callback failed`)},
 	{mounting, regexp.MustCompile(`(?i)\bEFS\b|\bEBS\b|CannotCreateVolume|\bvolumes?\b|mount target|\bmount(?:ing)?\b`)},
-	{hosting, regexp.MustCompile(`(?i)Spot .{0,20}interrupt|Host EC2|maintenance|task retirement|underlying host|underlying infrastructure|(?:^|[.:] ?)InternalError|Server\.InternalError`)},
+	{hosting, regexp.MustCompile(`(?i)Spot .{0,20}interrupt|Host EC2|maintenance|\bretir(?:ed|ing|ement)\b|instance .{0,40}\bdrain(?:ed|ing)\b|underlying host|underlying infrastructure|(?:^|[.:] ?)InternalError|Server\.InternalError`)},
 	{stopping, regexp.MustCompile(`(?i)^Task stopped by|deregistration forced|UserInitiated`)},
 	{starting, regexp.MustCompile(`Cannot(?:Start|Create|Stop|Inspect)\w*Error|OCI runtime|\brunc\b|ContainerRuntime\w*Error|DockerTimeoutError|DockerStateError|ContainerNetworkingError|Could not transition to|failed to create new container`)},
 	{starting, regexp.MustCompile(`ResourceInitializationError|resource cannot be initialized`)},
@@ -67,6 +70,11 @@ const (
 	notThere
 	notRunnable
 	portTaken
+	distrusted
+	badReference
+	limited
+	blocked
+	tooSmall
 )
 
 // troubles are the words by which each is known, the most telling first: a text
@@ -78,21 +86,35 @@ var troubles = []struct {
 	{wrongPlatform, regexp.MustCompile(`(?i)descriptor matching platform|exec format error|no match(?:ing manifest)? for|platform .* does not match`)},
 	{noSpace, regexp.MustCompile(`(?i)no space left|devmapper|thin pool|disk quota|not enough (?:disk )?space`)},
 	{tooMany, regexp.MustCompile(`(?i)too ?many ?requests|\b429\b|rate limit|rate exceeded|throttl`)},
-	{notRunnable, regexp.MustCompile(`(?i)executable file not found|exec: .*(?:permission denied|no such file|not a directory)|container process.*(?:permission denied|no such file)`)},
+	{distrusted, regexp.MustCompile(`(?i)x509|certificate`)},
+	{badReference, regexp.MustCompile(`(?i)invalid reference format|could not parse reference`)},
+	{limited, regexp.MustCompile(`(?i)reached the limit|quota`)},
+	{blocked, regexp.MustCompile(`(?i)account is (?:currently )?blocked`)},
+	{tooSmall, regexp.MustCompile(`(?i)memory limit allowed|cannot allocate memory`)},
+	{notRunnable, regexp.MustCompile(`(?i)exec user process caused|chdir to cwd|unable to find user|in passwd file|executable file not found|exec: .*(?:permission denied|no such file|not a directory)|container process.*(?:permission denied|no such file)`)},
 	{portTaken, regexp.MustCompile(`(?i)port is already allocated|address already in use`)},
-	{notAllowed, regexp.MustCompile(`(?i)access ?denied|not authorized|unauthorized|\b40[13]\b|\bdenied\b|is not allowed|insufficient_scope|authentication required|no basic auth credentials|token has expired|not have permission`)},
+	{notAllowed, regexp.MustCompile(`(?i)access ?denied|not authorized|unauthorized|\b40[13]\b|\bdenied\b|is not allowed|insufficient_scope|authentication required|no basic auth credentials|token has expired|not have permission|NoCredentialProviders`)},
 	{notReached, regexp.MustCompile(`(?i)i/o timeout|dial tcp|connection (?:refused|reset|issue|timed out)|request cancell?ed|context (?:deadline|cancell?ed)|handshake timeout|no such host|signal: killed|network configuration|client\.timeout|send request failed|unexpected EOF|could not reach|network is unreachable|server misbehaving`)},
 	{badFormat, regexp.MustCompile(`(?i)invalid character|did not contain json key|unmarshal|not valid json|invalid json`)},
 	{notThere, regexp.MustCompile(`(?i)not ?found|not ?exist|manifest unknown|can't find|cannot find|\b404\b|no such|invalid (?:ssm )?parameters|failed to resolve "fs-|no longer available|is archived`)},
 }
 
+// heading opens texts of every kind of credential: it does not say which.
+const heading = "unable to pull secrets or registry auth"
+
 func (s saying) stage() stage {
+	text := strings.Replace(s.text, heading, "", 1)
+	at := noStage
 	for _, x := range stages {
-		if x.re.MatchString(s.text) {
-			return x.stage
+		if x.re.MatchString(text) {
+			at = x.stage
+			break
 		}
 	}
-	return noStage
+	if len(text) < len(s.text) && (at == noStage || at == starting) {
+		return readingSecret
+	}
+	return at
 }
 
 func (s saying) trouble() trouble {
@@ -113,6 +135,9 @@ func (s saying) cause() (c Cause, ok bool) {
 		return c, false
 	}
 	c.Reference = s.reference(at)
+	if m := roleARN.FindStringSubmatch(s.text); m != nil && at == assuming {
+		c.Next = "check that role " + m[1] + " exists and that its trust policy allows ecs-tasks.amazonaws.com"
+	}
 	if why == notAllowed {
 		if d := s.denial(); d != "" && c.Class != ClassStoppedByUser {
 			c.Next = d
@@ -134,9 +159,20 @@ func judgeReason(at stage, why trouble) (class Class, next string) {
 		return ClassStoppedByUser, ""
 	case hosting:
 		return ClassInterrupted, "wait for the replacement; if it comes again, try again in another zone or ask AWS Support"
+	case assuming:
+		return ClassInitialization, "check that the execution role exists and that its trust policy allows ecs-tasks.amazonaws.com"
 	case placing:
+		switch why {
+		case limited:
+			return ClassCapacity, "wait for capacity, or ask for a higher quota"
+		case blocked:
+			return ClassCapacity, "ask AWS Support about the account"
+		}
 		return ClassCapacity, "wait or add capacity; look at the service's events for the attribute, port or agent that is missing"
 	case networking:
+		if why == notAllowed {
+			return ClassInitialization, "check the service-linked role of ECS and the policies that keep it from the network interface"
+		}
 		return ClassInitialization, "try again; check the network: free addresses of the subnets and the quota of network interfaces"
 	case depending:
 		return ClassInitialization, "read the log of the container that it waits for, and compare its time with the start timeout"
@@ -144,6 +180,10 @@ func judgeReason(at stage, why trouble) (class Class, next string) {
 		switch why {
 		case wrongPlatform:
 			return ClassImagePlatform, ""
+		case badReference:
+			return ClassImageMissing, "mend the image's reference in the task definition"
+		case distrusted:
+			return ClassImagePull, "the registry's certificate is not trusted: use one of a public authority, or install its authority on the hosts"
 		case noSpace:
 			return ClassImagePull, "free disk space, or give the task more ephemeral storage"
 		case tooMany:
@@ -173,8 +213,11 @@ func judgeReason(at stage, why trouble) (class Class, next string) {
 		}
 		return ClassInitialization, "check the secrets of the task definition and the execution role"
 	case readingFile:
-		if why == notAllowed {
+		switch why {
+		case notAllowed:
 			return ClassInitialization, "allow the execution role to read the environment file"
+		case notReached:
+			return ClassInitialization, network + " to S3, where the environment file is"
 		}
 		return ClassInitialization, "check that the environment file exists and can be reached"
 	case logging:
@@ -200,6 +243,10 @@ func judgeReason(at stage, why trouble) (class Class, next string) {
 			return ClassImagePlatform, ""
 		case noSpace:
 			return ClassInitialization, "free disk space on the instance, or replace it"
+		case tooSmall:
+			return ClassInitialization, "raise the container's memory"
+		case notThere:
+			return ClassInitialization, "check the image, and the files and devices that the task definition names"
 		case portTaken:
 			return ClassInitialization, "another task has the host port: use dynamic ports or more instances"
 		}
@@ -211,6 +258,9 @@ func judgeReason(at stage, why trouble) (class Class, next string) {
 var denialRE = regexp.MustCompile(`not authorized to perform: ([\w:*-]+)(?: on (?:the )?resource:? "?([^\s"]+))?`)
 
 var roleRE = regexp.MustCompile(`assumed-role/([^/\s]+)`)
+
+// roleARN is where a text names a role that was to be assumed.
+var roleARN = regexp.MustCompile(`:role/(?:[^\s'"]*/)?([\w+=,.@-]+)`)
 
 // denial names the role, the action and the resource of a refused call.
 func (s saying) denial() string {

@@ -12,7 +12,7 @@ const (
 	RollingBack    Outcome = "rolling back"    // to an earlier deployment
 	RolledBack     Outcome = "rolled back"     // an earlier deployment runs again
 	RollbackFailed Outcome = "rollback failed" // and nothing is sure to run
-	Failed         Outcome = "failed"          // without a rollback
+	Failed         Outcome = "failed"          // without a rollback, or within the soak time
 	Failing        Outcome = "failing"         // its tasks stop for a cause that the next task will meet too
 	Superseded     Outcome = "superseded"      // somebody started another deployment
 	Stalled        Outcome = "stalled"         // nothing ends it: its tasks come and go, or none comes
@@ -39,9 +39,12 @@ type Rollout struct {
 	Failed  int `json:"failed"`
 	// Reason is what ECS says about the outcome.
 	Reason string `json:"reason,omitempty"`
-	// By is what asked for a rollback: "circuit breaker", "alarm" or "user"; ""
+	// By is what asked for a rollback: "circuit breaker", "alarm", "hook" or "user"; ""
 	// where ECS does not say.
 	By string `json:"by,omitempty"`
+	// Stage is the lifecycle stage of a deployment that ECS carries out in stages,
+	// such as BAKE_TIME; "" where there are none.
+	Stage string `json:"stage,omitempty"`
 	// Hook is the hook at which it is paused.
 	Hook *Hook `json:"hook,omitempty"`
 	// Problem is what could not be read of it; the outcome rests on the rest.
@@ -55,6 +58,9 @@ func (r Rollout) String() string {
 	s := string(r.Outcome) + ", " + itoa(r.Running) + "/" + itoa(r.Desired) + " running, " + itoa(r.Pending) + " pending"
 	if r.Failed > 0 {
 		s += ", " + itoa(r.Failed) + " failed"
+	}
+	if r.Stage != "" {
+		s += ", stage " + r.Stage
 	}
 	return s
 }

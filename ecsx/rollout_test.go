@@ -56,8 +56,8 @@ func TestARollbackIsNotTakenForSomebodysDeployment(t *testing.T) {
 			by     string
 		}{
 			"all is known":          {true, "", "circuit breaker"},
-			"no record":             {false, "", ""},
-			"the record is denied":  {true, "ecs:DescribeServiceDeployments", ""},
+			"no record":             {false, "", "circuit breaker"},
+			"the record is denied":  {true, "ecs:DescribeServiceDeployments", "circuit breaker"},
 			"the tasks are denied":  {true, "ecs:ListTasks", "circuit breaker"},
 			"and their definitions": {true, "ecs:DescribeT*", "circuit breaker"},
 		} {

@@ -3,6 +3,7 @@ package ecsx
 import (
 	"cmp"
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"maps"
@@ -14,11 +15,12 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 
 	"github.com/stackrescue/stackrescue/internal/awsretry"
+	"github.com/stackrescue/stackrescue/internal/clock"
 	"github.com/stackrescue/stackrescue/internal/poll"
 )
 
-// StartTaskAPI is RunTask of *ecs.Client.
-type StartTaskAPI interface {
+// startTaskAPI is RunTask of *ecs.Client.
+type startTaskAPI interface {
 	RunTask(context.Context, *ecs.RunTaskInput, ...func(*ecs.Options)) (*ecs.RunTaskOutput, error)
 }
 
@@ -28,10 +30,11 @@ type WaitTaskAPI interface {
 	DescribeTaskDefinition(context.Context, *ecs.DescribeTaskDefinitionInput, ...func(*ecs.Options)) (*ecs.DescribeTaskDefinitionOutput, error)
 }
 
-// RunTaskAPI is what [StartTaskAPI] and [WaitTaskAPI] have, of *ecs.Client.
+// RunTaskAPI is RunTask, DescribeTasks and DescribeTaskDefinition of
+// *ecs.Client.
 type RunTaskAPI interface {
-	StartTaskAPI
 	WaitTaskAPI
+	RunTask(context.Context, *ecs.RunTaskInput, ...func(*ecs.Options)) (*ecs.RunTaskOutput, error)
 }
 
 // named makes a [StoppedTasksAPI] for queries that name their tasks, which are
@@ -60,38 +63,45 @@ type TaskSpec struct {
 	StartedBy string `json:"startedBy,omitempty"`
 }
 
-// StartTask starts one task of spec and returns its ARN, without waiting. A
-// task that could not be placed is a *[StartError] with every reason.
-//
-// Calls ecs:RunTask. Needs iam:PassRole on the task's roles. Safe to repeat
-// with a token.
-func StartTask(ctx context.Context, api StartTaskAPI, spec TaskSpec) (string, error) {
+// maxCount is how many tasks one call starts
+// (https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_RunTask.html).
+const maxCount = 10
+
+// startTasks starts count tasks of spec and returns their ARNs, without waiting.
+// If too few could be placed the error is a *[StartError] with every reason.
+func startTasks(ctx context.Context, api startTaskAPI, spec TaskSpec, count int) ([]string, error) {
+	if count < 1 || count > maxCount {
+		return nil, fmt.Errorf("run task %s: %d tasks: from 1 to %d can be started at a time", afterSlash(spec.TaskDefinition), count, maxCount)
+	}
 	in := &ecs.RunTaskInput{
-		Cluster: aws.String(cmp.Or(spec.Cluster, "default")), TaskDefinition: &spec.TaskDefinition, Count: aws.Int32(1),
+		Cluster: aws.String(cmp.Or(spec.Cluster, "default")), TaskDefinition: &spec.TaskDefinition, Count: aws.Int32(int32(count)),
 		NetworkConfiguration: spec.Network.sdk(), LaunchType: spec.LaunchType, CapacityProviderStrategy: strategy(spec.CapacityProviders), Overrides: overrides(spec.Overrides),
 	}
-	if spec.Token != "" {
-		in.ClientToken = &spec.Token
-	}
+	// A start without a token is not safe to repeat, so one is made for the call.
+	in.ClientToken = aws.String(cmp.Or(spec.Token, rand.Text()))
 	if spec.StartedBy != "" {
 		in.StartedBy = &spec.StartedBy
 	}
 	out, err := awsretry.Read(ctx, 2*time.Second, readTries, func(ctx context.Context) (*ecs.RunTaskOutput, error) { return api.RunTask(ctx, in) })
 	if err != nil {
-		return "", fmt.Errorf("run task %s: %w", afterSlash(spec.TaskDefinition), err)
+		return nil, fmt.Errorf("run task %s: %w", afterSlash(spec.TaskDefinition), err)
 	}
-	if len(out.Tasks) == 0 {
-		e := &StartError{}
-		for _, f := range out.Failures {
-			s := aws.ToString(f.Reason)
-			if d := aws.ToString(f.Detail); d != "" {
-				s += ": " + d
-			}
-			e.Failures = append(e.Failures, s)
+	var arns []string
+	for _, t := range out.Tasks {
+		arns = append(arns, aws.ToString(t.TaskArn))
+	}
+	if len(arns) >= count {
+		return arns, nil
+	}
+	e := &StartError{Started: len(arns)}
+	for _, f := range out.Failures {
+		s := aws.ToString(f.Reason)
+		if d := aws.ToString(f.Detail); d != "" {
+			s += ": " + d
 		}
-		return "", e
+		e.Failures = append(e.Failures, s)
 	}
-	return aws.ToString(out.Tasks[0].TaskArn), nil
+	return arns, e
 }
 
 func overrides(list []ContainerOverride) *types.TaskOverride {
@@ -112,20 +122,42 @@ func overrides(list []ContainerOverride) *types.TaskOverride {
 // RunTask starts one task of spec, waits until it has stopped and returns it
 // with all its containers and their whole logs. It returns nil as error only
 // when every essential container ran and exited with 0; otherwise the error is
-// a *[TaskError], and the task is returned too.
+// a *[TaskError], and the task is returned too. A task that could not be placed is
+// a *[StartError].
 //
-// When ctx ends, the task goes on running; call again with the same Token to
-// wait for it.
+// When ctx ends, the task goes on running, unless StoppedOptions.Stopper is set;
+// call again with the same Token to wait for it.
 //
 // Calls ecs:RunTask, ecs:DescribeTasks, ecs:DescribeTaskDefinition,
 // logs:FilterLogEvents. Needs iam:PassRole on the task's roles. Safe to repeat
 // with a token.
 func RunTask(ctx context.Context, api RunTaskAPI, logs LogsAPI, spec TaskSpec, optFns ...func(*StoppedOptions)) (*StoppedTask, error) {
-	arn, err := StartTask(ctx, api, spec)
-	if err != nil {
+	tasks, err := RunTasks(ctx, api, logs, spec, 1, optFns...)
+	if len(tasks) == 0 {
 		return nil, err
 	}
-	return WaitTask(ctx, api, logs, spec.Cluster, arn, optFns...)
+	return &tasks[0], err
+}
+
+// RunTasks starts count tasks of spec, at most 10, waits until all have stopped
+// and returns them in the order in which they ended; see [RunTask]. The error
+// joins a *[TaskError] for each that failed and, where fewer than count could be
+// placed, a *[StartError]: those that were placed are waited for.
+//
+// Calls what [RunTask] calls. Safe to repeat with a token.
+func RunTasks(ctx context.Context, api RunTaskAPI, logs LogsAPI, spec TaskSpec, count int, optFns ...func(*StoppedOptions)) ([]StoppedTask, error) {
+	arns, err := startTasks(ctx, api, spec, count)
+	if len(arns) == 0 {
+		return nil, err
+	}
+	tasks, werr := waitTasks(ctx, api, logs, spec.Cluster, arns, optFns)
+	if werr != nil && clock.Err(ctx) != nil {
+		werr = errors.Join(werr, stopTasks(ctx, spec.Cluster, arns, tasks, optFns))
+	}
+	if err == nil && len(arns) == 1 {
+		return tasks, werr
+	}
+	return tasks, errors.Join(err, werr)
 }
 
 // WaitTask waits until the one-off task has stopped; see [RunTask].
@@ -133,20 +165,63 @@ func RunTask(ctx context.Context, api RunTaskAPI, logs LogsAPI, spec TaskSpec, o
 // Calls ecs:DescribeTasks, ecs:DescribeTaskDefinition, logs:FilterLogEvents.
 // Safe to repeat.
 func WaitTask(ctx context.Context, api WaitTaskAPI, logs LogsAPI, cluster, arn string, optFns ...func(*StoppedOptions)) (*StoppedTask, error) {
-	var task *StoppedTask
-	err := WaitStoppedTaskLogs(ctx, named{api}, logs, Query{Cluster: cluster, Tasks: []string{arn}}, func(t StoppedTask) error {
-		task = &t
+	tasks, err := waitTasks(ctx, api, logs, cluster, []string{arn}, optFns)
+	if len(tasks) == 0 {
+		return nil, err
+	}
+	return &tasks[0], err
+}
+
+func waitTasks(ctx context.Context, api WaitTaskAPI, logs LogsAPI, cluster string, arns []string, optFns []func(*StoppedOptions)) ([]StoppedTask, error) {
+	var tasks []StoppedTask
+	var errs []error
+	seen := map[string]bool{}
+	err := WaitStoppedTaskLogs(ctx, named{api}, logs, Query{Cluster: cluster, Tasks: arns}, func(t StoppedTask) error {
+		tasks = append(tasks, t)
+		seen[afterSlash(t.ARN)] = true
+		switch {
+		case t.Expired:
+			errs = append(errs, fmt.Errorf("task %s: %w", afterSlash(t.ARN), ErrNotFound))
+		case t.Cause.Class != ClassSucceeded:
+			errs = append(errs, &TaskError{Task: t})
+		}
 		return nil
 	}, optFns...)
-	switch {
-	case err != nil:
-		return task, err
-	case task == nil:
-		return nil, fmt.Errorf("task %s: %w", afterSlash(arn), poll.Ended(ctx, ErrNotFound))
-	case task.Expired:
-		return task, fmt.Errorf("task %s: %w", afterSlash(arn), ErrNotFound)
-	case task.Cause.Class != ClassSucceeded:
-		return task, &TaskError{Task: *task}
+	if err != nil {
+		return tasks, err
 	}
-	return task, nil
+	for _, arn := range arns {
+		if !seen[afterSlash(arn)] {
+			errs = append(errs, fmt.Errorf("task %s: %w", afterSlash(arn), poll.Ended(ctx, ErrNotFound)))
+		}
+	}
+	if len(errs) == 1 {
+		return tasks, errs[0]
+	}
+	return tasks, errors.Join(errs...)
+}
+
+// stopTasks stops the tasks that have not stopped, where the options say so.
+func stopTasks(ctx context.Context, cluster string, arns []string, stopped []StoppedTask, optFns []func(*StoppedOptions)) error {
+	var o StoppedOptions
+	for _, fn := range optFns {
+		if fn != nil {
+			fn(&o)
+		}
+	}
+	if o.Stopper == nil {
+		return nil
+	}
+	ctx, cancel := clock.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+	defer cancel()
+	var errs []error
+	for _, arn := range arns {
+		if slices.ContainsFunc(stopped, func(t StoppedTask) bool { return t.ARN == arn && !t.Stopping }) {
+			continue
+		}
+		if _, err := o.Stopper.StopTask(ctx, &ecs.StopTaskInput{Cluster: aws.String(cmp.Or(cluster, "default")), Task: &arn, Reason: aws.String("the caller of RunTask has ended")}); err != nil {
+			errs = append(errs, fmt.Errorf("task %s goes on: %w", afterSlash(arn), err))
+		}
+	}
+	return errors.Join(errs...)
 }

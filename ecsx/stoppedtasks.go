@@ -57,7 +57,13 @@ type StoppedOptions struct {
 	// Cursor, where not nil, leaves out the tasks it has seen and remembers
 	// those that were handed over.
 	Cursor *Cursor
-	// Observe is told about progress. It must not block for long.
+	// Stopper, where not nil, stops the tasks that [RunTask] or [RunTasks] started
+	// and that have not stopped when ctx ends, such as an *ecs.Client
+	// (ecs:StopTask). Other functions do not use it.
+	Stopper interface {
+		StopTask(context.Context, *ecs.StopTaskInput, ...func(*ecs.Options)) (*ecs.StopTaskOutput, error)
+	}
+	// Observe is called with the progress, in order. It must not block for long.
 	Observe func(StoppedEvent)
 }
 

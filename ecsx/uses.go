@@ -135,10 +135,15 @@ func (u *uses) use(ref, digest, by string) {
 	if ref == "" {
 		return
 	}
+	u.found = append(u.found, struct{ Ref, By string }{pinned(ref, digest), by})
+}
+
+// pinned is a reference with the digest that ECS recorded for it, if any.
+func pinned(ref, digest string) string {
 	if digest != "" && !strings.Contains(ref, "@") {
 		ref += "@" + digest
 	}
-	u.found = append(u.found, struct{ Ref, By string }{ref, by})
+	return ref
 }
 
 func (u *uses) define(arn *string) {
@@ -380,30 +385,4 @@ func (u *uses) definitions(ctx context.Context) error {
 		}
 	}
 	return nil
-}
-
-// TaskDefinitionImages returns a function that says which images a resource of
-// a stack needs: those of a task definition, none of anything else. It fits
-// package cfnx.
-//
-// Calls ecs:DescribeTaskDefinition. Safe to repeat.
-func TaskDefinitionImages(api TaskDefinitionAPI) func(ctx context.Context, resourceType, physicalID string) ([]string, error) {
-	return func(ctx context.Context, resourceType, physicalID string) ([]string, error) {
-		if resourceType != "AWS::ECS::TaskDefinition" || physicalID == "" {
-			return nil, nil
-		}
-		return taskDefinitionImages(ctx, api, physicalID)
-	}
-}
-
-func taskDefinitionImages(ctx context.Context, api TaskDefinitionAPI, arn string) ([]string, error) {
-	out, err := api.DescribeTaskDefinition(ctx, &ecs.DescribeTaskDefinitionInput{TaskDefinition: &arn})
-	if err != nil {
-		return nil, fmt.Errorf("task definition %s: %w", afterSlash(arn), err)
-	}
-	var refs []string
-	for _, c := range out.TaskDefinition.ContainerDefinitions {
-		refs = append(refs, aws.ToString(c.Image))
-	}
-	return refs, nil
 }

@@ -6,13 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"slices"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
-	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 
 	"github.com/stackrescue/stackrescue/internal/awsretry"
-	"github.com/stackrescue/stackrescue/internal/clock"
 )
 
 // RolloutAPI is DescribeServices, DescribeServiceDeployments, ListTasks,
@@ -23,10 +22,14 @@ type RolloutAPI interface {
 	DescribeServiceDeployments(context.Context, *ecs.DescribeServiceDeploymentsInput, ...func(*ecs.Options)) (*ecs.DescribeServiceDeploymentsOutput, error)
 }
 
-// RolloutOptions change [Rollouts] and [WaitRollout]. The zero value is the
-// default.
+type recordsAPI = interface {
+	ListServiceDeployments(context.Context, *ecs.ListServiceDeploymentsInput, ...func(*ecs.Options)) (*ecs.ListServiceDeploymentsOutput, error)
+}
+
+// RolloutOptions change [Rollouts], [WaitRollout] and [WaitRollouts]. The zero
+// value is the default.
 type RolloutOptions struct {
-	// Interval is the time between polls. Defaults to 5 s.
+	// Interval is the time between polls. Defaults to 4 s.
 	Interval time.Duration
 	// Patience is how many tasks may fail for a deterministic cause, such as an
 	// image that does not exist, before the rollout counts as [Failing].
@@ -34,8 +37,25 @@ type RolloutOptions struct {
 	Patience int
 	// Stall is for how long nothing may get better, while tasks come and go or
 	// too few run, before the rollout counts as [Stalled]. Defaults to 10 minutes;
-	// a negative value means to wait for ECS's own verdict.
+	// a negative value means to wait for ECS's own verdict. A deployment that bakes
+	// is not stalled.
 	Stall time.Duration
+	// Soak is for how long a deployment has to stay up after it has succeeded: it is
+	// [Failed] if one of its tasks fails meanwhile. Defaults to none.
+	Soak time.Duration
+	// RollBack, where not nil, is called once with a deployment that is Failing or
+	// Stalled, and the wait goes on until ECS has gone back: [RollBackDeployment]
+	// does it where that can succeed. An error of it ends the wait with the outcome
+	// as it is, and is its Problem.
+	RollBack func(context.Context, Deployment) error
+	// Records is asked for the service deployment of a deployment that has no Record
+	// and that the service does not list any more (ecs:ListServiceDeployments).
+	// Defaults to the API, if that has the method, as *ecs.Client has.
+	Records recordsAPI
+	// Logs, where not nil, gives the causes of a [RolloutError] their log excerpts:
+	// once the outcome is known, the logs of the first and last task of each cause
+	// are read (logs:FilterLogEvents).
+	Logs LogsAPI
 	// Observe is called with each change.
 	Observe func(Rollout)
 }
@@ -49,18 +69,18 @@ type RolloutOptions struct {
 // seen is remembered, and what may not be read, but for the service itself, makes
 // the answer poorer (Rollout.Problem) and does not end it.
 //
-// Calls ecs:DescribeServices and, when something changed and else every 30
-// seconds, ecs:DescribeServiceDeployments, ecs:ListTasks, ecs:DescribeTasks,
-// ecs:DescribeTaskDefinition. Safe to repeat.
+// Calls ecs:DescribeServices each time and, when something has changed and at
+// most every few seconds, ecs:DescribeServiceDeployments, ecs:ListTasks,
+// ecs:DescribeTasks and ecs:DescribeTaskDefinition. Safe to repeat.
 func Rollouts(ctx context.Context, api RolloutAPI, d Deployment, optFns ...func(*RolloutOptions)) iter.Seq2[Rollout, error] {
-	w := newWatch(api, d, optFns)
+	f := newFleet(api, []Deployment{d}, optFns)
 	return func(yield func(Rollout, error) bool) {
-		for r, err := range awsretry.Every(ctx, w.opts.Interval, w.look) {
+		for err := range f.polls(ctx) {
 			if err != nil {
 				yield(Rollout{}, fmt.Errorf("service %s: %w", d.Service, err))
 				return
 			}
-			if !yield(r, nil) || r.Outcome.Final() {
+			if r := f.watches[0].last; !yield(r, nil) || r.Outcome.Final() {
 				return
 			}
 		}
@@ -68,168 +88,88 @@ func Rollouts(ctx context.Context, api RolloutAPI, d Deployment, optFns ...func(
 }
 
 // WaitRollout waits until deployment d has succeeded and returns what was seen
-// last. Any other end is a *[RolloutError] with the cause for which its tasks
+// last. Any other end is a *[RolloutError] with the causes for which its tasks
 // stopped; so is the end of ctx.
 //
 // Calls what [Rollouts] calls. Safe to repeat.
 func WaitRollout(ctx context.Context, api RolloutAPI, d Deployment, optFns ...func(*RolloutOptions)) (*Rollout, error) {
-	w := newWatch(api, d, optFns)
-	var last Rollout
-	for r, err := range awsretry.Every(ctx, w.opts.Interval, w.look) {
-		if err != nil {
-			return nil, &RolloutError{Service: d.Service, Deployment: d.ID, Last: last, Cause: w.cause, Err: err}
+	out, err := WaitRollouts(ctx, api, []Deployment{d}, optFns...)
+	if err != nil {
+		if e, ok := errors.AsType[*RolloutError](err); ok {
+			return nil, e
 		}
-		if !r.equal(last) && w.opts.Observe != nil {
-			w.opts.Observe(r)
+		return nil, err
+	}
+	return &out[0], nil
+}
+
+// WaitRollouts waits for the deployments of several services together, ten
+// services of a cluster in one call, and returns what was seen of each last, in
+// the order of ds. The error joins a *[RolloutError] for each that has not
+// succeeded.
+//
+// Calls what [WaitRollout] calls. Safe to repeat.
+func WaitRollouts(ctx context.Context, api RolloutAPI, ds []Deployment, optFns ...func(*RolloutOptions)) ([]Rollout, error) {
+	f := newFleet(api, ds, optFns)
+	var ended error
+	for err := range f.polls(ctx) {
+		if ended = err; err != nil {
+			break
 		}
-		if last = r; r.Outcome.Final() {
+		for _, w := range f.watches {
+			if !w.last.equal(w.told) && f.opts.Observe != nil {
+				f.opts.Observe(w.last)
+			}
+			w.told = w.last
+		}
+		if !slices.ContainsFunc(f.watches, func(w *watch) bool { return !w.last.Outcome.Final() }) {
 			break
 		}
 	}
-	if last.Outcome != Succeeded {
-		return nil, &RolloutError{Service: d.Service, Deployment: d.ID, Last: last, Cause: w.cause}
+	out, errs := make([]Rollout, len(ds)), []error(nil)
+	for i, w := range f.watches {
+		if out[i] = w.last; w.last.Outcome == Succeeded {
+			continue
+		}
+		e := &RolloutError{Service: w.d.Service, Deployment: w.d.ID, Last: w.last}
+		if !w.last.Outcome.Final() {
+			e.Err = ended
+		}
+		w.causes(ctx, e)
+		errs = append(errs, e)
 	}
-	return &last, nil
+	return out, errors.Join(errs...)
 }
 
-// watch remembers what earlier answers told of one deployment: an answer alone
-// forgets that ECS had been rolling back, or that tasks came and went.
-type watch struct {
-	api     RolloutAPI
-	d       Deployment
-	opts    RolloutOptions
-	looks   int
-	failed  int // as counted by ECS when tasks were read last
-	cause   *Cause
-	counts  int // tasks that failed for a deterministic cause
-	crashes int // tasks that failed since something got better
-	cursor  Cursor
-	seen    bool // the deployment was in the list once
-	back    bool // ECS was seen to go back
-	problem string
-	// most is the most tasks that ran, better when that was; asked when the
-	// supplements were read last. All by the local clock.
-	most          int
-	better, asked time.Time
-}
-
-func newWatch(api RolloutAPI, d Deployment, optFns []func(*RolloutOptions)) *watch {
-	w := &watch{api: api, d: d, most: -1}
+func newFleet(api RolloutAPI, ds []Deployment, optFns []func(*RolloutOptions)) *fleet {
+	f := &fleet{api: api}
 	for _, fn := range optFns {
 		if fn != nil {
-			fn(&w.opts)
+			fn(&f.opts)
 		}
 	}
-	w.opts.Interval = cmp.Or(w.opts.Interval, 5*time.Second)
-	w.opts.Patience = cmp.Or(w.opts.Patience, 1)
-	w.opts.Stall = cmp.Or(w.opts.Stall, 10*time.Minute)
-	return w
+	if records, ok := api.(recordsAPI); ok && f.opts.Records == nil {
+		f.opts.Records = records
+	}
+	f.opts.Interval = cmp.Or(f.opts.Interval, 4*time.Second)
+	f.opts.Patience = cmp.Or(f.opts.Patience, 1)
+	f.opts.Stall = cmp.Or(f.opts.Stall, 10*time.Minute)
+	for _, d := range ds {
+		f.watches = append(f.watches, &watch{fleet: f, d: d, most: -1, last: Rollout{Deployment: d.ID, Outcome: InProgress}})
+	}
+	return f
 }
 
-// unseenLooks is for how many looks a deployment that was just started may be
-// missing from the list: reads lag behind writes (docs/aws/ecs.md 1.1).
-const unseenLooks = 6
-
-// supplements is how often tasks and the service deployment are read while
-// nothing changes: a task that crashes after it ran does not count as failed
-// (docs/aws/ecs.md 1.3), and a deployment can wait at a hook.
-const supplements = 30 * time.Second
-
-func (w *watch) look(ctx context.Context) (Rollout, error) {
-	s, err := describe(ctx, w.api, w.d.Service)
-	if errors.Is(err, ErrNotFound) {
-		return Rollout{Deployment: w.d.ID, Outcome: Gone, Reason: "service is deleted"}, nil
-	}
-	if err != nil {
-		return Rollout{}, err
-	}
-	w.looks++
-	w.seen = w.seen || deployment(s, w.d.ID) != nil
-	r := judge(s, w.d.ID, nil)
-	if !w.seen && r.Outcome == Superseded && w.looks <= unseenLooks && r.Primary == w.d.Previous {
-		r.Outcome = InProgress
-		return r, nil
-	}
-	now := clock.Now(ctx)
-	if r.Running > w.most || w.better.IsZero() {
-		w.most, w.better, w.crashes = r.Running, now, 0
-	}
-	changed := r.Failed > w.failed || r.Outcome != InProgress && r.Outcome != Succeeded && r.Outcome != ScaledToZero
-	if changed || r.Outcome == InProgress && now.Sub(w.asked) >= supplements {
-		w.failed, w.asked = r.Failed, now
-		w.problem = ""
-		record := w.record(ctx)
-		r = judge(s, w.d.ID, record)
-		if changed || r.Running < r.Desired {
-			w.explain(ctx)
+// polls yields after each poll of all that are not final; an error is the last.
+func (f *fleet) polls(ctx context.Context) iter.Seq[error] {
+	return func(yield func(error) bool) {
+		if len(f.watches) == 0 {
+			return
 		}
-		if ctx.Err() != nil {
-			return Rollout{}, ctx.Err()
-		}
-	}
-	r.Problem = w.problem
-	return w.remember(r, s, now), nil
-}
-
-// remember judges by what was seen before, too.
-func (w *watch) remember(r Rollout, s *types.Service, now time.Time) Rollout {
-	switch r.Outcome {
-	case RollingBack, RolledBack, RollbackFailed:
-		w.back = true
-	case Superseded:
-		if w.back { // it was given up before somebody, or the rollback, took its place
-			r.Outcome = goingBack(primary(s))
-		}
-	case InProgress:
-		switch {
-		case w.opts.Patience > 0 && w.counts >= w.opts.Patience:
-			r.Outcome, r.Reason = Failing, w.cause.Summary
-		case w.opts.Stall > 0 && now.Sub(w.better) >= w.opts.Stall && (w.crashes >= 3 || r.Running < r.Desired):
-			r.Outcome = Stalled
-			r.Reason = fmt.Sprintf("no more than %d of %d tasks ran for %s, and %d stopped meanwhile", w.most, r.Desired, now.Sub(w.better).Round(time.Second), w.crashes)
-		}
-	}
-	return r
-}
-
-// record reads the deployment's service deployment; nil where there is none to
-// read or it may not be read: the list of deployments decides alone.
-func (w *watch) record(ctx context.Context) *types.ServiceDeployment {
-	if w.d.Record == "" {
-		return nil
-	}
-	out, err := w.api.DescribeServiceDeployments(ctx, &ecs.DescribeServiceDeploymentsInput{ServiceDeploymentArns: []string{w.d.Record}})
-	if err != nil {
-		w.problem = "service deployment: " + err.Error()
-		return nil
-	}
-	if len(out.ServiceDeployments) == 0 {
-		return nil
-	}
-	return &out.ServiceDeployments[0]
-}
-
-// explain reads why tasks of the deployment stopped, without their logs. What
-// may not be read makes the answer poorer and does not end it.
-func (w *watch) explain(ctx context.Context) {
-	q := Query{Cluster: w.d.Service.cluster(), Deployment: w.d.ID}
-	var failed []StoppedTask
-	for t, err := range StoppedTasks(ctx, w.api, nil, q, func(o *StoppedOptions) {
-		o.AtLeast, o.LogsOf, o.Cursor, o.Settle, o.Interval = -1, NoTask, &w.cursor, -1, w.opts.Interval
-	}) {
-		if err != nil {
-			w.problem = "stopped tasks: " + err.Error()
-			break
-		}
-		if t.Failed() && !t.Stopping {
-			failed = append(failed, t)
-			w.crashes++
-			if t.Cause.Class.Deterministic() {
-				w.counts++
+		for _, err := range awsretry.Every(ctx, f.opts.Interval, func(ctx context.Context) (struct{}, error) { return struct{}{}, f.look(ctx) }) {
+			if !yield(err) || err != nil {
+				return
 			}
 		}
-	}
-	if c, ok := RootCause(failed); ok && (w.cause == nil || c.Class.rank() > w.cause.Class.rank()) {
-		w.cause = &c
 	}
 }

@@ -58,7 +58,7 @@ func (c *capturer) capture(ctx context.Context, stack string) error {
 			}
 		}
 	}
-	for _, part := range []func(context.Context) error{c.tasks, c.services, c.forgotten, c.attempted, c.stackPolicies, c.recorded, c.images, c.outputs} {
+	for _, part := range []func(context.Context) error{c.tasks, c.services, c.forgotten, c.attempted, c.stackPolicies, c.recorded, c.needed, c.images, c.outputs} {
 		if err := part(ctx); err != nil {
 			return err
 		}
@@ -132,19 +132,7 @@ func (c *capturer) tasks(ctx context.Context) error {
 	return err
 }
 
-func redacted(t ecsx.StoppedTask) ecsx.StoppedTask {
-	t.Reason, t.Cause.Summary, t.Cause.Excerpt = redact.Text(t.Reason), redact.Text(t.Cause.Summary), redact.Text(t.Cause.Excerpt)
-	t.Problem = redact.Text(t.Problem)
-	for i := range t.Containers {
-		x := &t.Containers[i]
-		x.Reason, x.Log.Problem = redact.Text(x.Reason), redact.Text(x.Log.Problem)
-		var stream redact.Stream // keys whose lines are events of their own
-		for j := range x.Log.Lines {
-			x.Log.Lines[j].Message = stream.Event(x.Log.Lines[j].Message)
-		}
-	}
-	return t
-}
+func redacted(t ecsx.StoppedTask) ecsx.StoppedTask { return t.Redacted() }
 
 // images says how every image stands that the services refer to, and which
 // lifecycle policy rules over it.

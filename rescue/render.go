@@ -165,7 +165,7 @@ func (p *planner) savepointRenders(step *SavepointStep, keep map[string]string) 
 		switch s := p.b.Images[ref]; {
 		case s.State.Usable(), s.State == ecrx.External:
 			return ref, nil
-		case !p.recordedBySome(ref) && step.Images[ref] == "":
+		case !slices.Contains(step.Needed, ref):
 			if !slices.Contains(step.Left, ref) {
 				step.Left = append(step.Left, ref)
 			}
@@ -181,6 +181,7 @@ func (p *planner) savepointRenders(step *SavepointStep, keep map[string]string) 
 	if err := note(p.carries(d, step, keep)); err != nil {
 		return fmt.Errorf("savepoint: %w", err)
 	}
+	p.raises(d, step, keep)
 	if _, err := d.Pin(nil); note(err) != nil {
 		return fmt.Errorf("savepoint: %w", err)
 	}
@@ -195,17 +196,16 @@ func (p *planner) savepointRenders(step *SavepointStep, keep map[string]string) 
 	return nil
 }
 
-// recordedBySome reports whether the record of some service has the image, or a
-// kept one: these are what the savepoint is for.
-func (p *planner) recordedBySome(ref string) bool {
-	return slices.ContainsFunc(p.b.Services, func(s ServiceFacts) bool {
+// ran are the images that some revision of a service has.
+func (b *Bundle) ran() []string {
+	var out []string
+	for _, s := range b.Services {
 		for _, d := range s.Definitions {
 			for _, c := range d.Containers {
-				if c.Image == ref {
-					return true
-				}
+				out = append(out, c.Image)
 			}
 		}
-		return false
-	})
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
 }

@@ -31,9 +31,13 @@ type SavepointStep struct {
 	// Revisions the services whose template is given its revision as a value.
 	Carry     []CarriedRevision `json:"carry,omitempty"`
 	Revisions []GivenRevision   `json:"revisions,omitempty"`
-	// Left are images that are missing or not known and that no service's record
-	// has: nobody asked to change them, and they stay as they are.
-	Left []string `json:"left,omitempty"`
+	// Raise are the services whose minimumHealthyPercent is raised to 100.
+	Raise []RaisedMinimum `json:"raise,omitempty"`
+	// Needed are the images that the services' revisions have: those must be there.
+	// Nobody asked to change any other, and Left are those among them that are
+	// missing or not known.
+	Needed []string `json:"needed,omitempty"`
+	Left   []string `json:"left,omitempty"`
 	// Outputs are lost ones that are restored.
 	Outputs []cfnx.LostOutput `json:"outputs,omitempty"`
 }
@@ -54,6 +58,12 @@ type GivenRevision struct {
 	StackID   string `json:"stackId"`
 	LogicalID string `json:"logicalId"`
 	Revision  string `json:"revision"`
+}
+
+// RaisedMinimum is a service that goes on serving while it is deployed.
+type RaisedMinimum struct {
+	StackID   string `json:"stackId"`
+	LogicalID string `json:"logicalId"`
 }
 
 // savepoint adds the step.
@@ -85,7 +95,7 @@ func (p *planner) savepointFor(keep map[string]string) (*SavepointStep, error) {
 			}
 		}
 	}
-	step := &SavepointStep{Recorded: p.recorded(), Outputs: p.d.Lost}
+	step := &SavepointStep{Recorded: p.recorded(), Outputs: p.d.Lost, Needed: p.b.ran()}
 	var err error
 	if step.Images, err = p.savepointImages(keep); err != nil {
 		return nil, err
@@ -129,6 +139,15 @@ func (r *runner) savepoint(ctx context.Context, c clients, s Step, res *StepResu
 		}
 		if _, err := d.Pin(nil); err != nil {
 			return err
+		}
+		for _, x := range s.Savepoint.Raise {
+			raised, err := raise(d, d.Tree.Stack(x.StackID), x.LogicalID)
+			if err != nil {
+				return err
+			}
+			if raised {
+				carried = append(carried, "minimumHealthyPercent 100 of "+x.LogicalID)
+			}
 		}
 		for _, x := range carried {
 			r.o.tell(s.ID, "carried: "+x)
@@ -180,7 +199,7 @@ func (r *runner) savepoint(ctx context.Context, c clients, s Step, res *StepResu
 func (s *SavepointStep) resolver(api ecrx.CheckAPI) func(context.Context, string) (string, error) {
 	resolve := resolver(api, s.Images)
 	return func(ctx context.Context, ref string) (string, error) {
-		if slices.Contains(s.Left, ref) {
+		if s.Images[ref] == "" && !slices.Contains(s.Needed, ref) {
 			return ref, nil
 		}
 		return resolve(ctx, ref)

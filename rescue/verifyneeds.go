@@ -6,33 +6,17 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
-	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/aws/smithy-go"
 )
 
-// secret checks a secret of a revision: one of Secrets Manager, by ARN, or a
-// parameter of SSM's store, by ARN or name (docs/aws/ecs.md 1.7).
-func (v *verifier) secret(ctx context.Context, from string) error {
-	parts := strings.Split(from, ":")
-	if len(parts) < 7 || parts[2] != "secretsmanager" {
-		return v.parameterOf(ctx, from)
+// need checks a secret or a log group, by what the capture found.
+func (v *verifier) need(what string) {
+	f, known := v.b.Needs[what]
+	if !known || f.Unknown {
+		v.unknown(what+" is there", f.Why)
+		return
 	}
-	arn := strings.Join(parts[:7], ":")
-	what := "secret " + arn + " is there"
-	out, err := v.c.secrets.DescribeSecret(ctx, &secretsmanager.DescribeSecretInput{SecretId: &arn})
-	switch {
-	case ctx.Err() != nil:
-		return err
-	case err == nil && out.DeletedDate != nil:
-		v.record(false, what, "it is to be deleted")
-	case err == nil || missing(err):
-		v.record(err == nil, what, text(err))
-	default:
-		v.unknown(what, text(err))
-	}
-	return nil
+	v.record(f.There, what+" is there", f.Why)
 }
 
 func (v *verifier) parameterOf(ctx context.Context, from string) error {
@@ -56,24 +40,6 @@ func (v *verifier) parameterOf(ctx context.Context, from string) error {
 	default:
 		v.record(ok, what, "")
 	}
-	return nil
-}
-
-func (v *verifier) logGroup(ctx context.Context, name string) error {
-	what := "log group " + name + " is there"
-	out, err := v.c.logs.DescribeLogGroups(ctx, &cloudwatchlogs.DescribeLogGroupsInput{LogGroupNamePrefix: &name})
-	if ctx.Err() != nil {
-		return err
-	}
-	if err != nil {
-		v.unknown(what, text(err))
-		return nil
-	}
-	found := false
-	for _, x := range out.LogGroups {
-		found = found || aws.ToString(x.LogGroupName) == name
-	}
-	v.record(found, what, "")
 	return nil
 }
 

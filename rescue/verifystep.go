@@ -195,31 +195,31 @@ func (v *verifier) stayUp(s *ServiceFacts) {
 
 // revisions checks what a rollback of each service would need.
 func (v *verifier) revisions(ctx context.Context) error {
-	images, secrets, groups := map[string]bool{}, map[string]bool{}, map[string]bool{}
+	images, needs, parameters := map[string]bool{}, map[string]bool{}, map[string]bool{}
 	for _, f := range v.b.Services {
 		v.record(f.Back == f.Current, "service "+f.Service.String()+" runs the stack's own revision", "service "+short(f.Current)+", stack "+short(f.Back))
 		def := f.Definitions[f.Back]
 		v.record(def.Active, "revision "+short(f.Back)+" is ACTIVE", "")
+		for _, n := range def.needs() {
+			needs[n] = true
+		}
 		for _, x := range def.Containers {
 			images[x.Image] = true
 			for _, from := range x.Secrets {
-				secrets[from] = true
-			}
-			if x.LogGroup != "" {
-				groups[x.LogGroup] = true
+				if secretARN(from) == "" {
+					parameters[from] = true
+				}
 			}
 		}
 	}
 	for _, ref := range slices.Sorted(maps.Keys(images)) {
 		v.image("image "+ref+" is there", v.b.Images[ref])
 	}
-	for _, from := range slices.Sorted(maps.Keys(secrets)) {
-		if err := v.secret(ctx, from); err != nil {
-			return err
-		}
+	for _, n := range slices.Sorted(maps.Keys(needs)) {
+		v.need(n)
 	}
-	for _, g := range slices.Sorted(maps.Keys(groups)) {
-		if err := v.logGroup(ctx, g); err != nil {
+	for _, from := range slices.Sorted(maps.Keys(parameters)) {
+		if err := v.parameterOf(ctx, from); err != nil {
 			return err
 		}
 	}

@@ -39,7 +39,7 @@ func (p place) spec(ctx context.Context, api *ecs.Client) (ecsx.TaskSpec, string
 		spec.Placement = ecsx.PlacementOf(*s)
 		own = family(aws.ToString(s.TaskDefinition))
 	}
-	stack := ecsx.StackOf(out.Tags)
+	stack := stackOf(out.Tags)
 	switch {
 	case p.anyRevision:
 	case own != "" && own == family(spec.TaskDefinition):
@@ -80,4 +80,17 @@ func service(ctx context.Context, api *ecs.Client, cluster, name string) (*types
 		return nil, fmt.Errorf("service %s/%s: %w", cluster, name, err)
 	}
 	return &out.Services[0], nil
+}
+
+// stackOf is the name of the CloudFormation stack that owns what has these
+// tags, "" if none says so.
+//
+// Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-properties-resource-tags.html
+func stackOf(tags []types.Tag) string {
+	for _, t := range tags {
+		if aws.ToString(t.Key) == "aws:cloudformation:stack-name" {
+			return aws.ToString(t.Value)
+		}
+	}
+	return ""
 }

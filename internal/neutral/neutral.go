@@ -13,6 +13,7 @@ import (
 	"regexp"
 	"strings"
 	"unicode"
+	"unicode/utf16"
 	"unicode/utf8"
 )
 
@@ -173,10 +174,26 @@ func Lines(s string) []string {
 	return lines
 }
 
-// JSON returns a line of JSON in which no CI system sees a command.
-func JSON(line []byte) []byte {
-	if !strings.Contains(string(line), "##[") {
-		return line
+// JSON returns JSON text in which what [Line] would not show as it is, but for line
+// breaks between values, is written as JSON escapes, and no CI system sees a
+// command: the same value, harmless to show.
+func JSON(b []byte) []byte {
+	hides := func(r rune) bool { return harmful(r) && r != '\n' && r != '\t' }
+	text := strings.ReplaceAll(string(b), "##[", `#\u0023[`)
+	if !strings.ContainsFunc(text, hides) {
+		return []byte(text)
 	}
-	return []byte(strings.ReplaceAll(string(line), "##[", `#\u0023[`))
+	var out strings.Builder
+	for _, r := range text {
+		switch {
+		case !hides(r):
+			out.WriteRune(r)
+		case r > 0xffff:
+			hi, lo := utf16.EncodeRune(r)
+			fmt.Fprintf(&out, `\u%04x\u%04x`, hi, lo)
+		default:
+			fmt.Fprintf(&out, `\u%04x`, r)
+		}
+	}
+	return []byte(out.String())
 }

@@ -1,6 +1,7 @@
 package neutral_test
 
 import (
+	"encoding/json"
 	"strings"
 	"testing"
 	"unicode"
@@ -124,4 +125,17 @@ func FuzzMarkdown(f *testing.F) {
 			}
 		}
 	})
+}
+
+func TestJSONEscapes(t *testing.T) {
+	t.Parallel()
+	in := "a\u202eb\u0085c\U000e0001d\x1b é"
+	b, err := json.Marshal(in)
+	require.NoError(t, err)
+	got := neutral.JSON(b)
+	require.NotContains(t, string(got), "\u202e")
+	require.NotContains(t, string(got), "\u0085")
+	var out string
+	require.NoError(t, json.Unmarshal(got, &out))
+	require.Equal(t, in, out)
 }

@@ -83,7 +83,7 @@ func (c *Cloud) Config() aws.Config { return c.ConfigIn(c.region) }
 func (c *Cloud) ConfigIn(region string) aws.Config {
 	return door.Config(region, func(ctx context.Context, call door.Call) (any, string, error) {
 		return c.call(ctx, call.Region, call.Input)
-	})
+	}, c.clock.Read)
 }
 
 // Now is the cloud's time.

@@ -8,10 +8,12 @@ import (
 	"fmt"
 	"net/http"
 	"reflect"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awsmiddleware "github.com/aws/aws-sdk-go-v2/aws/middleware"
 	"github.com/aws/smithy-go/middleware"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
 )
 
 // Call is one attempt of one API call.
@@ -33,17 +35,18 @@ type Answer func(context.Context, Call) (out any, requestID string, err error)
 type inputKey struct{}
 
 // Config is an aws.Config whose clients are answered by answer, inside the
-// SDK's retry loop; nothing reaches the network.
-func Config(region string, answer Answer) aws.Config {
+// SDK's retry loop; nothing reaches the network. With now, answers have a Date, as
+// those of AWS have.
+func Config(region string, answer Answer, now ...func() time.Time) aws.Config {
 	return aws.Config{
 		Region:      region,
 		Credentials: aws.AnonymousCredentials{},
 		HTTPClient:  refuse{},
-		APIOptions:  []func(*middleware.Stack) error{func(s *middleware.Stack) error { return install(s, answer) }},
+		APIOptions:  []func(*middleware.Stack) error{func(s *middleware.Stack) error { return install(s, answer, now) }},
 	}
 }
 
-func install(stack *middleware.Stack, answer Answer) error {
+func install(stack *middleware.Stack, answer Answer, now []func() time.Time) error {
 	// After validation: remember the typed input, which later steps no longer have.
 	remember := middleware.InitializeMiddlewareFunc("sim.Input", func(ctx context.Context, in middleware.InitializeInput, next middleware.InitializeHandler) (middleware.InitializeOutput, middleware.Metadata, error) {
 		return next.HandleInitialize(middleware.WithStackValue(ctx, inputKey{}, in.Parameters), in)
@@ -60,6 +63,9 @@ func install(stack *middleware.Stack, answer Answer) error {
 			Input:     middleware.GetStackValue(ctx, inputKey{}),
 		}
 		res, id, err := answer(ctx, call)
+		for _, fn := range now {
+			md = dated(ctx, fn())
+		}
 		if id != "" {
 			awsmiddleware.SetRequestIDMetadata(&md, id)
 		}
@@ -74,6 +80,18 @@ func install(stack *middleware.Stack, answer Answer) error {
 		return out, md, nil
 	})
 	return stack.Finalize.Insert(reply, "InterceptAttempt", middleware.After)
+}
+
+// dated is the metadata of an answer with a Date: the SDK's own middleware reads
+// it off the header.
+func dated(ctx context.Context, at time.Time) middleware.Metadata {
+	header := http.Header{"Date": {at.UTC().Format(http.TimeFormat)}}
+	_, md, _ := awsmiddleware.RecordResponseTiming{DisableClockSkewCorrection: true}.HandleDeserialize(ctx, middleware.DeserializeInput{}, middleware.DeserializeHandlerFunc(
+		func(context.Context, middleware.DeserializeInput) (out middleware.DeserializeOutput, md middleware.Metadata, err error) {
+			out.RawResponse = &smithyhttp.Response{Response: &http.Response{Header: header}}
+			return out, md, nil
+		}))
+	return md
 }
 
 type refuse struct{}

@@ -1,0 +1,264 @@
+package ecsx_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ecs"
+	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+	"github.com/stretchr/testify/require"
+
+	"github.com/stackrescue/stackrescue/ecsx"
+	"github.com/stackrescue/stackrescue/rescue/rescuetest"
+)
+
+var faults = []rescuetest.FaultKind{
+	rescuetest.Throttle, rescuetest.ServerError, rescuetest.Deny, rescuetest.LostResponse, rescuetest.CrashBefore, rescuetest.CrashAfter,
+}
+
+func crash(kind rescuetest.FaultKind) bool {
+	return kind == rescuetest.CrashBefore || kind == rescuetest.CrashAfter
+}
+
+// sweep runs a verb with a fault at each of its calls: prepare makes the cloud,
+// inject arms the fault and returns a function that says, after the verb, whether it
+// was met. A goroutine that is left ends the bubble with a failure.
+func sweep(t *testing.T, run func(t *testing.T, f *fixture, inject func() (met func() bool), kind rescuetest.FaultKind)) (runs int) {
+	for _, kind := range faults {
+		for n := 1; ; n++ {
+			last := true
+			synctest.Test(t, func(t *testing.T) {
+				f := newFixture(t)
+				run(t, f, func() func() bool {
+					f.cloud.ForgetCalls()
+					f.cloud.Inject(rescuetest.Fault{Nth: n, Kind: kind})
+					return func() bool { last = len(f.cloud.Calls()) < n; return !last }
+				}, kind)
+			})
+			if last || t.Failed() {
+				break
+			}
+			runs++
+		}
+	}
+	return runs
+}
+
+// One call never deploys twice, nor registers twice, and leaves no revision
+// behind but where it may not take it back or has died.
+func TestForceDeployLatestAtEveryCall(t *testing.T) {
+	t.Parallel()
+	refused, died := 0, 0
+	runs := sweep(t, func(t *testing.T, f *fixture, inject func() func() bool, kind rescuetest.FaultKind) {
+		f.serve(f.bare(f.push("app", "1", rescuetest.Runs())), 1)
+		f.push("app", "2", rescuetest.Runs())
+		met := inject()
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
+		defer cancel()
+		d, err := ecsx.ForceDeployLatest(ctx, f.ecs, f.web, known(map[string]string{f.ref("app", "1"): f.ref("app", "2")}))
+		if !met() {
+			return
+		}
+		require.LessOrEqual(t, f.done("ecs:UpdateService"), 1)
+		require.LessOrEqual(t, f.done("ecs:RegisterTaskDefinition"), 1)
+		switch {
+		case err == nil:
+			require.Equal(t, 1, f.done("ecs:UpdateService"))
+			require.NotEmpty(t, d.ID)
+			return
+		case crash(kind):
+			died++
+			calls := f.cloud.Calls()
+			f.cloud.Restart()
+			// Another call is another deployment; of the same revision.
+			again, err := ecsx.ForceDeployLatest(t.Context(), f.ecs, f.web, known(map[string]string{f.ref("app", "1"): f.ref("app", "2")}))
+			require.NoError(t, err)
+			registered := 0
+			for _, c := range f.cloud.Calls()[len(calls):] {
+				if c.Done && c.Action == "ecs:UpdateService" {
+					registered++
+				}
+			}
+			require.Equal(t, 1, registered)
+			require.NotEmpty(t, again.ID)
+		default:
+			refused++
+			require.Equal(t, rescuetest.Deny, kind, "%v", err)
+		}
+		out, err := f.ecs.ListTaskDefinitions(t.Context(), &ecs.ListTaskDefinitionsInput{FamilyPrefix: aws.String("app")})
+		require.NoError(t, err)
+		require.LessOrEqual(t, len(out.TaskDefinitionArns), 2)
+		if !crash(kind) {
+			require.Len(t, out.TaskDefinitionArns, 1, "nothing unused is left")
+		}
+	})
+	t.Logf("ForceDeployLatest: %d faults, %d refused, %d died: never a second deployment or revision", runs, refused, died)
+}
+
+// The outcome is right whatever fails on the way, but for the service itself, and
+// after a crash when it is asked for again.
+func TestWaitRolloutAtEveryCall(t *testing.T) {
+	t.Parallel()
+	denied, died := 0, 0
+	runs := sweep(t, func(t *testing.T, f *fixture, inject func() func() bool, kind rescuetest.FaultKind) {
+		f.serve(f.bare(f.push("app", "1", rescuetest.Runs())), 1)
+		d := f.deploy(f.bare(f.push("app", "2", rescuetest.Exits(1, 5*time.Second, "FATAL: no"))))
+		met := inject()
+		wait := func() (*ecsx.RolloutError, error) {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+			defer cancel()
+			_, err := ecsx.WaitRollout(ctx, f.ecs, d, func(o *ecsx.RolloutOptions) { o.Logs = f.logs })
+			e, _ := errors.AsType[*ecsx.RolloutError](err)
+			return e, err
+		}
+		e, err := wait()
+		require.NotNil(t, e, "%v", err)
+		if !met() {
+			return
+		}
+		if e.Err != nil {
+			if crash(kind) {
+				died++
+			} else {
+				denied++
+				require.Equal(t, rescuetest.Deny, kind, "%v", err)
+			}
+			f.cloud.Restart()
+			e, err = wait()
+		} else if crash(kind) {
+			f.cloud.Restart()
+		}
+		require.Equal(t, ecsx.RolledBack, e.Last.Outcome, "%v", err)
+		for _, c := range f.cloud.Calls() {
+			require.False(t, c.Mutates(), c.Action)
+		}
+	})
+	t.Logf("WaitRollout: %d faults, %d of them denied the service, %d died: always told as rolled back", runs, denied, died)
+}
+
+// Every task is handed over once as whole, with its lines, by this call or by the
+// next with the cursor.
+func TestStoppedTasksAtEveryCall(t *testing.T) {
+	t.Parallel()
+	for _, selection := range []ecsx.LogSelection{ecsx.EveryTask, ecsx.FirstAndLast} {
+		partial, gaps, twice, tasks := 0, 0, 0, 0
+		runs := sweep(t, func(t *testing.T, f *fixture, inject func() func() bool, kind rescuetest.FaultKind) {
+			f.run(f.bare(f.push("app", "1", rescuetest.Exits(3, time.Second, "a", "b"))), 120)
+			time.Sleep(5 * time.Minute)
+			met := inject()
+			whole, lines := map[string]int{}, map[string]int{}
+			cursor := &ecsx.Cursor{}
+			read := func() {
+				ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
+				defer cancel()
+				_ = ecsx.WaitStoppedTaskLogs(ctx, f.ecs, f.logs, ecsx.Query{Cluster: "prod"}, func(x ecsx.StoppedTask) error {
+					tasks++
+					if x.Problem != "" || x.Containers[0].Log.Problem != "" {
+						partial++
+						return nil
+					}
+					whole[x.ARN]++
+					lines[x.ARN] = len(x.Containers[0].Log.Lines)
+					if x.Like != "" {
+						lines[x.ARN] = 2
+					}
+					return nil
+				}, func(o *ecsx.StoppedOptions) { o.Cursor, o.LogsOf, o.AtLeast = cursor, selection, -1 })
+				b, err := json.Marshal(cursor)
+				require.NoError(t, err)
+				cursor = &ecsx.Cursor{}
+				require.NoError(t, json.Unmarshal(b, cursor))
+			}
+			read()
+			if !met() {
+				return
+			}
+			f.cloud.Restart()
+			read()
+			for _, n := range whole {
+				twice += n - 1
+			}
+			missing := 120 - len(whole)
+			for _, n := range lines {
+				if n != 2 {
+					missing++
+				}
+			}
+			if kind != rescuetest.Deny { // what was denied is not asked for again
+				gaps += missing
+			}
+		})
+		t.Logf("StoppedTasks, selection %d: %d faults, %d records, %d of them first without everything and so again, %d whole ones twice, %d gaps", selection, runs, tasks, partial, twice, gaps)
+		require.Zero(t, gaps)
+		require.Zero(t, twice)
+	}
+}
+
+// A token starts one task, whichever answers are lost and whoever dies.
+func TestRunTaskAtEveryCall(t *testing.T) {
+	t.Parallel()
+	again := 0
+	runs := sweep(t, func(t *testing.T, f *fixture, inject func() func() bool, kind rescuetest.FaultKind) {
+		td := f.bare(f.push("app", "1", rescuetest.Exits(0, 10*time.Second, "done")))
+		met := inject()
+		run := func() error {
+			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Minute)
+			defer cancel()
+			_, err := ecsx.RunTask(ctx, f.ecs, f.logs, ecsx.TaskSpec{Cluster: "prod", TaskDefinition: td, Token: "once"})
+			return err
+		}
+		err := run()
+		if !met() {
+			require.NoError(t, err)
+			return
+		}
+		if err != nil {
+			again++
+			require.True(t, crash(kind) || kind == rescuetest.Deny, "%v", err)
+			f.cloud.Restart()
+			require.NoError(t, run())
+		}
+		f.cloud.Restart()
+		for _, status := range []types.DesiredStatus{types.DesiredStatusRunning, types.DesiredStatusStopped} {
+			out, err := f.ecs.ListTasks(t.Context(), &ecs.ListTasksInput{Cluster: aws.String("prod"), DesiredStatus: status})
+			require.NoError(t, err)
+			require.Len(t, out.TaskArns, map[types.DesiredStatus]int{types.DesiredStatusStopped: 1}[status])
+		}
+	})
+	t.Logf("RunTask: %d faults, %d called again: one task each", runs, again)
+}
+
+// A rollback is asked for once.
+func TestRollBackDeploymentAtEveryCall(t *testing.T) {
+	t.Parallel()
+	again := 0
+	runs := sweep(t, func(t *testing.T, f *fixture, inject func() func() bool, kind rescuetest.FaultKind) {
+		f.serve(f.bare(f.push("app", "1", rescuetest.Runs())), 1)
+		d := f.deploy(f.register("app", f.push("app", "2", rescuetest.NeverHealthy("loading"))))
+		time.Sleep(10 * time.Second)
+		met := inject()
+		back := func() error {
+			return ecsx.RollBackDeployment(t.Context(), f.ecs, d.Record, func(_ context.Context, ref string) (string, error) { return ref, nil })
+		}
+		err := back()
+		if !met() {
+			require.NoError(t, err)
+			return
+		}
+		if err != nil {
+			again++
+			require.True(t, crash(kind) || kind == rescuetest.Deny, "%v", err)
+			f.cloud.Restart()
+			require.NoError(t, back())
+		}
+		f.cloud.Restart()
+		require.Equal(t, 1, f.done("ecs:StopServiceDeployment"))
+		require.Equal(t, ecsx.RolledBack, f.ended(d).Outcome)
+	})
+	t.Logf("RollBackDeployment: %d faults, %d called again: one stop each", runs, again)
+}

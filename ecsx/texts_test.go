@@ -1,0 +1,105 @@
+package ecsx_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+	"github.com/stretchr/testify/require"
+
+	"github.com/stackrescue/stackrescue/ecsx"
+)
+
+const issue = "https://github.com/"
+
+// variation is no source: a neighbour of a text above it, in other words.
+const variation = "variation"
+
+// TestClassifyTextsOfUsers has texts as users quote them in public, cut as the
+// console cuts them, and events of services; each with what a person would answer.
+func TestClassifyTextsOfUsers(t *testing.T) {
+	t.Parallel()
+	const pull = "CannotPullContainerError: "
+	const init = "ResourceInitializationError: "
+	rows := []struct {
+		source, text string
+		class        ecsx.Class
+		next         string
+	}{
+		{issue + "Releem/releem-agent/issues/195", init + "unable to pull secrets or registry auth: execution resource retrieval failed: unable to retrieve secret from asm: service call has been retried 5 time(s): failed to fetch secret arn:aws:secretsmanager:us-west-2:*:secret:DB-* from secrets manager: RequestCanceled: request context canceled caused by: context deadline exceeded. Please check your task network configuration.", ecsx.ClassInitialization, "network"},
+		{issue + "hashicorp/terraform-provider-aws/issues/33044", init + "unable to pull secrets or registry auth: execution resource retrieval failed: unable to retrieve secrets from ssm: service call has been retried 5 time(s): RequestCanceled: request context canceled caused by: context deadline exceeded. Please check your task network configuration.", ecsx.ClassInitialization, "network"},
+		{issue + "aws-samples/keycloak-on-aws/issues/222", init + "unable to pull secrets or registry auth: execution resource retrieval failed: unable to get registry auth from asm: service call has been retried 5 time(s): asm fetching secret from the service for ...", ecsx.ClassInitialization, "role"},
+		{issue + "aws/aws-app-mesh-examples/issues/413", init + "unable to pull secrets or registry auth: execution resource retrieval failed: unable to retrieve ecr registry auth: service call has been retried 5 time(s): RequestError: send request failed caused by: Post https://api.ecr....", ecsx.ClassImagePull, "network"},
+		{issue + "docker-archive/compose-cli/issues/1510", "TaskFailedToStart: " + init + "unable to pull secrets or registry auth: execution resource retrieval failed: unable to retrieve secret from asm: service call has been retried 1 time(s): failed to fetch secret arn:aws:secretsmanager:eu-west-1:123456789...", ecsx.ClassInitialization, "secret"},
+		{issue + "aws/amazon-ecs-cli/issues/194", "CannotCreateContainerError: API error (500): Untar", ecsx.ClassInitialization, "check"},
+		{issue + "aws/amazon-ecs-agent/issues/218", "CannotStartContainerError: API error (404): Cannot start container 986d: adding interface veth0e8d337 to bridge docker0 failed: could not find bridge docker0: no such network interface", ecsx.ClassInitialization, "network"},
+		{issue + "aws/containers-roadmap/issues/1133", pull + "containerd: pull command failed: time=\"2021-08-20T13:58:49Z\" level=info msg=\"apply failure, attempting cleanup\" error=\"failed to extract layer sha256:e246: write /var/lib/x: no space left on device", ecsx.ClassImagePull, "storage"},
+		{issue + "aws/containers-roadmap/issues/1133", pull + "containerd: pull command failed: time=\"2021-08-20T13:58:49Z\" level=fatal msg=\"failed to resolve reference \\\"123456789012.dkr.ecr.us-east-1.amazonaws.com/web:9\\\": pulling from host 123456789012.dkr.ecr.us-east-1.amazonaws.com failed with status code [manifests 9]: 401 Unauthorized\"", ecsx.ClassImageDenied, "credentials"},
+		{issue + "aws/aws-xray-daemon/issues/146", pull + "ref pull has been retried 1 time(s): failed to copy: httpReaderSeeker: failed open: unexpected status code https://registry-1.docker.io/v2/amazon/aws-xray-daemon/manifests/sha256:2d964e1dbe7a...", ecsx.ClassImagePull, "registry"},
+		{issue + "aws-samples/net-modernization/issues/13", "CannotStartContainerError: " + init + "unable to create new container: mount callback failed on /tmp/containerd-mount916692511: open /tmp/containerd-mount916692511/etc/passwd: no such file or directory", ecsx.ClassInitialization, "image"},
+		{"https://cloudwithgagan.com/blog/fix-aws-ecs-task-failed-to-start-errors/", "ECS was unable to assume the role 'arn:aws:iam::123456789012:role/web-exec' that was provided for this task. Please verify that the role being passed has the proper trust relationship and permissions and that your IAM user has permissions to pass this role.", ecsx.ClassInitialization, "web-exec"},
+		{agent, "TaskStoppedBeforePullBeginError: Task stopped before image pull could begin", ecsx.ClassUnknown, "events"},
+		{agent, "ContainerRuntimeTimeoutError: Could not transition to running; timed out after waiting 3m0s", ecsx.ClassInitialization, "check"},
+		{agent, "CannotInspectContainerError: Could not transition to inspecting; timed out after waiting 30s", ecsx.ClassInitialization, "check"},
+		{agent, "ContainerNetworkingError: failed to set up container network namespace", ecsx.ClassInitialization, "network"},
+		{agent, "CannotPullContainerError: Could not reach any registry endpoint", ecsx.ClassImagePull, "network"},
+		{moby, pull + "Error response from daemon: Get \"https://registry.example.com/v2/\": x509: certificate signed by unknown authority", ecsx.ClassImagePull, "certificate"},
+		{moby, pull + "Error response from daemon: Get \"https://registry.example.com/v2/\": dial tcp 10.1.2.3:443: connect: connection refused", ecsx.ClassImagePull, "network"},
+		{moby, pull + "invalid reference format: repository name must be lowercase", ecsx.ClassImageMissing, "reference"},
+		{moby, pull + "Error response from daemon: received unexpected HTTP status: 503 Service Unavailable", ecsx.ClassImagePull, "try again"},
+		{moby, pull + "Error response from daemon: Get \"https://123456789012.dkr.ecr.us-east-1.amazonaws.com/v2/web/manifests/9\": EOF", ecsx.ClassImagePull, "network"},
+		{moby, "CannotStartContainerError: Error response from daemon: failed to initialize logging driver: dial tcp 127.0.0.1:24224: connect: connection refused", ecsx.ClassInitialization, "log"},
+		{moby, "CannotStartContainerError: Error response from daemon: failed to initialize logging driver: failed to create Cloudwatch log stream: NoCredentialProviders: no valid providers in chain. Deprecated.", ecsx.ClassInitialization, "role"},
+		{moby, "CannotCreateContainerError: Error response from daemon: Minimum memory limit allowed is 6MB", ecsx.ClassInitialization, "memory"},
+		{moby, "CannotStartContainerError: Error response from daemon: OCI runtime create failed: runc create failed: unable to start container process: error during container init: error mounting \"/host/app.conf\" to rootfs at \"/etc/app.conf\": mount /host/app.conf:/etc/app.conf, flags: 0x5000: not a directory: unknown", ecsx.ClassInitialization, "volume"},
+		{moby, "CannotStartContainerError: OCI runtime create failed: container_linux.go:348: starting container process caused \"process_linux.go:402: container init caused \\\"exec user process caused: no such file or directory\\\"\"", ecsx.ClassCommand, "entry point"},
+		{moby, "CannotStartContainerError: Error response from daemon: failed to create task for container: failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: chdir to cwd (\"/srv/app\") set in config.json failed: no such file or directory", ecsx.ClassCommand, "entry point"},
+		{moby, "CannotStartContainerError: Error response from daemon: unable to find user app: no matching entries in passwd file", ecsx.ClassCommand, "user"},
+		{docInit, init + "failed to download env files: file download command: non empty error stream: service call has been retried 1 time(s): NoSuchKey: The specified key does not exist. status code: 404", ecsx.ClassInitialization, "environment file"},
+		{docInit, init + "failed to download env files: file download command: non empty error stream: RequestCanceled: waiter context canceled caused by: context deadline exceeded", ecsx.ClassInitialization, "network"},
+		{docInit, init + "The task cannot pull 'arn:aws:ssm:eu-west-1:123456789012:parameter/web/key' from AWS Systems Manager. There is a connection issue between the task and AWS Systems Manager. Check your task network configuration.", ecsx.ClassInitialization, "network"},
+		{variation, init + "unable to pull secrets or registry auth: unable to retrieve secret from asm: The task can't pull the secret from Secrets Manager. The task can't assume the role arn:aws:iam::123456789012:role/web-exec", ecsx.ClassInitialization, "web-exec"},
+		{variation, init + "unable to pull secrets or registry auth: execution resource retrieval failed: unable to retrieve secret from asm: service call has been retried 1 time(s): failed to fetch secret arn:aws:secretsmanager:eu-west-1:123456789012:secret:web from secrets manager: ValidationException: Invalid name.", ecsx.ClassInitialization, "secret"},
+		{docInit, init + "unable to pull secrets or registry auth: netlink failure", ecsx.ClassInitialization, "network"},
+		{docInit, init + "unable to pull secrets or registry auth: pull command failed: : signal: killed", ecsx.ClassInitialization, "network"},
+		{docInit, init + "failed to invoke EFS utils commands to set up EFS volumes: stderr: b'mount.nfs4: mounting 127.0.0.1:/data failed, reason given by server: No such file or directory' : unsuccessful EFS utils command execution; code: 32", ecsx.ClassInitialization, "volume"},
+		{docInit, init + "failed to configure ENI: failed to setup regular eni: netplugin failed with no error message", ecsx.ClassInitialization, "network"},
+		{docCodes, "ResourceNotFoundException: Fetching secret data from SSM Parameter Store in eu-west-1: invalid parameters: /web/key", ecsx.ClassSecretMissing, "secret"},
+		{docCodes, "Fetching secret data from AWS Secrets Manager in region eu-west-1: secret arn:aws:secretsmanager:eu-west-1:123456789012:secret:web-AbCdEf: ResourceNotFoundException: Secrets Manager can't find the specified secret. status code: 400", ecsx.ClassSecretMissing, "secret"},
+		{variation, "SpotInterruptionError: The Fargate Spot task was interrupted.", ecsx.ClassInterrupted, "wait"},
+		{variation, "TerminationNotice: Your task will be stopped: Fargate is retiring the host", ecsx.ClassInterrupted, "wait"},
+		{docCodes, "Task failed VPC Lattice target health checks in (target-group arn:aws:vpc-lattice:eu-west-1:123456789012:targetgroup/tg-0)", ecsx.ClassHealthCheck, "log"},
+		{variation, "Task stopped by an external deployment: Service Connect proxy failed health checks", ecsx.ClassHealthCheck, "log"},
+		{"https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-event-messages-list.html", "(service web) (task 0123456789abcdef0123456789abcdef) (port 8080) is unhealthy in (target-group arn:aws:elasticloadbalancing:eu-west-1:123456789012:targetgroup/web/0) due to (reason Health checks failed with these codes: [502])", ecsx.ClassHealthCheck, "log"},
+		{"https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-event-messages-list.html", "(service web) (port 8080) is unhealthy in (target-group arn:aws:elasticloadbalancing:eu-west-1:123456789012:targetgroup/web/0) due to (reason Request timed out)", ecsx.ClassHealthCheck, "log"},
+		{"https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-event-messages-list.html", "(service web) was unable to place a task because no container instance met all of its requirements. The closest matching (container-instance 0123) has insufficient CPU units available.", ecsx.ClassCapacity, "capacity"},
+		{"https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-event-messages-list.html", "(service web) was unable to place a task. Reason: You've reached the limit on the number of Fargate vCPUs you can run concurrently.", ecsx.ClassCapacity, "quota"},
+		{"https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-event-messages-list.html", "(service web) was unable to place a task. Reason: CannotPullContainerError: pull image manifest has been retried 7 time(s): failed to resolve ref 123456789012.dkr.ecr.eu-west-1.amazonaws.com/web:9: not found", ecsx.ClassImageMissing, "image"},
+		{variation, "Your AWS account is currently blocked and thus cannot launch any Fargate tasks", ecsx.ClassCapacity, "support"},
+		{roadmap, "No Fargate Spot capacity was available.", ecsx.ClassCapacity, "capacity"},
+		{variation, "Fargate Spot capacity is currently unavailable in this Availability Zone", ecsx.ClassCapacity, "capacity"},
+		{variation, "Service Unavailable: capacity provider web-asg could not scale out", ecsx.ClassCapacity, "capacity"},
+		{variation, "Task stopped: instance i-0123456789abcdef0 is being drained", ecsx.ClassInterrupted, "wait"},
+		{variation, "OutOfMemory: container killed, cgroup memory limit reached", ecsx.ClassOutOfMemory, "memory"},
+		{roadmap, "Scaling activity initiated by deployment ecs-svc/0123456789012345678", ecsx.ClassReplaced, ""},
+		{variation, "Availability Zone rebalancing initiated by (deployment ecs-svc/0123456789012345678)", ecsx.ClassReplaced, ""},
+		{variation, "Essential container in the task exited", ecsx.ClassUnknown, "events"},
+		{variation, "Unexpected EC2 error while attempting to tag the network interface in subnet 'subnet-0': UnauthorizedOperation", ecsx.ClassInitialization, "role"},
+		{variation, "The security group 'sg-0123' does not exist", ecsx.ClassInitialization, "network"},
+		{variation, "The provided target group arn:aws:elasticloadbalancing:eu-west-1:123456789012:targetgroup/web/0 has target type instance, which is incompatible with the awsvpc network mode", ecsx.ClassInitialization, "network"},
+		{variation, "Lorem ipsum dolor sit amet, the task was odd", ecsx.ClassUnknown, "events"},
+	}
+	unknown, wrong := 0, 0
+	for _, r := range rows {
+		c := ecsx.Classify(ecsx.StoppedTask{Group: "service:web", StopCode: types.TaskStopCodeTaskFailedToStart, Reason: r.text})
+		if r.class != c.Class || !strings.Contains(strings.ToLower(c.Next), strings.ToLower(r.next)) {
+			wrong++
+			t.Errorf("%s with next step %q, want %s with %q: %s\n   %s", c.Class, c.Next, r.class, r.next, r.text, r.source)
+		}
+		if c.Class == ecsx.ClassUnknown {
+			unknown++
+		}
+	}
+	t.Logf("%d texts, %d unknown, %d otherwise than a person", len(rows), unknown, wrong)
+	require.GreaterOrEqual(t, len(rows), 60)
+}
