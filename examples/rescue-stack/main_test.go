@@ -245,21 +245,6 @@ func TestUsageIsCheckedBeforeTheFirstCall(t *testing.T) {
 	require.Contains(t, errs, "rescue-stack report FOLDER")
 }
 
-func TestGuard(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		a, in := incident(t)
-		out, errs, code := try(t.Context(), a, "", "guard", "-stack", in.Stack)
-		require.Equal(t, 12, code, errs)
-		require.Contains(t, out, "RESULT  BROKEN")
-		out, errs, code = try(t.Context(), a, "", "guard", "-stack", in.Stack, "-json")
-		require.Equal(t, 12, code)
-		require.Empty(t, errs)
-		all := objects(t, out)
-		require.Contains(t, string(all[len(all)-2]["story"]), `"kind":"guard"`)
-	})
-}
-
 func TestExitCodes(t *testing.T) {
 	t.Parallel()
 	codes := map[error]int{
