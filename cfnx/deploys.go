@@ -73,7 +73,7 @@ func (d Deploy) String() string {
 // back reports whether ECS itself has already taken a service back to To, as
 // its circuit breaker does: then nothing is deployed. A nil back says so of
 // none. It is pure.
-func Deploys(t *Tree, skips []Skip, back func(Deploy) bool) []Deploy {
+func (t *Tree) Deploys(skips []Skip, back func(Deploy) bool) []Deploy {
 	if t == nil || t.Root == nil || !t.Root.unsettled() {
 		return nil
 	}

@@ -263,7 +263,7 @@ func (s *Stack) describe(ctx context.Context, api cfn.DescribeStacksAPIClient) e
 	}
 	n := newStack(*x)
 	s.Name, s.Status, s.Reason, s.ParentID = n.Name, n.Status, n.Reason, n.ParentID
-	s.Parameters, s.Outputs, s.Tags, s.Capabilities, s.DisableRollback, s.RoleARN = n.Parameters, n.Outputs, n.Tags, n.Capabilities, n.DisableRollback, n.RoleARN
+	s.Parameters, s.Outputs, s.Tags, s.Capabilities, s.DisableRollback, s.RoleARN, s.ChangeSetID, s.Detailed, s.Express = n.Parameters, n.Outputs, n.Tags, n.Capabilities, n.DisableRollback, n.RoleARN, n.ChangeSetID, n.Detailed, n.Express
 	return nil
 }
 
