@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -302,4 +303,30 @@ func (a *app) report(s *settings) error {
 		}
 	}
 	return a.tell(in, s)
+}
+
+// finish pays what a rescue has left, once the pipeline has succeeded again;
+// without -apply it says what it would do.
+func (a *app) finish(ctx context.Context, s *settings) error {
+	x, err := a.open(ctx, s)
+	if err != nil {
+		return err
+	}
+	v := a.show(s, x)
+	f, err := rescue.Finish(ctx, x.cfg, s.stack, func(o *rescue.FinishOptions) {
+		o.Evidence, o.DryRun, o.Now, o.Observe = s.evidence, !s.apply, x.now, v.event
+	})
+	if v.lines != nil && f != nil {
+		v.lines.Finished(f)
+	}
+	err = errors.Join(err, v.close())
+	if f == nil || s.json {
+		return err
+	}
+	out := report.FinishedText(f)
+	if !s.apply && len(f.Done) > 0 {
+		out += "\nnothing was changed: -apply does it\n"
+	}
+	_, werr := io.WriteString(a.stdout, out)
+	return errors.Join(err, werr)
 }

@@ -232,7 +232,8 @@ func TestNight(t *testing.T) {
 		step("Forward: the migration was applied, and a command of the image proves it. The\nplan goes to a file, for a second person.", "", "", 0, "plan", "-stack", in.Stack, "-direction", "forward", "-freeze", "-migration", "alembic", "-verify", "check-schema", "-out", "plan.json", "-evidence", "incident")
 		step("It was reviewed, and is run. The laptop's lid closes in the middle of it.", "", "redeploy: in progress", 130, "run", "plan.json", "-yes", "-evidence", "incident")
 		step("The same command again.", "", "", 0, "run", "plan.json", "-yes", "-evidence", "incident")
-		step("The morning after, for everybody who was asleep; no access to the\naccount is needed.", "", "", 0, "report", "incident", "-html", "incident.html")
+		step("The morning after, before the pipeline has run: it is too early.", "", "", 12, "finish", "-stack", in.Stack, "-evidence", "incident")
+		step("The report, for everybody who was asleep; no access to the\naccount is needed.", "", "", 0, "report", "incident", "-html", "incident.html")
 	})
 	file := filepath.Join(root, "docs", "night.md")
 	for line := range strings.SplitSeq(b.String(), "\n") {

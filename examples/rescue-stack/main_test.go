@@ -249,7 +249,7 @@ func TestExitCodes(t *testing.T) {
 	t.Parallel()
 	codes := map[error]int{
 		nil: 0, errors.New("step failed"): 1, errNoCredentials: 5, errNoRegion: 2, rescue.ErrHealthy: 3, rescue.ErrNoStack: 4, rescue.ErrNoAccess: 5, rescue.ErrBusy: 6, rescue.ErrNotRescuable: 7,
-		rescue.ErrDeclined: 8, rescue.ErrPartly: 9, rescue.ErrDirection: 10, rescue.ErrUnknown: 10, rescue.ErrPlan: 10, rescue.ErrNoEvidence: 10, rescue.ErrChanged: 11,
+		rescue.ErrDeclined: 8, rescue.ErrPartly: 9, rescue.ErrDirection: 10, rescue.ErrUnknown: 10, rescue.ErrPlan: 10, rescue.ErrNoEvidence: 10, rescue.ErrChanged: 11, rescue.ErrUnfinished: 12,
 	}
 	for err, want := range codes {
 		if err != nil {
