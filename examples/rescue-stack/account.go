@@ -8,6 +8,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awsmiddleware "github.com/aws/aws-sdk-go-v2/aws/middleware"
 	"github.com/aws/aws-sdk-go-v2/config"
+	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/aws/smithy-go/logging"
 
@@ -46,7 +47,7 @@ func (a *app) open(ctx context.Context, s *settings) (*account, error) {
 		return nil, fmt.Errorf("%w: %w: log in, or set AWS_PROFILE", errNoCredentials, err)
 	}
 	cfg.APIOptions = append(cfg.APIOptions, awsmiddleware.AddUserAgentKeyValue("stackrescue", "rescue-stack"))
-	return &account{cfg: cfg, options: func(*rescue.Options) {}, now: time.Now}, nil
+	return &account{cfg: cfg, options: func(o *rescue.Options) { o.TargetHealth = elb.NewFromConfig(cfg) }, now: time.Now}, nil
 }
 
 // caller is the ARN of who runs this; "" where it cannot be read.

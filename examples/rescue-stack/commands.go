@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -304,28 +305,28 @@ func (a *app) report(s *settings) error {
 	return a.tell(in, s)
 }
 
-// guard asks whether a rollback would succeed, while nothing is wrong yet.
-func (a *app) guard(ctx context.Context, s *settings) error {
+// finish pays what a rescue has left, once the pipeline has succeeded again;
+// without -apply it says what it would do.
+func (a *app) finish(ctx context.Context, s *settings) error {
 	x, err := a.open(ctx, s)
 	if err != nil {
 		return err
 	}
 	v := a.show(s, x)
-	g, err := rescue.Guard(ctx, x.cfg, s.stack, func(o *rescue.GuardOptions) { o.Now, o.Observe = x.now, v.event })
-	if err = errors.Join(err, v.close()); err != nil {
+	f, err := rescue.Finish(ctx, x.cfg, s.stack, func(o *rescue.FinishOptions) {
+		o.Evidence, o.DryRun, o.Now, o.Observe = s.evidence, !s.apply, x.now, v.event
+	})
+	if v.lines != nil && f != nil {
+		v.lines.Finished(f)
+	}
+	err = errors.Join(err, v.close())
+	if f == nil || s.json {
 		return err
 	}
-	in := report.Input{Guard: report.GuardOf(g), By: x.caller(ctx), At: x.now()}
-	if v.lines != nil {
-		v.lines.Story(report.Tell(in))
+	out := report.FinishedText(f)
+	if !s.apply && len(f.Done) > 0 {
+		out += "\nnothing was changed: -apply does it\n"
 	}
-	err = errors.Join(v.errOf(), a.tell(in, s))
-	switch {
-	case err != nil:
-	case len(g.Failed()) > 0:
-		err = fmt.Errorf("stack %s: %w: %s", g.Stack, errWouldFail, g.Failed()[0].What)
-	case len(g.Unknown()) > 0:
-		err = fmt.Errorf("stack %s: %w: %s", g.Stack, errNotKnown, g.Unknown()[0].What)
-	}
-	return err
+	_, werr := io.WriteString(a.stdout, out)
+	return errors.Join(err, werr)
 }

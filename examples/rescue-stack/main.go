@@ -6,8 +6,8 @@
 // 3 nothing to rescue; 4 no such stack here; 5 no access, or no credentials;
 // 6 an operation is in progress; 7 this tool cannot help; 8 not confirmed;
 // 9 rescued in part; 10 refused, because of the fact that the message names;
-// 11 the situation is no longer that of the plan; 12 guard: a rollback would
-// fail; 13 guard: not everything could be looked at; 130 interrupted.
+// 11 the situation is no longer that of the plan; 12 it is too early to finish;
+// 130 interrupted.
 package main
 
 import (
@@ -86,12 +86,23 @@ func (a *app) main(ctx context.Context, args []string) int {
 		l.Fail(err, code, word)
 		return code
 	}
-	_, _ = fmt.Fprintf(a.stderr, "rescue-stack: %s\n", neutral.Line(redact.Text(strings.ReplaceAll(err.Error(), "\n", "; "))))
+	a.say("rescue-stack: " + neutral.Line(redact.Text(strings.ReplaceAll(err.Error(), "\n", "; "))))
 	if ctx.Err() != nil && s != nil {
-		_, _ = fmt.Fprintln(a.stderr, "rescue-stack: "+s.goesOn())
+		a.say("rescue-stack: " + s.goesOn())
 	}
 	_, _ = fmt.Fprintf(a.stderr, "exit %d: %s\n", code, word)
 	return code
+}
+
+// say writes a line of the program's own to stderr.
+func (a *app) say(text string) {
+	width := 0
+	if a.terminal {
+		width = a.width()
+	}
+	for _, l := range report.Wrap(text, "  ", width) {
+		_, _ = fmt.Fprintln(a.stderr, l)
+	}
 }
 
 func (a *app) run(ctx context.Context, s *settings) error {
@@ -102,8 +113,8 @@ func (a *app) run(ctx context.Context, s *settings) error {
 		return a.plan(ctx, s)
 	case "run":
 		return a.runPlan(ctx, s)
-	case "guard":
-		return a.guard(ctx, s)
+	case "finish":
+		return a.finish(ctx, s)
 	case "explain":
 		return a.explain(s)
 	case "report":

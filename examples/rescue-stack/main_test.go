@@ -245,26 +245,11 @@ func TestUsageIsCheckedBeforeTheFirstCall(t *testing.T) {
 	require.Contains(t, errs, "rescue-stack report FOLDER")
 }
 
-func TestGuard(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		a, in := incident(t)
-		out, errs, code := try(t.Context(), a, "", "guard", "-stack", in.Stack)
-		require.Equal(t, 12, code, errs)
-		require.Contains(t, out, "RESULT  BROKEN")
-		out, errs, code = try(t.Context(), a, "", "guard", "-stack", in.Stack, "-json")
-		require.Equal(t, 12, code)
-		require.Empty(t, errs)
-		all := objects(t, out)
-		require.Contains(t, string(all[len(all)-2]["story"]), `"kind":"guard"`)
-	})
-}
-
 func TestExitCodes(t *testing.T) {
 	t.Parallel()
 	codes := map[error]int{
 		nil: 0, errors.New("step failed"): 1, errNoCredentials: 5, errNoRegion: 2, rescue.ErrHealthy: 3, rescue.ErrNoStack: 4, rescue.ErrNoAccess: 5, rescue.ErrBusy: 6, rescue.ErrNotRescuable: 7,
-		rescue.ErrDeclined: 8, rescue.ErrPartly: 9, rescue.ErrDirection: 10, rescue.ErrUnknown: 10, rescue.ErrPlan: 10, rescue.ErrNoEvidence: 10, rescue.ErrChanged: 11,
+		rescue.ErrDeclined: 8, rescue.ErrPartly: 9, rescue.ErrDirection: 10, rescue.ErrUnknown: 10, rescue.ErrPlan: 10, rescue.ErrNoEvidence: 10, rescue.ErrChanged: 11, rescue.ErrUnfinished: 12,
 	}
 	for err, want := range codes {
 		if err != nil {

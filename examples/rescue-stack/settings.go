@@ -21,6 +21,7 @@ type settings struct {
 	demo     bool
 	planOnly bool
 	wait     bool
+	apply    bool
 	yes      bool
 	verbose  bool
 	json     bool
@@ -39,7 +40,7 @@ const usage = `usage:
   rescue-stack diagnose -stack NAME             what is wrong, and why; reads only
   rescue-stack plan -stack NAME -direction D [-out FILE]   the way out; reads only
   rescue-stack run FILE                         carry a plan out that was reviewed
-  rescue-stack guard -stack NAME                would a rollback succeed? for CI; reads only
+  rescue-stack finish -stack NAME -evidence FOLDER [-apply]  what is owed, once the pipeline has succeeded
   rescue-stack explain FOLDER                   the diagnosis from a folder of evidence
   rescue-stack report FOLDER [-html FILE]       what happened, from a folder
   rescue-stack -demo                            all of it on a simulated account
@@ -49,7 +50,7 @@ Without a direction the four are compared. To resume, run the same command again
 flags:
 `
 
-var commands = []string{"diagnose", "plan", "run", "guard", "explain", "report"}
+var commands = []string{"diagnose", "plan", "run", "finish", "explain", "report"}
 
 // parse reads the command line. Everything in it is checked before the first
 // call is made.
@@ -74,6 +75,7 @@ func parse(args []string, stderr io.Writer) (*settings, error) {
 	direction := f.String("direction", "", "serve (users only), forward (new code stays), hold (deploy nothing) or back (old code returns); without it they are compared")
 	f.BoolVar(&s.planOnly, "plan", false, "stop after the plan; nothing is changed")
 	f.BoolVar(&s.wait, "wait", false, "wait for an operation in progress to end")
+	f.BoolVar(&s.apply, "apply", false, "finish: do it; without it finish only says what it would do")
 	f.BoolVar(&s.yes, "yes", false, "confirm every step")
 	f.BoolVar(&s.verbose, "v", false, "print commands, all events and the calls that were made")
 	f.BoolVar(&s.choices.Freeze, "freeze", false, "allow taking lifecycle rules out that would expire needed images")
@@ -133,6 +135,8 @@ func parse(args []string, stderr io.Writer) (*settings, error) {
 		}
 	}
 	switch {
+	case s.apply && s.command != "finish":
+		return s, usageError("-apply belongs to rescue-stack finish")
 	case s.out != "" && s.command != "plan":
 		return s, usageError("-out belongs to rescue-stack plan")
 	case s.out != "" && *direction == "" && !s.demo:

@@ -331,6 +331,9 @@ func (t *scan) spaced(from, end int, name string, how strength) {
 		if text := s[v.from:v.to]; !benign(text) && !prose(t.restOfLine(at)) && odd(text) {
 			t.hide(v.from, v.to)
 		}
+	case pass && at-i == 1 && how == strong && wordWithDigits(s[at:]):
+		v := t.plain(at, func(c byte) bool { return strings.IndexByte(" \t\n,;)\"'", c) >= 0 })
+		t.hide(v.from, v.to)
 	case how == strong && (strings.HasPrefix(s[at:], "is ") || strings.HasPrefix(s[at:], "was ") || strings.HasPrefix(s[at:], "is: ") || strings.HasPrefix(s[at:], "-> ")):
 		at = blanks(s, at+strings.IndexByte(s[at:], ' '))
 		v := t.plain(at, func(c byte) bool { return c == ' ' || c == '\t' || c == '\n' })
@@ -360,4 +363,13 @@ func odd(v string) bool {
 	return strings.ContainsFunc(v, func(r rune) bool {
 		return r < 0x80 && !letter(byte(r)) && r != '\'' && r != '.' && r != ',' && r != ':'
 	})
+}
+
+// wordWithDigits reports whether a text begins with a word that is none of a
+// language, and no date: it has letters and digits.
+func wordWithDigits(s string) bool {
+	if i := strings.IndexAny(s, " \t\n,;)\"'"); i >= 0 {
+		s = s[:i]
+	}
+	return len(s) >= 8 && !strings.ContainsAny(s, "()/=:") && strings.ContainsAny(s, "0123456789") && strings.ContainsFunc(s, func(r rune) bool { return r < 0x80 && letter(byte(r)) })
 }

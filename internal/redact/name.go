@@ -27,12 +27,12 @@ var (
 	// tokens do so where they come last.
 	tokens = words("token jwt bearer apikey accesskey secretkey privatekey signingkey encryptionkey masterkey licensekey accountkey authkey sharedkey appkey sasl otp totp mfa pat sas license hmac authorization cookie cookies cryptkey rootkey userkey writekey adminkey deploykey servicekey apitoken authtoken accesstoken refreshtoken sessiontoken idtoken csrftoken xsrftoken")
 	// hints need a value that looks like a token.
-	hints = words("key auth session sid sessid sessionid phpsessid jsessionid signature sig code pin salt seed nonce pepper webhook hash digestauth sso assertion ticket keys xsrf csrf")
+	hints = words("key auth session sid sessid sessionid phpsessid jsessionid signature sig code pin salt seed nonce pepper webhook digestauth sso assertion ticket keys xsrf csrf")
 	// glued are the ends of names that are written in one word.
 	glued = []string{"password", "passwd", "passphrase", "passwort", "kennwort", "secret", "apikey", "secretkey", "privatekey", "accesskey", "authtoken", "accesstoken", "refreshtoken", "sessiontoken", "credentials", "masterkey", "encryptionkey", "authkey"}
 	// about are last words of names that say something about a secret.
 	about = words("arn arns id ids name names file files path paths url urls uri uris endpoint host port region version versions type types kind class length len size count limit max min " +
-		"ttl expires expiry expiration expire age at date time timeout duration rotation rotate enabled enable disabled required optional allowed policy policies algorithm alg issuer audience " +
+		"ttl expires expiry expiration expire age at date time timeout duration rotation rotate enabled enable disabled required optional allowed policy policies encryption hashing algorithm alg issuer audience " +
 		"user username users owner provider providers manager service error errors exception status state reason message field header prefix suffix env environment var variable variables " +
 		"mode method format store storage backend role source ref reference from to in out updated created changed reset validator validation rules rule strength attempts retries stdin prompt file_ " +
 		"java py go rb js ts kt cs php c h cpp rs scala yml yaml json sql txt conf cfg html log sh vue tsx jsx xml toml ini properties " +

@@ -46,14 +46,14 @@ var prefixed = []string{
 	// observability
 	`NR(?:AK|JS|II|IQ|RA)-[A-Z0-9a-z_-]{16,}`, `sntry[su]_[\w+/=-]{20,}`, `gls?[ac]_[A-Za-z0-9+/=_]{20,}`, `glsa_[A-Za-z0-9]{20,}_?[0-9a-f]*`, `ph[xs]_[A-Za-z0-9]{30,}`, `dt0[a-z]\d{2}\.[A-Z0-9]{24}\.[A-Z0-9]{64}`, `hcaik_\w{30,}`, `hlxk?_[\w-]{20,}`, `lightstep_\w{20,}`, `ddp_[A-Za-z0-9]{30,}`, `pub[0-9a-f]{32}x?secret`, `u\+[\w-]{18}(?:pagerduty)?`, `pd[ue]\+[\w-]{16,}`, `opsg_[\w-]{20,}`, `rbk_[\w-]{20,}`,
 	// mail and messages
-	`SG\.[\w-]{16,32}\.[\w-]{30,}`, `key-[0-9a-f]{32}`, `xkeysib-[0-9a-f]{40,}-?\w*`, `xsmtpsib-[0-9a-f]{40,}-?\w*`, `re_[A-Za-z0-9]{8,}_[A-Za-z0-9]{16,}`, `[0-9a-f]{32}-us\d{1,2}`, `SK[0-9a-f]{32}`, `(?:P|S)M-[\w-]{30,}`, `mlsn\.[0-9a-f]{40,}`, `MTA-[\w-]{30,}`,
+	`SG\.[\w-]{16,32}\.[\w-]{30,}`, `key-[0-9a-z]{32}`, `xkeysib-[0-9a-f]{40,}-?\w*`, `xsmtpsib-[0-9a-f]{40,}-?\w*`, `re_[A-Za-z0-9]{8,}_[A-Za-z0-9]{16,}`, `[0-9a-f]{32}-us\d{1,2}`, `SK[0-9a-f]{32}`, `(?:P|S)M-[\w-]{30,}`, `mlsn\.[0-9a-f]{40,}`, `MTA-[\w-]{30,}`,
 	// tools
 	`lin_(?:api|oauth)_[A-Za-z0-9]{20,}`, `PMA[KT]-[0-9a-fA-F-]{24,}`, `(?:sdk|mob|api)-[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}`, `fig[dorup]{1,2}_[\w-]{20,}`, `secret_[A-Za-z0-9]{40,}`, `ntn_[A-Za-z0-9]{30,}`, `pat[A-Za-z0-9]{14}\.[0-9a-f]{40,}`, `CCIP(?:AT|RJ)_[\w]{16,}`, `bk(?:ua|ct|aj|cu|ps)_?[0-9a-f]{30,}`, `tfp_[\w-]{30,}`, `rdme_[a-z0-9]{40,}`, `sc[wa]_[\w-]{30,}`, `squ_[0-9a-f]{30,}`, `sq[ap]_[0-9a-f]{30,}`, `snyk_(?:uat|sat)\.[\w.-]{20,}`, `jfrog_\w{20,}`, `eyJ2ZXIi[\w.-]{30,}`, `pat-(?:na|eu)\d-[0-9a-f-]{36}`, `cal_(?:live|test)_[\w]{20,}`, `clojars_[0-9a-z]{50,}`, `sm_(?:live|at|sat)\w{16,}`, `apify_api_[A-Za-z0-9]{20,}`, `ion_[A-Za-z0-9]{30,}`, `waka_[0-9a-f-]{36}`, `cfut_[A-Za-z0-9]{20,}`, `infracost?_?ico-[A-Za-z0-9]{30,}`, `ico-[A-Za-z0-9]{32}`, `prefect?_?pn[ub]_[A-Za-z0-9]{30,}`, `pn[ub]_[A-Za-z0-9]{36}`, `acctp?_[a-z0-9]{40,}`, `doo_v1_[0-9a-f]{40,}`, `nfc_[A-Za-z0-9]{20,}`, `pa-[A-Za-z0-9_-]{40,}`,
 }
 
 // hashes are of passwords: they can be guessed from.
 var hashes = []string{
-	`\$2[abxy]?\$\d{2}\$[./A-Za-z0-9]{53}`, `\$argon2(?:id|i|d)\$[^\s"'<>,;]{10,}`, `\$(?:apr1|1|5|6|7|y|gy|sha1|md5)\$[^\s"'<>,;:()]{6,}`,
+	`\$2[abxy]?\$\d{2}\$[./A-Za-z0-9]{53}`, `\$argon2(?:id|i|d)\$[^\s"'<>;]{10,}`, `\$(?:apr1|1|5|6|7|y|gy|sha1|md5)\$[^\s"'<>,;:()]{6,}`,
 	`\{S?SHA(?:256|384|512)?\}[A-Za-z0-9+/=]{20,}`, `\{SMD5\}[A-Za-z0-9+/=]{20,}`, `SCRAM-SHA-(?:1|256)\$[^\s"'<>,;]{10,}`, `pbkdf2_sha\d+\$[^\s"'<>,;]{10,}`, `pbkdf2:sha\d+:\d+\$[^\s"'<>,;]{10,}`, `scrypt:\d+:\d+:\d+\$[^\s"'<>,;]{10,}`, `bcrypt_sha256\$[^\s"'<>,;]{10,}`, `\$scrypt\$[^\s"'<>,;]{10,}`, `\$pbkdf2[\w-]*\$[^\s"'<>,;]{10,}`,
 }
 

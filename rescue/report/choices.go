@@ -76,7 +76,7 @@ func (t *teller) owed() {
 				f := s.Freeze.Frozen
 				add(Owed{Title: "Lifecycle rules of " + say(f.Repository.Name) + " are out of force", By: "by " + f.Until.UTC().Format("2 Jan"),
 					Why:      "Nothing expires until they are back; put back as they were, they take the needed images. Replace rules by age with rules by count first.",
-					Commands: []string{"ecr-guard propose -repository " + shell(f.Repository.Name), say(s.Undo)}, DoneWhen: "ecr-guard check is clean"})
+					Commands: []string{"ecr-guard propose -stack " + shell(t.s.Stack), say(s.Undo)}, DoneWhen: "ecr-guard check is clean"})
 			case s.Savepoint != nil:
 				add(Owed{Title: "The pipeline's template still has what the stack no longer has", By: "before the next deployment",
 					Why: fmt.Sprintf("%d images and %d outputs were changed in the stack's template, not in the repository: the next deployment would bring the old ones back.", len(s.Savepoint.Images), len(s.Savepoint.Outputs)), Commands: patchCommands(s.Savepoint.Images), DoneWhen: "the pipeline has succeeded once"})
@@ -100,7 +100,7 @@ func (t *teller) owed() {
 		debt = t.in.Report.Debt
 	case t.in.Plan != nil:
 		debt = t.in.Plan.Debt
-	default:
+	case t.d.Situation != rescue.Stuck && t.d.Situation != rescue.Busy: // there it is what a plan is for
 		debt = t.d.Debt
 	}
 	for _, d := range debt {
@@ -131,7 +131,11 @@ func patchCommands(images map[string]string) []string {
 	}
 	c := "patch-images -template app.yaml"
 	for _, from := range sortedKeys(images) {
-		c += " -image " + shell(say(from)+"="+say(images[from]))
+		name := from[strings.LastIndexByte(from, '/')+1:]
+		if i := strings.IndexAny(name, ":@"); i > 0 {
+			name = name[:i]
+		}
+		c += " -image " + shell(say(name)+"="+say(images[from]))
 	}
 	return []string{c + " -diff"}
 }

@@ -44,6 +44,14 @@ func (l *Lines) Plan(p *rescue.Plan) {
 	}{1, p})
 }
 
+// Finished writes {"finished":…}.
+func (l *Lines) Finished(f *rescue.Finished) {
+	l.object(struct {
+		Version  int              `json:"version"`
+		Finished *rescue.Finished `json:"finished"`
+	}{1, f})
+}
+
 // Report writes the report itself.
 func (l *Lines) Report(r *rescue.Report) { l.object(r) }
 

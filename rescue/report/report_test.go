@@ -267,7 +267,7 @@ func TestGuardPage(t *testing.T) {
 	at := time.Date(2026, 11, 26, 22, 0, 0, 0, time.UTC)
 	s := report.Tell(report.Input{At: at, Guard: &report.Guard{Account: "123456789012", Region: "eu-west-1", At: at, Stacks: []report.GuardStack{
 		{Stack: "shop", Verdict: "ok", Columns: map[string]string{"images": "3 of 3", "secrets": "2 of 2"}},
-		{Stack: "billing", Verdict: "at-risk", Until: at.Add(5 * 24 * time.Hour), Columns: map[string]string{"images": "3 of 3"}, Findings: []report.GuardFinding{{What: "rule 1 takes image web:v41 on 1 Dec", Proof: "rule 1 (any, 7 days after push: expire)", Means: "a rollback after that fails", When: at.Add(5 * 24 * time.Hour), Commands: []string{"ecr-guard propose -repository web"}}}},
+		{Stack: "billing", Verdict: "at-risk", Until: at.Add(5 * 24 * time.Hour), Columns: map[string]string{"images": "3 of 3"}, Findings: []report.GuardFinding{{What: "rule 1 takes image web:v41 on 1 Dec", Proof: "rule 1 (any, 7 days after push: expire)", Means: "a rollback after that fails", When: at.Add(5 * 24 * time.Hour), Commands: []string{"ecr-guard propose -stack billing"}}}},
 		{Stack: "prod", Verdict: "broken", Columns: map[string]string{"images": "1 of 3"}, Findings: []report.GuardFinding{{What: "image backend:v1 is gone", Proof: "ecr:DescribeImages: ImageNotFoundException password=zx7Canary"}}},
 		{Stack: "data", Verdict: "unknown", Unknown: []string{"secrets: access denied"}},
 	}}})

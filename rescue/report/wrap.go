@@ -51,6 +51,10 @@ func cut(s string, limit int) string {
 	return s
 }
 
+// Wrap breaks a text into lines of at most width columns, the later ones behind
+// an indent; nothing of it is lost. A width of 0 does not break it.
+func Wrap(s, indent string, width int) []string { return wrap(s, indent, width) }
+
 // wrap breaks a text into lines of at most limit columns, the later ones behind
 // an indent. Words that are longer are broken; nothing is lost. A limit of 0 is
 // none.
