@@ -29,7 +29,7 @@ type recordsAPI = interface {
 // RolloutOptions change [Rollouts], [WaitRollout] and [WaitRollouts]. The zero
 // value is the default.
 type RolloutOptions struct {
-	// Interval is the time between polls. Defaults to 4 s.
+	// Interval is the time between polls. Defaults to 3.5 s.
 	Interval time.Duration
 	// Patience is how many tasks may fail for a deterministic cause, such as an
 	// image that does not exist, before the rollout counts as [Failing].
@@ -151,7 +151,7 @@ func newFleet(api RolloutAPI, ds []Deployment, optFns []func(*RolloutOptions)) *
 	if records, ok := api.(recordsAPI); ok && f.opts.Records == nil {
 		f.opts.Records = records
 	}
-	f.opts.Interval = cmp.Or(f.opts.Interval, 4*time.Second)
+	f.opts.Interval = cmp.Or(f.opts.Interval, 3500*time.Millisecond)
 	f.opts.Patience = cmp.Or(f.opts.Patience, 1)
 	f.opts.Stall = cmp.Or(f.opts.Stall, 10*time.Minute)
 	for _, d := range ds {

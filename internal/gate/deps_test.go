@@ -58,6 +58,9 @@ var services = map[string][]string{
 	"examples/ecr-guard":         {"*"},
 	"examples/continue-rollback": {"*"},
 	"examples/restore-outputs":   {"*"},
+	"examples/stopped-logs":      {"*"},
+	"examples/force-deploy":      {"*"},
+	"examples/run-task":          {"*"},
 }
 
 // budget finds the entry for a package or for the nearest one above it.
