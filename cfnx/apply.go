@@ -168,7 +168,9 @@ func updatable(t *Tree) error {
 func (c *creator) discard(ctx context.Context, id string) error {
 	ctx, cancel := clock.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
 	defer cancel()
-	_, err := c.api.DeleteChangeSet(ctx, &cfn.DeleteChangeSetInput{StackName: &c.d.Tree.Root.ID, ChangeSetName: &id})
+	_, err := patiently(ctx, func(ctx context.Context) (*cfn.DeleteChangeSetOutput, error) {
+		return c.api.DeleteChangeSet(ctx, &cfn.DeleteChangeSetInput{StackName: &c.d.Tree.Root.ID, ChangeSetName: &id})
+	})
 	if err != nil {
 		return fmt.Errorf("change set %s is left behind: %w", id, err)
 	}
@@ -178,7 +180,7 @@ func (c *creator) discard(ctx context.Context, id string) error {
 // execute starts the update and waits for its end.
 func (c *creator) execute(ctx context.Context, out *Applied) error {
 	root := c.d.Tree.Root
-	after, err := lastEvent(ctx, c.api, root.ID)
+	after, err := patiently(ctx, func(ctx context.Context) (string, error) { return lastEvent(ctx, c.api, root.ID) })
 	if err != nil {
 		return err
 	}
@@ -214,7 +216,7 @@ func (c *creator) start(ctx context.Context, id, after string) error {
 			return err
 		},
 		Happened: func(ctx context.Context) (bool, error) {
-			news, err := eventsAfter(ctx, c.api, root.ID, after)
+			news, err := patiently(ctx, func(ctx context.Context) ([]Event, error) { return eventsAfter(ctx, c.api, root.ID, after) })
 			if err != nil {
 				return false, err
 			}

@@ -238,7 +238,13 @@ func (c *carrier) change(l locator, x taskDifference) (string, error) {
 			return where, nil
 		}
 	}
-	return inTemplate, c.write(x, p.path, raw)
+	if err := c.write(x, p.path, raw); err != nil {
+		return "", err
+	}
+	if !p.literal {
+		c.d.noteLiteral(c.s, Difference{Resource: c.id, Container: x.Container, Property: x.Property, Sources: []template.Source{{Kind: expr.SourceInline, Path: p.path}}})
+	}
+	return inTemplate, nil
 }
 
 // add writes what the template does not set, or what is not known of it.
@@ -321,7 +327,7 @@ func (c *carrier) write(x taskDifference, path string, value any) error {
 	if err != nil {
 		return fmt.Errorf("stack %s: %s: %w", c.s.Name, x.Property, err)
 	}
-	p, err := template.SetEntry(c.d.current[c.s.ID], template.Entry{Path: path, Value: b}, func(o *template.PatchOptions) { o.Original = true })
+	p, err := template.AddEntries(c.d.current[c.s.ID], []template.Entry{{Path: path, Value: b}}, func(o *template.PatchOptions) { o.Original, o.Replace = true, true })
 	if e, ok := errors.AsType[*template.Error](err); ok {
 		return c.problem(x, e.Error(), e.Err, template.Source{Kind: expr.SourceInline, Path: path})
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -111,13 +112,7 @@ func (c *creator) create(ctx context.Context) (string, error) {
 	if root.RoleARN != "" {
 		in.RoleARN = &root.RoleARN
 	}
-	for _, p := range root.Parameters {
-		x := types.Parameter{ParameterKey: &p.Key, UsePreviousValue: aws.Bool(true)}
-		if v, ok := c.d.Parameters[p.Key]; ok {
-			x = types.Parameter{ParameterKey: &p.Key, ParameterValue: &v}
-		}
-		in.Parameters = append(in.Parameters, x)
-	}
+	in.Parameters = c.parameters()
 	switch {
 	case string(body) == string(c.d.originals[root.ID]):
 		in.UsePreviousTemplate = aws.Bool(true)
@@ -162,6 +157,23 @@ func (c *creator) create(ctx context.Context) (string, error) {
 	return id, nil
 }
 
+// parameters are those of the root: the draft's values, and the stack's own for
+// the others. One that the template no longer declares must not be given.
+func (c *creator) parameters() []types.Parameter {
+	root, declared := c.d.Tree.Root, c.d.declared()
+	var out []types.Parameter
+	for _, p := range root.Parameters {
+		_, changed := c.d.Parameters[p.Key]
+		if _, ok := declared[p.Key]; !changed && (ok || declared == nil) {
+			out = append(out, types.Parameter{ParameterKey: &p.Key, UsePreviousValue: aws.Bool(true)})
+		}
+	}
+	for _, key := range slices.Sorted(maps.Keys(c.d.Parameters)) {
+		out = append(out, types.Parameter{ParameterKey: &key, ParameterValue: aws.String(c.d.Parameters[key])})
+	}
+	return out
+}
+
 // uploadNested works bottom up, so that a parent's template holds the places
 // of its children before it is uploaded itself.
 func (c *creator) uploadNested(ctx context.Context, s *Stack) error {
@@ -169,7 +181,7 @@ func (c *creator) uploadNested(ctx context.Context, s *Stack) error {
 		if err := c.uploadNested(ctx, child); err != nil {
 			return err
 		}
-		if string(c.d.current[child.ID]) == string(c.d.originals[child.ID]) {
+		if string(c.d.current[child.ID]) == string(c.d.placed[child.ID]) {
 			continue
 		}
 		u, err := upload(ctx, c.bucket, c.d.urls[child.ID], c.d.current[child.ID])
@@ -232,7 +244,7 @@ func (c *creator) read(ctx context.Context, id string) ([]plannedChange, error) 
 	var out []plannedChange
 	var nested []string
 	for p := cfn.NewDescribeChangeSetPaginator(c.api, &cfn.DescribeChangeSetInput{ChangeSetName: &id}); p.HasMorePages(); {
-		page, err := p.NextPage(ctx)
+		page, err := patiently(ctx, func(ctx context.Context) (*cfn.DescribeChangeSetOutput, error) { return p.NextPage(ctx) })
 		if err != nil {
 			return nil, stackErr(c.d.Tree.Root.Name, err)
 		}

@@ -349,7 +349,7 @@ func (c *continuation) start(ctx context.Context, root *Stack, r Round, after st
 // started reports whether a rollback has begun since the event, by the token.
 // It returns ErrInProgress if it is somebody else's.
 func (c *continuation) started(ctx context.Context, root *Stack, after, token string) (bool, error) {
-	news, err := eventsAfter(ctx, c.api, root.ID, after)
+	news, err := patiently(ctx, func(ctx context.Context) ([]Event, error) { return eventsAfter(ctx, c.api, root.ID, after) })
 	if err != nil {
 		return false, stackErr(root.ID, err)
 	}

@@ -21,8 +21,8 @@ type Deletion struct {
 	// update created the resource.
 	Replaced bool `json:"replaced,omitempty"`
 	// Kept is whether the template that made it keeps it as an orphan
-	// (DeletionPolicy). Where that template cannot be read it is false: assumed
-	// to be deleted.
+	// (DeletionPolicy). Where that template was not read, see [Tree.ReadAttempted], it
+	// is false: assumed to be deleted.
 	Kept bool `json:"kept,omitempty"`
 	// HoldsData is whether a resource of its type holds what cannot be made
 	// again.
@@ -118,18 +118,41 @@ func deletions(s *Stack, forward []Event, id string) []Deletion {
 	return out
 }
 
-// keeps reports whether the template keeps a resource that the failed update
-// created. Only the template of that update has it: that of the stack before
-// has not, and then nothing is known.
+// keeps reports whether the template that made a resource keeps it when it goes:
+// that of the update, or what CloudFormation has where the event of the resource
+// shows that it is the same. Where it is not known the resource is assumed to be
+// deleted.
 func (s *Stack) keeps(logicalID string) bool {
-	r, _, err := draftOfTree(&Tree{Root: s.root()}).renderer(s, 0)
+	d := attemptedDraft(&Tree{Root: s.root()})
+	proven := len(s.Attempted) > 0
+	if !proven {
+		d = draftOfTree(d.Tree)
+		d.blind = true
+	}
+	r, _, err := d.renderer(s, 0)
 	if err != nil {
 		return false
 	}
 	n := r.Root.Get("Resources").Follow().Get(logicalID).Follow()
+	if !proven && !s.agrees(logicalID, r.Value(n.Get("Properties"))) {
+		return false
+	}
 	if p := n.Get("DeletionPolicy").Follow(); p != nil {
 		// RetainExceptOnCreate deletes what the update created.
 		return p.Value == "Retain"
+	}
+	return false
+}
+
+// agrees reports whether the events of the update show the properties of a
+// resource as they are rendered, at least one of them.
+func (s *Stack) agrees(logicalID string, properties any) bool {
+	forward, _ := s.attempt()
+	for _, e := range forward {
+		if e.LogicalID == logicalID && e.Shown != nil {
+			ok, compared := agrees(e.Shown, "", properties)
+			return ok && compared > 0
+		}
 	}
 	return false
 }

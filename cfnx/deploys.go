@@ -119,9 +119,12 @@ func skipName(t *Tree, s *Stack, logicalID string) string {
 
 // draftOfTree is a draft of the templates that CloudFormation has.
 func draftOfTree(t *Tree) *Draft {
-	d := &Draft{Tree: t, originals: map[string][]byte{}, current: map[string][]byte{}, urls: map[string]string{}}
+	d := &Draft{
+		Tree: t, Parameters: map[string]string{}, originals: map[string][]byte{}, current: map[string][]byte{}, urls: map[string]string{}, authored: map[string]bool{},
+		placed: map[string][]byte{}, unplaced: map[string]string{}, given: map[string]string{}, pinned: map[string]bool{},
+	}
 	for s := range t.All() {
-		d.originals[s.ID], d.current[s.ID] = s.Template, s.Template
+		d.originals[s.ID], d.current[s.ID], d.placed[s.ID] = s.Template, s.Template, s.Template
 	}
 	return d
 }

@@ -44,14 +44,27 @@ type Draft struct {
 	// tell what an image comes to, such as an import; nil for one that is not
 	// known. May be nil.
 	Recorded func(s *Stack, logicalID string) map[string]string
+	// Ledger tells [Draft.Check] who imports the exports of the tree. May be nil:
+	// nothing is known of it then.
+	Ledger *Ledger
 
 	originals map[string][]byte // by stack id
 	current   map[string][]byte
 	urls      map[string]string // of nested stacks' templates, by stack id
-	authored  map[string]bool   // originals with every character, by stack id
+	authored  map[string]bool   // with every character, by stack id
+	// placed are templates of nested stacks as they are where the draft's template
+	// of the parent says; unplaced is why one could not be read from there.
+	placed   map[string][]byte
+	unplaced map[string]string
+	given    map[string]string // parameters that came with a template
+	pinned   map[string]bool   // parameters that keep their values, by stack id and name
+	// blind drafts know no attributes of resources.
+	blind bool
 
 	wants  map[string]want   // by what is wanted
 	images map[string]string // references, by stack id and path
+
+	literals []Difference
 }
 
 // NewDraft reads the templates of the tree. That of a nested stack is read
@@ -71,7 +84,7 @@ func NewDraft(ctx context.Context, bucket FetchAPI, t *Tree) (*Draft, error) {
 	if err := t.unreadError(partResources, partTemplate); err != nil {
 		return nil, err
 	}
-	d := &Draft{Tree: t, Parameters: map[string]string{}, originals: map[string][]byte{}, current: map[string][]byte{}, urls: map[string]string{}, authored: map[string]bool{}}
+	d := draftOfTree(t)
 	for s := range t.All() {
 		body := s.Template
 		if s.parent != nil {
@@ -92,7 +105,7 @@ func NewDraft(ctx context.Context, bucket FetchAPI, t *Tree) (*Draft, error) {
 				// CloudFormation recorded is what the stack is.
 			}
 		}
-		d.originals[s.ID], d.current[s.ID] = body, body
+		d.originals[s.ID], d.current[s.ID], d.placed[s.ID] = body, body, body
 	}
 	return d, nil
 }
@@ -108,11 +121,7 @@ func (d *Draft) Original(s *Stack, body []byte) error {
 	case !bytes.Equal(d.originals[s.ID], d.current[s.ID]):
 		return fmt.Errorf("stack %s: the draft has changed its template already: give the original first", s.Name)
 	}
-	d.originals[s.ID], d.current[s.ID] = body, body
-	if d.authored == nil {
-		d.authored = map[string]bool{}
-	}
-	d.authored[s.ID] = true
+	d.originals[s.ID], d.current[s.ID], d.placed[s.ID], d.authored[s.ID] = body, body, body, true
 	return nil
 }
 

@@ -12,12 +12,12 @@ import (
 // Carry keeps a property as it is in reality, where the template would set it
 // back: the DesiredCount of a service that was scaled. It changes the text in
 // the template, the branch of an Fn::If that counts, or the parameter or entry
-// of a mapping that the property reads, and reports whether something had to be
+// of a mapping that the property reads, else it writes the value in the place of
+// the expression (see [Draft.Literals]), and reports whether something had to be
 // changed. A property that the template does not set is left alone.
 //
 // It returns a *[DraftError], and leaves the draft as it was, if the update
-// would set the property back and that cannot be changed from here, or if what
-// the update would set is not known. One parameter or entry of a mapping that
+// would set the property back and that cannot be changed from here. One parameter or entry of a mapping that
 // feeds two properties with different wishes is [ErrConflict].
 func (d *Draft) Carry(s *Stack, logicalID, property, live string) (changed bool, err error) {
 	path := propertyPath(logicalID, property)
@@ -50,6 +50,7 @@ func (d *Draft) Carry(s *Stack, logicalID, property, live string) (changed bool,
 		x.Why, x.Err = "what was asked for another resource would set it back", ErrConflict
 		return []Problem{x}, nil
 	}
+	next := d.clone()
 	switch v := r.Value(n).(type) {
 	case string:
 		if v == live {
@@ -57,15 +58,22 @@ func (d *Draft) Carry(s *Stack, logicalID, property, live string) (changed bool,
 			return false, nil
 		}
 		problem.From = v
+		err = next.setExpression(s, logicalID, property, path, live)
 	case expr.Nothing:
 		return false, nil
 	case expr.Unknown:
-		return false, fail("what the update would set it to is not known: "+v.Why, template.ErrUnresolved, sourceOf(v))
+		err = fail("what the update would set it to is not known: "+v.Why, template.ErrUnresolved, sourceOf(v))
 	default:
-		return false, fail("what the update would set it to is not known", template.ErrUnresolved)
+		err = fail("what the update would set it to is not known", template.ErrUnresolved)
 	}
-	next := d.clone()
-	err = next.setExpression(s, logicalID, property, path, live)
+	// One parameter with two wishes is for the operator to settle; what cannot be
+	// changed where it comes from is written where it is read.
+	if e, ok := errors.AsType[*DraftError](err); ok && !errors.Is(err, ErrConflict) {
+		at, known := branchPath(r, n, path)
+		if x := (Difference{Resource: logicalID, Property: property, Sources: e.Problems[0].Sources}); known && next.writeLiteral(s, at, live, x) {
+			err = nil
+		}
+	}
 	if e, ok := errors.AsType[*DraftError](err); ok {
 		for i := range e.Problems {
 			x := &e.Problems[i]

@@ -18,7 +18,8 @@ const maxTemplateObject = 1 << 20
 // Check lists what would keep [Apply] from making a change set of the draft as
 // it is: the size of a template and the place in S3 that it needs, the URL of
 // a nested stack's changed template, characters that were lost on the way from
-// CloudFormation, macros together with nested stacks. It
+// CloudFormation, macros together with nested stacks, parameters without a value,
+// stack policies (see [Tree.ReadPolicies]), and exports in use (Draft.Ledger). It
 // returns a *[DraftError] with all of it, or nil. It is pure: whether AWS
 // accepts the change set is known only after Apply with DryRun.
 //
@@ -38,7 +39,11 @@ func (d *Draft) Check(optFns ...func(*ApplyOptions)) error {
 		for _, c := range s.Children {
 			up(c)
 		}
-		if s.parent == nil || string(next.current[s.ID]) == string(d.originals[s.ID]) {
+		if why := d.unplaced[s.ID]; why != "" {
+			add(s, "it could not be read from where the template of "+s.parent.Name+" says it is: "+why, template.ErrUnresolved)
+			return
+		}
+		if s.parent == nil || string(next.current[s.ID]) == string(d.placed[s.ID]) {
 			return
 		}
 		body := len(next.current[s.ID])
@@ -67,12 +72,23 @@ func (d *Draft) Check(optFns ...func(*ApplyOptions)) error {
 	case changed && len(body) > inlineBytes && o.TemplateURL == "" && len(d.urls) == 0:
 		add(root, fmt.Sprintf("a template of %d bytes must be in S3: name a place in ApplyOptions.TemplateURL", len(body)), template.ErrLimit)
 	}
+	declared := next.declared()
+	for name, hasDefault := range declared {
+		if _, given := d.Parameters[name]; !given && !hasDefault && !root.hasParameter(name) {
+			problems = append(problems, Problem{StackID: root.ID, Stack: root.Name, Property: "Parameter", From: name, Why: "the template wants a value for it: set it with Draft.SetParameter", Err: template.ErrUnresolved})
+		}
+	}
+	for name, value := range d.Parameters {
+		if _, ok := declared[name]; !ok && declared != nil {
+			problems = append(problems, Problem{StackID: root.ID, Stack: root.Name, Property: "Parameter", From: name, To: value, Why: "the template has no such parameter", Err: template.ErrNoValue})
+		}
+	}
 	for s := range next.Tree.All() {
 		if d.authored[s.ID] || string(next.current[s.ID]) == string(d.originals[s.ID]) {
 			continue
 		}
-		if _, err := template.SetValues(d.originals[s.ID], nil); errors.Is(err, template.ErrMangled) {
-			add(s, err.Error()+": CloudFormation hands templates out with their non-ASCII characters replaced: give the author's with Draft.Original", err)
+		if _, err := template.SetValues(next.current[s.ID], nil); errors.Is(err, template.ErrMangled) {
+			add(s, err.Error()+": CloudFormation hands templates out with their non-ASCII characters replaced: give the author's with Draft.Original or Draft.UseTemplate", err)
 		}
 	}
 	if len(root.Children) > 0 {
@@ -84,6 +100,8 @@ func (d *Draft) Check(optFns ...func(*ApplyOptions)) error {
 			}
 		}
 	}
+	problems = append(problems, next.policyProblems()...)
+	problems = append(problems, next.exportProblems()...)
 	return draftError(problems)
 }
 

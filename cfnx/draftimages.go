@@ -24,6 +24,9 @@ type ImagePatch struct {
 	To   string `json:"to"`
 	// Where is what is changed: "template", or "parameter NAME".
 	Where string `json:"where"`
+	// Literal says that the reference was written in the place of an expression
+	// that reads it from somewhere else; see [Draft.Literals].
+	Literal bool `json:"literal,omitempty"`
 }
 
 // PatchImages changes the images of every template of the tree to what
@@ -35,7 +38,12 @@ type ImagePatch struct {
 // that a condition takes out of the stack. What an image comes to is read from
 // the template with the stack's parameters, else from Recorded. A change goes
 // into the text of the template, or where one parameter or entry of a mapping
-// makes the difference, into that.
+// makes the difference and nothing but images changes with it, into that.
+// Otherwise, as for an import, a parameter of Systems Manager, a dynamic reference
+// or an attribute, the reference is written in the place of the expression.
+//
+// It returns every image that becomes another, also where one change moves
+// several.
 //
 // It returns a *[DraftError] with every image that cannot be changed from here,
 // and leaves the draft as it was: [ErrNoSuchImage], [ErrUnresolved],
@@ -57,6 +65,9 @@ func (d *Draft) PatchImages(ctx context.Context, resolver func(ctx context.Conte
 		return nil, draftError(p.problems)
 	}
 	if err := p.d.conflicts(); err != nil {
+		return nil, err
+	}
+	if err := p.moved(d); err != nil {
 		return nil, err
 	}
 	d.become(p.d)
@@ -161,6 +172,12 @@ type RestoredOutput struct {
 	Stack string `json:"stack"`
 	Key   string `json:"key"`
 	Value string `json:"value"`
+	// Consumer and Path are the stack and the place in its template where the value
+	// was written instead, in the place of what read the output: the team's own
+	// template has to follow, or its next update reads the output again. They are
+	// "" for a value that the stack of the output declares.
+	Consumer string `json:"consumer,omitempty"`
+	Path     string `json:"path,omitempty"`
 }
 
 // RestoreOutputs gives lost outputs the values that source finds, as literals
@@ -187,7 +204,7 @@ func (d *Draft) RestoreOutputs(ctx context.Context, lost []LostOutput, source fu
 		if _, err := d.Set(s, template.Value{Path: "/Outputs/" + tree.Escape(l.Key) + "/Value", Value: value}); err != nil {
 			return nil, err
 		}
-		out = append(out, RestoredOutput{l.Stack, l.Key, value})
+		out = append(out, RestoredOutput{Stack: l.Stack, Key: l.Key, Value: value})
 	}
 	return out, nil
 }

@@ -1,9 +1,11 @@
 package cfnx
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -51,7 +53,7 @@ func (p *draftPatch) stack(ctx context.Context, s *Stack) error {
 	}
 	p.d.current[s.ID] = patch.Template
 	for _, e := range patch.Edits {
-		p.out = append(p.out, ImagePatch{s.Name, e.Resource, e.Container, e.From, e.To, "template"})
+		p.out = append(p.out, ImagePatch{Stack: s.Name, Resource: e.Resource, Container: e.Container, From: e.From, To: e.To, Where: inTemplate})
 	}
 	for _, h := range patch.Opaque {
 		if !r.Active(h.Path) {
@@ -62,7 +64,7 @@ func (p *draftPatch) stack(ctx context.Context, s *Stack) error {
 		}
 	}
 	for _, u := range patch.Unpatched {
-		if err := p.elsewhere(ctx, s, u); err != nil {
+		if err := p.elsewhere(s, u); err != nil {
 			return err
 		}
 	}
@@ -164,20 +166,11 @@ func made(s *Stack, resource string) []string {
 	return out
 }
 
-// elsewhere changes an image that comes from one parameter, or one entry of a
-// mapping, as a whole.
-func (p *draftPatch) elsewhere(ctx context.Context, s *Stack, u template.Unpatched) error {
+// elsewhere changes an image that comes from somewhere else: the one parameter or
+// entry of a mapping that makes the difference, where that changes no other
+// resource; else the reference is written in the place of what reads it.
+func (p *draftPatch) elsewhere(s *Stack, u template.Unpatched) error {
 	i := u.Image
-	fail := func(places []template.Source) {
-		from := i.Text
-		if refs := p.recorded(s, i.Resource, i.Container); !known(i) && len(refs) > 0 {
-			from = refs[0]
-		}
-		p.problems = append(p.problems, Problem{
-			StackID: s.ID, Stack: s.Name, Resource: i.Resource, Container: i.Container, Property: "Image", From: from, To: u.Wanted,
-			Sources: places, Why: u.Err.Err.Error(), Err: u.Err,
-		})
-	}
 	if u.Wanted == "" {
 		var places []template.Source
 		for _, x := range i.Sources {
@@ -188,31 +181,125 @@ func (p *draftPatch) elsewhere(ctx context.Context, s *Stack, u template.Unpatch
 		if places == nil {
 			places = []template.Source{{Kind: expr.SourceInline, Path: i.Path}}
 		}
-		fail(places)
+		p.fail(s, u, places)
 		return nil
 	}
-	set, err := p.d.setPlace(s, u.Sources)
-	if e, ok := errors.AsType[*DraftError](err); ok {
-		for _, x := range e.Problems {
-			x.Resource, x.Container, x.Property, x.From = i.Resource, i.Container, "Image", i.Text
-			p.problems = append(p.problems, x)
-		}
+	next := p.d.clone()
+	set, err := next.setPlace(s, u.Sources)
+	refused, isRefused := errors.AsType[*DraftError](err)
+	if err != nil && !isRefused {
+		return err
+	}
+	done := set && err == nil
+	// One parameter with two wishes is for the caller to settle.
+	if (!done || !p.d.sparesOthers(next)) && !errors.Is(err, ErrConflict) && p.literal(s, i, u.Wanted) {
 		return nil
 	}
 	switch {
-	case err != nil:
-		return err
-	case !set:
-		fail(u.Sources)
-		return nil
+	case done:
+		p.d.become(next)
+		for _, place := range u.Sources {
+			if place.Value != "" {
+				p.out = append(p.out, ImagePatch{Stack: s.Name, Resource: i.Resource, Container: i.Container, From: i.Text, To: u.Wanted, Where: place.Kind + " " + place.Name})
+				break
+			}
+		}
+	case isRefused:
+		for _, x := range refused.Problems {
+			x.Resource, x.Container, x.Property, x.From = i.Resource, i.Container, "Image", i.Text
+			p.problems = append(p.problems, x)
+		}
+	default:
+		p.fail(s, u, u.Sources)
 	}
-	for _, place := range u.Sources {
-		if place.Value != "" {
-			p.out = append(p.out, ImagePatch{s.Name, i.Resource, i.Container, i.Text, u.Wanted, place.Kind + " " + place.Name})
+	return nil
+}
+
+func (p *draftPatch) fail(s *Stack, u template.Unpatched, places []template.Source) {
+	i := u.Image
+	from := i.Text
+	if refs := p.recorded(s, i.Resource, i.Container); !known(i) && len(refs) > 0 {
+		from = refs[0]
+	}
+	p.problems = append(p.problems, Problem{
+		StackID: s.ID, Stack: s.Name, Resource: i.Resource, Container: i.Container, Property: "Image", From: from, To: u.Wanted,
+		Sources: places, Why: u.Err.Err.Error(), Err: u.Err,
+	})
+}
+
+// literal writes a reference in the place of the expression of an image, and
+// reports whether it could. What a macro or a loop makes has no place of its own.
+func (p *draftPatch) literal(s *Stack, i template.Image, want string) bool {
+	made := slices.ContainsFunc(i.Sources, func(x template.Source) bool { return x.Kind == expr.SourceMacro || x.Kind == expr.SourceLoop })
+	if made || strings.Contains(i.Path, "/Fn::ForEach::") || !p.d.writeLiteral(s, i.Path, want, Difference{Resource: i.Resource, Container: i.Container, Property: "Image", Sources: i.Sources}) {
+		return false
+	}
+	p.d.images[s.ID+i.Path] = want
+	p.out = append(p.out, ImagePatch{Stack: s.Name, Resource: i.Resource, Container: i.Container, From: i.Text, To: want, Where: inTemplate, Literal: true})
+	return true
+}
+
+// moved adds the images that a change of a parameter or a mapping moves besides
+// the one that it was made for.
+func (p *draftPatch) moved(d *Draft) error {
+	where := ""
+	for _, o := range p.out {
+		if o.Where != inTemplate {
+			where = o.Where
 			break
 		}
 	}
+	if where == "" {
+		return nil
+	}
+	for s := range d.Tree.All() {
+		was, err := d.renderedImages(s)
+		if err != nil {
+			return err
+		}
+		is, err := p.d.renderedImages(s)
+		if err != nil {
+			return err
+		}
+		for path, i := range is {
+			from := was[path].Text
+			listed := slices.ContainsFunc(p.out, func(o ImagePatch) bool {
+				return o.Stack == s.Name && o.Resource == i.Resource && o.Container == i.Container
+			})
+			if known(i) && from != i.Text && !listed {
+				p.out = append(p.out, ImagePatch{Stack: s.Name, Resource: i.Resource, Container: i.Container, From: from, To: i.Text, Where: where})
+			}
+		}
+	}
+	slices.SortStableFunc(p.out, func(a, b ImagePatch) int {
+		return cmp.Or(cmp.Compare(a.Stack, b.Stack), cmp.Compare(a.Resource, b.Resource), cmp.Compare(a.Container, b.Container))
+	})
 	return nil
+}
+
+// renderedImages are the images that a stack has, by their paths.
+func (d *Draft) renderedImages(s *Stack) (map[string]template.Image, error) {
+	r, _, err := d.renderer(s, 0)
+	if errors.Is(err, template.ErrNotTemplate) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("stack %s: %w", s.Name, err)
+	}
+	o := d.findOptions(s)
+	found, err := template.FindImages(d.current[s.ID], func(x *template.FindOptions) { *x = o })
+	if err != nil {
+		return nil, fmt.Errorf("stack %s: %w", s.Name, err)
+	}
+	out := map[string]template.Image{}
+	for _, image := range found.Images {
+		for _, i := range image.Leaves() {
+			if r.Active(i.Path) {
+				out[i.Path] = i
+			}
+		}
+	}
+	return out, nil
 }
 
 // hidden asks about the images of a part of the template that cannot be looked
@@ -248,24 +335,13 @@ func (d *Draft) undoneImages() ([]Problem, error) {
 	}
 	var problems []Problem
 	for s := range d.Tree.All() {
-		r, _, err := d.renderer(s, 0)
-		if errors.Is(err, template.ErrNotTemplate) {
-			continue
-		}
+		images, err := d.renderedImages(s)
 		if err != nil {
-			return nil, fmt.Errorf("stack %s: %w", s.Name, err)
+			return nil, err
 		}
-		o := d.findOptions(s)
-		found, err := template.FindImages(d.current[s.ID], func(x *template.FindOptions) { *x = o })
-		if err != nil {
-			return nil, fmt.Errorf("stack %s: %w", s.Name, err)
-		}
-		for _, image := range found.Images {
-			for _, i := range image.Leaves() {
-				want, asked := d.images[s.ID+i.Path]
-				if !asked || i.Text == want || !r.Active(i.Path) {
-					continue
-				}
+		for _, path := range slices.Sorted(maps.Keys(images)) {
+			i := images[path]
+			if want, asked := d.images[s.ID+path]; asked && i.Text != want {
 				problems = append(problems, Problem{
 					StackID: s.ID, Stack: s.Name, Resource: i.Resource, Container: i.Container, Property: "Image", From: i.Text, To: want,
 					Sources: i.Sources, Why: "a change for another image would make it " + i.Text, Err: ErrConflict,

@@ -49,6 +49,7 @@ func TestDraftPatchesImagesWhereverTheyComeFrom(t *testing.T) {
 		parameter   string // NAME=VALUE of the update
 		place       string // of the problem
 		err         error
+		literal     string // a source of the expression that a reference is written for
 	}{
 		"literal":             {image: v1, want: "Image: " + v2},
 		"sub":                 {image: `!Sub "${AWS::AccountId}.dkr.ecr.${AWS::Region}.amazonaws.com/app:v1"`, want: "amazonaws.com/app:v2"},
@@ -61,12 +62,12 @@ func TestDraftPatchesImagesWhereverTheyComeFrom(t *testing.T) {
 		"repository, Sub":     {image: `!Sub "${Repo.RepositoryUri}:v1"`, from: registry + "web-repo-1a2b:v1", to: registry + "web-repo-1a2b:v2", want: `!Sub "${Repo.RepositoryUri}:v2"`},
 		"repository, GetAtt":  {image: `!Join [":", [!GetAtt Repo.RepositoryUri, v1]]`, from: registry + "web-repo-1a2b:v1", to: registry + "web-repo-1a2b:v2", want: `[!GetAtt Repo.RepositoryUri, v2]`},
 		"repository, Ref":     {image: `!Sub "` + registry + `${Repo}:v1"`, from: registry + "web-repo-1a2b:v1", to: registry + "web-repo-1a2b:v2", want: "${Repo}:v2"},
-		"another repository":  {image: `!Sub "${Repo.RepositoryUri}:v1"`, from: registry + "web-repo-1a2b:v1", to: v2, place: "resource Repo", err: template.ErrElsewhere},
-		"import":              {image: `!Sub ["` + registry + `app:${T}", {T: !ImportValue app-tag}]`, recorded: v1, place: "export app-tag", err: template.ErrElsewhere},
+		"another repository":  {image: `!Sub "${Repo.RepositoryUri}:v1"`, from: registry + "web-repo-1a2b:v1", to: v2, want: "Image: '" + v2, literal: "resource Repo"},
+		"import":              {image: `!Sub ["` + registry + `app:${T}", {T: !ImportValue app-tag}]`, recorded: v1, want: "Image: '" + v2, literal: "export app-tag"},
 		"import that is fine": {image: `!ImportValue sidecar`, recorded: "quay.io/side:7", want: "!ImportValue sidecar"},
 		"import, not known":   {image: `!ImportValue sidecar`, place: "export sidecar", err: template.ErrUnresolved},
-		"ssm parameter":       {head: "Parameters: {Tag: {Type: 'AWS::SSM::Parameter::Value<String>'}}\n", image: `!Sub "` + registry + `app:${Tag}"`, parameters: []cfnx.Parameter{{Key: "Tag", Value: "/app/tag", Resolved: "v2"}}, recorded: v1, place: "ssm /app/tag", err: template.ErrElsewhere},
-		"dynamic reference":   {image: `!Sub "` + registry + `app:{{resolve:ssm:/app/tag}}"`, recorded: v1, place: "ssm /app/tag", err: template.ErrElsewhere},
+		"ssm parameter":       {head: "Parameters: {Tag: {Type: 'AWS::SSM::Parameter::Value<String>'}}\n", image: `!Sub "` + registry + `app:${Tag}"`, parameters: []cfnx.Parameter{{Key: "Tag", Value: "/app/tag", Resolved: "v2"}}, recorded: v1, want: "Image: '" + v2, literal: "ssm /app/tag"},
+		"dynamic reference":   {image: `!Sub "` + registry + `app:{{resolve:ssm:/app/tag}}"`, recorded: v1, want: "Image: '" + v2, literal: "ssm /app/tag"},
 		"NoEcho":              {head: "Parameters: {Image: {Type: String, NoEcho: true, Default: x:1}}\n", image: "!Ref Image", parameters: []cfnx.Parameter{{Key: "Image", Value: "****"}}, recorded: v1, parameter: "Image=" + v2},
 		"gone, no substitute": {image: "gone.example/x:1", place: "/Resources/Task/Properties/ContainerDefinitions/0/Image", err: template.ErrNoSuchImage},
 		"macro":               {image: "x:1\n          Fn::Transform: {Name: AWS::Include}", recorded: v1, place: "macro", err: template.ErrMacro},
@@ -111,6 +112,17 @@ func TestDraftPatchesImagesWhereverTheyComeFrom(t *testing.T) {
 			}
 			require.NoError(t, err)
 			assert.Contains(t, string(d.Template(root.ID)), test.want)
+			if literals := d.Literals(); test.literal != "" {
+				require.Len(t, literals, 1)
+				assert.Equal(t, []string{"web", "Task", "app", "Image", "template"}, []string{literals[0].Stack, literals[0].Resource, literals[0].Container, literals[0].Property, literals[0].Where})
+				var sources []string
+				for _, x := range literals[0].Sources {
+					sources = append(sources, x.String())
+				}
+				assert.Contains(t, sources, test.literal)
+			} else {
+				assert.Empty(t, literals)
+			}
 			if test.parameter != "" {
 				name, value, _ := strings.Cut(test.parameter, "=")
 				assert.Equal(t, map[string]string{name: value}, d.Parameters)
@@ -170,7 +182,7 @@ func TestChildParameterIsChangedInTheParent(t *testing.T) {
 Resources: {Task: {Type: AWS::ECS::TaskDefinition, Properties: {ContainerDefinitions: [{Name: app, Image: !Sub "host.example/app:${Tag}"}]}}}
 `
 	for name, test := range map[string]struct {
-		handed, head, want, parameter, place string
+		handed, head, more, want, parameter, child string
 	}{
 		"text":    {handed: "v1", want: "Tag: v2"},
 		"ref":     {handed: "!Ref Tag", head: "Parameters: {Tag: {Type: String, Default: v1}}\n", parameter: "Tag=v2"},
@@ -178,25 +190,25 @@ Resources: {Task: {Type: AWS::ECS::TaskDefinition, Properties: {ContainerDefinit
 		"join":    {handed: `!Join ["", [v, "1"]]`, want: `[v, "2"]`},
 		"mapping": {handed: `!FindInMap [V, app, tag]`, head: "Mappings: {V: {app: {tag: v1}}}\n", want: "{tag: v2}"},
 		"if":      {handed: `!If [Yes, v1, v0]`, head: "Conditions: {Yes: !Equals [a, a]}\n", want: "!If [Yes, v2, v0]"},
-		"getatt":  {handed: "!GetAtt Ver.Outputs.Tag", place: "stack Ver.Outputs.Tag"},
-		"import":  {handed: "!ImportValue app-tag", place: "export app-tag"},
+		"getatt":  {handed: "!GetAtt Ver.Outputs.Tag", child: "Image: 'host.example/app:v2'"},
+		"import":  {handed: "!ImportValue app-tag", child: "Image: 'host.example/app:v2'"},
+		"shared":  {handed: "!Ref Tag", head: "Parameters: {Tag: {Type: String, Default: v1}}\n", more: "  Note: {Type: AWS::SNS::Topic, Properties: {DisplayName: !Ref Tag}}\n", child: "Image: 'host.example/app:v2'"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			root := test.head + "Resources:\n  App: {Type: AWS::CloudFormation::Stack, Properties: {TemplateURL: https://b.s3.us-east-1.amazonaws.com/app.yaml, Parameters: {Tag: " + test.handed + "}}}\n"
+			root := test.head + "Resources:\n  App: {Type: AWS::CloudFormation::Stack, Properties: {TemplateURL: https://b.s3.us-east-1.amazonaws.com/app.yaml, Parameters: {Tag: " + test.handed + "}}}\n" + test.more
 			tree := nested(t, root, child, "Tag", "v1")
 			d, err := cfnx.NewDraft(t.Context(), nil, tree)
 			require.NoError(t, err)
 			_, err = d.PatchImages(t.Context(), only("host.example/app:v1", "host.example/app:v2"))
-			if test.place != "" {
-				require.ErrorIs(t, err, cfnx.ErrDraft)
-				assert.ErrorContains(t, err, "container app")
-				assert.ErrorContains(t, err, test.place)
-				assert.True(t, d.Empty())
-				return
-			}
 			require.NoError(t, err)
 			assert.Contains(t, string(d.Template(tree.Root.ID)), test.want)
+			if test.child != "" {
+				assert.Contains(t, string(d.Template(tree.Root.Children[0].ID)), test.child)
+				assert.Equal(t, []*cfnx.Stack{tree.Root.Children[0]}, d.Changed(), "nothing else moves")
+				assert.Empty(t, d.Parameters)
+				assert.Len(t, d.Literals(), 1)
+			}
 			if test.parameter != "" {
 				assert.Equal(t, map[string]string{"Tag": "v2"}, d.Parameters)
 			}
@@ -234,8 +246,8 @@ func TestCarryReadsExpressions(t *testing.T) {
 		"if, NoValue":    {head: "Conditions: {Big: !Equals [a, a]}\n", count: "!If [Big, !Ref AWS::NoValue, 2]", want: "!If [Big, !Ref AWS::NoValue, 2]"},
 		"mapping":        {head: "Mappings: {N: {prod: {n: 2}}}\n", count: "!FindInMap [N, prod, n]", want: "{n: 6}"},
 		"if of mapping":  {head: "Mappings: {N: {prod: {n: 2}}}\nConditions: {Big: !Equals [a, a]}\n", count: "!If [Big, !FindInMap [N, prod, n], 1]", want: "{n: 6}"},
-		"import":         {count: "!ImportValue count", place: "export count"},
-		"ssm":            {head: "Parameters: {N: {Type: 'AWS::SSM::Parameter::Value<String>', Default: /n}}\n", count: "!Ref N", place: "ssm /n"},
+		"import":         {count: "!ImportValue count", want: "DesiredCount: 6"},
+		"ssm":            {head: "Parameters: {N: {Type: 'AWS::SSM::Parameter::Value<String>', Default: /n}}\n", count: "!Ref N", want: "DesiredCount: 6"},
 		"condition open": {head: "Conditions: {Big: !Equals [!ImportValue x, a]}\n", count: "!If [Big, 4, 2]", place: "export x"},
 	} {
 		t.Run(name, func(t *testing.T) {

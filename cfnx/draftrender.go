@@ -86,6 +86,9 @@ func (d *Draft) givenValue(s *Stack, name string, depth int) (any, bool) {
 			was, known = p.Value, true
 		}
 	}
+	if d.blind {
+		was, known = nil, false
+	}
 	if s.parent == nil {
 		if v, ok := d.Parameters[name]; ok {
 			return v, true
@@ -148,7 +151,7 @@ func (d *Draft) attributeValue(s *Stack, resource, attribute string, depth int) 
 		open.Why = "resource " + resource + " is not in the stack"
 		return open
 	}
-	if v := s.attribute(res, attribute); v != "" {
+	if v := s.attribute(res, attribute); v != "" && !d.blind {
 		return v
 	}
 	return open
@@ -194,7 +197,7 @@ func (d *Draft) outputValue(s *Stack, child, key string, depth int) any {
 			}
 		}
 	}
-	if o, ok := c.Output(key); ok {
+	if o, ok := c.Output(key); ok && !d.blind {
 		return o.Value
 	}
 	return expr.Unknown{Kind: expr.SourceStack, Name: name, Stable: true, Why: "an output that nested stack " + c.Name + " does not have"}

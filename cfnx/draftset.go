@@ -6,6 +6,7 @@ import (
 	"maps"
 
 	"github.com/stackrescue/stackrescue/cfnx/internal/expr"
+	"github.com/stackrescue/stackrescue/cfnx/internal/tree"
 	"github.com/stackrescue/stackrescue/cfnx/template"
 )
 
@@ -13,6 +14,8 @@ import (
 func (d *Draft) clone() *Draft {
 	next := *d
 	next.current, next.Parameters, next.wants, next.images = maps.Clone(d.current), maps.Clone(d.Parameters), maps.Clone(d.wants), maps.Clone(d.images)
+	next.given, next.pinned = maps.Clone(d.given), maps.Clone(d.pinned)
+	next.urls, next.authored, next.placed, next.unplaced = maps.Clone(d.urls), maps.Clone(d.authored), maps.Clone(d.placed), maps.Clone(d.unplaced)
 	if next.Parameters == nil {
 		next.Parameters = map[string]string{}
 	}
@@ -21,7 +24,8 @@ func (d *Draft) clone() *Draft {
 
 // become takes over what was done on a clone.
 func (d *Draft) become(next *Draft) {
-	d.current, d.Parameters, d.wants, d.images = next.current, next.Parameters, next.wants, next.images
+	d.current, d.Parameters, d.wants, d.images, d.literals = next.current, next.Parameters, next.wants, next.images, next.literals
+	d.urls, d.authored, d.placed, d.unplaced, d.given, d.pinned = next.urls, next.authored, next.placed, next.unplaced, next.given, next.pinned
 }
 
 // SetParameter gives a parameter of a stack of the tree another value: in the
@@ -34,7 +38,7 @@ func (d *Draft) SetParameter(s *Stack, name, value string) error {
 	if s.parent != nil {
 		return d.setExpression(s.parent, s.LogicalID, "Parameters."+name, parameterPath(s, name), value)
 	}
-	if was, set := d.Parameters[name]; set && was != value {
+	if was, set := d.Parameters[name]; set && was != value && d.given[name] != was {
 		return draftError([]Problem{{StackID: s.ID, Stack: s.Name, Property: "Parameter", From: name, To: value,
 			Why:     fmt.Sprintf("parameter %s is %q already for something else that reads it", name, was),
 			Sources: []template.Source{{Kind: expr.SourceParameter, Name: name}}, Err: ErrConflict}})
@@ -60,23 +64,11 @@ func (d *Draft) setExpression(s *Stack, resource, property, path, value string) 
 	if err != nil {
 		return fail(err.Error(), template.ErrNoValue)
 	}
-	e := expr.At(n)
-	for range 20 {
-		fn, arg := e.Call()
-		args := arg.Exactly(3)
-		if fn != "Fn::If" || args == nil {
-			break
-		}
-		c, known := r.Condition(args[0].Value).(bool)
-		if !known {
-			return fail("condition "+args[0].Value+" is not known", template.ErrElsewhere, template.Source{Kind: expr.SourceCondition, Name: args[0].Value, Path: path})
-		}
-		branch := 2
-		if c {
-			branch = 1
-		}
-		e, path = args[branch], fmt.Sprintf("%s/Fn::If/%d", path, branch)
+	at, ok := branchPath(r, n, path)
+	if !ok {
+		return fail("its condition is not known", template.ErrElsewhere, template.Source{Kind: expr.SourceCondition, Path: at})
 	}
+	path = at
 	p, err := template.SetText(d.current[s.ID], template.Value{Path: path, Value: value}, func(o *template.PatchOptions) {
 		o.FindOptions, o.Original = d.findOptions(s), true
 	})
@@ -96,6 +88,29 @@ func (d *Draft) setExpression(s *Stack, resource, property, path, value string) 
 		return fail(template.ErrElsewhere.Error(), template.ErrElsewhere, places...)
 	}
 	return err
+}
+
+// branchPath follows Fn::If to the branch that counts; ok is false where its
+// condition is not known.
+func branchPath(r *expr.Renderer, n *tree.Node, path string) (at string, ok bool) {
+	e := expr.At(n)
+	for range expr.MaxDepth {
+		fn, arg := e.Call()
+		args := arg.Exactly(3)
+		if fn != "Fn::If" || args == nil {
+			return path, true
+		}
+		c, known := r.Condition(args[0].Value).(bool)
+		if !known {
+			return path, false
+		}
+		branch := 2
+		if c {
+			branch = 1
+		}
+		e, path = args[branch], fmt.Sprintf("%s/Fn::If/%d", path, branch)
+	}
+	return path, false
 }
 
 // setPlace changes the one place that is all of a difference, where that is in

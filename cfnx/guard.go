@@ -193,7 +193,7 @@ func (g *guard) stored(stackID, name string, depth int) bool {
 	if s == nil || depth > maxNesting {
 		return false
 	}
-	if doc, err := tree.Parse(g.d.originals[s.ID], tree.Limits{Bytes: expr.MaxBytes, Depth: expr.MaxDepth}); err == nil && len(doc.Roots) > 0 {
+	if doc, err := tree.Parse(g.d.current[s.ID], tree.Limits{Bytes: expr.MaxBytes, Depth: expr.MaxDepth}); err == nil && len(doc.Roots) > 0 {
 		if kind := doc.Roots[0].Follow().Get("Parameters").Follow().Get(name).Follow().Get("Type").Follow(); kind != nil && strings.HasPrefix(kind.Value, "AWS::SSM::Parameter::") {
 			return true
 		}
@@ -201,7 +201,7 @@ func (g *guard) stored(stackID, name string, depth int) bool {
 	if s.parent == nil {
 		return false
 	}
-	return slices.ContainsFunc(handed(g.d.originals[s.parent.ID], s.LogicalID, name).uses, func(u expr.Use) bool {
+	return slices.ContainsFunc(handed(g.d.current[s.parent.ID], s.LogicalID, name).uses, func(u expr.Use) bool {
 		return s.parent.hasParameter(u.Name) && g.stored(s.parent.ID, u.Name, depth+1)
 	})
 }
@@ -211,6 +211,9 @@ func (g *guard) parameter(stackID, name string, depth int) bool {
 	s := g.d.Tree.Stack(stackID)
 	if s == nil || depth > maxNesting {
 		return true
+	}
+	if g.d.pinned[stackID+"|"+name] {
+		return false
 	}
 	if s.parent == nil {
 		_, ok := g.d.Parameters[name]

@@ -93,7 +93,7 @@ func RecordTree(ctx context.Context, api cfn.ListImportsAPIClient, t *Tree) (*Le
 func imports(ctx context.Context, api cfn.ListImportsAPIClient, export string) ([]string, error) {
 	var names []string
 	for p := cfn.NewListImportsPaginator(api, &cfn.ListImportsInput{ExportName: &export}); p.HasMorePages(); {
-		page, err := p.NextPage(ctx)
+		page, err := patiently(ctx, func(ctx context.Context) (*cfn.ListImportsOutput, error) { return p.NextPage(ctx) })
 		if e, ok := errors.AsType[smithy.APIError](err); ok && e.ErrorCode() == "ValidationError" {
 			return nil, nil
 		}

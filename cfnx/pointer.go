@@ -1,8 +1,16 @@
 package cfnx
 
-import "github.com/stackrescue/stackrescue/cfnx/internal/tree"
+import (
+	"strings"
+
+	"github.com/stackrescue/stackrescue/cfnx/internal/tree"
+)
 
 // propertyPath is the pointer of a resource's property.
 func propertyPath(logicalID, property string) string {
-	return "/Resources/" + tree.Escape(logicalID) + "/Properties/" + tree.Escape(property)
+	path := "/Resources/" + tree.Escape(logicalID) + "/Properties"
+	for part := range strings.SplitSeq(property, ".") {
+		path += "/" + tree.Escape(part)
+	}
+	return path
 }

@@ -11,18 +11,6 @@ import (
 	"github.com/stackrescue/stackrescue/cfnx/template"
 )
 
-// ConsumerLiteral is a literal that a draft writes where a lost output was read:
-// the team's own template has to follow, or its next update reads the output
-// again.
-type ConsumerLiteral struct {
-	// Stack and Path are the template and the place in it, Output what was read
-	// there, as "Child.Outputs.Key".
-	Stack  string `json:"stack"`
-	Path   string `json:"path"`
-	Output string `json:"output"`
-	Value  string `json:"value"`
-}
-
 // RestoreAtConsumers writes the values of lost outputs of nested stacks, which
 // source finds as in [Draft.RestoreOutputs], where the parent's template reads
 // them, and leaves the template that declares the output alone: for a nested
@@ -30,12 +18,12 @@ type ConsumerLiteral struct {
 //
 // It returns a *[DraftError] with the place, and leaves the draft as it was, if
 // an output is read inside the text of an Fn::Sub.
-func (d *Draft) RestoreAtConsumers(ctx context.Context, lost []LostOutput, source func(context.Context, LostOutput) (string, error)) ([]ConsumerLiteral, error) {
+func (d *Draft) RestoreAtConsumers(ctx context.Context, lost []LostOutput, source func(context.Context, LostOutput) (string, error)) ([]RestoredOutput, error) {
 	if source == nil {
 		source = func(_ context.Context, l LostOutput) (string, error) { return l.Known, nil }
 	}
 	next := d.clone()
-	var out []ConsumerLiteral
+	var out []RestoredOutput
 	var problems []Problem
 	for _, l := range lost {
 		s := d.Tree.Stack(l.StackID)
@@ -67,7 +55,7 @@ func (d *Draft) RestoreAtConsumers(ctx context.Context, lost []LostOutput, sourc
 			if _, err := next.Set(s.parent, template.Value{Path: path, Value: value}); err != nil {
 				return nil, err
 			}
-			out = append(out, ConsumerLiteral{s.parent.Name, path, want.Name + "." + want.Attribute, value})
+			out = append(out, RestoredOutput{l.Stack, l.Key, value, s.parent.Name, path})
 		}
 	}
 	if len(problems) > 0 {

@@ -42,7 +42,7 @@ MORE`
 	require.Equal(t, 1, asked, "nobody reads the other")
 	var paths []string
 	for _, l := range got {
-		assert.Equal(t, []string{"web", "App.Outputs.SecretArn", "arn:secret"}, []string{l.Stack, l.Output, l.Value})
+		assert.Equal(t, []string{"web", app.Name, "SecretArn", "arn:secret"}, []string{l.Consumer, l.Stack, l.Key, l.Value})
 		paths = append(paths, l.Path)
 	}
 	const at = "/Resources/Task/Properties/ContainerDefinitions/0/"

@@ -111,13 +111,16 @@ func (s *Stack) link(depth int) {
 // stack of the tree once or, for long lists, a page at a time, up to 24 calls at
 // once. Safe to repeat.
 func Snapshot(ctx context.Context, api SnapshotAPI, stack string) (*Tree, error) {
-	s, err := describeStack(ctx, api, stack)
+	describe := func(name string) (*types.Stack, error) {
+		return patiently(ctx, func(ctx context.Context) (*types.Stack, error) { return describeStack(ctx, api, name) })
+	}
+	s, err := describe(stack)
 	if err != nil {
 		return nil, err
 	}
 	t := &Tree{Asked: aws.ToString(s.StackId)}
 	if root := aws.ToString(s.RootId); root != "" && root != t.Asked {
-		if s, err = describeStack(ctx, api, root); err != nil {
+		if s, err = describe(root); err != nil {
 			return nil, err
 		}
 	}
@@ -215,6 +218,7 @@ func readLevel(ctx context.Context, api SnapshotAPI, level []reading) ([]reading
 	}
 	var next []reading
 	for i, s := range level {
+		s.trimShown()
 		if errors.Is(errs[i][partStack], ErrStackNotFound) || s.gone {
 			*s.Stack = Stack{ID: s.ID, Name: s.Name, LogicalID: s.LogicalID, ParentID: s.ParentID, Status: types.StackStatusDeleteComplete, Events: s.Events, parent: s.parent}
 			if !s.gone {
@@ -323,6 +327,9 @@ func updateEvents(ctx context.Context, api cfn.DescribeStackEventsAPIClient, id 
 		}
 		for _, e := range page.StackEvents {
 			ev := newEvent(e)
+			if ev.begun() && ev.Type != nestedType {
+				ev.Shown = shown(aws.ToString(e.ResourceProperties))
+			}
 			events = append(events, ev)
 			if !all && ev.own() && begins(ev.Status) {
 				return events, nil

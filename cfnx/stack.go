@@ -31,10 +31,21 @@ type Stack struct {
 	Events []Event `json:"events,omitempty"`
 	// Template is the stack's template as it was submitted; nil when it could
 	// not be read.
-	Template []byte   `json:"template,omitempty"`
+	Template []byte `json:"template,omitempty"`
+	// ChangeSetID is the ARN of the change set that the latest update executed, ""
+	// where it was made without one.
+	ChangeSetID string `json:"changeSetId,omitempty"`
+	// Attempted is the template of the latest update, and AttemptedParameters are
+	// those of the root, "****" for NoEcho; see [Tree.ReadAttempted].
+	Attempted           []byte            `json:"attempted,omitempty"`
+	AttemptedParameters map[string]string `json:"attemptedParameters,omitempty"`
+
 	Children []*Stack `json:"children,omitempty"`
-	// Unread are parts that could not be read, "stack", "resources", "events" or
-	// "template", with the reason: they are not known.
+	// Policy is the stack's policy, "" where it has none or it was not read; see
+	// [Tree.ReadPolicies].
+	Policy string `json:"policy,omitempty"`
+	// Unread are parts that could not be read, "stack", "resources", "events",
+	// "template", "attempted" or "policy", with the reason: they are not known.
 	Unread map[string]string `json:"unread,omitempty"`
 
 	parent *Stack
@@ -76,6 +87,10 @@ type Event struct {
 	Reason     string               `json:"reason,omitempty"`
 	Token      string               `json:"token,omitempty"`
 	Operation  string               `json:"operation,omitempty"`
+	// Shown are the properties that the first event of a resource in an update
+	// shows, by their paths: not their values, of which some must not be kept, but
+	// digests of them.
+	Shown map[string]string `json:"shown,omitempty"`
 }
 
 // String is one line.
@@ -142,7 +157,7 @@ func (s *Stack) Output(key string) (Output, bool) {
 func newStack(s types.Stack) *Stack {
 	out := &Stack{
 		ID: aws.ToString(s.StackId), Name: aws.ToString(s.StackName), Status: s.StackStatus, Reason: aws.ToString(s.StackStatusReason),
-		ParentID: aws.ToString(s.ParentId), Capabilities: s.Capabilities, DisableRollback: aws.ToBool(s.DisableRollback), RoleARN: aws.ToString(s.RoleARN),
+		ParentID: aws.ToString(s.ParentId), Capabilities: s.Capabilities, DisableRollback: aws.ToBool(s.DisableRollback), RoleARN: aws.ToString(s.RoleARN), ChangeSetID: aws.ToString(s.ChangeSetId),
 	}
 	for _, p := range s.Parameters {
 		out.Parameters = append(out.Parameters, Parameter{aws.ToString(p.ParameterKey), aws.ToString(p.ParameterValue), aws.ToString(p.ResolvedValue)})

@@ -30,6 +30,9 @@ type Bundle struct {
 	Recorded map[string]Definition `json:"recorded,omitempty"`
 	// Images are all that the services and the templates refer to, by reference.
 	Images map[string]ImageFacts `json:"images,omitempty"`
+	// Needs are the secrets and log groups that the services' revisions cannot start
+	// without, by ARN and name.
+	Needs map[string]NeedFacts `json:"needs,omitempty"`
 	// Policies are lifecycle policies, by "registry/repository"; "" for a
 	// repository without one.
 	Policies map[string]string `json:"policies,omitempty"`
@@ -60,6 +63,14 @@ type Container struct {
 	// Secrets are the ARNs of its secrets, by variable.
 	Secrets  map[string]string `json:"secrets,omitempty"`
 	LogGroup string            `json:"logGroup,omitempty"`
+}
+
+// NeedFacts say whether something that a revision needs is there.
+type NeedFacts struct {
+	There bool `json:"there"`
+	// Why is why it is not, or why that is not known.
+	Why     string `json:"why,omitempty"`
+	Unknown bool   `json:"unknown,omitempty"`
 }
 
 // ImageFacts are how an image stands.

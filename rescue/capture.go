@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -17,11 +18,15 @@ import (
 	"github.com/stackrescue/stackrescue/cfnx"
 	"github.com/stackrescue/stackrescue/ecrx"
 	"github.com/stackrescue/stackrescue/ecsx"
+	"github.com/stackrescue/stackrescue/internal/clock"
 	"github.com/stackrescue/stackrescue/internal/redact"
 )
 
 // serviceType is the resource type of an ECS service.
 const serviceType = "AWS::ECS::Service"
+
+// reads is how many calls a capture has under way at once.
+const reads = 8
 
 // capturer reads the evidence: first what is forgotten within the hour.
 type capturer struct {
@@ -29,6 +34,10 @@ type capturer struct {
 	o    Options
 	b    *Bundle
 	tell func(string)
+
+	mu sync.Mutex
+	// defined are the revisions that were read, by ARN: they never change.
+	defined map[string]*definitionRead
 }
 
 // capture reads everything a diagnosis needs. What cannot be read, but for the
@@ -38,7 +47,7 @@ func (c *capturer) capture(ctx context.Context, stack string) error {
 	if err != nil {
 		return err
 	}
-	c.b.Tree = tree
+	c.b.Tree, c.defined = tree, map[string]*definitionRead{}
 	for s := range tree.All() {
 		for _, part := range slices.Sorted(maps.Keys(s.Unread)) {
 			c.b.Problems = append(c.b.Problems, part+" of stack "+s.Name+": "+redact.Text(s.Unread[part]))
@@ -49,24 +58,39 @@ func (c *capturer) capture(ctx context.Context, stack string) error {
 			}
 		}
 	}
-	if err := c.tasks(ctx); err != nil {
-		return err
-	}
-	for i := range c.b.Services {
-		if err := c.service(ctx, &c.b.Services[i]); err != nil {
+	for _, part := range []func(context.Context) error{c.tasks, c.services, c.forgotten, c.attempted, c.stackPolicies, c.recorded, c.needed, c.images, c.outputs} {
+		if err := part(ctx); err != nil {
 			return err
 		}
 	}
-	if err := c.forgotten(ctx); err != nil {
-		return err
+	slices.Sort(c.b.Problems)
+	return nil
+}
+
+// attempted reads what the update that went back wanted, which tells what its
+// clean-up keeps. Without it everything counts as deleted.
+func (c *capturer) attempted(ctx context.Context) error {
+	if !goesBack(c.b.Tree.Root.Status) {
+		return nil
 	}
-	if err := c.recorded(ctx); err != nil {
-		return err
+	return c.b.Tree.ReadAttempted(ctx, c.c.cfn, c.c.s3)
+}
+
+// stackPolicies reads what may not be updated.
+func (c *capturer) stackPolicies(ctx context.Context) error {
+	if c.o.recordedToo {
+		return nil // a guard plans no update
 	}
-	if err := c.images(ctx); err != nil {
-		return err
+	return c.b.Tree.ReadPolicies(ctx, c.c.cfn)
+}
+
+// each reads n things at once, as far as the limit allows.
+func (c *capturer) each(ctx context.Context, n int, read func(context.Context, int) error) error {
+	g, gctx := clock.NewGroup(ctx, reads)
+	for i := range n {
+		g.Go(func() error { return read(gctx, i) })
 	}
-	return c.outputs(ctx)
+	return g.Wait()
 }
 
 // problem notes what could not be read; the end of ctx ends the capture.
@@ -74,33 +98,38 @@ func (c *capturer) problem(ctx context.Context, what string, err error) error {
 	if ctx.Err() != nil {
 		return err
 	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	c.b.Problems = append(c.b.Problems, what+": "+redact.Text(err.Error()))
 	return nil
 }
 
+// tasks reads the stopped tasks of the services, and of none else in their
+// clusters.
 func (c *capturer) tasks(ctx context.Context) error {
-	clusters := map[string]bool{}
+	var of []ecsx.Service
 	for _, s := range c.b.Services {
-		clusters[s.Service.Cluster] = true
+		of = append(of, s.Service)
 	}
-	for _, s := range c.gone() {
-		clusters[s.Cluster] = true
-	}
-	for _, cluster := range slices.Sorted(maps.Keys(clusters)) {
-		err := ecsx.WaitStoppedTaskLogs(ctx, c.c.ecs, c.c.logs, ecsx.Query{Cluster: cluster}, func(t ecsx.StoppedTask) error {
-			c.b.Tasks = append(c.b.Tasks, redacted(t))
+	of = append(of, c.gone()...)
+	found := make([][]ecsx.StoppedTask, len(of))
+	err := c.each(ctx, len(of), func(ctx context.Context, i int) error {
+		err := ecsx.WaitStoppedTaskLogs(ctx, c.c.ecs, c.c.logs, ecsx.Query{Cluster: of[i].Cluster, Service: of[i].Name}, func(t ecsx.StoppedTask) error {
+			found[i] = append(found[i], redacted(t))
 			return nil
 		}, func(o *ecsx.StoppedOptions) {
 			o.AtLeast, o.Interval, o.Settle, o.TailLines = -1, c.o.Interval, c.o.Settle, 200
 		})
 		if err != nil {
-			if err := c.problem(ctx, "stopped tasks of cluster "+cluster, err); err != nil {
-				return err
-			}
+			return c.problem(ctx, "stopped tasks of service "+of[i].String(), err)
 		}
+		return nil
+	})
+	for _, tasks := range found {
+		c.b.Tasks = append(c.b.Tasks, tasks...)
 	}
 	c.tell(fmt.Sprintf("evidence: %d stopped tasks with their logs", len(c.b.Tasks)))
-	return nil
+	return err
 }
 
 func redacted(t ecsx.StoppedTask) ecsx.StoppedTask { return t.Redacted() }
@@ -116,7 +145,7 @@ func (c *capturer) images(ctx context.Context) error {
 			}
 		}
 	}
-	for _, ref := range templateImages(ctx, c.b) {
+	for _, ref := range slices.Concat(templateImages(ctx, c.b), c.o.images) {
 		refs[ref] = true
 	}
 	statuses, err := ecrx.Check(ctx, c.c.ecr, slices.Sorted(maps.Keys(refs)))
@@ -133,52 +162,80 @@ func (c *capturer) images(ctx context.Context) error {
 			}
 		}
 		c.b.Images[s.Ref] = f
-		if _, known := c.b.Policies[s.Image.Name()]; known || !s.Image.Private() {
-			continue
-		}
-		text, err := lifecyclePolicy(ctx, c.c.ecr, s.Image)
-		if err != nil {
-			if err := c.problem(ctx, "lifecycle policy of "+s.Image.Repository, err); err != nil {
-				return err
-			}
-			continue
-		}
-		c.b.Policies[s.Image.Name()] = text
 	}
-	return c.freezes(ctx)
+	if err := c.freezes(ctx); err != nil {
+		return err
+	}
+	return c.policies(ctx, statuses)
+}
+
+// policies reads the lifecycle policies that freezes has not read.
+func (c *capturer) policies(ctx context.Context, statuses []ecrx.Status) error {
+	of := map[string]ecrx.Image{}
+	for _, s := range statuses {
+		if _, known := c.b.Policies[s.Image.Name()]; !known && s.Image.Private() {
+			of[s.Image.Name()] = s.Image
+		}
+	}
+	names := slices.Sorted(maps.Keys(of))
+	return c.each(ctx, len(names), func(ctx context.Context, i int) error {
+		text, err := lifecyclePolicy(ctx, c.c.ecr, of[names[i]])
+		if err != nil {
+			return c.problem(ctx, "lifecycle policy of "+of[names[i]].Repository, err)
+		}
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.b.Policies[names[i]] = text
+		return nil
+	})
 }
 
 // freezeTime is for how long the images of the way forward must stay: long
 // enough for a team to put its lifecycle policy right.
 const freezeTime = 14 * 24 * time.Hour
 
+// needs are the revisions whose images must stay: those in use or on the way.
+func (c *capturer) needs(s *ServiceFacts) []string {
+	out := []string{s.Forward, s.Current, s.Serving()}
+	if c.o.recordedToo {
+		out = append(out, s.Back)
+	}
+	return out
+}
+
 // freezes asks which lifecycle rules would take images away that the revisions
 // in use or on the way need.
 func (c *capturer) freezes(ctx context.Context) error {
 	needed := map[string][]ecrx.Image{}
+	need := func(ref string) {
+		i, err := ecrx.Parse(ref)
+		if err == nil && i.Private() && c.b.Images[ref].State.Usable() && !slices.Contains(needed[i.Name()], i) {
+			needed[i.Name()] = append(needed[i.Name()], i)
+		}
+	}
 	for _, s := range c.b.Services {
-		for _, rev := range []string{s.Forward, s.Current, s.Serving()} {
+		for _, rev := range c.needs(&s) {
 			for _, x := range s.Definitions[rev].Containers {
-				i, err := ecrx.Parse(x.Image)
-				if err == nil && i.Private() && c.b.Images[x.Image].State.Usable() && !slices.Contains(needed[i.Name()], i) {
-					needed[i.Name()] = append(needed[i.Name()], i)
-				}
+				need(x.Image)
 			}
 		}
+	}
+	for _, ref := range c.o.images {
+		need(ref)
 	}
 	c.b.Freezes = map[string]*ecrx.Frozen{}
-	for _, name := range slices.Sorted(maps.Keys(needed)) {
-		i := needed[name][0]
-		f, err := ecrx.Freeze(ctx, c.c.ecr, repositoryOf(i), needed[name], freezeTime, func(o *ecrx.FreezeOptions) { o.DryRun, o.Now, o.Interval = true, c.o.Now, c.o.Interval })
+	names := slices.Sorted(maps.Keys(needed))
+	return c.each(ctx, len(names), func(ctx context.Context, i int) error {
+		image := needed[names[i]][0]
+		f, err := ecrx.Freeze(ctx, c.c.ecr, repositoryOf(image), needed[names[i]], c.o.headroom, func(o *ecrx.FreezeOptions) { o.DryRun, o.Now, o.Interval = true, c.o.Now, c.o.Interval })
 		if err != nil {
-			if err := c.problem(ctx, "lifecycle policy of "+i.Repository, err); err != nil {
-				return err
-			}
-			continue
+			return c.problem(ctx, "lifecycle policy of "+image.Repository, err)
 		}
-		c.b.Freezes[name] = f
-	}
-	return nil
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.b.Freezes[names[i]], c.b.Policies[names[i]] = f, f.Old
+		return nil
+	})
 }
 
 func repositoryOf(i ecrx.Image) ecrx.Repository {

@@ -2,6 +2,8 @@ package rescue
 
 import (
 	"context"
+	"errors"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -14,29 +16,89 @@ import (
 	"github.com/stackrescue/stackrescue/internal/redact"
 )
 
-// service reads a service and the revisions that matter for it. A call that
-// fails leaves its part unknown.
-func (c *capturer) service(ctx context.Context, f *ServiceFacts) error {
-	c.wants(f)
-	c.revisions(f)
-	var live *ecstypes.Service
-	out, err := c.c.ecs.DescribeServices(ctx, &ecs.DescribeServicesInput{Cluster: aws.String(f.Service.Cluster), Services: []string{f.Service.Name}})
-	switch {
-	case err != nil:
-		f.Unread = redact.Text(err.Error())
-		if err := c.problem(ctx, "service "+f.Service.String(), err); err != nil {
+// services reads the services, those of a cluster together, and then the revisions
+// that matter for each. A call that fails leaves its part unknown.
+func (c *capturer) services(ctx context.Context) error {
+	var batches [][]*ServiceFacts
+	open := map[string]int{}
+	for i := range c.b.Services {
+		f := &c.b.Services[i]
+		n, ok := open[f.Service.Cluster]
+		if !ok || len(batches[n]) == servicesPerCall {
+			n = len(batches)
+			open[f.Service.Cluster] = n
+			batches = append(batches, nil)
+		}
+		batches[n] = append(batches[n], f)
+	}
+	live := make(map[*ServiceFacts]*ecstypes.Service, len(c.b.Services))
+	err := c.each(ctx, len(batches), func(ctx context.Context, i int) error {
+		return c.describe(ctx, batches[i], live)
+	})
+	if err != nil {
+		return err
+	}
+	for i := range c.b.Services {
+		c.wants(&c.b.Services[i])
+		c.revisions(&c.b.Services[i])
+		c.b.Services[i].loops(c.b.Tasks)
+	}
+	whole := make([]map[string]*ecstypes.TaskDefinition, len(c.b.Services))
+	err = c.each(ctx, len(c.b.Services), func(ctx context.Context, i int) (err error) {
+		if err := c.targets(ctx, &c.b.Services[i]); err != nil {
 			return err
 		}
-	case len(out.Services) == 1:
-		f.read(out.Services[0])
-		live = &out.Services[0]
-	case len(out.Failures) == 1 && aws.ToString(out.Failures[0].Reason) == "MISSING":
-		f.Status = "MISSING"
-	default:
-		f.Unread = "ECS neither described the service nor said that it is missing"
-		c.b.Problems = append(c.b.Problems, "service "+f.Service.String()+": "+f.Unread)
+		whole[i], err = c.definitions(ctx, &c.b.Services[i])
+		return err
+	})
+	if err != nil {
+		return err
 	}
-	return c.definitions(ctx, f, live)
+	for i := range c.b.Services {
+		f := &c.b.Services[i]
+		c.compare(f, whole[i], live[f])
+	}
+	return nil
+}
+
+// servicesPerCall is the most that DescribeServices takes (docs/aws/ecs.md 2.1).
+const servicesPerCall = 10
+
+// describe reads services of one cluster.
+func (c *capturer) describe(ctx context.Context, batch []*ServiceFacts, live map[*ServiceFacts]*ecstypes.Service) error {
+	in := &ecs.DescribeServicesInput{Cluster: aws.String(batch[0].Service.Cluster)}
+	for _, f := range batch {
+		in.Services = append(in.Services, f.Service.Name)
+	}
+	out, err := c.c.ecs.DescribeServices(ctx, in)
+	for _, f := range batch {
+		if err != nil {
+			f.Unread = redact.Text(err.Error())
+			if err := c.problem(ctx, "service "+f.Service.String(), err); err != nil {
+				return err
+			}
+			continue
+		}
+		i := slices.IndexFunc(out.Services, func(s ecstypes.Service) bool { return aws.ToString(s.ServiceName) == f.Service.Name })
+		missing := slices.ContainsFunc(out.Failures, func(x ecstypes.Failure) bool {
+			return aws.ToString(x.Reason) == "MISSING" && (strings.HasSuffix(aws.ToString(x.Arn), "/"+f.Service.Name) || len(batch) == 1)
+		})
+		switch {
+		case i >= 0:
+			f.read(out.Services[i])
+			c.mu.Lock()
+			live[f] = &out.Services[i]
+			c.mu.Unlock()
+		case missing:
+			f.Status = "MISSING"
+		default:
+			f.Unread = "ECS neither described the service nor said that it is missing"
+			if err := c.problem(ctx, "service "+f.Service.String(), errors.New(f.Unread)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // read takes over what ECS says of the service.
@@ -46,16 +108,29 @@ func (f *ServiceFacts) read(s ecstypes.Service) {
 	if s.DeploymentController != nil {
 		f.Controller = string(s.DeploymentController.Type)
 	}
-	if cfg := s.DeploymentConfiguration; cfg != nil && cfg.DeploymentCircuitBreaker != nil {
-		f.Breaker = cfg.DeploymentCircuitBreaker.Enable
+	f.Scheduling = string(s.SchedulingStrategy)
+	if cfg := s.DeploymentConfiguration; cfg != nil {
+		f.Strategy, f.MinimumHealthy, f.Maximum = string(cfg.Strategy), percent(cfg.MinimumHealthyPercent), percent(cfg.MaximumPercent)
+		if b := cfg.DeploymentCircuitBreaker; b != nil {
+			f.Breaker, f.BreakerRollback = b.Enable, b.Enable && b.Rollback
+		}
+		f.Alarms = cfg.Alarms != nil && cfg.Alarms.Enable
 	}
 	for _, d := range s.Deployments {
 		f.Deployments = append(f.Deployments, DeploymentFacts{
-			ID: aws.ToString(d.Id), Status: aws.ToString(d.Status), State: string(d.RolloutState), TaskDefinition: aws.ToString(d.TaskDefinition),
+			ID: aws.ToString(d.Id), CreatedAt: aws.ToTime(d.CreatedAt), Status: aws.ToString(d.Status), State: string(d.RolloutState), TaskDefinition: aws.ToString(d.TaskDefinition),
 			Desired: int(d.DesiredCount), Running: int(d.RunningCount), Failed: int(d.FailedTasks),
 		})
 		if aws.ToString(d.Status) == "PRIMARY" {
 			f.Primary, f.State, f.Reason = aws.ToString(d.Id), string(d.RolloutState), aws.ToString(d.RolloutStateReason)
+		}
+	}
+	for _, lb := range s.LoadBalancers {
+		if arn := aws.ToString(lb.TargetGroupArn); arn != "" {
+			f.TargetGroups = append(f.TargetGroups, TargetGroupFacts{ARN: arn})
+		}
+		if x := lb.AdvancedConfiguration; x != nil && aws.ToString(x.AlternateTargetGroupArn) != "" {
+			f.TargetGroups = append(f.TargetGroups, TargetGroupFacts{ARN: aws.ToString(x.AlternateTargetGroupArn)})
 		}
 	}
 	for i, e := range s.Events {
@@ -64,6 +139,14 @@ func (f *ServiceFacts) read(s ecstypes.Service) {
 		}
 		f.Events = append(f.Events, aws.ToTime(e.CreatedAt).UTC().Format("15:04:05 ")+redact.Text(aws.ToString(e.Message)))
 	}
+}
+
+func percent(n *int32) *int {
+	if n == nil {
+		return nil
+	}
+	v := int(*n)
+	return &v
 }
 
 // wants reads the desired count off the stack's template.
@@ -78,8 +161,8 @@ func (c *capturer) wants(f *ServiceFacts) {
 }
 
 // definitions reads the revisions that the service is set to, runs, came from
-// and goes back to, and compares each with the last.
-func (c *capturer) definitions(ctx context.Context, f *ServiceFacts, live *ecstypes.Service) error {
+// and goes back to.
+func (c *capturer) definitions(ctx context.Context, f *ServiceFacts) (map[string]*ecstypes.TaskDefinition, error) {
 	revisions := []string{f.Current, f.Forward, f.Back}
 	for _, d := range f.Deployments {
 		revisions = append(revisions, d.TaskDefinition)
@@ -90,18 +173,45 @@ func (c *capturer) definitions(ctx context.Context, f *ServiceFacts, live *ecsty
 		if _, known := f.Definitions[arn]; known || arn == "" {
 			continue
 		}
-		out, err := c.c.ecs.DescribeTaskDefinition(ctx, &ecs.DescribeTaskDefinitionInput{TaskDefinition: &arn})
+		td, err := c.definition(ctx, arn)
 		if err != nil {
 			if err := c.problem(ctx, "task definition "+arn, err); err != nil {
-				return err
+				return nil, err
 			}
 			continue
 		}
-		whole[arn] = out.TaskDefinition
-		f.Definitions[arn] = definition(out.TaskDefinition)
+		whole[arn] = td
+		f.Definitions[arn] = definition(td)
 	}
-	c.compare(f, whole, live)
-	return nil
+	return whole, nil
+}
+
+// definitionRead is one read of a revision, by whoever needs it first.
+type definitionRead struct {
+	done chan struct{} // closed once td and err are set
+	td   *ecstypes.TaskDefinition
+	err  error
+}
+
+// definition reads a revision once.
+func (c *capturer) definition(ctx context.Context, arn string) (*ecstypes.TaskDefinition, error) {
+	c.mu.Lock()
+	d, begun := c.defined[arn]
+	if !begun {
+		d = &definitionRead{done: make(chan struct{})}
+		c.defined[arn] = d
+	}
+	c.mu.Unlock()
+	if !begun {
+		d.td, d.err = describe(ctx, c.c, arn)
+		close(d.done)
+	}
+	select {
+	case <-d.done:
+		return d.td, d.err
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 }
 
 // compare says of each revision in what it differs from what the stack's

@@ -40,6 +40,11 @@ type Choices struct {
 	// Force lets CloudFormation choose what to skip, instead of the resources
 	// that the plan names.
 	Force bool
+	// RaiseMinimum lets the savepoint raise a service's minimumHealthyPercent to
+	// 100 where its deployment would stop every task first. The service needs room
+	// for as many tasks again meanwhile, and the stack's template has the higher
+	// value from then on.
+	RaiseMinimum bool
 	// Until ends the plan after its steps of this kind, such as [KindRedeploy];
 	// "" goes to the end of the direction.
 	Until Kind

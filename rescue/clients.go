@@ -32,7 +32,7 @@ func newClients(cfg aws.Config) clients {
 // readActions are the calls of [Diagnose]; none changes anything.
 var readActions = []string{
 	"sts:GetCallerIdentity",
-	"cloudformation:DescribeStacks", "cloudformation:DescribeStackEvents", "cloudformation:ListStackResources", "cloudformation:GetTemplate", "cloudformation:ListImports",
+	"cloudformation:DescribeStacks", "cloudformation:DescribeStackEvents", "cloudformation:ListStackResources", "cloudformation:GetTemplate", "cloudformation:DescribeChangeSet", "cloudformation:GetStackPolicy", "cloudformation:ListImports",
 	"ecs:DescribeServices", "ecs:DescribeTaskDefinition", "ecs:ListTasks", "ecs:DescribeTasks", "ecs:ListServiceDeployments", "ecs:DescribeServiceDeployments", "ecs:DescribeServiceRevisions",
 	"logs:FilterLogEvents", "logs:DescribeLogGroups",
 	"ecr:DescribeImages", "ecr:GetLifecyclePolicy",

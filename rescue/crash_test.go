@@ -20,7 +20,7 @@ import (
 // mutations are the actions of the incident's rescue that change something,
 // with how often each is carried out.
 var mutations = map[string]int{
-	"ecr:DeleteLifecyclePolicy": 2, "ecs:RunTask": 6, "ecs:RegisterTaskDefinition": 1, "ecs:UpdateService": 1,
+	"ecr:DeleteLifecyclePolicy": 2, "ecs:RunTask": 5, "ecs:RegisterTaskDefinition": 1, "ecs:UpdateService": 1,
 	"cloudformation:ContinueUpdateRollback": 1, "s3:PutObject": 2, "cloudformation:CreateChangeSet": 1, "cloudformation:ExecuteChangeSet": 1,
 }
 

@@ -136,6 +136,9 @@ func (p *planner) back() error {
 	}
 	for i := range p.b.Services {
 		s := &p.b.Services[i]
+		if u := p.usersOf(s); u.blocks() {
+			return refuse(u.Next, "%s", u)
+		}
 		if err := p.goesBack(s); err != nil {
 			return err
 		}
@@ -172,6 +175,9 @@ func (p *planner) hold() error {
 		keep[s.Service.String()] = s.Current
 	}
 	p.freeze()
+	if p.d.Situation != Stuck && len(p.p.Steps) == 0 {
+		return refuse("choose serve, forward or back", "hold would change nothing: stack %s is %s and not locked", p.d.Stack, p.b.Tree.Root.Status)
+	}
 	if p.until(KindFreeze) || p.d.Situation != Stuck {
 		p.stays()
 		return nil

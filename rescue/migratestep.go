@@ -95,6 +95,9 @@ func (p *planner) migration(s *ServiceFacts, target, container string, m *Migrat
 // plan left in flight is waited for.
 func (r *runner) migrate(ctx context.Context, c clients, s Step, res *StepResult) error {
 	m := s.Migrate
+	if gone, err := r.doneAndGone(ctx, c, s, m.Task, res); gone || err != nil {
+		return err
+	}
 	n, from := 0, ""
 	run := func(ctx context.Context, args []string) ([]string, error) {
 		n++

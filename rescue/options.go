@@ -25,6 +25,10 @@ type Options struct {
 	// Evidence is a folder to which each capture of the evidence is added, and
 	// the results of a run's steps, in journal.jsonl; "" writes none.
 	Evidence string
+	// TargetHealth asks the load balancers of services whether their tasks are
+	// healthy. nil leaves that unknown: then a task that runs counts as one that
+	// serves.
+	TargetHealth TargetHealthAPI
 	// Ledger is what the stacks were before anything was touched, where
 	// somebody wrote it down with [cfnx.Record].
 	Ledger *cfnx.Ledger
@@ -45,6 +49,12 @@ type Options struct {
 	// again, with the outcome [Begun] and what it is in From: a lifecycle policy's
 	// text. An error ends the run, in the second case before the change.
 	Journal func(StepResult) error
+
+	// headroom is for how long images must stay; recordedToo, whether those of the
+	// recorded revision must; images are more of them.
+	headroom    time.Duration
+	recordedToo bool
+	images      []string
 }
 
 func (o *Options) resolve(ctx context.Context, optFns []func(*Options)) {
@@ -61,6 +71,9 @@ func (o *Options) resolve(ctx context.Context, optFns []func(*Options)) {
 	}
 	if o.Soak == 0 {
 		o.Soak = 5 * time.Minute
+	}
+	if o.headroom == 0 {
+		o.headroom = freezeTime
 	}
 	if o.Now == nil {
 		o.Now = func() time.Time { return clock.Now(ctx) }

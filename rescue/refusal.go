@@ -109,6 +109,9 @@ func (p *planner) runs(s *ServiceFacts, revision string) error {
 	if bad := p.d.missing(*s, revision); bad != "" {
 		return refuse("push or restore the image, or name another revision", "service %s: %s", s.Service, bad)
 	}
+	if bad := p.b.lacks(def); bad != "" {
+		return refuse("make it again, under the same name or ARN (a secret that is to be deleted: aws secretsmanager restore-secret), or name another revision", "service %s: %s cannot start: %s", s.Service, short(revision), bad)
+	}
 	for _, c := range def.Containers {
 		i := p.b.Images[c.Image]
 		if i.State == ecrx.Unknown || i.State == "" {

@@ -7,8 +7,6 @@ import (
 	"slices"
 	"strconv"
 
-	"github.com/aws/aws-sdk-go-v2/service/ecs"
-
 	"github.com/stackrescue/stackrescue/cfnx"
 	"github.com/stackrescue/stackrescue/ecrx"
 )
@@ -26,7 +24,7 @@ func (c *capturer) recorded(ctx context.Context) error {
 			if r.Type != definitionType || arn == "" || known(arn) {
 				continue
 			}
-			out, err := c.c.ecs.DescribeTaskDefinition(ctx, &ecs.DescribeTaskDefinitionInput{TaskDefinition: &arn})
+			td, err := c.definition(ctx, arn)
 			if err != nil {
 				if err := c.problem(ctx, "task definition "+arn, err); err != nil {
 					return err
@@ -36,7 +34,7 @@ func (c *capturer) recorded(ctx context.Context) error {
 			if c.b.Recorded == nil {
 				c.b.Recorded = map[string]Definition{}
 			}
-			c.b.Recorded[arn] = definition(out.TaskDefinition)
+			c.b.Recorded[arn] = definition(td)
 		}
 	}
 	return nil
@@ -89,7 +87,7 @@ func (b *Bundle) draft() (*cfnx.Draft, error) {
 	if err != nil {
 		return nil, err
 	}
-	d.Recorded = recordedImages(b.recordedImages())
+	d.Recorded, d.Ledger = recordedImages(b.recordedImages()), b.Ledger
 	return d, nil
 }
 
@@ -167,7 +165,7 @@ func (p *planner) savepointRenders(step *SavepointStep, keep map[string]string) 
 		switch s := p.b.Images[ref]; {
 		case s.State.Usable(), s.State == ecrx.External:
 			return ref, nil
-		case !p.recordedBySome(ref) && step.Images[ref] == "":
+		case !slices.Contains(step.Needed, ref):
 			if !slices.Contains(step.Left, ref) {
 				step.Left = append(step.Left, ref)
 			}
@@ -183,6 +181,10 @@ func (p *planner) savepointRenders(step *SavepointStep, keep map[string]string) 
 	if err := note(p.carries(d, step, keep)); err != nil {
 		return fmt.Errorf("savepoint: %w", err)
 	}
+	p.raises(d, step, keep)
+	if _, err := d.Pin(nil); note(err) != nil {
+		return fmt.Errorf("savepoint: %w", err)
+	}
 	if len(problems) == 0 {
 		if err := note(d.Check()); err != nil {
 			return fmt.Errorf("savepoint: %w", err)
@@ -194,17 +196,16 @@ func (p *planner) savepointRenders(step *SavepointStep, keep map[string]string) 
 	return nil
 }
 
-// recordedBySome reports whether the record of some service has the image, or a
-// kept one: these are what the savepoint is for.
-func (p *planner) recordedBySome(ref string) bool {
-	return slices.ContainsFunc(p.b.Services, func(s ServiceFacts) bool {
+// ran are the images that some revision of a service has.
+func (b *Bundle) ran() []string {
+	var out []string
+	for _, s := range b.Services {
 		for _, d := range s.Definitions {
 			for _, c := range d.Containers {
-				if c.Image == ref {
-					return true
-				}
+				out = append(out, c.Image)
 			}
 		}
-		return false
-	})
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
 }

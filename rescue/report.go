@@ -29,6 +29,9 @@ type Report struct {
 	// it in the end. Stop is why the plan ended before the end of its direction.
 	Debt []string `json:"debt,omitempty"`
 	Stop *Stop    `json:"stop,omitempty"`
+	// Follow is what the team's own templates have to follow, because its next
+	// update would undo it otherwise.
+	Follow []string `json:"follow,omitempty"`
 	// Calls is how often each IAM action was used, the SDK's retries not
 	// counted.
 	Calls map[string]int `json:"calls"`
@@ -75,6 +78,7 @@ func (r *Report) String() string {
 		return restored[i].Stack + "." + restored[i].Key + " = " + restored[i].Value
 	})
 	section(&b, "LEFT OPEN", len(r.Debt), func(i int) string { return r.Debt[i] })
+	section(&b, "YOUR OWN TEMPLATES HAVE TO FOLLOW", len(r.Follow), func(i int) string { return r.Follow[i] })
 	if r.Stop != nil {
 		fmt.Fprintf(&b, "STOPPED %s\n", r.Stop)
 	}

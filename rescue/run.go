@@ -106,7 +106,7 @@ func Run(ctx context.Context, cfg aws.Config, p *Plan, optFns ...func(*Options))
 	r := &runner{cfg: counted.count(cfg), p: p, o: o}
 	rep := &Report{Version: 1, Stack: p.Stack, Account: p.Account, Region: p.Region, Direction: p.Direction, Causes: p.Causes, Stop: p.Stop, Debt: slices.Clone(p.Debt)}
 	err := r.run(ctx, rep)
-	rep.Calls = counted.snapshot()
+	rep.Calls, rep.Follow = counted.snapshot(), r.follow
 	switch {
 	case err == nil && rep.ok() && len(rep.Debt) == 0:
 		rep.Result = Rescued
@@ -130,6 +130,8 @@ type runner struct {
 	// after it count against the rescue. changed is when a service was changed
 	// last, zero when none was.
 	since, changed time.Time
+	// follow is what the team's templates have to follow.
+	follow []string
 }
 
 func (r *runner) run(ctx context.Context, rep *Report) error {

@@ -30,9 +30,13 @@ type SavepointStep struct {
 	// Revisions the services whose template is given its revision as a value.
 	Carry     []CarriedRevision `json:"carry,omitempty"`
 	Revisions []GivenRevision   `json:"revisions,omitempty"`
-	// Left are images that are missing or not known and that no service's record
-	// has: nobody asked to change them, and they stay as they are.
-	Left []string `json:"left,omitempty"`
+	// Raise are the services whose minimumHealthyPercent is raised to 100.
+	Raise []RaisedMinimum `json:"raise,omitempty"`
+	// Needed are the images that the services' revisions have: those must be there.
+	// Nobody asked to change any other, and Left are those among them that are
+	// missing or not known.
+	Needed []string `json:"needed,omitempty"`
+	Left   []string `json:"left,omitempty"`
 	// Outputs are lost ones that are restored.
 	Outputs []cfnx.LostOutput `json:"outputs,omitempty"`
 }
@@ -53,6 +57,12 @@ type GivenRevision struct {
 	StackID   string `json:"stackId"`
 	LogicalID string `json:"logicalId"`
 	Revision  string `json:"revision"`
+}
+
+// RaisedMinimum is a service that goes on serving while it is deployed.
+type RaisedMinimum struct {
+	StackID   string `json:"stackId"`
+	LogicalID string `json:"logicalId"`
 }
 
 // savepoint adds the step.
@@ -84,15 +94,16 @@ func (p *planner) savepointFor(keep map[string]string) (*SavepointStep, error) {
 			}
 		}
 	}
-	step := &SavepointStep{Recorded: p.recorded(), Outputs: p.d.Lost}
+	step := &SavepointStep{Recorded: p.recorded(), Outputs: p.d.Lost, Needed: p.b.ran()}
 	var err error
 	if step.Images, err = p.savepointImages(keep); err != nil {
 		return nil, err
 	}
-	if err := p.savepointRenders(step, keep); err != nil {
+	// First, because whether it is known who imports an export decides on the unlock.
+	if err := p.exported(keep); err != nil {
 		return nil, err
 	}
-	return step, p.exported(keep)
+	return step, p.savepointRenders(step, keep)
 }
 
 // savepoint brings the stack to where a rollback can return: images that exist
@@ -125,10 +136,23 @@ func (r *runner) savepoint(ctx context.Context, c clients, s Step, res *StepResu
 		if err != nil {
 			return err
 		}
+		if _, err := d.Pin(nil); err != nil {
+			return err
+		}
+		for _, x := range s.Savepoint.Raise {
+			raised, err := raise(d, d.Tree.Stack(x.StackID), x.LogicalID)
+			if err != nil {
+				return err
+			}
+			if raised {
+				carried = append(carried, "minimumHealthyPercent 100 of "+x.LogicalID)
+			}
+		}
 		for _, x := range carried {
 			r.o.tell(s.ID, "carried: "+x)
 		}
-		outputs, err := d.RestoreOutputs(ctx, d.LostOutputs(r.p.Ledger), r.source(c))
+		lost := d.LostOutputs(r.p.Ledger)
+		outputs, err := d.RestoreOutputs(ctx, lost, r.source(c))
 		if err != nil {
 			return err
 		}
@@ -137,7 +161,7 @@ func (r *runner) savepoint(ctx context.Context, c clients, s Step, res *StepResu
 		}
 		for _, o := range outputs {
 			r.o.tell(s.ID, fmt.Sprintf("output %s of %s: %s", o.Key, o.Stack, o.Value))
-			res.Outputs = append(res.Outputs, Restored(o))
+			res.Outputs = append(res.Outputs, Restored{o.Stack, o.Key, o.Value})
 		}
 		out, err := cfnx.Apply(ctx, c.cfn, c.s3, d, func(o *cfnx.ApplyOptions) {
 			o.Interval = r.o.Interval
@@ -150,10 +174,17 @@ func (r *runner) savepoint(ctx context.Context, c clients, s Step, res *StepResu
 			return err
 		}
 		changed = true
+		r.follow = append(r.follow, carried...)
+		for _, x := range d.Literals() {
+			r.follow = append(r.follow, "a literal was written: "+x.String())
+		}
 		res.From, res.To = string(t.Root.Status), string(out.Status)
 		res.Text = fmt.Sprintf("stack %s is %s: %d images, %d outputs", out.Stack, out.Status, len(images), len(outputs))
 		if len(carried) > 0 {
 			res.Text += fmt.Sprintf(", %d settings", len(carried))
+		}
+		if len(outputs) == len(lost) {
+			break // none is left that could come back by itself
 		}
 	}
 	res.Outcome = Done
@@ -167,7 +198,7 @@ func (r *runner) savepoint(ctx context.Context, c clients, s Step, res *StepResu
 func (s *SavepointStep) resolver(api ecrx.CheckAPI) func(context.Context, string) (string, error) {
 	resolve := resolver(api, s.Images)
 	return func(ctx context.Context, ref string) (string, error) {
-		if slices.Contains(s.Left, ref) {
+		if s.Images[ref] == "" && !slices.Contains(s.Needed, ref) {
 			return ref, nil
 		}
 		return resolve(ctx, ref)

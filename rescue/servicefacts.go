@@ -2,6 +2,7 @@ package rescue
 
 import (
 	"strings"
+	"time"
 
 	"github.com/stackrescue/stackrescue/cfnx"
 	"github.com/stackrescue/stackrescue/ecsx"
@@ -29,10 +30,26 @@ type ServiceFacts struct {
 	Primary string `json:"primary,omitempty"`
 	State   string `json:"state,omitempty"`
 	Reason  string `json:"reason,omitempty"`
+	// TargetGroups are those of its load balancers.
+	TargetGroups []TargetGroupFacts `json:"targetGroups,omitempty"`
+	// Failing is how many tasks of the serving revision have failed since its
+	// deployment began, where they go on failing; Fails is the latest reason.
+	Failing int    `json:"failing,omitempty"`
+	Fails   string `json:"fails,omitempty"`
 	// Deployments are those of the service, as ECS lists them.
 	Deployments []DeploymentFacts `json:"deployments,omitempty"`
-	// Breaker is whether a circuit breaker would end a failing deployment.
-	Breaker    bool     `json:"breaker"`
+	// Breaker is whether a circuit breaker would end a failing deployment,
+	// BreakerRollback whether it takes it back too, and Alarms whether alarms would.
+	Breaker         bool `json:"breaker"`
+	BreakerRollback bool `json:"breakerRollback,omitempty"`
+	Alarms          bool `json:"alarms,omitempty"`
+	// MinimumHealthy and Maximum are percentages of Desired; nil where ECS has none.
+	MinimumHealthy *int `json:"minimumHealthy,omitempty"`
+	Maximum        *int `json:"maximum,omitempty"`
+	// Scheduling is REPLICA or DAEMON, Strategy how a deployment goes: ROLLING
+	// where it is empty.
+	Scheduling string   `json:"scheduling,omitempty"`
+	Strategy   string   `json:"strategy,omitempty"`
 	Controller string   `json:"controller,omitempty"`
 	Events     []string `json:"events,omitempty"`
 	// Placement is where and on what its tasks run.
@@ -68,13 +85,14 @@ type ServiceFacts struct {
 
 // DeploymentFacts are one deployment of a service.
 type DeploymentFacts struct {
-	ID             string `json:"id"`
-	Status         string `json:"status"`
-	State          string `json:"state,omitempty"`
-	TaskDefinition string `json:"taskDefinition"`
-	Desired        int    `json:"desired"`
-	Running        int    `json:"running"`
-	Failed         int    `json:"failed"`
+	ID             string    `json:"id"`
+	CreatedAt      time.Time `json:"createdAt,omitzero"`
+	Status         string    `json:"status"`
+	State          string    `json:"state,omitempty"`
+	TaskDefinition string    `json:"taskDefinition"`
+	Desired        int       `json:"desired"`
+	Running        int       `json:"running"`
+	Failed         int       `json:"failed"`
 }
 
 // Serving is the revision of the running tasks; "" where none runs, where tasks

@@ -29,6 +29,8 @@ type site struct {
 	ecr   *ecr.Client
 	// starts counts the containers that were started, by tag.
 	starts map[string]int
+	// digest is that of an image which a test deletes later.
+	digest string
 	// mended lets the images that fail run.
 	mended bool
 }

@@ -5,8 +5,10 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"slices"
 	"strings"
 
+	ecstypes "github.com/aws/aws-sdk-go-v2/service/ecs/types"
 	"github.com/stackrescue/stackrescue/ecsx"
 	"github.com/stackrescue/stackrescue/migrate"
 	"github.com/stackrescue/stackrescue/migrate/toolcmd"
@@ -27,17 +29,33 @@ type StampStep struct {
 // image: the database is usually private.
 func (r *runner) stamp(ctx context.Context, c clients, s Step, res *StepResult) error {
 	m := s.Stamp
-	n := 0
-	run := func(ctx context.Context, args []string) ([]string, error) {
-		n++
-		spec := s.Stamp.Task
-		spec.Token = token(r.p.Fingerprint, s.ID, fmt.Sprint(n), r.o.Now().Format("2006-01-02T15"), strings.Join(args, " "))
-		spec.Overrides = []ecsx.ContainerOverride{{Container: s.Stamp.Container, Command: args}}
-		r.o.tell(s.ID, "one-off task: "+strings.Join(args, " "))
-		task, err := ecsx.RunTask(ctx, c.ecs, c.logs, spec, func(o *ecsx.StoppedOptions) { o.Interval, o.Settle = r.o.Interval, r.o.Settle })
-		return answer(task, s.Stamp.Container, args, err)
+	if gone, err := r.doneAndGone(ctx, c, s, m.Task, res); gone || err != nil {
+		return err
 	}
-	out, err := toolcmd.Stamp(ctx, run, m.Tool, func(o *toolcmd.StampOptions) { o.Verify, o.Unproven = m.Verify, m.Unproven })
+	wait := func(o *ecsx.StoppedOptions) { o.Interval, o.Settle = r.o.Interval, r.o.Settle }
+	run := func(ctx context.Context, args []string) ([]string, error) {
+		spec := m.Task
+		spec.Overrides = []ecsx.ContainerOverride{{Container: m.Container, Command: args}}
+		if !writes(args, m.Tool.Stamp) {
+			task, err := ecsx.RunTask(ctx, c.ecs, c.logs, spec, wait)
+			return answer(task, m.Container, args, err)
+		}
+		spec.Token = token(r.p.Fingerprint, s.ID)
+		arn, err := ecsx.AdoptTask(ctx, c.ecs, spec)
+		if err != nil {
+			return nil, err
+		}
+		task, err := ecsx.WaitTask(ctx, c.ecs, c.logs, spec.Cluster, arn, wait)
+		return answer(task, m.Container, args, err)
+	}
+	out, err := toolcmd.Stamp(ctx, run, m.Tool, func(o *toolcmd.StampOptions) {
+		o.Verify, o.Unproven, o.Parallel = m.Verify, m.Unproven, true
+		o.Observe = func(commands [][]string) {
+			for _, args := range commands {
+				r.o.tell(s.ID, "one-off task: "+strings.Join(args, " "))
+			}
+		}
+	})
 	if err != nil {
 		return err
 	}
@@ -47,6 +65,26 @@ func (r *runner) stamp(ctx context.Context, c clients, s Step, res *StepResult) 
 		res.Outcome, res.Text = Held, fmt.Sprintf("the table of %s holds %s", m.Tool.Name, out.To)
 	}
 	return nil
+}
+
+// doneAndGone reports whether a step was done by an earlier run of the plan, and
+// its revision can no longer be run because the clean-up after the unlock has
+// deregistered it. What it brought about was verified when it was done.
+func (r *runner) doneAndGone(ctx context.Context, c clients, s Step, task ecsx.TaskSpec, res *StepResult) (bool, error) {
+	if !r.doneBefore(s) {
+		return false, nil
+	}
+	td, err := describe(ctx, c, task.TaskDefinition)
+	if err != nil || td.Status == ecstypes.TaskDefinitionStatusActive {
+		return false, err
+	}
+	res.Outcome, res.Text = Held, "an earlier run has done and verified it; "+short(task.TaskDefinition)+" is "+string(td.Status)+" by now"
+	return true, nil
+}
+
+// writes reports whether a command is the one that stamps.
+func writes(args, stamp []string) bool {
+	return len(args) > len(stamp) && slices.Equal(args[:len(stamp)], stamp)
 }
 
 // answer is what one container printed. A task whose command exited with 0 has

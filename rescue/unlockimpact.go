@@ -20,6 +20,9 @@ func (p *planner) unlocks(skips []cfnx.Skip, keep map[string]string) error {
 	next := "leave the stack locked, which serves all the same and only cannot be deployed (direction serve); or accept it by name; or choose back"
 	for s := range p.b.Tree.All() {
 		for _, part := range slices.Sorted(maps.Keys(s.Unread)) {
+			if part == "attempted" || part == "policy" {
+				continue // then what the update made counts as deleted; a policy is none of an unlock's
+			}
 			return unknown("allow the actions that rescue.ReadActions lists and diagnose again", "what the continued rollback does to stack %s is not known: its %s could not be read: %s", s.Name, part, s.Unread[part])
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	cfntypes "github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 
 	"github.com/stackrescue/stackrescue/cfnx"
@@ -15,6 +16,10 @@ import (
 type UnlockStep struct {
 	Skips []cfnx.Skip `json:"skips,omitempty"`
 	Force bool        `json:"force,omitempty"`
+	// Deploys and Deletes are what CloudFormation does besides: the services that
+	// it sends their recorded revision, and what its clean-up takes away.
+	Deploys []cfnx.Deploy   `json:"deploys,omitempty"`
+	Deletes []cfnx.Deletion `json:"deletes,omitempty"`
 }
 
 // unlock continues the rollback, with the skips that the direction needs.
@@ -22,7 +27,12 @@ func (p *planner) unlock(skips []cfnx.Skip) {
 	if p.d.Situation != Stuck {
 		return
 	}
-	u := &UnlockStep{Skips: skips, Force: p.c.Force}
+	u := &UnlockStep{Skips: skips, Force: p.c.Force, Deletes: cfnx.Deletes(p.b.Tree)}
+	for _, d := range cfnx.Deploys(p.b.Tree, skips, p.isBack) {
+		if d.State == "deployed" {
+			u.Deploys = append(u.Deploys, d)
+		}
+	}
 	names := []string{}
 	why := []string{}
 	for _, s := range skips {
@@ -46,12 +56,12 @@ func (p *planner) unlock(skips []cfnx.Skip) {
 
 // unlock continues the rollback, skipping only what the plan names.
 func (r *runner) unlock(ctx context.Context, c clients, s Step, res *StepResult) error {
-	root, err := r.settled(ctx, c, s.ID)
+	status, err := r.settled(ctx, c, s.ID)
 	if err != nil {
 		return err
 	}
-	if root.Status != cfntypes.StackStatusUpdateRollbackFailed {
-		res.Outcome, res.Text = Held, fmt.Sprintf("stack %s is %s", root.Name, root.Status)
+	if status != cfntypes.StackStatusUpdateRollbackFailed {
+		res.Outcome, res.Text = Held, fmt.Sprintf("stack %s is %s", r.p.Stack, status)
 		return nil
 	}
 	var names []string
@@ -61,7 +71,7 @@ func (r *runner) unlock(ctx context.Context, c clients, s Step, res *StepResult)
 	out, err := cfnx.ContinueRollbackSkipping(ctx, c.cfn, r.p.StackID, cfnx.SkipOnly(names...), func(o *cfnx.ContinueOptions) {
 		o.Interval = r.o.Interval
 		if s.Unlock.Force {
-			o.Force = root.Name
+			o.Force = r.p.Stack
 		}
 		o.Observe = func(e cfnx.ContinueEvent) { r.o.tell(s.ID, e.String()) }
 	})
@@ -80,20 +90,16 @@ func (r *runner) unlock(ctx context.Context, c clients, s Step, res *StepResult)
 	return nil
 }
 
-// settled waits until nothing is under way on the root, such as what an
-// earlier run of the plan began, and returns it.
-func (r *runner) settled(ctx context.Context, c clients, step string) (*cfnx.Stack, error) {
-	for {
-		t, err := cfnx.Snapshot(ctx, c.cfn, r.p.StackID)
-		if err != nil {
-			return nil, err
-		}
-		if !t.Root.InProgress() {
-			return t.Root, nil
-		}
-		r.o.tell(step, fmt.Sprintf("stack %s is %s: waiting", t.Root.Name, t.Root.Status))
-		if _, err := cfnx.Wait(ctx, c.cfn, t.Root.ID, func(o *cfnx.WaitOptions) { o.Interval = r.o.Interval }); err != nil {
-			return nil, err
-		}
+// settled waits until nothing is under way on the root, such as what an earlier
+// run of the plan began, and returns its status.
+func (r *runner) settled(ctx context.Context, c clients, step string) (cfntypes.StackStatus, error) {
+	out, err := c.cfn.DescribeStacks(ctx, &cloudformation.DescribeStacksInput{StackName: &r.p.StackID})
+	if err != nil {
+		return "", err
 	}
+	if len(out.Stacks) == 1 && !strings.HasSuffix(string(out.Stacks[0].StackStatus), "_IN_PROGRESS") {
+		return out.Stacks[0].StackStatus, nil
+	}
+	r.o.tell(step, "stack "+r.p.Stack+": an operation is under way: waiting")
+	return cfnx.Wait(ctx, c.cfn, r.p.StackID, func(o *cfnx.WaitOptions) { o.Interval = r.o.Interval })
 }

@@ -3,8 +3,10 @@ package rescue
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/stackrescue/stackrescue/ecsx"
+	"github.com/stackrescue/stackrescue/internal/redact"
 )
 
 // UserState is whether the users of a service are served.
@@ -66,7 +68,49 @@ func (f *ServiceFacts) users() (state UserState, why, next string) {
 	case f.State == "FAILED":
 		return PartlyServed, "its deployment failed", ""
 	}
+	if n, why, known := f.routed(); known && n == 0 {
+		return NotServed, "no task is healthy behind its load balancer: " + why, ""
+	} else if known && n < f.Desired {
+		return PartlyServed, why, ""
+	}
+	if f.Failing > fewFailures {
+		return PartlyServed, fmt.Sprintf("its tasks go on failing, %d within an hour: %s", f.Failing, f.Fails), ""
+	}
 	return Served, "", ""
+}
+
+// loops counts the tasks of the primary deployment that failed in the hour before
+// the last of them: a service whose tasks die every few minutes has as many as are
+// wanted at most moments.
+func (f *ServiceFacts) loops(tasks []ecsx.StoppedTask) {
+	var primary DeploymentFacts
+	for _, d := range f.Deployments {
+		if d.ID == f.Primary {
+			primary = d
+		}
+	}
+	if primary.CreatedAt.IsZero() {
+		return
+	}
+	var failed []ecsx.StoppedTask
+	var last time.Time
+	for _, t := range tasks {
+		if !f.owns(t) || t.TaskDefinition != primary.TaskDefinition || !t.CreatedAt.After(primary.CreatedAt) {
+			continue
+		}
+		if t.StoppedAt.After(last) {
+			last = t.StoppedAt
+		}
+		if t.Failed() {
+			failed = append(failed, t)
+		}
+	}
+	for _, t := range failed {
+		if t.StoppedAt.After(last.Add(-time.Hour)) {
+			f.Failing++
+			f.Fails = redact.Text(t.Cause.Summary)
+		}
+	}
 }
 
 // usersOf judges a service for a plan: the operator's word counts where nothing

@@ -8,13 +8,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
-	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
 	"github.com/stackrescue/stackrescue/cfnx"
-	"github.com/stackrescue/stackrescue/ecrx"
 	"github.com/stackrescue/stackrescue/ecsx"
 	"github.com/stackrescue/stackrescue/internal/poll"
 	"github.com/stackrescue/stackrescue/internal/redact"
@@ -35,6 +31,16 @@ type Check struct {
 	// Debt is whether it is something that the plan did not promise: where it does
 	// not hold, that is left open.
 	Debt bool `json:"debt,omitempty"`
+	// Unknown is whether it could not be looked at; OK is false then.
+	Unknown bool `json:"unknown,omitempty"`
+}
+
+// String is one line.
+func (c Check) String() string {
+	if c.Detail == "" {
+		return c.What
+	}
+	return c.What + " (" + c.Detail + ")"
 }
 
 // verifyLooks is how often everything is looked at before a check that does
@@ -104,6 +110,9 @@ type verifier struct {
 	// since is when failures of tasks begin to count.
 	since    time.Time
 	promised promises
+	// parameter reports whether a parameter exists; nil leaves that to the tasks,
+	// which have read it.
+	parameter func(ctx context.Context, name string) (bool, error)
 }
 
 // promises are what a plan promises beyond users who are served.
@@ -126,6 +135,12 @@ func (v *verifier) check(ok bool, what, detail string) { v.add(true, ok, what, d
 func (v *verifier) add(promised, ok bool, what, detail string) {
 	c := Check{What: what, OK: ok, Detail: redact.Text(detail), Debt: !ok && !promised}
 	v.rep.Checks = append(v.rep.Checks, c)
+}
+
+// unknown notes a check of what a rollback would go back to that could not be
+// made.
+func (v *verifier) unknown(what, why string) {
+	v.rep.Checks = append(v.rep.Checks, Check{What: what, Detail: redact.Text(why), Debt: !v.promised.record, Unknown: true})
 }
 
 // record notes a check of what a rollback would go back to.
@@ -180,45 +195,32 @@ func (v *verifier) stayUp(s *ServiceFacts) {
 
 // revisions checks what a rollback of each service would need.
 func (v *verifier) revisions(ctx context.Context) error {
+	images, needs, parameters := map[string]bool{}, map[string]bool{}, map[string]bool{}
 	for _, f := range v.b.Services {
 		v.record(f.Back == f.Current, "service "+f.Service.String()+" runs the stack's own revision", "service "+short(f.Current)+", stack "+short(f.Back))
 		def := f.Definitions[f.Back]
 		v.record(def.Active, "revision "+short(f.Back)+" is ACTIVE", "")
-		secrets, groups := map[string]bool{}, map[string]bool{}
+		for _, n := range def.needs() {
+			needs[n] = true
+		}
 		for _, x := range def.Containers {
-			i := v.b.Images[x.Image]
-			v.record(i.State.Usable() || i.State == ecrx.External, "image "+x.Image+" is there", strings.TrimSpace(string(i.State)+" "+i.Digest))
-			for _, arn := range x.Secrets {
-				secrets[arn] = true
-			}
-			if x.LogGroup != "" {
-				groups[x.LogGroup] = true
-			}
-		}
-		for _, from := range slices.Sorted(maps.Keys(secrets)) {
-			parts := strings.Split(from, ":")
-			if len(parts) < 7 || parts[2] != "secretsmanager" {
-				continue // a parameter: the running tasks have read it
-			}
-			arn := strings.Join(parts[:7], ":")
-			_, err := v.c.secrets.DescribeSecret(ctx, &secretsmanager.DescribeSecretInput{SecretId: &arn})
-			if ctx.Err() != nil {
-				return err
-			}
-			v.record(err == nil, "secret "+arn+" is there", text(err))
-		}
-		for _, g := range slices.Sorted(maps.Keys(groups)) {
-			out, err := v.c.logs.DescribeLogGroups(ctx, &cloudwatchlogs.DescribeLogGroupsInput{LogGroupNamePrefix: &g})
-			if ctx.Err() != nil {
-				return err
-			}
-			found := false
-			if err == nil {
-				for _, x := range out.LogGroups {
-					found = found || aws.ToString(x.LogGroupName) == g
+			images[x.Image] = true
+			for _, from := range x.Secrets {
+				if secretARN(from) == "" {
+					parameters[from] = true
 				}
 			}
-			v.record(found, "log group "+g+" is there", text(err))
+		}
+	}
+	for _, ref := range slices.Sorted(maps.Keys(images)) {
+		v.image("image "+ref+" is there", v.b.Images[ref])
+	}
+	for _, n := range slices.Sorted(maps.Keys(needs)) {
+		v.need(n)
+	}
+	for _, from := range slices.Sorted(maps.Keys(parameters)) {
+		if err := v.parameterOf(ctx, from); err != nil {
+			return err
 		}
 	}
 	var threats []string
@@ -245,21 +247,11 @@ func (v *verifier) templates(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return err
 		}
+		if err != nil && !missing(err) {
+			v.unknown("template of "+s.Name+" is there", "s3://"+bucket+"/"+key+suffix(err))
+			continue
+		}
 		v.record(err == nil, "template of "+s.Name+" is there", "s3://"+bucket+"/"+key+suffix(err))
 	}
 	return nil
-}
-
-func text(err error) string {
-	if err == nil {
-		return ""
-	}
-	return err.Error()
-}
-
-func suffix(err error) string {
-	if err == nil {
-		return ""
-	}
-	return ": " + err.Error()
 }

@@ -30,52 +30,25 @@ type Entry struct {
 //
 // It adds all of the entries or none. The error is a *Error with the path:
 // ErrExists, ErrBadValue, ErrNoValue, ErrUnspliceable, or one of those of
-// PatchImages. On return, Patch is non-nil if and only if the error is nil; it
-// has no Unpatched. There is one Edit for
+// PatchImages. With PatchOptions.Replace an entry that is there with another value
+// is replaced as a whole, a function with its arguments too, in place of
+// ErrExists. On return, Patch is non-nil if and only if the error is nil; it has no
+// Unpatched. There is one Edit for
 // each mapping or list, with the Path of the first entry that went there and no
 // From. Pure.
 func AddEntries(template []byte, entries []Entry, optFns ...func(*PatchOptions)) (*Patch, error) {
-	f, err := newPatcher(template, options.Of(optFns))
+	o := options.Of(optFns)
+	f, err := newPatcher(template, o)
 	if err != nil {
 		return nil, err
 	}
-	return f.addEntries(template, entries)
-}
-
-// SetEntry returns the template with one entry set: what stands at its path is
-// replaced as a whole, a function with its arguments too; where there is nothing
-// it is added as by [AddEntries]. Its errors are those of AddEntries but for
-// ErrExists. Pure, and safe to repeat.
-func SetEntry(template []byte, e Entry, optFns ...func(*PatchOptions)) (*Patch, error) {
-	f, err := newPatcher(template, options.Of(optFns))
-	if err != nil {
-		return nil, err
+	var out Patch
+	var edits []tree.Edit
+	if o.Replace {
+		if entries, edits, err = f.replace(entries, &out); err != nil {
+			return nil, err
+		}
 	}
-	n, argument, err := f.doc.At(f.root, e.Path)
-	switch {
-	case strings.HasSuffix(e.Path, "/-") || errors.Is(err, tree.ErrNoNode):
-		return f.addEntries(template, []Entry{e})
-	case err != nil:
-		return nil, templateError(e.Path, err)
-	case argument:
-		return nil, &Error{Path: e.Path, Err: ErrNoValue, Detail: "the argument of a function alone"}
-	}
-	if f.doc.Holds(n, e.Value, f.limits()) {
-		return &Patch{Template: append([]byte(nil), template...)}, nil
-	}
-	edit, err := f.doc.ReplaceJSON(n, e.Value, f.limits())
-	if err != nil {
-		return nil, templateError(e.Path, err)
-	}
-	start, end := f.doc.Span(n)
-	out := &Patch{Edits: []Edit{f.report(edit, Edit{Resource: resourceOf(e.Path), Path: e.Path, From: string(f.doc.Text[start:end]), To: strings.TrimSpace(edit.Text)})}}
-	if out.Template, err = f.splice(template, []tree.Edit{edit}); err != nil {
-		return nil, err
-	}
-	return out, nil
-}
-
-func (f *imageFinder) addEntries(template []byte, entries []Entry) (*Patch, error) {
 	var order []*tree.Node
 	groups := map[*tree.Node][]tree.Entry{}
 	paths := map[*tree.Node]string{}
@@ -105,9 +78,6 @@ func (f *imageFinder) addEntries(template []byte, entries []Entry) (*Patch, erro
 		}
 		groups[n][same].Value = merged
 	}
-	var out Patch
-	var edits []tree.Edit
-	var err error
 	for _, n := range order {
 		e, err := f.doc.Insert(n, groups[n], f.limits())
 		if err != nil {
@@ -121,6 +91,33 @@ func (f *imageFinder) addEntries(template []byte, entries []Entry) (*Patch, erro
 	}
 	sortEdits(out.Edits)
 	return &out, nil
+}
+
+// replace makes the edits of entries that are there with another value, and
+// returns the entries that are to be added.
+func (f *imageFinder) replace(entries []Entry, out *Patch) (add []Entry, edits []tree.Edit, err error) {
+	for _, e := range entries {
+		n, argument, err := f.doc.At(f.root, e.Path)
+		switch {
+		case strings.HasSuffix(e.Path, "/-") || errors.Is(err, tree.ErrNoNode):
+			add = append(add, e)
+			continue
+		case err != nil:
+			return nil, nil, templateError(e.Path, err)
+		case argument:
+			return nil, nil, &Error{Path: e.Path, Err: ErrNoValue, Detail: "the argument of a function alone"}
+		case f.doc.Holds(n, e.Value, f.limits()):
+			continue
+		}
+		edit, err := f.doc.ReplaceJSON(n, e.Value, f.limits())
+		if err != nil {
+			return nil, nil, templateError(e.Path, err)
+		}
+		start, end := f.doc.Span(n)
+		edits = append(edits, edit)
+		out.Edits = append(out.Edits, f.report(edit, Edit{Resource: resourceOf(e.Path), Path: e.Path, From: string(f.doc.Text[start:end]), To: strings.TrimSpace(edit.Text)}))
+	}
+	return add, edits, nil
 }
 
 // locate returns the mapping or list that an entry goes into, and the entry

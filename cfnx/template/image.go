@@ -74,7 +74,7 @@ type Image struct {
 }
 
 // Ref returns Text taken apart as an image reference.
-func (i Image) Ref() ImageRef { return ParseImageRef(i.Text) }
+func (i Image) Ref() ImageRef { return parseImageRef(i.Text) }
 
 // Leaves returns the values that may become the image: the image itself, or,
 // for an Fn::If, the leaves of its branches.

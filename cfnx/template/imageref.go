@@ -15,11 +15,11 @@ type ImageRef struct {
 	Digest     string // "sha256:…", without its @
 }
 
-// ParseImageRef takes a reference apart and never fails: what it cannot tell
+// parseImageRef takes a reference apart and never fails: what it cannot tell
 // goes into Repository. A first part is the registry where it holds a dot or a
 // colon, is localhost, or is nothing but one ${Name}. A colon inside ${…}
 // belongs to the name.
-func ParseImageRef(text string) ImageRef {
+func parseImageRef(text string) ImageRef {
 	var r ImageRef
 	text, at := expr.CutOutside(text, '@', false)
 	r.Digest = at

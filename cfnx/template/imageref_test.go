@@ -24,9 +24,9 @@ func TestParseImageRef(t *testing.T) {
 		"${open":                                                                {Repository: "${open"},
 		"":                                                                      {},
 	} {
-		got := ParseImageRef(text)
+		got := parseImageRef(text)
 		assert.Equal(t, want, got, text)
 		assert.Equal(t, text, got.String())
 	}
-	assert.Equal(t, "r.example/x:2", ParseImageRef("r.example/x:1@sha256:00").with(":2"))
+	assert.Equal(t, "r.example/x:2", parseImageRef("r.example/x:1@sha256:00").with(":2"))
 }

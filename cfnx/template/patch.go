@@ -15,6 +15,8 @@ type PatchOptions struct {
 	// question mark: question marks that look like that are then no reason to
 	// refuse it.
 	Original bool
+	// Replace lets [AddEntries] replace an entry that is there with another value.
+	Replace bool
 }
 
 // Edit is a change that was made.

@@ -103,7 +103,7 @@ func (p *imagePatch) decide(s *imageSite, e expr.Node, path string) error {
 		r := img.Ref()
 		want = r.with(suffix)
 		if r.Repository == "" || ps[len(ps)-1].open && r.Tag == "" && r.Digest == "" ||
-			!p.valid(want) || ParseImageRef(want).Repository != r.Repository {
+			!p.valid(want) || parseImageRef(want).Repository != r.Repository {
 			detail, err := skipReason(img.Sources)
 			if !errors.Is(err, ErrMacro) {
 				detail, err = "its repository cannot be told", ErrUnresolved

@@ -166,7 +166,7 @@ func restoreAtConsumers(ctx context.Context, c api, bucket cfnx.BucketAPI, stack
 		return nil, err
 	}
 	for _, l := range written {
-		fmt.Fprintf(w, "stack %s: %s: %s is a literal from now on: change it in your own template too\n", l.Stack, l.Path, l.Output)
+		fmt.Fprintf(w, "stack %s: %s (output %s) is a literal from now on: change it in your own template too\n", l.Consumer, l.Path, l.Stack+"."+l.Key)
 	}
 	return cfnx.Apply(ctx, c, bucket, d, apply)
 }

@@ -1,6 +1,7 @@
 package toolcmd
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -27,24 +28,35 @@ func Inspect(ctx context.Context, run Command, tool Tool) (Table, error) {
 	if run == nil || len(tool.Heads) == 0 || len(tool.Current) == 0 {
 		return s, fmt.Errorf("inspect: %w: a command and a tool with Current and Heads are needed", errors.ErrUnsupported)
 	}
-	lines, err := run(ctx, tool.Heads)
+	heads, err := run(ctx, tool.Heads)
 	if err != nil {
+		return tool.table(nil, err, nil, nil)
+	}
+	current, err := run(ctx, tool.Current)
+	return tool.table(heads, nil, current, err)
+}
+
+// table is what the two commands have printed.
+func (t Tool) table(heads []string, headsErr error, current []string, currentErr error) (Table, error) {
+	s := Table{Tool: t.Name}
+	if err := cmp.Or(headsErr, currentErr); err != nil {
 		return s, fmt.Errorf("inspect: %w", err)
 	}
-	if s.Head, err = tool.one("heads", lines); err != nil {
+	var err error
+	if s.Head, err = t.one("heads", heads); err != nil {
 		return s, fmt.Errorf("inspect: %w", err)
 	}
-	if lines, err = run(ctx, tool.Current); err != nil {
+	if s.Revision, err = t.revision(current); err != nil {
 		return s, fmt.Errorf("inspect: %w", err)
-	}
-	revs, err := tool.parse(lines)
-	if err != nil {
-		return s, fmt.Errorf("inspect: %w", err)
-	}
-	if len(revs) > 0 {
-		if s.Revision, err = tool.one("current", lines); err != nil {
-			return s, fmt.Errorf("inspect: %w", err)
-		}
 	}
 	return s, nil
+}
+
+// revision is the one that the table holds; "" where it holds none.
+func (t Tool) revision(lines []string) (string, error) {
+	revs, err := t.parse(lines)
+	if err != nil || len(revs) == 0 {
+		return "", err
+	}
+	return t.one("current", lines)
 }

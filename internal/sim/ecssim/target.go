@@ -74,8 +74,8 @@ func (c *container) statusOf(path string) int {
 	return 503
 }
 
-// checkTarget is one health check of the load balancer. Failures within the
-// service's grace period do not count
+// checkTarget is one health check of the load balancer. ECS ignores what it finds
+// unhealthy within the service's grace period
 // (https://docs.aws.amazon.com/AmazonECS/latest/developerguide/load-balancer-healthcheck.html).
 func (t *task) checkTarget() {
 	if t.desiredStatus != "RUNNING" || len(t.service.spec.loadBalancers) == 0 {
@@ -99,13 +99,18 @@ func (t *task) checkTarget() {
 			t.observe()
 			t.becameReady()
 		}
-	case v.svc.world.Now().Sub(t.startedAt) < v.grace():
 	default:
-		if t.targetFailures++; t.targetFailures >= check.Unhealthy {
-			group, port := t.loadBalancer()
+		if t.targetFailures++; t.targetFailures < check.Unhealthy {
+			break
+		}
+		group, port := t.loadBalancer()
+		if t.targetHealthy {
 			t.targetHealthy = false
 			t.observe()
-			t.report(elb.TargetHealthStateEnumUnhealthy, status)
+		}
+		t.report(elb.TargetHealthStateEnumUnhealthy, status)
+		// Within the grace period it is ECS that does not act on it.
+		if v.svc.world.Now().Sub(t.startedAt) >= v.grace() {
 			v.event("(task %s) (port %d) is unhealthy in (target-group %s) due to (reason Health checks failed with these codes: [%d]).", t.id, port, group, status)
 			t.stop(types.TaskStopCodeServiceSchedulerInitiated, "Task failed ELB health checks in (target-group "+group+")")
 			return

@@ -1,0 +1,248 @@
+package rescue_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
+	cfntypes "github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
+	"github.com/aws/aws-sdk-go-v2/service/ecr"
+	"github.com/aws/aws-sdk-go-v2/service/ecs"
+	ecstypes "github.com/aws/aws-sdk-go-v2/service/ecs/types"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/aws/aws-sdk-go-v2/service/ssm"
+	ssmtypes "github.com/aws/aws-sdk-go-v2/service/ssm/types"
+	"github.com/stretchr/testify/require"
+
+	"github.com/stackrescue/stackrescue/rescue"
+)
+
+// rolling is how a team that keeps its users deploys.
+var rolling = []string{"MinimumHealthyPercent: 0, MaximumPercent: 100", "MinimumHealthyPercent: 100, MaximumPercent: 200"}
+
+func (s *site) guard(optFns ...func(*rescue.GuardOptions)) *rescue.GuardReport {
+	s.cloud.ForgetCalls()
+	g, err := rescue.Guard(s.t.Context(), s.cloud.Config(), "prod", optFns...)
+	require.NoError(s.t, err)
+	require.Empty(s.t, s.mutated())
+	data, err := json.Marshal(g)
+	require.NoError(s.t, err)
+	var back rescue.GuardReport
+	require.NoError(s.t, json.Unmarshal(data, &back))
+	require.Equal(s.t, g.String(), back.String())
+	return g
+}
+
+func (s *site) policy(text string) {
+	_, err := s.ecr.PutLifecyclePolicy(s.t.Context(), &ecr.PutLifecyclePolicyInput{RepositoryName: aws.String("app"), LifecyclePolicyText: &text})
+	require.NoError(s.t, err)
+}
+
+const (
+	byTime  = `{"rules":[{"rulePriority":1,"selection":{"tagStatus":"any","countType":"sinceImagePushed","countUnit":"days","countNumber":%d},"action":{"type":"expire"}}]}`
+	byCount = `{"rules":[{"rulePriority":1,"selection":{"tagStatus":"any","countType":"imageCountMoreThan","countNumber":%d},"action":{"type":"expire"}}]}`
+)
+
+// Guard finds the one thing that a rollback from here would stumble over, and
+// says nothing of a stack that has none.
+func TestGuard(t *testing.T) {
+	t.Parallel()
+	secret := func(s *site) string {
+		out, err := secretsmanager.NewFromConfig(s.cloud.Config()).CreateSecret(s.t.Context(), &secretsmanager.CreateSecretInput{Name: aws.String("key"), SecretString: aws.String("x")})
+		require.NoError(s.t, err)
+		return *out.ARN
+	}
+	for name, test := range map[string]struct {
+		edits func(*site) []string
+		then  func(*site)
+		// finds is a text of the check that fails; none: all hold.
+		finds string
+	}{
+		"healthy":                        {},
+		"a policy that keeps enough":     {then: func(s *site) { s.policy(fmt.Sprintf(byCount, 100)) }},
+		"a policy of a year":             {then: func(s *site) { s.policy(fmt.Sprintf(byTime, 365)) }},
+		"a secret that is there":         {edits: func(s *site) []string { return with(`Secrets: [{Name: KEY, ValueFrom: "` + secret(s) + `"}]`) }},
+		"the image is gone":              {then: func(s *site) { s.deleteImage(s.digest) }, finds: "app:v1 is there"},
+		"the image will be gone by time": {then: func(s *site) { s.policy(fmt.Sprintf(byTime, 7)) }, finds: "lifecycle rule"},
+		"by count":                       {then: func(s *site) { s.policy(fmt.Sprintf(byCount, 1)) }, finds: "lifecycle rule"},
+		"the secret is gone": {edits: func(s *site) []string { return with(`Secrets: [{Name: KEY, ValueFrom: "` + secret(s) + `"}]`) }, then: func(s *site) {
+			_, err := secretsmanager.NewFromConfig(s.cloud.Config()).DeleteSecret(s.t.Context(), &secretsmanager.DeleteSecretInput{SecretId: aws.String("key"), ForceDeleteWithoutRecovery: aws.Bool(true)})
+			require.NoError(s.t, err)
+		}, finds: "secret"},
+		"the log group is gone": {then: func(s *site) {
+			_, err := cloudwatchlogs.NewFromConfig(s.cloud.Config()).DeleteLogGroup(s.t.Context(), &cloudwatchlogs.DeleteLogGroupInput{LogGroupName: aws.String("/web")})
+			require.NoError(s.t, err)
+		}, finds: "log group /web"},
+		"no breaker": {edits: func(*site) []string {
+			return []string{", DeploymentCircuitBreaker: {Enable: true, Rollback: true}", ""}
+		}, finds: "ends by itself"},
+		"a breaker without a way":  {edits: func(*site) []string { return []string{"Rollback: true", "Rollback: false"} }, finds: "taken back by itself"},
+		"everything is stopped":    {edits: func(*site) []string { return []string{rolling[1], rolling[0]} }, finds: "tasks serve while"},
+		"another revision":         {then: func(s *site) { s.serve(s.handMade("web:1", func(*ecstypes.ContainerDefinition) {})) }, finds: "stack's own revision"},
+		"the revision is inactive": {then: func(s *site) { s.deregister("web:1") }, finds: "is ACTIVE"},
+		"a pending change set": {then: func(s *site) {
+			_, err := s.cfn.CreateChangeSet(s.t.Context(), &cloudformation.CreateChangeSetInput{StackName: aws.String("prod"), ChangeSetName: aws.String("later"), TemplateBody: aws.String(web("v1", append(rolling, "DesiredCount: 2", "DesiredCount: 3")...))})
+			require.NoError(s.t, err)
+			time.Sleep(time.Minute)
+		}, finds: "change set"},
+		"scaled to nothing": {then: func(s *site) { s.scale(0) }, finds: "users of prod/web"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			inSite(t, func(t *testing.T, s *site) {
+				s.digest = s.push("v1")
+				edits := rolling
+				if test.edits != nil {
+					edits = append(edits[:2:2], test.edits(s)...)
+				}
+				s.create(web("v1", edits...))
+				time.Sleep(10 * time.Minute)
+				if test.then != nil {
+					test.then(s)
+				}
+				g := s.guard()
+				require.Empty(t, g.Unknown())
+				if test.finds == "" {
+					require.Empty(t, g.Failed(), g)
+					require.Contains(t, g.String(), "a rollback from here would succeed")
+					return
+				}
+				require.NotEmpty(t, g.Failed())
+				found := false
+				for _, c := range g.Failed() {
+					found = found || strings.Contains(c.String(), test.finds)
+				}
+				require.True(t, found, g)
+			})
+		})
+	}
+}
+
+// An image that is about to be deployed must be there and stay.
+func TestGuardOfWhatIsToBeDeployed(t *testing.T) {
+	t.Parallel()
+	inSite(t, func(t *testing.T, s *site) {
+		s.push("v1")
+		s.create(web("v1", rolling...))
+		next := s.cloud.Registry() + "/app:v2"
+		g := s.guard(func(o *rescue.GuardOptions) { o.Images = []string{next} })
+		require.Len(t, g.Failed(), 1)
+		require.Contains(t, g.Failed()[0].What, "app:v2, to be deployed")
+		s.push("v2")
+		g = s.guard(func(o *rescue.GuardOptions) { o.Images = []string{next} })
+		require.Empty(t, g.Failed(), g)
+	})
+}
+
+// What could not be read is neither good nor bad, and is counted apart.
+func TestGuardThatMayNotRead(t *testing.T) {
+	t.Parallel()
+	for action, what := range map[string]string{"logs:DescribeLogGroups": "log group /web", "ecr:DescribeImages": "app:v1", "cloudformation:ListChangeSets": "change set"} {
+		t.Run(action, func(t *testing.T) {
+			t.Parallel()
+			inSite(t, func(t *testing.T, s *site) {
+				s.push("v1")
+				s.create(web("v1", rolling...))
+				s.deny(action)
+				g := s.guard()
+				require.Empty(t, g.Failed(), g)
+				require.Len(t, g.Unknown(), 1, g)
+				require.Contains(t, g.Unknown()[0].String(), what)
+				require.Contains(t, g.String(), "as far as was seen")
+			})
+		})
+	}
+}
+
+// A parameter of SSM's store is read by a function of the program's.
+func TestGuardOfParameters(t *testing.T) {
+	t.Parallel()
+	inSite(t, func(t *testing.T, s *site) {
+		_, err := ssm.NewFromConfig(s.cloud.Config()).PutParameter(t.Context(), &ssm.PutParameterInput{Name: aws.String("/app/key"), Type: ssmtypes.ParameterTypeString, Value: aws.String("x")})
+		require.NoError(t, err)
+		s.push("v1")
+		s.create(web("v1", append(rolling[:2:2], with(`Secrets: [{Name: KEY, ValueFrom: "arn:aws:ssm:us-east-1:123456789012:parameter/app/key"}]`)...)...))
+		for _, there := range []bool{true, false} {
+			asked := ""
+			g := s.guard(func(o *rescue.GuardOptions) {
+				o.Parameter = func(_ context.Context, name string) (bool, error) { asked = name; return there, nil }
+			})
+			require.Equal(t, "/app/key", asked)
+			require.Equal(t, there, len(g.Failed()) == 0, g)
+		}
+	})
+}
+
+// No false alarm on stacks that are fine, whatever they look like.
+func TestGuardOfRandomHealthyStacks(t *testing.T) {
+	t.Parallel()
+	n := 200
+	if testing.Short() {
+		n = 20
+	}
+	alarms, unknown := 0, 0
+	for seed := range n {
+		r := rand.New(rand.NewPCG(uint64(seed), 1))
+		inSite(t, func(t *testing.T, s *site) {
+			tag := fmt.Sprintf("v%d", r.IntN(9))
+			s.push(tag)
+			edits := append([]string(nil), rolling...)
+			if r.IntN(2) == 0 {
+				edits = append(edits, "DesiredCount: 2", fmt.Sprintf("DesiredCount: %d", r.IntN(4)))
+			}
+			if r.IntN(2) == 0 {
+				edits = append(edits, with(`Environment: [{Name: MODE, Value: fast}]`)...)
+			}
+			if r.IntN(3) == 0 {
+				edits = append(edits, "          HealthCheck: {Command: [CMD, \"true\"], Interval: 10, Retries: 3}\n", "")
+			}
+			body := web(tag, edits...)
+			if r.IntN(2) == 0 {
+				s.push("w1")
+				body += worker(rolling...)
+			}
+			s.create(body)
+			if r.IntN(2) == 0 {
+				s.push("next")
+				require.Equal(t, cfntypes.StackStatusUpdateComplete, s.update(strings.Replace(body, ":"+tag+`"`, `:next"`, 1)))
+			}
+			if r.IntN(2) == 0 {
+				s.policy(fmt.Sprintf(byCount, 20+r.IntN(100)))
+			}
+			time.Sleep(time.Duration(r.IntN(100)) * time.Hour)
+			g := s.guard()
+			unknown += len(g.Unknown())
+			if len(g.Failed()) > 0 {
+				alarms++
+				t.Logf("seed %d: %s", seed, g)
+			}
+		})
+	}
+	t.Logf("guard: %d random healthy stacks, %d false alarms, %d checks not known", n, alarms, unknown)
+	require.LessOrEqual(t, alarms*20, n)
+}
+
+// A guard of a stack costs few calls.
+func TestGuardsCalls(t *testing.T) {
+	t.Parallel()
+	inSite(t, func(t *testing.T, s *site) {
+		s.push("v1")
+		s.create(web("v1", rolling...))
+		s.guard()
+		n := len(s.cloud.Calls())
+		t.Logf("guard of one stack with one service: %d calls", n)
+		require.LessOrEqual(t, n, 16)
+	})
+}
+
+func (s *site) deregister(revision string) {
+	_, err := s.ecs.DeregisterTaskDefinition(s.t.Context(), &ecs.DeregisterTaskDefinitionInput{TaskDefinition: &revision})
+	require.NoError(s.t, err)
+}
