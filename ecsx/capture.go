@@ -37,7 +37,7 @@ type capture struct {
 	rounds  int
 	defs    map[string]*types.TaskDefinition
 	defErrs map[string]error
-	// asOf is the newest time that AWS has told: no local clock is compared with
+	// asOf is the newest time in an answer of AWS: no local clock is compared with
 	// AWS's.
 	asOf time.Time
 }
@@ -53,7 +53,7 @@ type pendingTask struct {
 // (docs/aws/ecs.md 1.1).
 const missingRounds = 12
 
-// poll looks at the tasks once per interval and calls deliver, after each look,
+// poll reads the tasks once per interval and calls deliver, after each poll,
 // with what has become final, in the order in which the tasks began to stop. It
 // ends when nothing is to be waited for any more, or with the first error; what
 // was seen before the error is delivered first, with it.

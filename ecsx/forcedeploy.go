@@ -46,7 +46,7 @@ type ForceDeployOptions struct {
 	// Interval is the time between two tries of a call that failed for a passing
 	// reason. Defaults to 2 s.
 	Interval time.Duration
-	// Observe is told what was done, after it was done.
+	// Observe is called with each thing that was done, after it was done.
 	Observe func(DeployEvent)
 }
 
@@ -95,7 +95,7 @@ type ImageChange struct {
 // and starts one forced deployment of it. It returns without waiting; see
 // [WaitRollout].
 //
-// resolver says which image stands for a reference: the same reference, another
+// resolver returns the image to use for a reference: the same reference, another
 // one, "" when there is none (the deploy is refused with [ErrImageNotFound]
 // before anything is changed), or an error when that is not known (the deploy
 // stops). A nil resolver keeps every reference; ECS resolves tags anew for the

@@ -77,7 +77,7 @@ func (c *capture) sources(ctx context.Context, refs []string) ([]source, error) 
 	return out, errors.Join(errs...)
 }
 
-// trace is what the streams of one task told.
+// trace is what is known of one task from its streams.
 type trace struct {
 	sources  map[source]bool
 	last     time.Time

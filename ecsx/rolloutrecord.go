@@ -65,11 +65,11 @@ func (f *fleet) records(ctx context.Context, open []*watch, services map[string]
 	}
 }
 
-// find looks for the record of a deployment that is not in the service's list any
+// find searches for the record of a deployment that is not in the service's list any
 // more. Which record is whose is not in it: the newest is taken, if ECS went back
 // from it, because only the newest can be what the service went back from.
 func (w *watch) find(ctx context.Context, s *types.Service) {
-	if w.looks <= unseenLooks && aws.ToString(primaryID(s)) == w.d.Previous && w.d.Previous != "" {
+	if w.polled <= unseenPolls && aws.ToString(primaryID(s)) == w.d.Previous && w.d.Previous != "" {
 		return
 	}
 	w.listed = true

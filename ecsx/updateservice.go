@@ -85,7 +85,7 @@ func (d *deployer) unchanged(dep *Deployment, s *types.Service) error {
 	return fmt.Errorf("deployment %s of %s was started by somebody else: %w", aws.ToString(p.Id), afterSlash(aws.ToString(p.TaskDefinition)), ErrChanged)
 }
 
-// happened looks, for as long as reads may lag, whether the deployment was
+// happened reads, for as long as reads may lag, whether the deployment was
 // started although the call failed.
 func (d *deployer) happened(ctx context.Context, dep *Deployment) (bool, error) {
 	for n := 1; ; n++ {

@@ -60,7 +60,7 @@ type RolloutOptions struct {
 	Observe func(Rollout)
 }
 
-// Rollouts looks at deployment d of its service at once and then at Interval, and
+// Rollouts polls deployment d of its service at once and then every Interval, and
 // yields what it sees until the outcome is final. An error is yielded at most
 // once, last. The sequence can be ranged over once.
 //
@@ -117,10 +117,10 @@ func WaitRollouts(ctx context.Context, api RolloutAPI, ds []Deployment, optFns .
 			break
 		}
 		for _, w := range f.watches {
-			if !w.last.equal(w.told) && f.opts.Observe != nil {
+			if !w.last.equal(w.observed) && f.opts.Observe != nil {
 				f.opts.Observe(w.last)
 			}
-			w.told = w.last
+			w.observed = w.last
 		}
 		if !slices.ContainsFunc(f.watches, func(w *watch) bool { return !w.last.Outcome.Final() }) {
 			break
