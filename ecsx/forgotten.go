@@ -110,7 +110,8 @@ func (d *delivery) forgotten(ctx context.Context, gone bool) error {
 	}
 	ids := slices.DeleteFunc(slices.Sorted(maps.Keys(traces)), func(id string) bool {
 		_, pending := d.c.pending[id]
-		return pending || d.c.final[id] || d.c.seen[id]
+		_, refused := d.c.refused[id]
+		return pending || refused || d.c.final[id] || d.c.seen[id]
 	})
 	ts, err := d.c.unknown(ctx, ids, gone)
 	errs = append(errs, err)
