@@ -8,6 +8,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+
+	"github.com/stackrescue/stackrescue/internal/awsretry"
 )
 
 // records reads the service deployments of those that need them, together.
@@ -49,6 +51,9 @@ func (f *fleet) records(ctx context.Context, open []*watch, services map[string]
 			w.recorded, w.problem = now, ""
 			if err != nil {
 				w.problem = "service deployment: " + err.Error()
+				if !awsretry.Transient(err) {
+					w.record = nil // it may not be read any more: the list decides alone
+				}
 				continue
 			}
 			for i := range out.ServiceDeployments {
