@@ -33,9 +33,11 @@ type logReader struct {
 	api   LogsAPI
 	limit int
 	pause time.Duration
-	known map[group]bool   // groups of which something was read
-	mu    sync.Mutex       // guards gone and silent while several calls are under way
-	gone  map[group]string // groups that do not exist, with what CloudWatch Logs said
+	// parallel is how many calls are under way at once.
+	parallel int
+	known    map[group]bool   // groups of which something was read
+	mu       sync.Mutex       // guards gone and silent while several calls are under way
+	gone     map[group]string // groups that do not exist, with what CloudWatch Logs said
 	// silent are the containers of which no stream has an event in the time of the
 	// whole list, from and to.
 	silent   map[silence]bool
@@ -78,7 +80,7 @@ func (r *logReader) read(ctx context.Context, containers []*StoppedContainer) er
 		}
 	}
 	for _, parts := range [][]part{first, rest} {
-		g, ctx := clock.NewGroup(ctx, parallelPages)
+		g, ctx := clock.NewGroup(ctx, r.parallel)
 		for _, p := range parts {
 			g.Go(func() error { return r.part(ctx, p) })
 		}

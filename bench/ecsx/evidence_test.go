@@ -23,7 +23,7 @@ func (s *site) read(cfg aws.Config, selection ecsx.LogSelection) (n int, took ti
 	require.NoError(s.t, ecsx.WaitStoppedTaskLogs(s.t.Context(), ecs.NewFromConfig(cfg), cloudwatchlogs.NewFromConfig(cfg), ecsx.Query{Cluster: "prod"}, func(x ecsx.StoppedTask) error {
 		n++
 		return nil
-	}, func(o *ecsx.StoppedOptions) { o.LogsOf = selection }))
+	}, func(o *ecsx.StoppedOptions) { o.LogsOf, o.Parallel = selection, 4 }))
 	return n, time.Since(start)
 }
 
