@@ -59,7 +59,7 @@ const missingRounds = 12
 // was seen before the error is delivered first, with it.
 func (c *capture) poll(ctx context.Context, deliver func([]StoppedTask, error) error) error {
 	for _, err := range awsretry.Every(ctx, c.opts.Interval, func(ctx context.Context) (struct{}, error) { return struct{}{}, c.look(ctx) }, func(o *poll.Options) {
-		o.Retried = func(err error) { c.observe("still trying: " + err.Error()) }
+		o.Retried = func(err error) { c.observe("retry", "still trying: "+err.Error()) }
 	}) {
 		if err != nil {
 			err = fmt.Errorf("%s: %w", c.q, err)
@@ -76,14 +76,14 @@ func (c *capture) poll(ctx context.Context, deliver func([]StoppedTask, error) e
 		if done {
 			return nil
 		}
-		c.observe(fmt.Sprintf("%d stopped, %d stopping", len(c.final), len(c.pending)))
+		c.observe("progress", fmt.Sprintf("%d stopped, %d stopping", len(c.final), len(c.pending)))
 	}
 	return nil
 }
 
-func (c *capture) observe(s string) {
+func (c *capture) observe(kind, text string) {
 	if c.opts.Observe != nil {
-		c.opts.Observe(StoppedEvent{Query: c.q, Text: s})
+		c.opts.Observe(StoppedEvent{Kind: kind, Query: c.q, Stopped: len(c.final), Stopping: len(c.pending), Text: text})
 	}
 }
 

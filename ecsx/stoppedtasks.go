@@ -86,8 +86,13 @@ const (
 
 // StoppedEvent is progress of a wait for stopped tasks.
 type StoppedEvent struct {
+	// Kind is "progress" after a poll, or "retry" after one that failed for a reason
+	// that may pass.
+	Kind  string
 	Query Query
-	Text  string
+	// Stopped and Stopping are how many tasks of the query are known to be so.
+	Stopped, Stopping int
+	Text              string
 }
 
 // String is one line.

@@ -114,6 +114,6 @@ func (d *deployer) started(dep *Deployment, s *types.Service) error {
 		return fmt.Errorf("no PRIMARY deployment after the update: %w", errUncertain)
 	}
 	dep.ID, dep.Record = aws.ToString(p.Id), aws.ToString(s.CurrentServiceDeployment)
-	d.observe("started deployment %s of %s", dep.ID, afterSlash(dep.TaskDefinition))
+	d.observe("started", dep.ID, "started deployment %s of %s", dep.ID, afterSlash(dep.TaskDefinition))
 	return nil
 }
