@@ -110,20 +110,25 @@ func says(reason string) bool {
 	return strings.TrimSpace(reason) != ""
 }
 
-// failedInside reports whether something inside of a nested stack explains why
-// its resource failed.
+// failedInside reports whether something inside of a nested stack, at any depth,
+// explains why its resource failed.
 func (s *Stack) failedInside(e Event, back bool) bool {
 	for _, c := range s.Children {
-		if c.ID != e.PhysicalID {
-			continue
+		if c.ID == e.PhysicalID {
+			return c.explains(back)
 		}
-		forward, backs := c.attempt()
-		if back {
-			return len(c.causes(c.lastFailed(backs), Event{}, true)) > 0
-		}
-		return len(c.causes(forward, started(backs), false)) > 0
 	}
 	return false
+}
+
+// explains reports whether a stack, or one nested in it, has a cause of its own.
+func (s *Stack) explains(back bool) bool {
+	forward, backs := s.attempt()
+	events, turned := forward, started(backs)
+	if back {
+		events, turned = s.lastFailed(backs), Event{}
+	}
+	return len(s.causes(events, turned, back)) > 0 || slices.ContainsFunc(s.Children, func(c *Stack) bool { return c.explains(back) })
 }
 
 // lastFailed is the latest attempt to roll back in which something failed.

@@ -130,7 +130,7 @@ func (c *creator) create(ctx context.Context) (string, error) {
 		}
 		u, err := upload(ctx, c.bucket, beside, body)
 		if err != nil {
-			return "", err
+			return "", fmt.Errorf("stack %s: %w", root.Name, err)
 		}
 		in.TemplateURL = &u
 	}
@@ -186,7 +186,7 @@ func (c *creator) uploadNested(ctx context.Context, s *Stack) error {
 		}
 		u, err := upload(ctx, c.bucket, c.d.urls[child.ID], c.d.current[child.ID])
 		if err != nil {
-			return err
+			return fmt.Errorf("stack %s: %w", child.Name, err)
 		}
 		if err := c.d.setTemplateURL(child, u); err != nil {
 			return err
@@ -209,8 +209,10 @@ func (c *creator) capabilities() []types.Capability {
 	return caps
 }
 
-// await waits until the change set is made. One that would change nothing is
-// [ErrNothingToChange].
+// errNoEffect is no ErrNothingToChange: something was to be changed, and is not.
+var errNoEffect = errors.New("the draft changes a template or a parameter, and CloudFormation finds nothing to change: take a new snapshot and make the draft again")
+
+// await waits until the change set is made.
 func (c *creator) await(ctx context.Context, id string) (string, error) {
 	root := c.d.Tree.Root
 	for out, err := range awsretry.Every(ctx, c.opts.Interval, func(ctx context.Context) (*cfn.DescribeChangeSetOutput, error) {
@@ -225,7 +227,7 @@ func (c *creator) await(ctx context.Context, id string) (string, error) {
 		case types.ChangeSetStatusFailed, types.ChangeSetStatusDeleteComplete, types.ChangeSetStatusDeleteFailed:
 			reason := aws.ToString(out.StatusReason)
 			if noChange(reason) {
-				return aws.ToString(out.ChangeSetId), fmt.Errorf("stack %s: %w", root.Name, ErrNothingToChange)
+				return aws.ToString(out.ChangeSetId), &StackError{Stack: root.Name, Status: root.Status, Err: errNoEffect}
 			}
 			return aws.ToString(out.ChangeSetId), fmt.Errorf("stack %s: change set %s: %s", root.Name, out.Status, reason)
 		}

@@ -162,11 +162,13 @@ func TestContinueDeletes(t *testing.T) {
 			"  Topic:", "  Orders: {Type: AWS::DynamoDB::Table, Properties: {TableName: orders}}\n"+
 				"  Ord: {Type: AWS::DynamoDB::Table, Properties: {TableName: ord}}\n"+
 				"  Queue: {Type: AWS::SQS::Queue}\n"+
+				"  Safe: {Type: AWS::DynamoDB::Table, Properties: {TableName: safe, DeletionProtectionEnabled: true}}\n"+
+				"  Repo: {Type: AWS::ECR::Repository, Properties: {RepositoryName: made}}\n"+
 				"  Kept: {Type: AWS::DynamoDB::Table, DeletionPolicy: Retain, Properties: {TableName: kept}}\n"+
 				"  Key: {Type: AWS::SSM::Parameter, Properties: {Type: String, Name: /web/key, Value: x}}\n"+
 				"  Cache: {Type: AWS::CloudFormation::Stack, Properties: {TemplateURL: \""+child+"\"}}\n  Topic:",
 			"          HealthCheck:", "          Environment: [{Name: QUEUE_URL, Value: !Ref Queue}, {Name: TABLE, Value: orders}]\n          Secrets: [{Name: KEY, ValueFrom: !Sub 'arn:aws:ssm:us-east-1:123456789012:parameter/web/key'}]\n          HealthCheck:",
-			"DependsOn: Web", "DependsOn: [Web, Orders, Ord, Queue, Kept, Key, Cache, Bucket]",
+			"DependsOn: Web", "DependsOn: [Web, Orders, Ord, Queue, Kept, Key, Cache, Bucket, Safe, Repo]",
 		).Replace(before)
 		s.create("prod", before, "Tag", "v1", "Days", "7", "Label", "a")
 		s.cloud.FailResource("prod", "Topic", rescuetest.OnUpdate, "Invalid parameter: DisplayName")
@@ -184,7 +186,7 @@ func TestContinueDeletes(t *testing.T) {
 		for st := range tree.All() {
 			stacks = append(stacks, st.ID)
 		}
-		assert.Equal(t, []string{"Bucket", "Cache", "Kept", "Key", "Note", "Ord", "Orders", "Queue", "Table", "Task"}, slices.Sorted(maps.Keys(by)))
+		assert.Equal(t, []string{"Bucket", "Cache", "Kept", "Key", "Note", "Ord", "Orders", "Queue", "Repo", "Safe", "Table", "Task"}, slices.Sorted(maps.Keys(by)))
 		assert.Equal(t, []string{"web.Environment.TABLE"}, by["Orders"].UsedBy)
 		assert.Equal(t, []string{"web.Environment.QUEUE_URL"}, by["Queue"].UsedBy)
 		assert.Equal(t, []string{"web.Secrets.KEY"}, by["Key"].UsedBy)
@@ -200,7 +202,17 @@ func TestContinueDeletes(t *testing.T) {
 		assert.Contains(t, string(data), `"holdsData":true`)
 
 		// With the template of the failed update it is known.
+		assert.Equal(t, "aws dynamodb update-table --table-name orders --deletion-protection-enabled", by["Orders"].Shield)
+		assert.Empty(t, by["Queue"].Shield, "the type has none")
+		assert.Empty(t, by["Safe"].Resists, "not known")
+		assert.Equal(t, "if it holds images", by["Repo"].Resists)
 		tree.Root.Template = []byte(after)
+		for _, d := range cfnx.Deletes(tree) {
+			if d.LogicalID == "Safe" {
+				assert.Equal(t, []string{"DeletionProtectionEnabled is set", ""}, []string{d.Resists, d.Shield})
+				assert.Contains(t, d.String(), "its deletion will fail")
+			}
+		}
 		for _, d := range cfnx.Deletes(tree) {
 			assert.Equal(t, d.LogicalID == "Kept", d.Kept, d.LogicalID)
 		}
@@ -212,7 +224,7 @@ func TestContinueDeletes(t *testing.T) {
 		for _, id := range really {
 			assert.Contains(t, told, id, "never less is told than is deleted")
 		}
-		told = slices.DeleteFunc(told, func(id string) bool { return id == by["Kept"].PhysicalID })
-		assert.Equal(t, told, really, "and nothing else, but for what is kept")
+		told = slices.DeleteFunc(told, func(id string) bool { return id == by["Kept"].PhysicalID || id == by["Safe"].PhysicalID })
+		assert.Equal(t, told, really, "and nothing else, but for what is kept and what resists")
 	})
 }

@@ -43,6 +43,9 @@ type ContinueOptions struct {
 	// Before is called before each round with what it would do. Nothing is
 	// started if it returns an error, which ends the call.
 	Before func(Round) error
+	// Enrich is called with each snapshot before its round is planned, to add what
+	// further reads tell, such as [Tree.ReadAttempted]. Its error ends the call.
+	Enrich func(ctx context.Context, t *Tree) error
 	// RolledBack reports whether ECS itself has already taken a service back to
 	// the revision that the stack has recorded; nil says so of none. See
 	// [Deploys].
@@ -184,6 +187,11 @@ func ContinueRollbackSkipping(ctx context.Context, api ContinueRollbackAPI, stac
 		}
 		if err := continuable(tree); err != nil {
 			return c.out, err
+		}
+		if c.opts.Enrich != nil {
+			if err := c.opts.Enrich(ctx, tree); err != nil {
+				return c.out, fmt.Errorf("stack %s: %w", tree.Root.Name, err)
+			}
 		}
 		if err := c.round(ctx, tree); err != nil {
 			return c.out, err

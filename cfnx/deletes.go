@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
+
+	"github.com/stackrescue/stackrescue/cfnx/internal/expr"
 )
 
 // Deletion is a physical resource that the clean-up after a rolled back update
@@ -24,6 +26,13 @@ type Deletion struct {
 	// (DeletionPolicy). Where that template was not read, see [Tree.ReadAttempted], it
 	// is false: assumed to be deleted.
 	Kept bool `json:"kept,omitempty"`
+	// Resists is why the deletion will fail, after three tries, and leave the
+	// resource behind outside of the stack: "DeletionProtection is set", or a
+	// condition, "if it holds objects". "" where nothing is known to keep it.
+	Resists string `json:"resists,omitempty"`
+	// Shield is a command that can be taken back and makes the deletion fail; ""
+	// where the type has none, or where it will fail anyway.
+	Shield string `json:"shield,omitempty"`
 	// HoldsData is whether a resource of its type holds what cannot be made
 	// again.
 	HoldsData bool `json:"holdsData,omitempty"`
@@ -38,10 +47,15 @@ func (d Deletion) String() string {
 	switch {
 	case d.Kept:
 		s += "kept outside of the stack"
+	case d.Resists != "" && !strings.HasPrefix(d.Resists, "if "):
+		s += "its deletion will fail, it stays outside of the stack: " + d.Resists
 	case d.HoldsData:
 		s += "deleted with its data"
 	default:
 		s += "deleted"
+	}
+	if strings.HasPrefix(d.Resists, "if ") {
+		s += ", not " + d.Resists
 	}
 	if len(d.UsedBy) > 0 {
 		s += ", used by " + strings.Join(d.UsedBy, ", ")
@@ -76,8 +90,18 @@ func Deletes(t *Tree, inUse ...any) []Deletion {
 			out = append(out, deletions(s, forward, id)...)
 		}
 	}
+	declared := map[string]declarations{}
 	for i := range out {
 		d := &out[i]
+		if _, ok := declared[d.StackID]; !ok {
+			declared[d.StackID] = newDeclarations(t.Stack(d.StackID))
+		}
+		policy, properties := declared[d.StackID].of(d.LogicalID)
+		// RetainExceptOnCreate deletes what the update created.
+		d.Kept = policy == "Retain" && !d.Replaced
+		if !d.Kept {
+			d.Resists, d.Shield = shield(d.Type, d.PhysicalID, properties)
+		}
 		d.HoldsData = holdsData(d.Type)
 		if d.Type != taskDefinitionType {
 			d.UsedBy = uses.of(d.PhysicalID)
@@ -112,36 +136,50 @@ func deletions(s *Stack, forward []Event, id string) []Deletion {
 		if strings.HasPrefix(string(e.Status), "DELETE_") {
 			continue
 		}
-		out = append(out, Deletion{StackID: s.ID, Stack: s.Name, LogicalID: id, PhysicalID: e.PhysicalID, Type: e.Type, Replaced: !made, Kept: made && s.keeps(id)})
+		out = append(out, Deletion{StackID: s.ID, Stack: s.Name, LogicalID: id, PhysicalID: e.PhysicalID, Type: e.Type, Replaced: !made})
 	}
 	// One whose creation failed before it had a physical id leaves nothing.
 	return out
 }
 
-// keeps reports whether the template that made a resource keeps it when it goes:
-// that of the update, or what CloudFormation has where the event of the resource
-// shows that it is the same. Where it is not known the resource is assumed to be
-// deleted.
-func (s *Stack) keeps(logicalID string) bool {
+// declarations are what the template of an update says of the resources that it
+// made. It is the template of the attempt, or what CloudFormation has where the
+// event of the resource shows that it is the same.
+type declarations struct {
+	s      *Stack
+	r      *expr.Renderer // nil where nothing is known
+	proven bool
+}
+
+func newDeclarations(s *Stack) declarations {
+	out := declarations{s: s, proven: len(s.Attempted) > 0}
 	d := attemptedDraft(&Tree{Root: s.root()})
-	proven := len(s.Attempted) > 0
-	if !proven {
+	if !out.proven {
 		d = draftOfTree(d.Tree)
 		d.blind = true
 	}
-	r, _, err := d.renderer(s, 0)
-	if err != nil {
-		return false
+	if r, _, err := d.renderer(s, 0); err == nil {
+		out.r = r
 	}
-	n := r.Root.Get("Resources").Follow().Get(logicalID).Follow()
-	if !proven && !s.agrees(logicalID, r.Value(n.Get("Properties"))) {
-		return false
+	return out
+}
+
+// of are the DeletionPolicy and the properties of a resource, nothing where they
+// are not known.
+func (d declarations) of(logicalID string) (policy string, properties map[string]any) {
+	if d.r == nil {
+		return "", nil
+	}
+	n := d.r.Root.Get("Resources").Follow().Get(logicalID).Follow()
+	rendered := d.r.Value(n.Get("Properties"))
+	if !d.proven && !d.s.agrees(logicalID, rendered) {
+		return "", nil
 	}
 	if p := n.Get("DeletionPolicy").Follow(); p != nil {
-		// RetainExceptOnCreate deletes what the update created.
-		return p.Value == "Retain"
+		policy = p.Value
 	}
-	return false
+	properties, _ = rendered.(map[string]any)
+	return policy, properties
 }
 
 // agrees reports whether the events of the update show the properties of a
@@ -164,7 +202,7 @@ func allOf(s *Stack) []Deletion {
 		if r.PhysicalID == "" || r.Status == types.ResourceStatusDeleteComplete {
 			continue
 		}
-		out = append(out, Deletion{StackID: s.ID, Stack: s.Name, LogicalID: r.LogicalID, PhysicalID: r.PhysicalID, Type: r.Type, Kept: s.keeps(r.LogicalID)})
+		out = append(out, Deletion{StackID: s.ID, Stack: s.Name, LogicalID: r.LogicalID, PhysicalID: r.PhysicalID, Type: r.Type})
 	}
 	return out
 }

@@ -21,12 +21,16 @@ const storedPrefix = "AWS::SSM::Parameter::Value<"
 // since does not come along with the update: the parameter becomes one of a plain
 // type. stored gives the value that a parameter of Systems Manager has now; one
 // that is the same is left alone. With a nil stored, or where it returns an error,
-// the parameter is pinned. So is none that no resource reads.
+// the parameter is pinned. A parameter that nothing reads is not pinned, nor is any
+// of an empty draft.
 //
 // It returns what was pinned, which [Draft.Literals] lists too. A parameter whose
 // declaration cannot be changed is left as it is, and [Apply] refuses its changes.
 // It is pure but for stored.
 func (d *Draft) Pin(stored func(name string) (string, error)) ([]Difference, error) {
+	if d.Empty() {
+		return nil, nil
+	}
 	next := d.clone()
 	before := len(next.literals)
 	for s := range d.Tree.All() {

@@ -1,6 +1,7 @@
 package cfnx_test
 
 import (
+	"context"
 	"flag"
 	"fmt"
 	"math/rand/v2"
@@ -19,15 +20,17 @@ import (
 var seeds = flag.Int("seeds", 60, "random incidents of TestRandomIncidents")
 
 // randomStack is a stack of services, parameters and topics in a random order,
-// in two versions: what the second changes, replaces and adds is random too.
+// with stacks nested in it, in two versions: what the second changes, replaces,
+// adds, keeps and removes is random too.
 type randomStack struct {
-	r        *rand.Rand
-	prefix   string
-	services int
+	r      *rand.Rand
+	put    func(key, body string) string
+	prefix string
+	depth  int
 }
 
 // version writes one of the two templates; the choices are those of the seed.
-func (s *randomStack) version(second bool, more string) string {
+func (s *randomStack) version(second bool) string {
 	var b strings.Builder
 	p := s.prefix
 	tag := func(changes bool) string {
@@ -38,35 +41,42 @@ func (s *randomStack) version(second bool, more string) string {
 	}
 	fmt.Fprintf(&b, "Resources:\n  Cluster: {Type: AWS::ECS::Cluster, Properties: {ClusterName: %s}}\n", p)
 	last := "Cluster"
-	add := func(id, typ, properties string) {
-		fmt.Fprintf(&b, "  %s: {Type: %s, DependsOn: %s, Properties: {%s}}\n", id, typ, last, properties)
+	add := func(id, typ, properties, more string) {
+		fmt.Fprintf(&b, "  %s: {Type: %s, DependsOn: %s, Properties: {%s}%s}\n", id, typ, last, properties, more)
 		last = id
 	}
 	for i := range 2 + s.r.IntN(3) {
-		changes, replaces, adds := s.r.IntN(2) == 0, s.r.IntN(3) == 0, s.r.IntN(3) == 0
-		switch s.r.IntN(3) {
-		case 0:
+		changes, replaces, adds, keeps, removes := s.r.IntN(2) == 0, s.r.IntN(3) == 0, s.r.IntN(3) == 0, s.r.IntN(3) == 0, s.r.IntN(5) == 0
+		switch kind := s.r.IntN(4); {
+		case kind == 0:
 			id := fmt.Sprintf("Svc%d", i)
 			fmt.Fprintf(&b, "  %sTask: {Type: AWS::ECS::TaskDefinition, Properties: {Family: %s-%d, ContainerDefinitions: [{Name: c, Image: %sweb:%s, HealthCheck: {Command: [CMD, 'true'], Interval: 10, Retries: 3}}]}}\n", id, p, i, registry, tag(changes))
-			add(id, "AWS::ECS::Service", fmt.Sprintf("ServiceName: %s-%d, Cluster: !Ref Cluster, TaskDefinition: !Ref %sTask, DesiredCount: 1, DeploymentConfiguration: {DeploymentCircuitBreaker: {Enable: true, Rollback: true}}", p, i, id))
-			s.services++
-		case 1:
+			add(id, "AWS::ECS::Service", fmt.Sprintf("ServiceName: %s-%d, Cluster: !Ref Cluster, TaskDefinition: !Ref %sTask, DesiredCount: 1, DeploymentConfiguration: {DeploymentCircuitBreaker: {Enable: true, Rollback: true}}", p, i, id), "")
+		case kind == 1 && !(second && removes):
 			name := fmt.Sprintf("/%s/%d", p, i)
 			if second && replaces {
 				name += "-new"
 			}
-			add(fmt.Sprintf("Par%d", i), "AWS::SSM::Parameter", "Type: String, Name: "+name+", Value: "+tag(changes))
-		case 2:
-			add(fmt.Sprintf("Top%d", i), "AWS::SNS::Topic", "DisplayName: d"+tag(changes))
+			add(fmt.Sprintf("Par%d", i), "AWS::SSM::Parameter", "Type: String, Name: "+name+", Value: "+tag(changes), "")
+		case kind == 2 && !(second && removes):
+			add(fmt.Sprintf("Top%d", i), "AWS::SNS::Topic", "DisplayName: d"+tag(changes), "")
+		case kind == 3 && s.depth < 3:
+			child := &randomStack{rand.New(rand.NewPCG(s.r.Uint64(), 1)), s.put, fmt.Sprintf("%s-%d", p, i), s.depth + 1}
+			if body := child.version(second); second || !adds { // else one that the update makes
+				add(fmt.Sprintf("Sub%d", i), "AWS::CloudFormation::Stack", fmt.Sprintf("TemplateURL: %q", s.put(fmt.Sprintf("%s-%v.yaml", child.prefix, second), body)), "")
+			}
 		}
 		if adds && second {
-			add(fmt.Sprintf("New%d", i), "AWS::DynamoDB::Table", fmt.Sprintf("TableName: %s-new-%d", p, i))
+			policy := ""
+			if keeps {
+				policy = ", DeletionPolicy: Retain"
+			}
+			add(fmt.Sprintf("New%d", i), "AWS::DynamoDB::Table", fmt.Sprintf("TableName: %s-new-%d", p, i), policy)
 		}
 	}
-	if more != "" {
-		add("Child", "AWS::CloudFormation::Stack", more)
+	if s.depth == 1 {
+		add("Last", "AWS::SNS::Topic", "DisplayName: last"+tag(true), "")
 	}
-	add("Last", "AWS::SNS::Topic", "DisplayName: last"+tag(true))
 	return b.String()
 }
 
@@ -74,46 +84,66 @@ func (s *randomStack) version(second bool, more string) string {
 // cloud then records: nothing less, and nothing else.
 func TestRandomIncidents(t *testing.T) {
 	t.Parallel()
-	stuck, deployed, deleted := 0, 0, 0
+	stuck, deployed, deleted, kept, deep := 0, 0, 0, 0, 0
 	for seed := range uint64(*seeds) {
 		synctest.Test(t, func(t *testing.T) {
 			s := newSite(t)
 			s.push("web", "v1", rescuetest.Runs())
 			s.push("web", "v2", rescuetest.Runs())
 			body := func(second bool) string {
-				r := rand.New(rand.NewPCG(seed, 1))
-				nested := ""
-				if r.IntN(2) == 0 {
-					child := (&randomStack{r: rand.New(rand.NewPCG(seed, 2)), prefix: "child"}).version(second, "")
-					nested = fmt.Sprintf("TemplateURL: %q", s.put(fmt.Sprintf("child-%v.yaml", second), child))
-				}
-				return (&randomStack{r: r, prefix: "root"}).version(second, nested)
+				return (&randomStack{rand.New(rand.NewPCG(seed, 1)), s.put, "root", 1}).version(second)
 			}
 			s.create("prod", body(false))
 			r := rand.New(rand.NewPCG(seed, 3))
 			s.cloud.FailResource("prod", "Last", rescuetest.OnUpdate, "no")
+			injected := map[string]bool{}
 			for st := range s.tree("prod").All() {
 				for _, res := range st.Resources {
 					if r.IntN(4) == 0 && res.Type != "AWS::CloudFormation::Stack" {
 						s.cloud.FailResource(st.Name, res.LogicalID, rescuetest.OnRollback, "cannot go back")
+						injected[st.Name+"."+res.LogicalID] = true
 					}
 				}
 			}
-			if s.update("prod", body(true)) != "UPDATE_ROLLBACK_FAILED" {
+			update, readable := s.update, seed%2 == 1
+			if readable {
+				update = s.updateByChangeSet
+			}
+			if update("prod", body(true)) != "UPDATE_ROLLBACK_FAILED" {
 				return
 			}
 			stuck++
+			for st := range s.tree("prod").All() {
+				if st.Parent() != nil && st.Parent().Parent() != nil {
+					deep++
+					break
+				}
+			}
+			causes := s.tree("prod").Causes()
+			require.Len(t, causes.Update, 1, "seed %d", seed)
+			require.Equal(t, "Last", causes.Update[0].LogicalID)
+			for _, f := range causes.Rollback {
+				require.Contains(t, injected, f.StackName+"."+f.LogicalID, "seed %d: nobody made it fail", seed)
+			}
 			before := s.revisions()
 			var rounds []cfnx.Round
+			var stacks []string
+			for st := range s.tree("prod").All() {
+				stacks = append(stacks, st.ID)
+			}
 			out, err := cfnx.ContinueRollbackSkipping(t.Context(), s.cfn, "prod", cfnx.SkipMinimal, func(o *cfnx.ContinueOptions) {
 				o.Before = func(r cfnx.Round) error { rounds = append(rounds, r); return nil }
 				o.Rounds = 20
+				if readable {
+					o.Enrich = func(ctx context.Context, t *cfnx.Tree) error { return t.ReadAttempted(ctx, s.cfn, s.s3) }
+				}
 			})
 			require.NoError(t, err, "seed %d", seed)
 			after := s.revisions()
 			skipped := map[string]bool{}
 			for _, k := range out.Skipped {
 				skipped[k.PhysicalID] = true
+				require.Contains(t, injected, k.StackName+"."+k.LogicalID, "seed %d: skipped for nothing", seed)
 			}
 			told := map[string]string{}
 			for _, d := range rounds[0].Deploys {
@@ -130,17 +160,19 @@ func TestRandomIncidents(t *testing.T) {
 					require.Equal(t, to, after[arn], "seed %d: %s was said to be deployed", seed, arn)
 				}
 			}
-			var stacks, expected []string
-			for st := range s.tree("prod").All() {
-				stacks = append(stacks, st.ID)
-			}
+			var expected []string
 			for _, d := range rounds[0].Deletes {
-				if !skipped[d.PhysicalID] {
+				if d.Kept {
+					kept++
+				} else if !skipped[d.PhysicalID] {
 					expected = append(expected, d.PhysicalID)
 				}
 			}
 			slices.Sort(expected)
 			really := s.deleted(stacks...)
+			if !readable { // assumed to be deleted, never less
+				expected = slices.DeleteFunc(expected, func(id string) bool { return strings.Contains(id, "-new-") && !slices.Contains(really, id) })
+			}
 			for _, id := range really {
 				if !slices.Contains(expected, id) {
 					require.Contains(t, skipped, id, "seed %d: deleted and not said", seed)
@@ -152,17 +184,21 @@ func TestRandomIncidents(t *testing.T) {
 			deleted += len(really)
 		})
 	}
-	t.Logf("%d of %d updates were stuck: %d deployments and %d deletions as said", stuck, *seeds, deployed, deleted)
+	t.Logf("%d of %d updates were stuck, %d of them on three levels: %d deployments, %d deletions and %d that are kept as said", stuck, *seeds, deep, deployed, deleted, kept)
 	require.Greater(t, stuck, *seeds/4)
 	require.Positive(t, deployed)
 	require.Positive(t, deleted)
+	require.Positive(t, kept)
+	require.Positive(t, deep)
 }
 
 // revisions are the task definitions of all services, by their ARN.
 func (s *site) revisions() map[string]string {
 	s.t.Helper()
 	out := map[string]string{}
-	for _, cluster := range []string{"root", "child"} {
+	clusters, err := s.ecs.ListClusters(s.t.Context(), &ecs.ListClustersInput{})
+	require.NoError(s.t, err)
+	for _, cluster := range clusters.ClusterArns {
 		list, err := s.ecs.ListServices(s.t.Context(), &ecs.ListServicesInput{Cluster: &cluster})
 		if err != nil || len(list.ServiceArns) == 0 {
 			continue

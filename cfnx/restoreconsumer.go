@@ -2,9 +2,11 @@ package cfnx
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/stackrescue/stackrescue/cfnx/internal/expr"
 	"github.com/stackrescue/stackrescue/cfnx/internal/tree"
@@ -16,8 +18,8 @@ import (
 // them, and leaves the template that declares the output alone: for a nested
 // stack that cannot be updated.
 //
-// It returns a *[DraftError] with the place, and leaves the draft as it was, if
-// an output is read inside the text of an Fn::Sub.
+// It returns a *[DraftError] with the place, and leaves the draft as it was, if it
+// cannot be written there, as where a YAML alias shares the place.
 func (d *Draft) RestoreAtConsumers(ctx context.Context, lost []LostOutput, source func(context.Context, LostOutput) (string, error)) ([]RestoredOutput, error) {
 	if source == nil {
 		source = func(_ context.Context, l LostOutput) (string, error) { return l.Known, nil }
@@ -47,15 +49,24 @@ func (d *Draft) RestoreAtConsumers(ctx context.Context, lost []LostOutput, sourc
 		if value == "" {
 			continue
 		}
-		for _, path := range w.inSub {
-			problems = append(problems, Problem{StackID: s.parent.ID, Stack: s.parent.Name, Property: "Output", From: want.Name + "." + want.Attribute, To: value,
-				Why: "it is read inside the text of an Fn::Sub", Sources: []template.Source{{Kind: expr.SourceInline, Path: path}}, Err: template.ErrUnspliceable})
-		}
-		for _, path := range w.paths {
-			if _, err := next.Set(s.parent, template.Value{Path: path, Value: value}); err != nil {
+		for _, place := range append(w.paths, w.inSub...) {
+			to := template.Value{Path: place.path, Value: value}
+			if place.text != "" {
+				to.Value = strings.ReplaceAll(place.text, "${"+want.Name+"."+want.Attribute+"}", strings.ReplaceAll(value, "${", "${!"))
+			}
+			_, err := next.Set(s.parent, to)
+			if err == nil && to.Value == place.text {
+				err = &template.Error{Path: place.path, Err: template.ErrUnspliceable, Detail: "the variable is written in another way"}
+			}
+			if e, ok := errors.AsType[*template.Error](err); ok {
+				problems = append(problems, Problem{StackID: s.parent.ID, Stack: s.parent.Name, Property: "Output", From: want.Name + "." + want.Attribute, To: value,
+					Why: e.Error(), Sources: []template.Source{{Kind: expr.SourceInline, Path: place.path}}, Err: e.Err})
+				continue
+			}
+			if err != nil {
 				return nil, err
 			}
-			out = append(out, RestoredOutput{l.Stack, l.Key, value, s.parent.Name, path})
+			out = append(out, RestoredOutput{l.Stack, l.Key, value, s.parent.Name, place.path})
 		}
 	}
 	if len(problems) > 0 {
@@ -68,8 +79,12 @@ func (d *Draft) RestoreAtConsumers(ctx context.Context, lost []LostOutput, sourc
 // consumerWalk finds where a template reads one attribute.
 type consumerWalk struct {
 	want         expr.Use
-	paths, inSub []string
+	paths, inSub []consumer
 }
+
+// consumer is a place that reads an output; text is the template of an Fn::Sub
+// that does so in its text.
+type consumer struct{ path, text string }
 
 func (w *consumerWalk) walk(n *tree.Node, path string, depth int) {
 	e := expr.At(n)
@@ -80,13 +95,17 @@ func (w *consumerWalk) walk(n *tree.Node, path string, depth int) {
 	switch fn {
 	case "Fn::GetAtt":
 		if slices.Contains(expr.References(e, 0), w.want) {
-			w.paths = append(w.paths, path)
+			w.paths = append(w.paths, consumer{path: path})
 		}
 		return
 	case "Fn::Sub":
 		tmpl, vars := arg.SubTemplate()
 		if tmpl.Node != nil && slices.Contains(expr.SubReferences(tmpl.Value, vars), w.want) {
-			w.inSub = append(w.inSub, path)
+			at := path + "/Fn::Sub"
+			if arg.Kind == tree.Sequence {
+				at += "/0"
+			}
+			w.inSub = append(w.inSub, consumer{at, tmpl.Value})
 		}
 		expr.Entries(vars, func(key string, v *tree.Node) { w.walk(v, path+"/Fn::Sub/1/"+tree.Escape(key), depth+1) })
 		return

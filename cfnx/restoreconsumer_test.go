@@ -56,8 +56,68 @@ MORE`
 
 	d = draft("  P: {Type: AWS::SSM::Parameter, Properties: {Type: String, Value: !Sub '${App.Outputs.SecretArn}!'}}\n")
 	_, err = d.RestoreAtConsumers(t.Context(), d.LostOutputs(nil), source)
+	require.NoError(t, err)
+	assert.Contains(t, string(d.Template(d.Tree.Root.ID)), "!Sub 'arn:secret!'", "in the text of a Sub")
+
+	d = draft("  P: {Type: AWS::SSM::Parameter, Properties: &p {Type: String, Value: !GetAtt App.Outputs.SecretArn}}\n  Q: {Type: AWS::SSM::Parameter, Properties: *p}\n")
+	_, err = d.RestoreAtConsumers(t.Context(), d.LostOutputs(nil), source)
 	e, ok := errors.AsType[*cfnx.DraftError](err)
 	require.True(t, ok, err)
 	require.Equal(t, "/Resources/P/Properties/Value", e.Problems[0].Sources[0].Path)
 	require.True(t, d.Empty())
+}
+
+// Outputs that a loop makes are lost like others, and one whose condition is false
+// is not lost.
+func TestLostOutputsOfLoopsAndConditions(t *testing.T) {
+	t.Parallel()
+	body := `Transform: AWS::LanguageExtensions
+Parameters: {Env: {Type: String, Default: dev}, Names: {Type: CommaDelimitedList, Default: "a,b"}}
+Conditions: {Prod: !Equals [!Ref Env, prod], Dev: !Not [!Condition Prod], Far: !Equals [!ImportValue x, y]}
+Resources:
+  Fn::ForEach::Queues: [N, !Ref Names, {"Queue${N}": {Type: AWS::SQS::Queue}}]
+Outputs:
+  Fn::ForEach::Urls:
+    - N
+    - !Ref Names
+    - Url${N}: {Value: !Ref {"Fn::Sub": "x"}}
+      Arn${N}: {Value: !GetAtt ["Queue${N}", Arn]}
+  OnlyProd: {Condition: Prod, Value: p}
+  OnlyDev: {Condition: Dev, Value: d}
+  OnlyFar: {Condition: Far, Value: f}
+  Never: {Value: !Ref QueueA}
+`
+	tree := flat(body, cfnx.Parameter{Key: "Env", Value: "dev"}, cfnx.Parameter{Key: "Names", Value: "a,b"})
+	tree.Root.Resources = append(tree.Root.Resources, cfnx.Resource{LogicalID: "Queuea", PhysicalID: "https://sqs/a", Type: "AWS::SQS::Queue"})
+	tree.Root.Outputs = []cfnx.Output{{Key: "Arnb", Value: "arn:b"}}
+	d, err := cfnx.NewDraft(t.Context(), nil, tree)
+	require.NoError(t, err)
+	var keys []string
+	lost := d.LostOutputs(nil)
+	for _, l := range lost {
+		keys = append(keys, l.Key)
+		if l.Key == "Arna" {
+			assert.Equal(t, []string{"Queuea", "Arn"}, []string{l.Resource.LogicalID, l.Attribute})
+		}
+	}
+	assert.Equal(t, []string{"Urla", "Arna", "Urlb", "OnlyDev", "Never"}, keys)
+	keys = nil
+	for _, l := range d.LostOutputs(&cfnx.Ledger{Stacks: []cfnx.LedgerStack{{ID: tree.Root.ID, Outputs: []cfnx.Output{{Key: "OnlyFar", Value: "v"}, {Key: "OnlyProd", Value: "v"}}}}}) {
+		keys = append(keys, l.Key+"="+l.Known)
+	}
+	assert.Contains(t, keys, "OnlyFar=v")
+	assert.NotContains(t, keys, "OnlyProd=v")
+
+	_, err = d.RestoreOutputs(t.Context(), lost, func(_ context.Context, l cfnx.LostOutput) (string, error) {
+		return map[string]string{"OnlyDev": "d", "Arna": "arn:a"}[l.Key], nil
+	})
+	require.ErrorIs(t, err, cfnx.ErrDraft)
+	assert.ErrorContains(t, err, "Arna")
+	assert.ErrorContains(t, err, "a loop makes it")
+	assert.True(t, d.Empty())
+	out, err := d.RestoreOutputs(t.Context(), lost, func(_ context.Context, l cfnx.LostOutput) (string, error) {
+		return map[string]string{"Never": "n"}[l.Key], nil
+	})
+	require.NoError(t, err)
+	assert.Equal(t, []cfnx.RestoredOutput{{Stack: "web", Key: "Never", Value: "n"}}, out)
 }

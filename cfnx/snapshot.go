@@ -196,14 +196,18 @@ func readLevel(ctx context.Context, api SnapshotAPI, level []reading) ([]reading
 			return clock.Err(ctx)
 		})
 	}
+	// The longest first, of all stacks: pages come one after the other.
 	for i, s := range level {
 		errs[i] = map[string]error{}
+		part(i, partEvents, func() (err error) { s.Events, err = updateEvents(ctx, api, s.ID, s.gone); return err })
+	}
+	for i, s := range level {
+		part(i, partResources, func() (err error) { s.Resources, err = readResources(ctx, api, s.Stack); return err })
+	}
+	for i, s := range level {
 		if s.Status == "" {
 			part(i, partStack, func() error { return s.describe(ctx, api) })
 		}
-		// The longest first.
-		part(i, partEvents, func() (err error) { s.Events, err = updateEvents(ctx, api, s.ID, s.gone); return err })
-		part(i, partResources, func() (err error) { s.Resources, err = readResources(ctx, api, s.Stack); return err })
 		if !s.gone {
 			part(i, partTemplate, func() (err error) { s.Template, err = getTemplate(ctx, api, s.ID); return err })
 		}

@@ -27,6 +27,10 @@ func TestEveryCallMayFail(t *testing.T) {
 			_, err := cfnx.PatchTemplateImages(ctx, s.cfn, s.s3, "prod", func(_ context.Context, ref string) (string, error) { return strings.Replace(ref, ":v1", ":v2", 1), nil })
 			return err
 		},
+		"nested": func(ctx context.Context, s *site) error {
+			_, err := cfnx.PatchTemplateImages(ctx, s.cfn, s.s3, "prod", func(_ context.Context, ref string) (string, error) { return strings.Replace(ref, ":v1", ":v2", 1), nil })
+			return err
+		},
 		"restore": func(ctx context.Context, s *site) error {
 			_, err := cfnx.RestoreOutputs(ctx, s.cfn, s.s3, "prod", nil, func(context.Context, cfnx.LostOutput) (string, error) { return "db.example", nil })
 			return err
@@ -35,7 +39,7 @@ func TestEveryCallMayFail(t *testing.T) {
 		t.Run(verb, func(t *testing.T) {
 			t.Parallel()
 			calls, crashed := 0, 0
-			kinds := []rescuetest.FaultKind{rescuetest.Throttle, rescuetest.ServerError, rescuetest.LostResponse, rescuetest.CrashBefore, rescuetest.CrashAfter}
+			kinds := []rescuetest.FaultKind{rescuetest.Throttle, rescuetest.ServerError, rescuetest.LostResponse, rescuetest.Stale, rescuetest.CrashBefore, rescuetest.CrashAfter}
 			for index := 0; index == 0 || index <= calls; index++ {
 				for _, kind := range kinds {
 					synctest.Test(t, func(t *testing.T) {
@@ -53,7 +57,7 @@ func TestEveryCallMayFail(t *testing.T) {
 							err = run(t.Context(), s)
 						}
 						s.cloud.ClearFaults() // one that no call has met
-						ended := map[string][]error{"continue": {cfnx.ErrNotStuck}, "patch": {cfnx.ErrNothingToChange}, "restore": {cfnx.ErrNothingToChange}}[verb][0]
+						ended := map[string][]error{"continue": {cfnx.ErrNotStuck}, "patch": {cfnx.ErrNothingToChange}, "nested": {cfnx.ErrNothingToChange}, "restore": {cfnx.ErrNothingToChange}}[verb][0]
 						if err != nil {
 							require.ErrorIs(t, err, ended, "index %d kind %d", index, kind)
 						}
@@ -69,7 +73,7 @@ func TestEveryCallMayFail(t *testing.T) {
 						if index == 0 {
 							calls = len(s.cloud.Calls())
 						}
-						want := map[string]string{"continue": "UPDATE_ROLLBACK_COMPLETE", "patch": "UPDATE_COMPLETE", "restore": "UPDATE_COMPLETE"}[verb]
+						want := map[string]string{"continue": "UPDATE_ROLLBACK_COMPLETE", "patch": "UPDATE_COMPLETE", "nested": "UPDATE_COMPLETE", "restore": "UPDATE_COMPLETE"}[verb]
 						require.Equal(t, want, s.rest("prod"), "index %d kind %d", index, kind)
 					})
 					if index == 0 {
@@ -96,8 +100,12 @@ func sweepSite(t *testing.T, verb string) *site {
 			"  Topic: {Type: AWS::SNS::Topic, DependsOn: Db, Properties: {DisplayName: d" + days + "}}\n" +
 			"Outputs: {Host: {Value: !GetAtt Db.Endpoint.Address}}\n"
 	}
-	s.create("prod", body("1"))
-	if verb != "patch" {
+	if verb == "nested" {
+		s.create("prod", "Resources:\n  App: {Type: AWS::CloudFormation::Stack, Properties: {TemplateURL: '"+s.put("app.yaml", body("1"))+"'}}\n  Other: {Type: AWS::CloudFormation::Stack, Properties: {TemplateURL: '"+s.put("other.yaml", "Resources: {T: {Type: AWS::SNS::Topic}}\n")+"'}}\n")
+	} else {
+		s.create("prod", body("1"))
+	}
+	if verb != "patch" && verb != "nested" {
 		s.cloud.FailResource("prod", "Topic", rescuetest.OnUpdate, "no")
 		s.cloud.FailResource("prod", "Db", rescuetest.OnRollback, "not available")
 		require.Equal(t, "UPDATE_ROLLBACK_FAILED", s.update("prod", body("2")))

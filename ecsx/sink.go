@@ -84,8 +84,9 @@ func (t StoppedTask) Redacted() StoppedTask {
 		c := &t.Containers[i]
 		c.Reason, c.Log.Problem = redact.Text(c.Reason), redact.Text(c.Log.Problem)
 		c.Log.Lines = slices.Clone(c.Log.Lines)
+		var stream redact.Stream // keys whose lines are events of their own
 		for j := range c.Log.Lines {
-			c.Log.Lines[j].Message = redact.Text(c.Log.Lines[j].Message)
+			c.Log.Lines[j].Message = stream.Event(c.Log.Lines[j].Message)
 		}
 	}
 	return t

@@ -90,6 +90,10 @@ const bundleVersion = 2
 // for a later one.
 func ReadBundle(data []byte) (*Bundle, error) {
 	var b Bundle
+	data, err := templatesAsBytes(data)
+	if err != nil {
+		return nil, fmt.Errorf("evidence: %w", err)
+	}
 	if err := json.Unmarshal(data, &b); err != nil {
 		return nil, fmt.Errorf("evidence: %w", err)
 	}

@@ -265,12 +265,15 @@ func (c *capturer) outputs(ctx context.Context) error {
 			return err
 		}
 	}
-	c.b.Ledger = ledger
+	c.b.Ledger = withoutSecrets(ledger)
 	d, err := cfnx.NewDraft(ctx, c.c.s3, c.b.Tree)
 	if err != nil {
 		return c.problem(ctx, "templates", err)
 	}
 	c.b.Lost = d.LostOutputs(c.o.Ledger)
+	for i := range c.b.Lost {
+		c.b.Lost[i].Known = redact.Value(c.b.Lost[i].Key, c.b.Lost[i].Known)
+	}
 	return nil
 }
 

@@ -191,3 +191,12 @@ func ruleText(r ecrx.Rule) string {
 
 // short is "family:revision" of a task definition's ARN.
 func short(arn string) string { return arn[strings.LastIndexByte(arn, '/')+1:] }
+
+// Evidence is what the diagnosis was made from; nil for one that was read from
+// JSON.
+func (d *Diagnosis) Evidence() *Bundle {
+	if d == nil {
+		return nil
+	}
+	return d.bundle
+}

@@ -8,6 +8,7 @@ import (
 	"github.com/aws/smithy-go"
 
 	"github.com/stackrescue/stackrescue/cfnx"
+	"github.com/stackrescue/stackrescue/internal/redact"
 )
 
 var (
@@ -52,7 +53,8 @@ type Error struct {
 	Err error
 }
 
-// Error is one line that ends with the advice.
+// Error is one line that ends with the advice. Secrets that the causes quote are
+// not in it.
 func (e *Error) Error() string {
 	s := "stack " + e.Stack
 	if e.Where != "" {
@@ -62,7 +64,7 @@ func (e *Error) Error() string {
 	if e.Next != "" {
 		s += ": " + e.Next
 	}
-	return s
+	return redact.Text(s)
 }
 
 // Unwrap is the sentinel.

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -34,11 +33,10 @@ func (b *Bundle) Write(dir string) error {
 	if b == nil || b.Tree == nil || b.Tree.Root == nil {
 		return errors.New("evidence: there is none to write")
 	}
-	data, err := json.MarshalIndent(b, "", "  ")
+	data, err := hidden(b)
 	if err != nil {
 		return fmt.Errorf("evidence: %w", err)
 	}
-	data = append(data, '\n')
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return fmt.Errorf("evidence: %w", err)
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/stackrescue/stackrescue/cfnx"
 	"github.com/stackrescue/stackrescue/ecrx"
 	"github.com/stackrescue/stackrescue/ecsx"
+	"github.com/stackrescue/stackrescue/internal/redact"
 )
 
 // SavepointStep brings the stack to where the next rollback can return.
@@ -151,7 +152,7 @@ func (r *runner) savepoint(ctx context.Context, c clients, s Step, res *StepResu
 		for _, x := range carried {
 			r.o.tell(s.ID, "carried: "+x)
 		}
-		lost := d.LostOutputs(r.p.Ledger)
+		lost := d.LostOutputs(cmp.Or(r.o.Ledger, r.p.Ledger))
 		outputs, err := d.RestoreOutputs(ctx, lost, r.source(c))
 		if err != nil {
 			return err
@@ -160,8 +161,8 @@ func (r *runner) savepoint(ctx context.Context, c clients, s Step, res *StepResu
 			r.o.tell(s.ID, fmt.Sprintf("image of %s in %s.%s: %s -> %s", i.Container, i.Stack, i.Resource, i.From, i.To))
 		}
 		for _, o := range outputs {
-			r.o.tell(s.ID, fmt.Sprintf("output %s of %s: %s", o.Key, o.Stack, o.Value))
-			res.Outputs = append(res.Outputs, Restored{o.Stack, o.Key, o.Value})
+			r.o.tell(s.ID, fmt.Sprintf("output %s of %s: %s", o.Key, o.Stack, redact.Value(o.Key, o.Value)))
+			res.Outputs = append(res.Outputs, Restored{o.Stack, o.Key, redact.Value(o.Key, o.Value)})
 		}
 		out, err := cfnx.Apply(ctx, c.cfn, c.s3, d, func(o *cfnx.ApplyOptions) {
 			o.Interval = r.o.Interval
@@ -244,8 +245,11 @@ func (r *runner) carry(ctx context.Context, c clients, step string, d *cfnx.Draf
 func (r *runner) source(c clients) func(context.Context, cfnx.LostOutput) (string, error) {
 	return func(ctx context.Context, l cfnx.LostOutput) (string, error) {
 		value := l.Known
-		if value == "" && l.Attribute == "" {
+		if (value == "" || strings.Contains(value, redact.Marker)) && l.Attribute == "" {
 			value = l.Resource.PhysicalID // what Ref gives for most types; the ledger has it otherwise
+		}
+		if err := known(l, value); err != nil {
+			return "", err
 		}
 		if strings.Contains(value, ":secretsmanager:") {
 			if _, err := c.secrets.DescribeSecret(ctx, &secretsmanager.DescribeSecretInput{SecretId: &value}); err != nil {

@@ -156,7 +156,7 @@ func (v *verifier) all(ctx context.Context) error {
 	for s := range v.b.Tree.All() {
 		v.add(v.promised.rests, strings.HasSuffix(string(s.Status), "_COMPLETE"), "stack "+s.Name+" rests", string(s.Status))
 		for _, o := range s.Outputs {
-			v.rep.Outputs = append(v.rep.Outputs, Restored{s.Name, o.Key, o.Value})
+			v.rep.Outputs = append(v.rep.Outputs, Restored{s.Name, o.Key, redact.Value(o.Key, o.Value)})
 		}
 	}
 	var lost []string

@@ -1,6 +1,9 @@
 package template
 
 import (
+	// A digest is valid only in a program that has its algorithm.
+	_ "crypto/sha256"
+	_ "crypto/sha512"
 	"strings"
 
 	"github.com/stackrescue/stackrescue/cfnx/internal/expr"

@@ -56,7 +56,14 @@ func patchImages(text []byte, images pairs, stderr io.Writer, opts func(*templat
 	for _, name := range slices.Sorted(maps.Keys(images)) {
 		if !used[name] {
 			failed = true
+			if len(all) == 0 {
+				fmt.Fprintf(stderr, "no container or repository %s in the template: it has no image\n", name)
+				continue
+			}
 			fmt.Fprintf(stderr, "no container or repository %s in the template: name one of %s\n", name, strings.Join(namesOf(all), ", "))
+			if slices.ContainsFunc(all, func(i template.Image) bool { return strings.HasPrefix(i.Resource, "Fn::ForEach::") }) {
+				fmt.Fprintln(stderr, "  a loop makes images whose containers have no name of their own: name them as the loop's resource, which changes all that it makes")
+			}
 		}
 	}
 	if failed {
@@ -79,6 +86,8 @@ func advise(w io.Writer, u template.Unpatched, all []template.Image) {
 			fmt.Fprintf(w, "  set %s %s to %s\n", p.Kind, name, p.Value)
 		case p.Kind == "mapping":
 			fmt.Fprintf(w, "  it comes from mapping %s: give -region and -account as far as its keys need them, or change %s\n", p.Name, p.Path)
+		case p.Kind != "inline" && p.Kind != "pseudo" && p.Kind != "parameter" && p.Kind != "condition":
+			fmt.Fprintf(w, "  it comes from %s %s: change it there, or put a reference in the place of the expression\n", p.Kind, name)
 		default:
 			continue
 		}

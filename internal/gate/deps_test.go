@@ -57,6 +57,9 @@ var services = map[string][]string{
 	"examples/simulated-cloud":   {"*"},
 	"examples/ecr-guard":         {"*"},
 	"examples/continue-rollback": {"*"},
+	"examples/force-deploy":      {"*"},
+	"examples/run-task":          {"*"},
+	"examples/stopped-logs":      {"*"},
 	"examples/restore-outputs":   {"*"},
 	"examples/stopped-logs":      {"*"},
 	"examples/force-deploy":      {"*"},
@@ -137,6 +140,17 @@ func TestDependencies(t *testing.T) {
 		}
 		if !strings.HasPrefix(rel, "internal/") && !strings.HasPrefix(rel, "examples/") {
 			t.Logf("%-32s %3d packages, %3d of AWS, %2d of this module", rel, len(p.Deps), n, ours)
+		}
+	}
+}
+
+// TestDigestAlgorithms: package reference knows the digests of an algorithm only in
+// a program that has it, which every test program does and a small one may not.
+func TestDigestAlgorithms(t *testing.T) {
+	t.Parallel()
+	for _, p := range packages(t) {
+		if slices.Contains(p.Imports, "github.com/distribution/reference") {
+			require.Contains(t, p.Imports, "crypto/sha256", p.ImportPath)
 		}
 	}
 }

@@ -1,0 +1,217 @@
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/stackrescue/stackrescue/migrate/toolcmd"
+	"github.com/stackrescue/stackrescue/rescue"
+)
+
+// settings are what the command line says.
+type settings struct {
+	command  string
+	file     string // of run, explain and report
+	stack    string
+	region   string
+	demo     bool
+	planOnly bool
+	wait     bool
+	yes      bool
+	verbose  bool
+	json     bool
+	evidence string
+	out      string
+	html     string
+	markdown string
+	progress string
+	choices  rescue.Choices
+	// step is the step under way, for what is said when somebody interrupts it.
+	step rescue.Kind
+}
+
+const usage = `usage:
+  rescue-stack -stack NAME [-direction D] …     diagnose, plan and run
+  rescue-stack diagnose -stack NAME             what is wrong, and why; reads only
+  rescue-stack plan -stack NAME -direction D [-out FILE]   the way out; reads only
+  rescue-stack run FILE                         carry a plan out that was reviewed
+  rescue-stack explain FOLDER                   the diagnosis from a folder of evidence
+  rescue-stack report FOLDER [-html FILE]       what happened, from a folder
+  rescue-stack -demo                            all of it on a simulated account
+
+Without a direction the four are compared. To resume, run the same command again.
+
+flags:
+`
+
+var commands = []string{"diagnose", "plan", "run", "explain", "report"}
+
+// parse reads the command line. Everything in it is checked before the first
+// call is made.
+func parse(args []string, stderr io.Writer) (*settings, error) {
+	s := &settings{choices: rescue.Choices{Revisions: map[string]string{}, Assert: map[string]rescue.UserState{}}}
+	if len(args) > 0 && !strings.HasPrefix(args[0], "-") {
+		s.command = args[0]
+		if !slices.Contains(commands, s.command) {
+			return s, usageError("unknown command %q: one of %s", s.command, strings.Join(commands, ", "))
+		}
+		args = args[1:]
+	}
+	f := flag.NewFlagSet("rescue-stack", flag.ContinueOnError)
+	f.SetOutput(stderr)
+	f.Usage = func() {
+		_, _ = io.WriteString(stderr, usage)
+		f.PrintDefaults()
+	}
+	f.StringVar(&s.stack, "stack", "", "name or ARN of the stack, or of one nested in it")
+	f.StringVar(&s.region, "region", "", "AWS region; the SDK's usual sources if empty")
+	f.BoolVar(&s.demo, "demo", false, "rehearse on a simulated account")
+	direction := f.String("direction", "", "serve (users only), forward (new code stays), hold (deploy nothing) or back (old code returns); without it they are compared")
+	f.BoolVar(&s.planOnly, "plan", false, "stop after the plan; nothing is changed")
+	f.BoolVar(&s.wait, "wait", false, "wait for an operation in progress to end")
+	f.BoolVar(&s.yes, "yes", false, "confirm every step")
+	f.BoolVar(&s.verbose, "v", false, "print commands, all events and the calls that were made")
+	f.BoolVar(&s.choices.Freeze, "freeze", false, "allow taking lifecycle rules out that would expire needed images")
+	f.Func("revision", "the revision to keep for a service, as CLUSTER/SERVICE=FAMILY:REVISION; a service that serves is deployed to only if it is named", pair(s.choices.Revisions, "CLUSTER/SERVICE=FAMILY:REVISION"))
+	f.BoolVar(&s.choices.Force, "force", false, "let CloudFormation choose what to skip")
+	until := f.String("until", "", "end after steps of this kind: "+kinds())
+	f.Func("accept", "a deployment or deletion of the continued rollback that is no reason to stop, as CLUSTER/SERVICE or STACK.LOGICALID; may be repeated", func(v string) error {
+		s.choices.Accept = append(s.choices.Accept, v)
+		return nil
+	})
+	asserted := map[string]string{}
+	f.Func("assert", "your word on users that could not be read, as CLUSTER/SERVICE=served, not-served, …; may be repeated", pair(asserted, "CLUSTER/SERVICE=served"))
+	tool := f.String("migration", "", "the migration tool whose table is stamped before redeploying: alembic")
+	up := f.String("migrate", "", "command in the new image that migrates, under the lock, for a migration that has not run; instead of a stamp")
+	verify := f.String("verify", "", "command in the new image that exits with 0 when the migration was applied")
+	f.StringVar(&s.evidence, "evidence", "", "add the evidence, the plan, the journal and the report to this folder")
+	f.StringVar(&s.out, "out", "", "plan: write the plan to this file, for review and for run")
+	f.StringVar(&s.html, "html", "", "write one self-contained HTML page to this file")
+	f.StringVar(&s.markdown, "markdown", "", "append Markdown to this file, such as a CI job's summary")
+	f.BoolVar(&s.json, "json", false, "print one JSON object per line and nothing else")
+	f.StringVar(&s.progress, "progress", "auto", "auto, live (a status line on a terminal), plain or quiet")
+	if err := f.Parse(interleave(f, args)); err != nil {
+		if errors.Is(err, flag.ErrHelp) {
+			return s, err
+		}
+		return s, usageError("%w", err)
+	}
+	switch rest := f.Args(); {
+	case slices.Contains([]string{"run", "explain", "report"}, s.command):
+		if len(rest) != 1 {
+			return s, usageError("%s needs one argument: rescue-stack %s %s", s.command, s.command, map[string]string{"run": "FILE", "explain": "FOLDER", "report": "FOLDER"}[s.command])
+		}
+		s.file = rest[0]
+	case len(rest) > 0:
+		return s, usageError("unexpected argument %q", rest[0])
+	case s.demo && s.stack != "":
+		return s, usageError("-demo has a stack of its own: leave -stack out")
+	case !s.demo && s.stack == "":
+		return s, usageError("which stack? -stack NAME, or -demo")
+	}
+	s.choices.Direction = rescue.Direction(*direction)
+	for k, v := range asserted {
+		s.choices.Assert[k] = rescue.UserState(v)
+	}
+	s.choices.Until = rescue.Kind(*until)
+	for _, c := range []struct{ flag, is, of string }{
+		{"-direction", *direction, "serve forward hold back"}, {"-until", *until, strings.ReplaceAll(kinds(), ", ", " ")},
+		{"-migration", *tool, "alembic"}, {"-progress", s.progress, "auto live plain quiet"},
+	} {
+		if c.is != "" && !slices.Contains(strings.Fields(c.of), c.is) {
+			return s, usageError("%s %s: one of %s", c.flag, c.is, strings.ReplaceAll(c.of, " ", ", "))
+		}
+	}
+	for k, v := range asserted {
+		if states := []string{"served", "partly-served", "not-served", "scaled-to-zero"}; !slices.Contains(states, v) {
+			return s, usageError("-assert %s=%s: one of %s", k, v, strings.Join(states, ", "))
+		}
+	}
+	switch {
+	case s.out != "" && s.command != "plan":
+		return s, usageError("-out belongs to rescue-stack plan")
+	case s.out != "" && *direction == "" && !s.demo:
+		return s, usageError("-out needs a direction: one of serve, forward, hold, back")
+	case *verify != "" && *tool == "" && *up == "":
+		return s, usageError("-verify belongs to -migration or -migrate")
+	}
+	if *tool != "" || *up != "" {
+		s.choices.Migration = &rescue.Migration{Run: strings.Fields(*up)}
+		if *tool != "" {
+			s.choices.Migration.Tool = toolcmd.Alembic()
+		}
+		if *verify != "" {
+			s.choices.Migration.Verify = [][]string{strings.Fields(*verify)}
+		}
+	}
+	return s, nil
+}
+
+// interleave puts what is no flag behind the flags, so that run FILE -yes is
+// what it looks like.
+func interleave(f *flag.FlagSet, args []string) []string {
+	var flags, rest []string
+	for i := 0; i < len(args); i++ {
+		a := args[i]
+		if a == "--" {
+			rest = append(rest, args[i+1:]...)
+			break
+		}
+		if !strings.HasPrefix(a, "-") || a == "-" {
+			rest = append(rest, a)
+			continue
+		}
+		flags = append(flags, a)
+		name := strings.TrimLeft(a, "-")
+		if strings.Contains(name, "=") {
+			continue
+		}
+		if fl := f.Lookup(name); fl != nil && i+1 < len(args) {
+			if b, ok := fl.Value.(interface{ IsBoolFlag() bool }); !ok || !b.IsBoolFlag() {
+				i++
+				flags = append(flags, args[i])
+			}
+		}
+	}
+	return append(append(flags, "--"), rest...)
+}
+
+func pair(into map[string]string, want string) func(string) error {
+	return func(v string) error {
+		k, x, ok := strings.Cut(v, "=")
+		if !ok || k == "" || x == "" {
+			return errors.New("want " + want)
+		}
+		into[k] = x
+		return nil
+	}
+}
+
+func kinds() string {
+	return "freeze, stamp, migrate, redeploy, unlock, savepoint"
+}
+
+var errUsage = errors.New("usage")
+
+func usageError(format string, a ...any) error {
+	return fmt.Errorf("%w: %w (see rescue-stack -help)", errUsage, fmt.Errorf(format, a...))
+}
+
+// goesOn says what AWS does when this program no longer looks.
+func (s *settings) goesOn() string {
+	what := map[rescue.Kind]string{
+		rescue.KindRedeploy:  "ECS goes on with the deployment",
+		rescue.KindUnlock:    "CloudFormation goes on with the rollback",
+		rescue.KindSavepoint: "CloudFormation goes on with the update, if it has begun",
+		rescue.KindStamp:     "a one-off task that was started runs to its end",
+		rescue.KindMigrate:   "the migration task runs to its end",
+	}[s.step]
+	if what == "" {
+		return "nothing is under way in AWS because of this run"
+	}
+	return what + "; run the same command again to wait for it and go on"
+}

@@ -1,0 +1,112 @@
+package rescue
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/stackrescue/stackrescue/cfnx"
+	"github.com/stackrescue/stackrescue/internal/redact"
+)
+
+// hidden is a bundle as it is written: secrets taken out of its texts, each by
+// where it is, and templates as text.
+func hidden(b *Bundle) ([]byte, error) {
+	data, err := json.Marshal(b)
+	if err != nil {
+		return nil, err
+	}
+	data, err = redact.JSON(data, func(path []string, s string) (string, bool) {
+		switch last := path[len(path)-1]; {
+		case last == "template":
+			if text, err := base64.StdEncoding.DecodeString(s); err == nil {
+				return string(text), false
+			}
+		case last == "token" && slices.Contains(path, "events"):
+			return s, true // CloudFormation's own, which tells who began an operation
+		}
+		return s, false
+	})
+	if err != nil {
+		return nil, err
+	}
+	var out bytes.Buffer
+	if err := json.Indent(&out, data, "", "  "); err != nil {
+		return nil, err
+	}
+	out.WriteByte('\n')
+	return out.Bytes(), nil
+}
+
+// templatesAsBytes is a bundle as encoding/json reads it: templates are bytes. A
+// template has characters that are none of base64's.
+func templatesAsBytes(data []byte) ([]byte, error) {
+	var v any
+	d := json.NewDecoder(bytes.NewReader(data))
+	d.UseNumber()
+	if err := d.Decode(&v); err != nil {
+		return nil, err
+	}
+	encodeTemplates(v)
+	return json.Marshal(v)
+}
+
+func encodeTemplates(v any) {
+	switch v := v.(type) {
+	case []any:
+		for _, x := range v {
+			encodeTemplates(x)
+		}
+	case map[string]any:
+		for k, x := range v {
+			if s, ok := x.(string); ok && k == "template" && strings.ContainsFunc(s, notBase64) {
+				v[k] = base64.StdEncoding.EncodeToString([]byte(s))
+				continue
+			}
+			encodeTemplates(x)
+		}
+	}
+}
+
+func notBase64(r rune) bool {
+	return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '+' && r != '/' && r != '='
+}
+
+// withoutSecrets is a ledger for a plan, which is shown, mailed and kept: values
+// that are secrets by their names are not in it, and neither are the templates,
+// which the evidence has.
+func withoutSecrets(l *cfnx.Ledger) *cfnx.Ledger {
+	if l == nil {
+		return nil
+	}
+	out := *l
+	out.Stacks = slices.Clone(l.Stacks)
+	for i := range out.Stacks {
+		s := &out.Stacks[i]
+		s.Template = nil
+		s.Outputs, s.Parameters = slices.Clone(s.Outputs), slices.Clone(s.Parameters)
+		for j := range s.Outputs {
+			s.Outputs[j].Value = redact.Value(s.Outputs[j].Key, s.Outputs[j].Value)
+		}
+		for j := range s.Parameters {
+			p := &s.Parameters[j]
+			p.Value, p.Resolved = redact.Value(p.Key, p.Value), redact.Value(p.Key, p.Resolved)
+		}
+	}
+	return &out
+}
+
+// errHidden is returned for a value that is needed and was not kept.
+var errHidden = errors.New("its value is a secret, which no plan holds")
+
+// known refuses a value that was taken out.
+func known(l cfnx.LostOutput, value string) error {
+	if strings.Contains(value, redact.Marker) {
+		return fmt.Errorf("output %s of stack %s: %w: give a ledger that cfnx.Record wrote, or put the output right in the pipeline's template", l.Key, l.Stack, errHidden)
+	}
+	return nil
+}
