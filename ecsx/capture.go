@@ -199,7 +199,10 @@ func (c *capture) look(ctx context.Context) error {
 // describing describes the pages of tasks that list hands to it, some at a time,
 // while list goes on. It returns the first error; what others brought is kept.
 func (c *capture) describing(ctx context.Context, list func(page func([]string) error) error) error {
-	g, _ := clock.NewGroup(ctx, parallelPages)
+	if c.opts.Parallel <= 1 {
+		return list(func(arns []string) error { return c.describe(ctx, arns) })
+	}
+	g, _ := clock.NewGroup(ctx, c.opts.Parallel)
 	var failed error
 	err := list(func(arns []string) error {
 		c.mu.Lock()
@@ -223,9 +226,6 @@ func (c *capture) describing(ctx context.Context, list func(page func([]string) 
 	_ = g.Wait() // none fails
 	return cmp.Or(failed, err)
 }
-
-// parallelPages is how many pages are read at once.
-const parallelPages = 4
 
 func (c *capture) describe(ctx context.Context, refs []string) error {
 	c.mu.Lock()
@@ -325,10 +325,10 @@ func (c *capture) definitions(ctx context.Context, ts []StoppedTask) {
 			arns = append(arns, arn)
 		}
 	}
-	if len(arns) < 2 {
-		return // it is read where it is needed
+	if len(arns) < 2 || c.opts.Parallel <= 1 {
+		return // each is read where it is needed
 	}
-	g, _ := clock.NewGroup(ctx, parallelPages)
+	g, _ := clock.NewGroup(ctx, c.opts.Parallel)
 	for _, arn := range arns {
 		g.Go(func() error { _, _, _ = c.definition(ctx, arn); return nil })
 	}

@@ -80,9 +80,13 @@ func (r *logReader) read(ctx context.Context, containers []*StoppedContainer) er
 		}
 	}
 	for _, parts := range [][]part{first, rest} {
-		g, ctx := clock.NewGroup(ctx, r.parallel)
+		g, gctx := clock.NewGroup(ctx, r.parallel)
 		for _, p := range parts {
-			g.Go(func() error { return r.part(ctx, p) })
+			if r.parallel > 1 {
+				g.Go(func() error { return r.part(gctx, p) })
+			} else if err := r.part(ctx, p); err != nil {
+				return err
+			}
 		}
 		if err := g.Wait(); err != nil {
 			return err

@@ -52,9 +52,9 @@ type StoppedOptions struct {
 	// TailLines is how many lines of each log are kept, the newest. 0 means
 	// all.
 	TailLines int
-	// Parallel is how many calls for logs are under way at once. Defaults to 1: regions
-	// let through 5 to 25 a second. With clients of [Limit], 4 make use of what it
-	// allows.
+	// Parallel is how many calls of one kind are under way at once, where one does not
+	// wait for another's answer. Defaults to 1: FilterLogEvents is let through 5 to 25
+	// times a second. With clients of [Limit], 4 make use of what it allows.
 	Parallel int
 	// LogsOf is which tasks' logs are read. Defaults to [FirstAndLast].
 	LogsOf LogSelection

@@ -61,9 +61,6 @@ var services = map[string][]string{
 	"examples/run-task":          {"*"},
 	"examples/stopped-logs":      {"*"},
 	"examples/restore-outputs":   {"*"},
-	"examples/stopped-logs":      {"*"},
-	"examples/force-deploy":      {"*"},
-	"examples/run-task":          {"*"},
 }
 
 // budget finds the entry for a package or for the nearest one above it.
