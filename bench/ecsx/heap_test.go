@@ -87,7 +87,7 @@ func live() uint64 {
 func TestHeap(t *testing.T) {
 	tasks := 10000
 	if *trials < 20 {
-		tasks = 1000 // thirty million lines take minutes
+		tasks = 300 // thirty million lines take minutes
 	}
 	for _, test := range []struct {
 		name  string
