@@ -30,6 +30,11 @@ type ApplyOptions struct {
 	// TemplateURL is an object in S3 beside which a root template of more than
 	// 51,200 bytes is put. Defaults to the place of a nested stack's template.
 	TemplateURL string
+	// ImportExisting takes resources of the draft's templates that exist outside of
+	// the stack, with the names that the templates give them, into the stack instead
+	// of creating them: what an earlier rollback has left behind. It is for types
+	// with names of their own.
+	ImportExisting bool
 	// DryRun makes the change set, judges it, and deletes it again.
 	DryRun bool
 	// Observe is called with the change set and with each event of the root, in
@@ -85,10 +90,10 @@ var errNoDraft = errors.New("draft has no tree: make one with NewDraft")
 // from it. What CloudFormation cannot tell yet passes only when it is traced
 // to a change of the draft, or to a value that stays the same.
 //
-// It returns [ErrNothingToChange] if the draft changes nothing, a *[DraftError]
-// if no change set can be made of it, [ErrInProgress] if a stack of the tree is
-// busy or somebody else started an update meanwhile, and a *[StackError] if the
-// update fails. Parameters that the draft does not set, tags,
+// It returns [ErrNothingToChange] if the draft is empty, [ErrNoEffect] if it is
+// not and the update would change nothing, a *[DraftError] if no change set can be
+// made of it, [ErrInProgress] if a stack of the tree is busy or somebody else
+// started an update meanwhile, and a *[StackError] if the update fails. Parameters that the draft does not set, tags,
 // notifications and capabilities stay as they are.
 //
 // Calls s3:PutObject for the templates of nested stacks,
@@ -98,7 +103,7 @@ var errNoDraft = errors.New("draft has no tree: make one with NewDraft")
 // cloudformation:ExecuteChangeSet or cloudformation:DeleteChangeSet. Needs
 // whatever updating the resources needs. A call that is repeated after a lost
 // answer finds the change set again.
-func Apply(ctx context.Context, api ApplyAPI, bucket UploadAPI, d *Draft, optFns ...func(*ApplyOptions)) (*Applied, error) {
+func Apply(ctx context.Context, api ApplyAPI, bucket uploadAPI, d *Draft, optFns ...func(*ApplyOptions)) (*Applied, error) {
 	c := creator{api: api, bucket: bucket, d: d, opts: options.Of(optFns)}
 	c.opts.Interval = cmp.Or(c.opts.Interval, 5*time.Second)
 	if d == nil || d.Tree == nil || d.Tree.Root == nil {
@@ -288,7 +293,7 @@ func RestoreOutputs(ctx context.Context, api ApplyAPI, bucket BucketAPI, stack s
 	return out, err
 }
 
-func draftOf(ctx context.Context, api SnapshotAPI, bucket FetchAPI, stack string) (*Draft, error) {
+func draftOf(ctx context.Context, api SnapshotAPI, bucket fetchAPI, stack string) (*Draft, error) {
 	t, err := Snapshot(ctx, api, stack)
 	if err != nil {
 		return nil, err

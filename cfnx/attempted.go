@@ -9,8 +9,8 @@ import (
 	cfn "github.com/aws/aws-sdk-go-v2/service/cloudformation"
 )
 
-// AttemptedAPI is GetTemplate and DescribeChangeSet of *cloudformation.Client.
-type AttemptedAPI interface {
+// attemptedAPI is GetTemplate and DescribeChangeSet of *cloudformation.Client.
+type attemptedAPI interface {
 	cfn.DescribeChangeSetAPIClient
 	GetTemplate(context.Context, *cfn.GetTemplateInput, ...func(*cfn.Options)) (*cfn.GetTemplateOutput, error)
 }
@@ -29,7 +29,7 @@ type AttemptedAPI interface {
 // Calls cloudformation:GetTemplate, cloudformation:DescribeChangeSet, and
 // s3:GetObject once for each nested stack. Safe to repeat.
 // It returns an error only if ctx ends or the tree is empty.
-func (t *Tree) ReadAttempted(ctx context.Context, api AttemptedAPI, bucket FetchAPI) error {
+func (t *Tree) ReadAttempted(ctx context.Context, api attemptedAPI, bucket fetchAPI) error {
 	if t == nil || t.Root == nil {
 		return errors.New("tree is empty: take a snapshot first")
 	}
@@ -85,7 +85,7 @@ func (t *Tree) unattempted(why string) error {
 }
 
 // readChangeSet reads the template and the parameters of a change set.
-func readChangeSet(ctx context.Context, api AttemptedAPI, id string) ([]byte, map[string]string, error) {
+func readChangeSet(ctx context.Context, api attemptedAPI, id string) ([]byte, map[string]string, error) {
 	out, err := patiently(ctx, func(ctx context.Context) (*cfn.GetTemplateOutput, error) {
 		return api.GetTemplate(ctx, &cfn.GetTemplateInput{ChangeSetName: &id, TemplateStage: "Original"})
 	})
@@ -117,7 +117,7 @@ func attemptedDraft(t *Tree) *Draft {
 }
 
 // attemptedTemplate reads what a nested stack was to be updated with.
-func (d *Draft) attemptedTemplate(ctx context.Context, bucket FetchAPI, s *Stack) ([]byte, error) {
+func (d *Draft) attemptedTemplate(ctx context.Context, bucket fetchAPI, s *Stack) ([]byte, error) {
 	if len(d.current[s.parent.ID]) == 0 {
 		return nil, fmt.Errorf("the template of its parent %s is not known", s.parent.Name)
 	}

@@ -82,7 +82,7 @@ func TestAttemptedUpdateIsReadAndCanBeTheTarget(t *testing.T) {
 		assert.Equal(t, root, string(tree.Root.Attempted))
 		assert.Equal(t, next, string(tree.Root.Children[0].Attempted))
 		assert.Equal(t, map[string]string{"Tag": "v2", "Level": "debug", "New": "n"}, tree.Root.AttemptedParameters)
-		for _, d := range cfnx.Deletes(tree) {
+		for _, d := range tree.Deletes() {
 			assert.Equal(t, d.LogicalID == "Kept", d.Kept, d.LogicalID)
 		}
 		data, err := json.Marshal(tree)
@@ -166,7 +166,7 @@ func TestAttemptedUpdateIsNotKnown(t *testing.T) {
 				d, err := cfnx.NewDraft(t.Context(), nil, tree)
 				require.NoError(t, err)
 				err = d.UseAttempted()
-				require.ErrorIs(t, err, cfnx.ErrDraft)
+				require.ErrorAs(t, err, new(*cfnx.DraftError))
 				require.ErrorIs(t, err, template.ErrUnresolved)
 				assert.ErrorContains(t, err, test.why)
 				assert.True(t, d.Empty())
@@ -204,7 +204,7 @@ func TestOwnTemplateIsTheTarget(t *testing.T) {
 		more := strings.Replace(nestedRoot("https://templates.s3.us-east-1.amazonaws.com/none.yaml"), "Gone:", "Wanted: {Type: String}, Gone:", 1)
 		require.NoError(t, d.UseTemplate(t.Context(), s.s3, d.Tree.Root, []byte(more), map[string]string{"Nobody": "x"}))
 		err = d.Check()
-		require.ErrorIs(t, err, cfnx.ErrDraft)
+		require.ErrorAs(t, err, new(*cfnx.DraftError))
 		for _, what := range []string{"Wanted: the template wants a value", "Nobody -> x: the template has no such parameter", "could not be read from where the template of prod says"} {
 			assert.ErrorContains(t, err, what)
 		}

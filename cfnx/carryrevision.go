@@ -189,8 +189,8 @@ func (c *carrier) carry(x taskDifference) (where string, err error) {
 
 const inTemplate = "template"
 
-// remove takes away what serves does not have: the whole of a map of which
-// nothing serves.
+// remove takes away what serves does not have, the whole of a map of which nothing
+// serves (docs/aws/cfn.md 8.7).
 func (c *carrier) remove(l locator, x taskDifference) error {
 	at := x.rendered.at
 	for len(at) > 1 && !at[len(at)-1].item && !at[len(at)-2].item && !c.serves(x.Container, at[:len(at)-1]) {

@@ -202,7 +202,7 @@ func TestCarryRevisionWritesWhereNothingElseReads(t *testing.T) {
 			}
 			carried, err := d.CarryRevision(tree.Root, "Service", test.serving, was)
 			if test.why != "" {
-				require.ErrorIs(t, err, cfnx.ErrDraft)
+				require.ErrorAs(t, err, new(*cfnx.DraftError))
 				assert.ErrorContains(t, err, test.why)
 				assert.ErrorContains(t, err, test.place)
 				assert.ErrorContains(t, err, "Task")

@@ -41,12 +41,14 @@ func (f Failure) String() string {
 // attempt to continue: of the root's latest update with its rollbacks, and of no
 // earlier one. Where no resource of a stack failed by itself, the cause is what
 // the nested stack's own resource says (its template is gone from its bucket), or
-// the stack's own event (an export in use, a hook). It is pure.
+// the stack's own event (an export in use, a hook). What [Tree.ReadFindings] has
+// found is among the causes of the update. It is pure.
 func (t *Tree) Causes() Causes {
 	var c Causes
 	for s := range t.All() {
 		forward, backs := s.attempt()
 		c.Update = append(c.Update, s.causes(forward, started(backs), false)...)
+		c.Update = append(c.Update, s.Findings...)
 		c.Rollback = append(c.Rollback, s.causes(s.lastFailed(backs), Event{}, true)...)
 		if s == t.Root {
 			c.Attempts = len(backs)

@@ -78,7 +78,7 @@ const inlineBytes = 51_200
 // creator makes the change set of a draft.
 type creator struct {
 	api    ApplyAPI
-	bucket UploadAPI
+	bucket uploadAPI
 	d      *Draft
 	opts   ApplyOptions
 }
@@ -102,7 +102,7 @@ func (c *creator) create(ctx context.Context) (string, error) {
 		params = append(params, k+"="+v)
 	}
 	slices.Sort(params)
-	name := "stackrescue-" + fingerprint([]byte(root.ID), body, []byte(strings.Join(params, "\n")), []byte(after))
+	name := "stackrescue-" + fingerprint([]byte(root.ID), body, []byte(strings.Join(params, "\n")), fmt.Appendf([]byte(after), "%v", c.opts.ImportExisting))
 	in := &cfn.CreateChangeSetInput{
 		StackName: &root.ID, ChangeSetName: &name, ChangeSetType: types.ChangeSetTypeUpdate, ClientToken: &name,
 		Description: aws.String("made by stackrescue"), IncludeNestedStacks: aws.Bool(true), Capabilities: c.capabilities(),
@@ -111,6 +111,9 @@ func (c *creator) create(ctx context.Context) (string, error) {
 	}
 	if root.RoleARN != "" {
 		in.RoleARN = &root.RoleARN
+	}
+	if c.opts.ImportExisting {
+		in.ImportExistingResources = aws.Bool(true)
 	}
 	in.Parameters = c.parameters()
 	switch {
@@ -209,9 +212,6 @@ func (c *creator) capabilities() []types.Capability {
 	return caps
 }
 
-// errNoEffect is no ErrNothingToChange: something was to be changed, and is not.
-var errNoEffect = errors.New("the draft changes a template or a parameter, and CloudFormation finds nothing to change: take a new snapshot and make the draft again")
-
 // await waits until the change set is made.
 func (c *creator) await(ctx context.Context, id string) (string, error) {
 	root := c.d.Tree.Root
@@ -227,7 +227,7 @@ func (c *creator) await(ctx context.Context, id string) (string, error) {
 		case types.ChangeSetStatusFailed, types.ChangeSetStatusDeleteComplete, types.ChangeSetStatusDeleteFailed:
 			reason := aws.ToString(out.StatusReason)
 			if noChange(reason) {
-				return aws.ToString(out.ChangeSetId), &StackError{Stack: root.Name, Status: root.Status, Err: errNoEffect}
+				return aws.ToString(out.ChangeSetId), &StackError{Stack: root.Name, Status: root.Status, Err: ErrNoEffect}
 			}
 			return aws.ToString(out.ChangeSetId), fmt.Errorf("stack %s: change set %s: %s", root.Name, out.Status, reason)
 		}

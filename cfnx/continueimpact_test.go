@@ -75,14 +75,14 @@ func TestContinueDeploysWhatTheRollbackHasNotReached(t *testing.T) {
 		tree := s.tree("prod")
 		skips := cfnx.SkipMinimal(tree)
 		require.Equal(t, []string{"Db"}, []string{skips[0].Name})
-		deploys := cfnx.Deploys(tree, skips, nil)
+		deploys := tree.Deploys(skips, nil)
 		require.Len(t, deploys, 1)
 		d := deploys[0]
 		assert.Equal(t, []any{"prod", "Web", "web:2", "web:1", "deployed", false}, []any{d.Stack, d.LogicalID, short(d.From), short(d.To), d.State, d.Skippable})
 		assert.Equal(t, "prod.Web: web:1 is deployed, and the service cannot be skipped", d.String())
-		assert.Equal(t, "back", cfnx.Deploys(tree, skips, func(x cfnx.Deploy) bool { return short(x.To) == "web:1" })[0].State)
+		assert.Equal(t, "back", tree.Deploys(skips, func(x cfnx.Deploy) bool { return short(x.To) == "web:1" })[0].State)
 
-		deletes := cfnx.Deletes(tree, s.revision("web:2"))
+		deletes := tree.Deletes(s.revision("web:2"))
 		require.Len(t, deletes, 1, "%v", deletes)
 		assert.Equal(t, []any{"Task", "web:2", true, []string(nil)}, []any{deletes[0].LogicalID, short(deletes[0].PhysicalID), deletes[0].Replaced, deletes[0].UsedBy})
 
@@ -92,7 +92,7 @@ func TestContinueDeploysWhatTheRollbackHasNotReached(t *testing.T) {
 		require.Equal(t, short(d.To), short(*s.service("c", "web").TaskDefinition), "what the continue really did")
 		require.Equal(t, []string{deletes[0].PhysicalID}, s.deleted("prod"))
 		after := s.tree("prod")
-		assert.Empty(t, cfnx.Deploys(after, nil, nil), "a rollback has reached it")
+		assert.Empty(t, after.Deploys(nil, nil), "a rollback has reached it")
 	})
 }
 
@@ -136,12 +136,12 @@ func TestContinueDeploysInNestedStacks(t *testing.T) {
 			{skips, nil, "skipped"},
 			{nil, func(cfnx.Deploy) bool { return true }, "back"},
 		} {
-			deploys := cfnx.Deploys(tree, test.skips, test.back)
+			deploys := tree.Deploys(test.skips, test.back)
 			require.Len(t, deploys, 1, "%v", deploys)
 			assert.Equal(t, []any{name, "Web", "web:2", "web:1", true, name + ".Web", test.want},
 				[]any{deploys[0].Stack, deploys[0].LogicalID, short(deploys[0].From), short(deploys[0].To), deploys[0].Skippable, deploys[0].Name, deploys[0].State})
 		}
-		deletes := cfnx.Deletes(tree)
+		deletes := tree.Deletes()
 		require.Len(t, deletes, 1)
 		assert.Equal(t, "web:2", short(deletes[0].PhysicalID))
 	})
@@ -176,7 +176,7 @@ func TestContinueDeletes(t *testing.T) {
 		require.Equal(t, "UPDATE_ROLLBACK_FAILED", s.update("prod", after, "Tag", "v2", "Days", "14", "Label", "b"))
 		tree := s.tree("prod")
 		serving := s.revision(*s.service("c", "web").TaskDefinition)
-		deletes := cfnx.Deletes(tree, serving)
+		deletes := tree.Deletes(serving)
 		by := map[string]cfnx.Deletion{}
 		var told, stacks []string
 		for _, d := range deletes {
@@ -207,13 +207,13 @@ func TestContinueDeletes(t *testing.T) {
 		assert.Empty(t, by["Safe"].Resists, "not known")
 		assert.Equal(t, "if it holds images", by["Repo"].Resists)
 		tree.Root.Template = []byte(after)
-		for _, d := range cfnx.Deletes(tree) {
+		for _, d := range tree.Deletes() {
 			if d.LogicalID == "Safe" {
 				assert.Equal(t, []string{"DeletionProtectionEnabled is set", ""}, []string{d.Resists, d.Shield})
 				assert.Contains(t, d.String(), "its deletion will fail")
 			}
 		}
-		for _, d := range cfnx.Deletes(tree) {
+		for _, d := range tree.Deletes() {
 			assert.Equal(t, d.LogicalID == "Kept", d.Kept, d.LogicalID)
 		}
 

@@ -48,9 +48,9 @@ type ContinueOptions struct {
 	Enrich func(ctx context.Context, t *Tree) error
 	// RolledBack reports whether ECS itself has already taken a service back to
 	// the revision that the stack has recorded; nil says so of none. See
-	// [Deploys].
+	// [Tree.Deploys].
 	RolledBack func(Deploy) bool
-	// InUse are task definitions and services that serve; see [Deletes].
+	// InUse are task definitions and services that serve; see [Tree.Deletes].
 	InUse []any
 	// Observe is called with each round and with each event of the root, in
 	// order, on the caller's goroutine.
@@ -252,7 +252,7 @@ func (c *continuation) plan(t *Tree) (Round, error) {
 			return r, err
 		}
 	}
-	r.Deploys, r.Deletes = Deploys(t, r.Skips, c.opts.RolledBack), Deletes(t, c.opts.InUse...)
+	r.Deploys, r.Deletes = t.Deploys(r.Skips, c.opts.RolledBack), t.Deletes(c.opts.InUse...)
 	return r, nil
 }
 

@@ -36,7 +36,7 @@ type Deletion struct {
 	// HoldsData is whether a resource of its type holds what cannot be made
 	// again.
 	HoldsData bool `json:"holdsData,omitempty"`
-	// UsedBy are the places in the documents given to [Deletes] that name it,
+	// UsedBy are the places in the documents given to [Tree.Deletes] that name it,
 	// such as "Environment.QUEUE_URL" of container web: "web.Environment.QUEUE_URL".
 	UsedBy []string `json:"usedBy,omitempty"`
 }
@@ -71,7 +71,7 @@ func (d Deletion) String() string {
 // CLI prints them, or as maps. A resource that one of them names, by its
 // physical id or a part of an ARN, a URL or a host name, is told with the place.
 // The revision itself is not told as used by itself. It is pure.
-func Deletes(t *Tree, inUse ...any) []Deletion {
+func (t *Tree) Deletes(inUse ...any) []Deletion {
 	if t == nil || t.Root == nil || !t.Root.unsettled() {
 		return nil
 	}

@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
+
+	"github.com/stackrescue/stackrescue/cfnx/internal/tree"
 )
 
 const (
@@ -73,7 +75,7 @@ func (d Deploy) String() string {
 // back reports whether ECS itself has already taken a service back to To, as
 // its circuit breaker does: then nothing is deployed. A nil back says so of
 // none. It is pure.
-func Deploys(t *Tree, skips []Skip, back func(Deploy) bool) []Deploy {
+func (t *Tree) Deploys(skips []Skip, back func(Deploy) bool) []Deploy {
 	if t == nil || t.Root == nil || !t.Root.unsettled() {
 		return nil
 	}
@@ -121,7 +123,7 @@ func skipName(t *Tree, s *Stack, logicalID string) string {
 func draftOfTree(t *Tree) *Draft {
 	d := &Draft{
 		Tree: t, Parameters: map[string]string{}, originals: map[string][]byte{}, current: map[string][]byte{}, urls: map[string]string{}, authored: map[string]bool{},
-		placed: map[string][]byte{}, unplaced: map[string]string{}, given: map[string]string{}, pinned: map[string]bool{},
+		placed: map[string][]byte{}, unplaced: map[string]string{}, given: map[string]string{}, pinned: map[string]bool{}, parsed: map[*byte]*tree.Doc{},
 	}
 	for s := range t.All() {
 		d.originals[s.ID], d.current[s.ID], d.placed[s.ID] = s.Template, s.Template, s.Template

@@ -5,8 +5,8 @@
 //
 //	tree, err := cfnx.Snapshot(ctx, client, "prod")
 //	tree.Causes()                       // why the update failed, why the way back did
-//	cfnx.Deploys(tree, nil, nil)        // what a continue sends to services
-//	cfnx.Deletes(tree)                  // what its clean-up deletes
+//	tree.Deploys(nil, nil)              // what a continue sends to services
+//	tree.Deletes()                      // what its clean-up deletes
 //	cfnx.ContinueRollbackSkipping(ctx, client, "prod", cfnx.SkipMinimal)
 //	cfnx.PatchTemplateImages(ctx, client, bucket, "prod", resolver)
 //

@@ -14,21 +14,21 @@ import (
 	"github.com/stackrescue/stackrescue/cfnx/template"
 )
 
-// FetchAPI is GetObject of *s3.Client: where the templates of nested stacks
+// fetchAPI is GetObject of *s3.Client: where the templates of nested stacks
 // are read.
-type FetchAPI interface {
+type fetchAPI interface {
 	GetObject(context.Context, *s3.GetObjectInput, ...func(*s3.Options)) (*s3.GetObjectOutput, error)
 }
 
-// UploadAPI is PutObject of *s3.Client: where changed templates are put.
-type UploadAPI interface {
+// uploadAPI is PutObject of *s3.Client: where changed templates are put.
+type uploadAPI interface {
 	PutObject(context.Context, *s3.PutObjectInput, ...func(*s3.Options)) (*s3.PutObjectOutput, error)
 }
 
-// BucketAPI is what [FetchAPI] and [UploadAPI] have, of *s3.Client.
+// BucketAPI is what [fetchAPI] and [uploadAPI] have, of *s3.Client.
 type BucketAPI interface {
-	FetchAPI
-	UploadAPI
+	fetchAPI
+	uploadAPI
 }
 
 // Draft is an update of a stack tree that is being prepared: changed templates
@@ -65,6 +65,8 @@ type Draft struct {
 	images map[string]string // references, by stack id and path
 
 	literals []Difference
+
+	parsed map[*byte]*tree.Doc // by the first byte; shared by the clones
 }
 
 // NewDraft reads the templates of the tree. That of a nested stack is read
@@ -77,7 +79,7 @@ type Draft struct {
 //
 // Calls s3:GetObject, once for each nested stack. Safe to repeat.
 // It returns [ErrUnread] if a template or the resources of a stack were not read.
-func NewDraft(ctx context.Context, bucket FetchAPI, t *Tree) (*Draft, error) {
+func NewDraft(ctx context.Context, bucket fetchAPI, t *Tree) (*Draft, error) {
 	if t == nil || t.Root == nil {
 		return nil, errors.New("tree is empty: take a snapshot first")
 	}

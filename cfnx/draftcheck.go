@@ -87,7 +87,7 @@ func (d *Draft) Check(optFns ...func(*ApplyOptions)) error {
 		if d.authored[s.ID] || string(next.current[s.ID]) == string(d.originals[s.ID]) {
 			continue
 		}
-		if _, err := template.SetValues(next.current[s.ID], nil); errors.Is(err, template.ErrMangled) {
+		if err := lostLetters(next.current[s.ID]); errors.Is(err, template.ErrMangled) {
 			add(s, err.Error()+": CloudFormation hands templates out with their non-ASCII characters replaced: give the author's with Draft.Original or Draft.UseTemplate", err)
 		}
 	}

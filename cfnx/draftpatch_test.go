@@ -97,7 +97,7 @@ func TestDraftPatchesImagesWhereverTheyComeFrom(t *testing.T) {
 			_, err = d.PatchImages(t.Context(), only(from, to, "quay.io/side:7"))
 			if test.err != nil {
 				require.ErrorIs(t, err, test.err)
-				require.ErrorIs(t, err, cfnx.ErrDraft)
+				require.ErrorAs(t, err, new(*cfnx.DraftError))
 				e, ok := errors.AsType[*cfnx.DraftError](err)
 				require.True(t, ok)
 				require.Len(t, e.Problems, 1)
@@ -338,4 +338,32 @@ func TestLostCharactersAreNotWritten(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, patched(d).Check())
 	require.Equal(t, map[string]string{"Tag": "v2"}, d.Parameters)
+}
+
+// Letters that CloudFormation has lost are a problem where they mean something:
+// not in comments, which nobody gets back from it.
+func TestLostLettersThatMeanSomething(t *testing.T) {
+	t.Parallel()
+	body := func(comment, value string) string {
+		return "# " + comment + " gr??er\nResources:\n  Task: # l?uft \n    Type: AWS::ECS::TaskDefinition\n    Properties:\n      ContainerDefinitions:\n        - Name: app\n          Image: host.example/app:v1 # f?r alle\n          Command: [\"a # " + value + "\"]\n          Environment:\n            - Name: TEXT\n              Value: |\n                # " + value + "\n"
+	}
+	for name, test := range map[string]struct {
+		body string
+		lost bool
+	}{
+		"comments":    {body("f?r", "fine"), false},
+		"a value":     {body("fuer", "Gr??e"), true},
+		"description": {"Description: Gr??e aus K?ln\n" + body("x", "y"), true},
+		"JSON":        {`{"Resources":{"Task":{"Type":"AWS::ECS::TaskDefinition","Properties":{"ContainerDefinitions":[{"Name":"app","Image":"host.example/app:v1","User":"# Gr??e"}]}}}}`, true},
+	} {
+		d, err := cfnx.NewDraft(t.Context(), nil, flat(test.body))
+		require.NoError(t, err, name)
+		_, err = d.PatchImages(t.Context(), only("host.example/app:v1", "host.example/app:v2"))
+		require.NoError(t, err, name)
+		if err = d.Check(); test.lost {
+			require.ErrorIs(t, err, template.ErrMangled, name)
+			require.NoError(t, d.UseTemplate(t.Context(), nil, d.Tree.Root, []byte(strings.NewReplacer("Gr??e", "Grüße", "K?ln", "Köln", "gr??er", "größer", "f?r", "für", "l?uft", "läuft", ":v1", ":v2").Replace(test.body)), nil))
+		}
+		require.NoError(t, d.Check(), name)
+	}
 }

@@ -12,8 +12,7 @@ import (
 )
 
 // storedPrefix begins the types of parameters that are read from Systems Manager
-// by every update.
-// https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-supplied-parameter-types.html
+// by every update (docs/aws/cfn.md 8.7).
 const storedPrefix = "AWS::SSM::Parameter::Value<"
 
 // Pin gives the parameters that an update reads again from Systems Manager the

@@ -1,16 +1,10 @@
 package cfnx
 
 import (
-	"errors"
 	"strings"
 
 	"github.com/stackrescue/stackrescue/cfnx/template"
 )
-
-// ErrDraft is returned, in a *[DraftError], by the methods of [Draft] if a
-// change that was asked for cannot be made in the templates and parameters of
-// the tree.
-var ErrDraft = errors.New("draft cannot be made")
 
 // Problem is one change that a draft cannot make, with the places where it
 // would have to be made instead.
@@ -63,8 +57,9 @@ func (p Problem) String() string {
 	return s
 }
 
-// DraftError lists all changes that a draft cannot make. It wraps [ErrDraft]
-// and the errors of the problems.
+// DraftError is returned by the methods of [Draft] if changes that were asked for
+// cannot be made in the templates and parameters of the tree. It lists all of them
+// and wraps the errors of the problems.
 type DraftError struct {
 	Problems []Problem
 }
@@ -78,9 +73,9 @@ func (e *DraftError) Error() string {
 	return strings.Join(lines, "; ")
 }
 
-// Unwrap returns ErrDraft and the errors of the problems.
+// Unwrap returns the errors of the problems.
 func (e *DraftError) Unwrap() []error {
-	errs := []error{ErrDraft}
+	var errs []error
 	for _, p := range e.Problems {
 		if p.Err != nil {
 			errs = append(errs, p.Err)

@@ -14,7 +14,7 @@ const repositoryType = "AWS::ECR::Repository"
 // renderer evaluates expressions of a stack's template as the draft has it,
 // with the parameters that the update would give.
 func (d *Draft) renderer(s *Stack, depth int) (*expr.Renderer, *tree.Doc, error) {
-	doc, err := tree.Parse(d.current[s.ID], tree.Limits{Bytes: expr.MaxBytes, Depth: expr.MaxDepth})
+	doc, err := d.parse(d.current[s.ID])
 	if err != nil {
 		return nil, nil, err
 	}
@@ -39,6 +39,29 @@ func (d *Draft) renderer(s *Stack, depth int) (*expr.Renderer, *tree.Doc, error)
 	r.Attribute = func(resource, attribute string) any { return d.attributeValue(s, resource, attribute, depth) }
 	return r, doc, nil
 }
+
+// parse parses a template, or finds it parsed: a draft reads the same ones again
+// and again. What was parsed is never changed.
+func (d *Draft) parse(body []byte) (*tree.Doc, error) {
+	if len(body) == 0 {
+		return tree.Parse(body, tree.Limits{Bytes: expr.MaxBytes, Depth: expr.MaxDepth})
+	}
+	key := &body[0]
+	if doc := d.parsed[key]; doc != nil && len(doc.Text) == len(body) {
+		return doc, nil
+	}
+	doc, err := tree.Parse(body, tree.Limits{Bytes: expr.MaxBytes, Depth: expr.MaxDepth})
+	if err == nil && d.parsed != nil {
+		if len(d.parsed) >= maxParsed {
+			clear(d.parsed)
+		}
+		d.parsed[key] = doc
+	}
+	return doc, err
+}
+
+// maxParsed is how many templates a draft keeps parsed.
+const maxParsed = 64
 
 // parameterValue is what a stack's parameter will be.
 func (d *Draft) parameterValue(s *Stack, root *tree.Node, name string, depth int) any {

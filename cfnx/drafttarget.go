@@ -21,7 +21,7 @@ import (
 // be read is a problem that [Draft.Check] lists. The draft is left as it was if
 // UseTemplate returns an error: body is no template, or parameters are given for
 // a nested stack, which has them from its parent.
-func (d *Draft) UseTemplate(ctx context.Context, bucket FetchAPI, s *Stack, body []byte, parameters map[string]string) error {
+func (d *Draft) UseTemplate(ctx context.Context, bucket fetchAPI, s *Stack, body []byte, parameters map[string]string) error {
 	if s.parent != nil && len(parameters) > 0 {
 		return fmt.Errorf("stack %s: it has its parameters from %s: change them there", s.Name, s.parent.Name)
 	}
@@ -43,7 +43,7 @@ func (d *Draft) UseTemplate(ctx context.Context, bucket FetchAPI, s *Stack, body
 // any of the forms that CloudFormation takes, or s3://bucket/key.
 //
 // Calls s3:GetObject, with a versionId in the URL s3:GetObjectVersion.
-func (d *Draft) UseTemplateURL(ctx context.Context, bucket FetchAPI, s *Stack, url string, parameters map[string]string) error {
+func (d *Draft) UseTemplateURL(ctx context.Context, bucket fetchAPI, s *Stack, url string, parameters map[string]string) error {
 	body, err := fetch(ctx, bucket, url)
 	if err != nil {
 		return fmt.Errorf("stack %s: template %s: %w", s.Name, url, err)

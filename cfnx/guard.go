@@ -64,6 +64,8 @@ func (g *guard) allowed(p plannedChange) (bool, string) {
 	switch {
 	case p.Action == types.ChangeActionRemove:
 		return false, "would be removed"
+	case p.Action == types.ChangeActionImport:
+		return asked, either(asked, "taken into the stack, as the draft names it", "would be taken into the stack")
 	case p.Action == types.ChangeActionAdd:
 		return asked, either(asked, "added by the draft", "would be added")
 	case p.Type == nestedType:

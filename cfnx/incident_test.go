@@ -96,7 +96,13 @@ func TestPlanSkipsIsMinimalAndToldInNamesThatAWSTakes(t *testing.T) {
 		require.Equal(t, f.child("App").Name+".Service", s.Name)
 		require.Equal(t, []string{"ServiceName"}, s.Impact.Outputs)
 		require.Empty(t, s.Impact.Readers)
-		require.Contains(t, p.Excluded, cfnx.Exclusion{StackName: "prod", LogicalID: "App", Why: "nested stack: what failed inside it is skipped instead"})
+		var why string
+		for _, x := range p.Excluded {
+			if x.StackName == "prod" && x.Name == "App" {
+				why = x.Why
+			}
+		}
+		require.Equal(t, "nested stack: what failed inside it is skipped instead", why)
 	})
 }
 

@@ -49,14 +49,14 @@ func Record(ctx context.Context, api RecordAPI, stack string) (*Ledger, error) {
 	if err != nil {
 		return nil, err
 	}
-	return RecordTree(ctx, api, t)
+	return t.Record(ctx, api)
 }
 
-// RecordTree is [Record] of a snapshot that was already taken. Where importers
+// Record is the function [Record] of a snapshot that was already taken. Where importers
 // cannot be read it returns the ledger with ImportersUnread, and the errors.
 //
 // Calls cloudformation:ListImports. Safe to repeat.
-func RecordTree(ctx context.Context, api cfn.ListImportsAPIClient, t *Tree) (*Ledger, error) {
+func (t *Tree) Record(ctx context.Context, api cfn.ListImportsAPIClient) (*Ledger, error) {
 	if t == nil || t.Root == nil {
 		return nil, errors.New("tree is empty: take a snapshot first")
 	}

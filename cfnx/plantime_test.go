@@ -117,7 +117,7 @@ func TestCheckKnowsPoliciesAndImports(t *testing.T) {
 		d.Ledger, err = cfnx.Record(t.Context(), s.cfn, "web")
 		require.NoError(t, err)
 		err = d.Check()
-		require.ErrorIs(t, err, cfnx.ErrDraft)
+		require.ErrorAs(t, err, new(*cfnx.DraftError))
 		assert.ErrorContains(t, err, "web-task: the update would change its value: it replaces Task, and it is imported by other")
 		assert.NotContains(t, err.Error(), "web-topic", "that one stays")
 

@@ -81,8 +81,8 @@ func matches(l list, values ...string) bool {
 }
 
 // denied is why the stack's policy does not let an update do something to a
-// resource, "" where it does: a policy denies what it does not allow.
-// https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/protect-stack-resources.html
+// resource, "" where it does: a policy denies what it does not allow
+// (docs/aws/cfn.md 8.7).
 func (s *Stack) denied(action string, r Resource) string {
 	var p struct{ Statement several[statement] }
 	if s.Policy == "" || json.Unmarshal([]byte(s.Policy), &p) != nil || len(p.Statement) == 0 {

@@ -111,7 +111,7 @@ Outputs:
 	_, err = d.RestoreOutputs(t.Context(), lost, func(_ context.Context, l cfnx.LostOutput) (string, error) {
 		return map[string]string{"OnlyDev": "d", "Arna": "arn:a"}[l.Key], nil
 	})
-	require.ErrorIs(t, err, cfnx.ErrDraft)
+	require.ErrorAs(t, err, new(*cfnx.DraftError))
 	assert.ErrorContains(t, err, "Arna")
 	assert.ErrorContains(t, err, "a loop makes it")
 	assert.True(t, d.Empty())

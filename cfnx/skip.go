@@ -57,15 +57,8 @@ type SkipPlan struct {
 	// Skips is the smallest set to ask for now. Further ones may show only
 	// after these.
 	Skips []Skip `json:"skips,omitempty"`
-	// Excluded are failed resources that are left out.
-	Excluded []Exclusion `json:"excluded,omitempty"`
-}
-
-// Exclusion is a failed resource that is not skipped.
-type Exclusion struct {
-	StackName string `json:"stackName"`
-	LogicalID string `json:"logicalId"`
-	Why       string `json:"why"`
+	// Excluded are failed resources that are left out, each with why.
+	Excluded []Skip `json:"excluded,omitempty"`
 }
 
 // PlanSkips chooses the resources to skip: those that are UPDATE_FAILED now
@@ -91,7 +84,7 @@ func (p *SkipPlan) add(t *Tree, s *Stack) {
 	deps := readDependencies(s.Template)
 	var failed []Skip
 	leave := func(r Resource, why string) {
-		p.Excluded = append(p.Excluded, Exclusion{s.Name, r.LogicalID, why})
+		p.Excluded = append(p.Excluded, Skip{StackID: s.ID, StackName: s.Name, Name: skipName(t, s, r.LogicalID), LogicalID: r.LogicalID, PhysicalID: r.PhysicalID, Type: r.Type, Why: why})
 	}
 	for _, r := range s.Resources {
 		if r.Status != types.ResourceStatusUpdateFailed {
@@ -123,7 +116,8 @@ func (p *SkipPlan) add(t *Tree, s *Stack) {
 	}
 	for _, f := range failed {
 		if deps.dependsOn(f.LogicalID, ids) {
-			p.Excluded = append(p.Excluded, Exclusion{s.Name, f.LogicalID, dependsOnSkipped})
+			f.Why = dependsOnSkipped
+			p.Excluded = append(p.Excluded, f)
 			continue
 		}
 		p.Skips = append(p.Skips, f)
@@ -202,7 +196,7 @@ func SkipOnly(names ...string) func(*Tree) []Skip {
 			switch {
 			case i >= 0:
 				skips = append(skips, planned.Skips[i])
-			case !planned.later(t, name):
+			case !planned.later(name):
 				skips = append(skips, Skip{Name: name})
 			}
 		}
@@ -212,11 +206,8 @@ func SkipOnly(names ...string) func(*Tree) []Skip {
 
 // later reports whether a resource may have to be skipped in a later round: it
 // depends on another that is skipped first.
-func (p SkipPlan) later(t *Tree, name string) bool {
-	return slices.ContainsFunc(p.Excluded, func(x Exclusion) bool {
-		s := t.Stack(x.StackName)
-		return x.Why == dependsOnSkipped && s != nil && skipName(t, s, x.LogicalID) == name
-	})
+func (p SkipPlan) later(name string) bool {
+	return slices.ContainsFunc(p.Excluded, func(x Skip) bool { return x.Why == dependsOnSkipped && x.Name == name })
 }
 
 func (t *Tree) hasType(typ string) bool {

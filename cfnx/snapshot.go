@@ -202,7 +202,8 @@ func readLevel(ctx context.Context, api SnapshotAPI, level []reading) ([]reading
 		part(i, partEvents, func() (err error) { s.Events, err = updateEvents(ctx, api, s.ID, s.gone); return err })
 	}
 	for i, s := range level {
-		part(i, partResources, func() (err error) { s.Resources, err = readResources(ctx, api, s.Stack); return err })
+		name := s.Name // describe writes it
+		part(i, partResources, func() (err error) { s.Resources, err = readResources(ctx, api, s.ID, name); return err })
 	}
 	for i, s := range level {
 		if s.Status == "" {
@@ -263,7 +264,7 @@ func (s *Stack) describe(ctx context.Context, api cfn.DescribeStacksAPIClient) e
 	}
 	n := newStack(*x)
 	s.Name, s.Status, s.Reason, s.ParentID = n.Name, n.Status, n.Reason, n.ParentID
-	s.Parameters, s.Outputs, s.Tags, s.Capabilities, s.DisableRollback, s.RoleARN = n.Parameters, n.Outputs, n.Tags, n.Capabilities, n.DisableRollback, n.RoleARN
+	s.Parameters, s.Outputs, s.Tags, s.Capabilities, s.DisableRollback, s.RoleARN, s.ChangeSetID, s.Detailed, s.Express = n.Parameters, n.Outputs, n.Tags, n.Capabilities, n.DisableRollback, n.RoleARN, n.ChangeSetID, n.Detailed, n.Express
 	return nil
 }
 
@@ -289,12 +290,12 @@ func (s *Stack) nested() []reading {
 	return out
 }
 
-func readResources(ctx context.Context, api cfn.ListStackResourcesAPIClient, s *Stack) ([]Resource, error) {
+func readResources(ctx context.Context, api cfn.ListStackResourcesAPIClient, id, name string) ([]Resource, error) {
 	var out []Resource
-	for p := cfn.NewListStackResourcesPaginator(api, &cfn.ListStackResourcesInput{StackName: &s.ID}); p.HasMorePages(); {
+	for p := cfn.NewListStackResourcesPaginator(api, &cfn.ListStackResourcesInput{StackName: &id}); p.HasMorePages(); {
 		page, err := patiently(ctx, func(ctx context.Context) (*cfn.ListStackResourcesOutput, error) { return p.NextPage(ctx) })
 		if err != nil {
-			return nil, stackErr(s.Name, err)
+			return nil, stackErr(name, err)
 		}
 		for _, r := range page.StackResourceSummaries {
 			out = append(out, Resource{

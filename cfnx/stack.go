@@ -15,6 +15,12 @@ type Stack struct {
 	Name   string            `json:"name"`
 	Status types.StackStatus `json:"status"`
 	Reason string            `json:"reason,omitempty"`
+	// Detailed is CloudFormation's detailed status, such as
+	// "CONFIGURATION_COMPLETE" or "VALIDATION_FAILED"; "" where it gives none.
+	Detailed string `json:"detailed,omitempty"`
+	// Express says that the latest operation does not wait for resources to become
+	// ready: a stack that is complete is not yet healthy then.
+	Express bool `json:"express,omitempty"`
 	// LogicalID is that of the resource in the parent stack; "" for the root.
 	LogicalID string `json:"logicalId,omitempty"`
 	ParentID  string `json:"parentId,omitempty"`
@@ -44,8 +50,12 @@ type Stack struct {
 	// Policy is the stack's policy, "" where it has none or it was not read; see
 	// [Tree.ReadPolicies].
 	Policy string `json:"policy,omitempty"`
+	// Findings are checks and hooks that failed in the latest update; see
+	// [Tree.ReadFindings].
+	Findings []Failure `json:"findings,omitempty"`
 	// Unread are parts that could not be read, "stack", "resources", "events",
-	// "template", "attempted" or "policy", with the reason: they are not known.
+	// "template", "attempted", "policy" or "findings", with the reason: they are
+	// not known.
 	Unread map[string]string `json:"unread,omitempty"`
 
 	parent *Stack
@@ -157,8 +167,9 @@ func (s *Stack) Output(key string) (Output, bool) {
 func newStack(s types.Stack) *Stack {
 	out := &Stack{
 		ID: aws.ToString(s.StackId), Name: aws.ToString(s.StackName), Status: s.StackStatus, Reason: aws.ToString(s.StackStatusReason),
-		ParentID: aws.ToString(s.ParentId), Capabilities: s.Capabilities, DisableRollback: aws.ToBool(s.DisableRollback), RoleARN: aws.ToString(s.RoleARN), ChangeSetID: aws.ToString(s.ChangeSetId),
+		ParentID: aws.ToString(s.ParentId), Capabilities: s.Capabilities, DisableRollback: aws.ToBool(s.DisableRollback), RoleARN: aws.ToString(s.RoleARN), ChangeSetID: aws.ToString(s.ChangeSetId), Detailed: string(s.DetailedStatus),
 	}
+	out.Express = s.DeploymentConfig != nil && s.DeploymentConfig.Mode == types.DeploymentConfigModeExpress
 	for _, p := range s.Parameters {
 		out.Parameters = append(out.Parameters, Parameter{aws.ToString(p.ParameterKey), aws.ToString(p.ParameterValue), aws.ToString(p.ResolvedValue)})
 	}

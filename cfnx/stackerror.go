@@ -44,6 +44,11 @@ var (
 	// ErrNothingToChange is returned by [Apply] and the verbs that use it if
 	// what was asked for is already so.
 	ErrNothingToChange = errors.New("nothing to change")
+	// ErrNoEffect is returned by [Apply] and the verbs that use it if the draft
+	// changes a template or a parameter, and CloudFormation finds nothing in it to
+	// change: what was to be had is so already, or the draft was made from an old
+	// snapshot.
+	ErrNoEffect = errors.New("the draft changes nothing that CloudFormation would update")
 )
 
 // StackError says where a stack is that did not get where it was to go.

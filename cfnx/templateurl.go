@@ -83,7 +83,7 @@ func location(text string) (bucket, key string, err error) {
 	return o.bucket, o.key, err
 }
 
-func fetch(ctx context.Context, api FetchAPI, u string) ([]byte, error) {
+func fetch(ctx context.Context, api fetchAPI, u string) ([]byte, error) {
 	o, err := parseTemplateURL(u)
 	if err != nil {
 		return nil, err
@@ -106,7 +106,7 @@ func fetch(ctx context.Context, api FetchAPI, u string) ([]byte, error) {
 // upload puts a template beside the one at beside, under a key made from its
 // content: the same content always has the same key, and no other template is
 // overwritten.
-func upload(ctx context.Context, api UploadAPI, beside string, body []byte) (string, error) {
+func upload(ctx context.Context, api uploadAPI, beside string, body []byte) (string, error) {
 	o, err := parseTemplateURL(beside)
 	if err != nil {
 		return "", err

@@ -223,7 +223,7 @@ func TestNilAndZero(t *testing.T) {
 			"draft, empty tree":     func() error { _, err := cfnx.NewDraft(ctx, nil, empty); return err },
 			"apply, nil draft":      func() error { _, err := cfnx.Apply(ctx, s.cfn, nil, nil, nil); return err },
 			"apply, zero draft":     func() error { _, err := cfnx.Apply(ctx, s.cfn, nil, &cfnx.Draft{}); return err },
-			"record, nil tree":      func() error { _, err := cfnx.RecordTree(ctx, s.cfn, none); return err },
+			"record, nil tree":      func() error { _, err := none.Record(ctx, s.cfn); return err },
 			"template object, zero": func() error { _, _, err := cfnx.TemplateObject(&cfnx.Stack{}); return err },
 			"template object, nil":  func() error { _, _, err := cfnx.TemplateObject(nil); return err },
 			"uses, empty name": func() error {
@@ -244,8 +244,8 @@ func TestNilAndZero(t *testing.T) {
 			assert.Empty(t, cfnx.PlanSkips(tree).Skips)
 			assert.Empty(t, cfnx.SkipMinimal(tree))
 			assert.Empty(t, cfnx.SkipNone(tree))
-			assert.Empty(t, cfnx.Deploys(tree, nil, nil))
-			assert.Empty(t, cfnx.Deletes(tree))
+			assert.Empty(t, tree.Deploys(nil, nil))
+			assert.Empty(t, tree.Deletes())
 			assert.Zero(t, tree.Causes())
 			assert.Nil(t, tree.Stack("web"))
 		}

@@ -16,8 +16,8 @@ import (
 	"github.com/stackrescue/stackrescue/internal/poll"
 )
 
-// WaitAPI is DescribeStacks and DescribeStackEvents of *cloudformation.Client.
-type WaitAPI interface {
+// waitAPI is DescribeStacks and DescribeStackEvents of *cloudformation.Client.
+type waitAPI interface {
 	cfn.DescribeStacksAPIClient
 	cfn.DescribeStackEventsAPIClient
 }
@@ -47,7 +47,7 @@ type WaitOptions struct {
 //
 // Calls cloudformation:DescribeStacks, cloudformation:DescribeStackEvents.
 // Safe to repeat.
-func Wait(ctx context.Context, api WaitAPI, stack string, optFns ...func(*WaitOptions)) (types.StackStatus, error) {
+func Wait(ctx context.Context, api waitAPI, stack string, optFns ...func(*WaitOptions)) (types.StackStatus, error) {
 	o := options.Of(optFns)
 	if stack == "" {
 		return "", errors.New("stack name is empty: give a stack's name or ARN")
@@ -68,7 +68,7 @@ func Wait(ctx context.Context, api WaitAPI, stack string, optFns ...func(*WaitOp
 }
 
 type waiter struct {
-	api   WaitAPI
+	api   waitAPI
 	stack string
 	opts  WaitOptions
 	seen  string // id of the newest event that was observed

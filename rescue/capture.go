@@ -58,12 +58,23 @@ func (c *capturer) capture(ctx context.Context, stack string) error {
 			}
 		}
 	}
-	for _, part := range []func(context.Context) error{c.tasks, c.services, c.forgotten, c.attempted, c.stackPolicies, c.recorded, c.needed, c.images, c.outputs} {
+	// What ECS forgets first, and then at once what does not depend on each other.
+	err = inOrder(ctx, c.tasks, c.services, c.forgotten, c.attempted, c.stackPolicies)
+	if err != nil {
+		return err
+	}
+	rest := [][]func(context.Context) error{{c.recorded, c.needed, c.images, c.importers}, {c.outputs}}
+	err = c.each(ctx, len(rest), func(ctx context.Context, i int) error { return inOrder(ctx, rest[i]...) })
+	slices.Sort(c.b.Problems)
+	return err
+}
+
+func inOrder(ctx context.Context, parts ...func(context.Context) error) error {
+	for _, part := range parts {
 		if err := part(ctx); err != nil {
 			return err
 		}
 	}
-	slices.Sort(c.b.Problems)
 	return nil
 }
 
@@ -78,8 +89,8 @@ func (c *capturer) attempted(ctx context.Context) error {
 
 // stackPolicies reads what may not be updated.
 func (c *capturer) stackPolicies(ctx context.Context) error {
-	if c.o.recordedToo {
-		return nil // a guard plans no update
+	if c.o.recordedToo || !goesBack(c.b.Tree.Root.Status) {
+		return nil // no update is planned but after one that failed
 	}
 	return c.b.Tree.ReadPolicies(ctx, c.c.cfn)
 }
@@ -257,15 +268,20 @@ func lifecyclePolicy(ctx context.Context, api *ecr.Client, i ecrx.Image) (string
 	return aws.ToString(out.LifecyclePolicyText), nil
 }
 
-// outputs records what the stacks have, and what they have lost.
-func (c *capturer) outputs(ctx context.Context) error {
-	ledger, err := cfnx.RecordTree(ctx, c.c.cfn, c.b.Tree)
+// importers records what the stacks have, and who imports it.
+func (c *capturer) importers(ctx context.Context) error {
+	ledger, err := c.b.Tree.Record(ctx, c.c.cfn)
 	if err != nil {
 		if err := c.problem(ctx, "importers of exports", err); err != nil {
 			return err
 		}
 	}
 	c.b.Ledger = withoutSecrets(ledger)
+	return nil
+}
+
+// outputs finds those that the stacks have lost.
+func (c *capturer) outputs(ctx context.Context) error {
 	d, err := cfnx.NewDraft(ctx, c.c.s3, c.b.Tree)
 	if err != nil {
 		return c.problem(ctx, "templates", err)

@@ -229,7 +229,7 @@ func (c *capturer) compare(f *ServiceFacts, whole map[string]*ecstypes.TaskDefin
 	f.Differences, f.Uses = map[string][]cfnx.Difference{}, map[string]map[string][]string{}
 	for arn, td := range whole {
 		f.Uses[arn] = map[string][]string{}
-		for _, d := range cfnx.Deletes(c.b.Tree, td, f.Placement, ecstypes.Service{LoadBalancers: live.LoadBalancers, ServiceRegistries: live.ServiceRegistries}) {
+		for _, d := range c.b.Tree.Deletes(td, f.Placement, ecstypes.Service{LoadBalancers: live.LoadBalancers, ServiceRegistries: live.ServiceRegistries}) {
 			if len(d.UsedBy) > 0 {
 				f.Uses[arn][d.PhysicalID] = d.UsedBy
 			}

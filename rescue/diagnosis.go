@@ -129,13 +129,13 @@ func Explain(b *Bundle) *Diagnosis {
 
 func (d *Diagnosis) situation() (Situation, string) {
 	t := d.bundle.Tree
-	childStuck := ""
+	var childStuck *cfnx.Stack
 	for s := range t.All() {
 		switch {
 		case s.InProgress() && (s == t.Root || t.Root.Status != types.StackStatusUpdateRollbackFailed || !strings.HasSuffix(string(s.Status), "_CLEANUP_IN_PROGRESS")):
 			return Busy, d.waiting()
 		case s.Status == types.StackStatusUpdateRollbackFailed && s != t.Root:
-			childStuck = s.Name
+			childStuck = s
 		}
 	}
 	switch t.Root.Status {
@@ -146,14 +146,15 @@ func (d *Diagnosis) situation() (Situation, string) {
 	case types.StackStatusDeleteFailed, types.StackStatusDeleteComplete:
 		return NotRescuable, "the stack was being deleted: find the resource that resists and delete the stack again, or keep the resource with --retain-resources"
 	case types.StackStatusUpdateFailed:
-		return NotRescuable, "the update was paused by disable-rollback: correct it and update again, or run aws cloudformation rollback-stack"
+		return NotRescuable, "the update was paused by disable-rollback: users can be served meanwhile (direction serve); correct it and update again, or run aws cloudformation rollback-stack --stack-name " + t.Root.Name + ", which deploys what the stack had before"
 	case types.StackStatusReviewInProgress:
-		return NotRescuable, "the stack has only a change set: execute or delete it"
+		return NotRescuable, "the stack has only a change set and nothing else: execute it, or delete it: aws cloudformation delete-change-set"
 	case types.StackStatusImportRollbackFailed:
 		return NotRescuable, "an import could not be rolled back: ask AWS Support"
 	}
-	if childStuck != "" {
-		return ChildStuck, "nested stack " + childStuck + " is stuck under a root that is not: run the pipeline again; if it is refused, ask AWS Support"
+	if childStuck != nil {
+		return ChildStuck, fmt.Sprintf("nested stack %s is locked under a root that is not: users can be served meanwhile (direction serve); run the pipeline again: the root's next update takes the nested stack along, or is refused; if it is refused, ask AWS Support: \"nested stack %s is %s and its root %s is %s: please bring the nested stack to UPDATE_ROLLBACK_COMPLETE\"",
+			childStuck.Name, childStuck.ID, childStuck.Status, t.Root.ID, t.Root.Status)
 	}
 	for s := range t.All() {
 		if why := s.Unread["resources"]; why != "" {

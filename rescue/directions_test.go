@@ -242,3 +242,36 @@ func TestAssertedUsers(t *testing.T) {
 		s.refuses(hold, rescue.ErrDirection, "prod/wbe")
 	})
 }
+
+// What to do is said for each state that this tool leaves alone.
+func TestAdvice(t *testing.T) {
+	t.Parallel()
+	t.Run("child stuck", func(t *testing.T) {
+		t.Parallel()
+		synctest.Test(t, func(t *testing.T) {
+			in, err := rescuetest.NewIncident(t.Context(), "child-stuck")
+			require.NoError(t, err)
+			d, err := rescue.Diagnose(t.Context(), in.Cloud.Config(), in.Stack)
+			require.NoError(t, err)
+			require.Equal(t, rescue.ChildStuck, d.Situation)
+			for _, text := range []string{"direction serve", "takes the nested stack along, or is refused", "ask AWS Support", "is UPDATE_ROLLBACK_FAILED and its root arn:"} {
+				require.Contains(t, d.Advice, text)
+			}
+		})
+	})
+	t.Run("an update that hangs", func(t *testing.T) {
+		t.Parallel()
+		inSite(t, func(t *testing.T, s *site) {
+			s.push("v1")
+			s.create(web("v1", ", DeploymentCircuitBreaker: {Enable: true, Rollback: true}", ""))
+			s.pushFailing("v2")
+			s.begin(web("v2", ", DeploymentCircuitBreaker: {Enable: true, Rollback: true}", ""))
+			time.Sleep(30 * time.Minute)
+			d := s.diagnose()
+			require.Equal(t, rescue.Busy, d.Situation)
+			for _, text := range []string{"cancel-update-stack", "deploys web:1 to service prod/web", "direction serve"} {
+				require.Contains(t, d.Advice, text)
+			}
+		})
+	})
+}

@@ -26,6 +26,8 @@ type GuardOptions struct {
 	// Parameter reports whether a parameter of SSM's store exists, for revisions
 	// that take one as a secret. nil leaves that unknown.
 	Parameter func(ctx context.Context, name string) (bool, error)
+	// TargetHealth is as in [Options].
+	TargetHealth TargetHealthAPI
 	// Now is the time from which Within counts. Defaults to time.Now.
 	Now func() time.Time
 	// Observe is called with each event, in order, on the caller's goroutine.
@@ -111,7 +113,8 @@ func Guard(ctx context.Context, cfg aws.Config, stack string, optFns ...func(*Gu
 	}
 	var o Options
 	o.resolve(ctx, []func(*Options){func(o *Options) {
-		o.Settle, o.Now, o.Observe, o.headroom, o.recordedToo, o.images = -1, g.Now, g.Observe, g.Within, true, g.Images
+		o.Settle, o.Now, o.Observe, o.TargetHealth = -1, g.Now, g.Observe, g.TargetHealth
+		o.headroom, o.recordedToo, o.images = g.Within, true, g.Images
 	}})
 	b, err := capture(ctx, cfg, stack, o)
 	if err != nil {

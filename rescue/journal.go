@@ -1,11 +1,14 @@
 package rescue
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 )
 
 // journalFile is the name of the journal in a folder of evidence: one
@@ -43,3 +46,27 @@ func appendJournal(dir string, r StepResult) error {
 	_, err = f.Write(append(line, '\n'))
 	return errors.Join(err, f.Sync(), f.Close())
 }
+
+// readJournal reads the lines of a folder's journal. A last line that is not
+// whole, as after a crash, is left out.
+func readJournal(dir string) ([]StepResult, error) {
+	data, err := os.ReadFile(filepath.Join(dir, journalFile))
+	if err != nil {
+		return nil, fmt.Errorf("journal: %w", err)
+	}
+	var out []StepResult
+	lines := bytes.Split(bytes.TrimRight(data, "\n"), []byte("\n"))
+	for i, line := range lines {
+		var r StepResult
+		if err := json.Unmarshal(line, &r); err != nil {
+			if i == len(lines)-1 {
+				break
+			}
+			return nil, fmt.Errorf("journal: line %d: %w", i+1, err)
+		}
+		out = append(out, r)
+	}
+	return out, nil
+}
+
+func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

@@ -26,7 +26,7 @@ func refused(t *testing.T, cloud *rescuetest.Cloud, cfg aws.Config, stack string
 	t.Helper()
 	cloud.ForgetCalls()
 	var out strings.Builder
-	err := rescue.Stack(t.Context(), cfg, stack, forward(), rescue.PlanAndRun, rescue.NewPrinter(&out, rescue.Text), confirmed)
+	err := whole(t, cfg, stack, &out, confirmed)
 	require.ErrorIs(t, err, want)
 	e, ok := errors.AsType[*rescue.Error](err)
 	require.True(t, ok, err)
@@ -104,7 +104,7 @@ func TestInProgressIsDiagnosedAndLeftAlone(t *testing.T) {
 		require.NoError(t, err)
 		in.Cloud.ForgetCalls()
 		var out strings.Builder
-		err = rescue.Stack(t.Context(), in.Cloud.Config(), in.Stack, forward(), rescue.PlanAndRun, rescue.NewPrinter(&out, rescue.Text), confirmed, func(o *rescue.Options) { o.Evidence, o.Settle = dir, -1 })
+		err = whole(t, in.Cloud.Config(), in.Stack, &out, confirmed, func(o *rescue.Options) { o.Evidence, o.Settle = dir, -1 })
 		require.ErrorIs(t, err, rescue.ErrBusy)
 		require.Contains(t, out.String(), "DuplicateTable")
 		for _, c := range in.Cloud.Calls() {

@@ -31,7 +31,7 @@ func (p *planner) unlocks(skips []cfnx.Skip, keep map[string]string) error {
 		// it may deploy is left out.
 		skips = nil
 	}
-	for _, d := range cfnx.Deploys(p.b.Tree, skips, func(d cfnx.Deploy) bool {
+	for _, d := range p.b.Tree.Deploys(skips, func(d cfnx.Deploy) bool {
 		return keep[ecsx.ParseService(d.PhysicalID).String()] == d.To && p.isBack(d)
 	}) {
 		if d.State != "deployed" {
@@ -69,7 +69,7 @@ func (p *planner) isBack(d cfnx.Deploy) bool {
 // what holds data.
 func (p *planner) deletes(keep map[string]string, next string) error {
 	var lost []string
-	for _, d := range cfnx.Deletes(p.b.Tree) {
+	for _, d := range p.b.Tree.Deletes() {
 		if d.Kept || d.Type == definitionType {
 			continue
 		}

@@ -27,8 +27,8 @@ func (p *planner) unlock(skips []cfnx.Skip) {
 	if p.d.Situation != Stuck {
 		return
 	}
-	u := &UnlockStep{Skips: skips, Force: p.c.Force, Deletes: cfnx.Deletes(p.b.Tree)}
-	for _, d := range cfnx.Deploys(p.b.Tree, skips, p.isBack) {
+	u := &UnlockStep{Skips: skips, Force: p.c.Force, Deletes: p.b.Tree.Deletes()}
+	for _, d := range p.b.Tree.Deploys(skips, p.isBack) {
 		if d.State == "deployed" {
 			u.Deploys = append(u.Deploys, d)
 		}

@@ -2,6 +2,7 @@ package rescue
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
@@ -50,6 +51,18 @@ func (d *Diagnosis) waiting() string {
 	}
 	if root.Status == types.StackStatusUpdateInProgress {
 		advice += "; or cancel the update: aws cloudformation cancel-update-stack --stack-name " + root.Name
+		var back []string
+		for _, f := range d.bundle.Services {
+			if f.Touched && f.Back != "" && f.Back != f.Forward {
+				back = append(back, short(f.Back)+" to service "+f.Service.String())
+			}
+		}
+		if len(back) > 0 {
+			advice += ", which deploys " + strings.Join(back, ", ")
+		}
+	}
+	if slices.ContainsFunc(d.Users, func(u Users) bool { return !u.ok() && !u.blocks() }) {
+		advice += "; users can be served meanwhile (direction serve)"
 	}
 	return advice + "; then diagnose again"
 }

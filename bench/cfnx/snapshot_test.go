@@ -39,7 +39,7 @@ func TestSnapshot(t *testing.T) {
 				causes := tree.Causes()
 				planned := cfnx.PlanSkips(tree)
 				planning := time.Now()
-				deploys, deletes := cfnx.Deploys(tree, planned.Skips, nil), cfnx.Deletes(tree)
+				deploys, deletes := tree.Deploys(planned.Skips, nil), tree.Deletes()
 				require.Zero(t, time.Since(planning), "it calls nothing")
 
 				// Of each stack: itself, its template, the pages of its resources and

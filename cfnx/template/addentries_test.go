@@ -79,7 +79,7 @@ func TestAddEntriesRefuses(t *testing.T) {
 // TestAddEntriesCorpus adds an output to every template that can have one.
 func TestAddEntriesCorpus(t *testing.T) {
 	added, refused := 0, map[string]int{}
-	for file, text := range corpusSample(t, 1) {
+	for file, text := range corpusSample(t, 8, "templates") {
 		p, err := AddEntries(text, []Entry{newEntry("/Outputs/StackrescueAdded", `{"Value": "a", "Description": "1.10"}`)}, func(o *PatchOptions) { o.Original = true })
 		if err != nil {
 			refused[err.Error()[strings.LastIndex(err.Error(), ": ")+2:]]++
@@ -90,5 +90,5 @@ func TestAddEntriesCorpus(t *testing.T) {
 		checkBytes(t, text, p)
 	}
 	t.Logf("%d added, refused %v", added, refused)
-	assert.Greater(t, added, 480)
+	assert.Greater(t, added, 55)
 }

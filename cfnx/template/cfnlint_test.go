@@ -3,6 +3,8 @@ package template
 import (
 	"encoding/json"
 	"errors"
+	"flag"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -30,6 +32,7 @@ func TestCfnLint(t *testing.T) {
 		t.Skip("cfn-lint is not installed: an extra check, where it is")
 	}
 	t.Run("own", func(t *testing.T) {
+		t.Parallel()
 		files, err := filepath.Glob("testdata/patch/*.in.*")
 		require.NoError(t, err)
 		texts := map[string][]byte{}
@@ -41,8 +44,9 @@ func TestCfnLint(t *testing.T) {
 		compareLint(t, lint, texts)
 	})
 	t.Run("corpus", func(t *testing.T) {
+		t.Parallel()
 		texts := map[string][]byte{}
-		for file, text := range corpusSample(t, 25) {
+		for file, text := range corpusSample(t, 100, "templates") {
 			texts[strings.ReplaceAll(file, "/", "+")] = text
 		}
 		compareLint(t, lint, texts)
@@ -71,19 +75,21 @@ func compareLint(t *testing.T, lint string, texts map[string][]byte) {
 	t.Logf("%d patched templates, %d of them without an error before", patched, patched-len(was))
 }
 
-// corpusSample returns about one in n of the corpus's templates, nothing where
-// there is no corpus.
-func corpusSample(t *testing.T, n int) map[string][]byte {
+var whole = flag.Bool("corpus", false, "run the tests of the corpus on all of it, not on a sample")
+
+// corpusSample returns about one in n of the files of a folder of the corpus, with
+// -corpus all, nothing where there is no corpus.
+func corpusSample(t *testing.T, n int, dir string) map[string][]byte {
 	t.Helper()
-	all := corpus.Files(t, "templates")
-	names := make([]string, 0, len(all))
-	for name := range all {
-		names = append(names, name)
+	all := corpus.Files(t, dir)
+	if *whole {
+		return all
 	}
-	slices.Sort(names)
 	out := map[string][]byte{}
-	for i := 0; i < len(names); i += n {
-		out[names[i]] = all[names[i]]
+	for i, name := range slices.Sorted(maps.Keys(all)) {
+		if i%n == 0 {
+			out[name] = all[name]
+		}
 	}
 	return out
 }

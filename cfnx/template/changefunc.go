@@ -7,26 +7,12 @@ import (
 	"strings"
 )
 
-// ChangeFunc decides what an image becomes. It is asked once for every image,
-// for an Fn::If once for each of its leaves instead.
-//
-// It returns
-//   - "" to leave the image alone,
-//   - ":tag" or "@sha256:…" to keep registry and repository and replace what
-//     stands behind them, tag and digest both,
-//   - anything else as the whole new reference. It may hold the pseudo
-//     parameters that stand in the image's Text, as ${AWS::Region}.
-//
-// An error that is ErrNoSuchImage or ErrUnresolved makes the image one of
-// Patch.Unpatched; every other error ends PatchImages.
-type ChangeFunc func(Image) (string, error)
-
 // ByContainer changes the images of the containers named in images: to the
 // reference, or with the ":tag" or "@digest", given there. "Resource.container"
 // names the container of one resource and goes first. A resource that holds an
 // image outside a list of containers goes by its logical ID, and so does one
 // whose container has no name that is known, as in an Fn::ForEach.
-func ByContainer(images map[string]string) ChangeFunc {
+func ByContainer(images map[string]string) func(Image) (string, error) {
 	return func(i Image) (string, error) {
 		if to := images[i.Resource+"."+i.Container]; to != "" {
 			return to, nil
@@ -44,7 +30,7 @@ func ByContainer(images map[string]string) ChangeFunc {
 // Account, region and partition in the registry may be pseudo parameters:
 // "${AWS::AccountId}.dkr.ecr.${AWS::Region}.amazonaws.com/backend:v1" is of
 // the repository "backend".
-func ByRepository(images map[string]string) ChangeFunc {
+func ByRepository(images map[string]string) func(Image) (string, error) {
 	return func(i Image) (string, error) {
 		r := i.Ref()
 		if r.Repository == "" {
@@ -63,7 +49,7 @@ func ByRepository(images map[string]string) ChangeFunc {
 // reference is not known without open parts is not asked about: an Unpatched with
 // ErrUnresolved, so give FindOptions the account, the region and the stack's
 // parameters.
-func ByResolver(ctx context.Context, resolve func(ctx context.Context, ref string) (string, error)) ChangeFunc {
+func ByResolver(ctx context.Context, resolve func(ctx context.Context, ref string) (string, error)) func(Image) (string, error) {
 	return func(i Image) (string, error) {
 		if i.Text == "" || strings.Contains(i.Text, "${") || strings.Contains(i.Text, "{{resolve:") {
 			return "", fmt.Errorf("%w: %s", ErrUnresolved, i.Text)
@@ -79,9 +65,9 @@ func ByResolver(ctx context.Context, resolve func(ctx context.Context, ref strin
 	}
 }
 
-// FirstOf asks one ChangeFunc after the other and takes the first answer that
-// is not "", an error included. A nil ChangeFunc has no answer.
-func FirstOf(changes ...ChangeFunc) ChangeFunc {
+// FirstOf asks one function after the other and takes the first answer that
+// is not "", an error included. A nil function has no answer.
+func FirstOf(changes ...func(Image) (string, error)) func(Image) (string, error) {
 	return func(i Image) (string, error) {
 		for _, c := range changes {
 			if c == nil {
@@ -95,7 +81,7 @@ func FirstOf(changes ...ChangeFunc) ChangeFunc {
 	}
 }
 
-// isSkip reports whether an error of an ChangeFunc is about one image only.
+// isSkip reports whether an error of such a function is about one image only.
 func isSkip(err error) bool {
 	return errors.Is(err, ErrNoSuchImage) || errors.Is(err, ErrUnresolved)
 }

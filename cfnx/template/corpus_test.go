@@ -99,10 +99,14 @@ func TestCorpusFind(t *testing.T) {
 		{"adversarial/synthetic", "adversarial/synthetic/expected.jsonl"},
 	} {
 		t.Run(list.files, func(t *testing.T) {
-			files := corpus.Files(t, list.files)
+			t.Parallel()
+			files := corpusSample(t, 4, list.files)
 			same, all, refused := 0, 0, 0
 			for _, want := range expected(t, list.name) {
 				text, ok := files[want.File]
+				if !ok && !*whole {
+					continue
+				}
 				require.True(t, ok, want.File)
 				found, err := FindImages(text)
 				if err != nil {
@@ -138,8 +142,9 @@ func TestCorpusFind(t *testing.T) {
 // TestCorpusPatchLiterals: every literal of every template is patched and
 // exactly its bytes change.
 func TestCorpusPatchLiterals(t *testing.T) {
+	t.Parallel()
 	edits, skips, patched := 0, map[string]int{}, 0
-	for file, text := range corpus.Files(t, "templates") {
+	for file, text := range corpusSample(t, 6, "templates") {
 		p, err := PatchImages(text, func(i Image) (string, error) {
 			if i.Kind != kindLiteral {
 				return "", nil
@@ -173,14 +178,15 @@ func TestCorpusPatchLiterals(t *testing.T) {
 		assert.Equal(t, len(p.Unpatched), left, file)
 	}
 	t.Logf("%d literals of %d files patched, skipped: %v", edits, patched, skips)
-	assert.Greater(t, edits, 500)
+	assert.Greater(t, edits, 60)
 }
 
 // TestCorpusPatchTags changes every image's tag, whatever the expression.
 func TestCorpusPatchTags(t *testing.T) {
+	t.Parallel()
 	edits, skips := 0, map[string]int{}
 	for _, dir := range []string{"templates", "adversarial"} {
-		for file, text := range corpus.Files(t, dir) {
+		for file, text := range corpusSample(t, 6, dir) {
 			p, err := PatchImages(text, func(Image) (string, error) { return ":patched", nil },
 				func(o *PatchOptions) { o.Original = true })
 			if err != nil {

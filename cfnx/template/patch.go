@@ -39,7 +39,7 @@ type Edit struct {
 // Unpatched is an image that was to be changed and was not.
 type Unpatched struct {
 	Image  Image
-	Wanted string // the reference it was to become; "" where the ChangeFunc gave an error
+	Wanted string // the reference it was to become; "" where change gave an error
 	// Sources are where the change would have to be made, with the values to
 	// put there as far as they can be told.
 	Sources []Source

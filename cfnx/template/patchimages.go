@@ -11,7 +11,19 @@ import (
 )
 
 // PatchImages returns the template with the images changed as change decides,
-// and nothing else: every byte outside the Edits is the same, comments, order,
+// and nothing else. change is called once for every image, for an Fn::If once for
+// each of its leaves instead. It returns
+//   - "" to leave the image alone,
+//   - ":tag" or "@sha256:…" to keep registry and repository and replace what
+//     stands behind them, tag and digest both,
+//   - anything else as the whole new reference. It may hold the pseudo
+//     parameters that stand in the image's Text, as ${AWS::Region}.
+//
+// An error that is ErrNoSuchImage or ErrUnresolved makes the image one of
+// Patch.Unpatched; every other error ends PatchImages. See [ByContainer],
+// [ByRepository] and [ByResolver].
+//
+// Every byte outside the Edits is the same, comments, order,
 // indentation, quoting, line ends and all. Only the part of an image that
 // differs is replaced, so that pseudo parameters and the like stay.
 //
@@ -33,7 +45,7 @@ import (
 // return, Patch is non-nil if and only if the error is nil. Pure but for what
 // change does, and safe to repeat: a change that asks for what is there makes
 // no Edit. A nil change asks for nothing.
-func PatchImages(template []byte, change ChangeFunc, optFns ...func(*PatchOptions)) (*Patch, error) {
+func PatchImages(template []byte, change func(Image) (string, error), optFns ...func(*PatchOptions)) (*Patch, error) {
 	o := options.Of(optFns)
 	f, err := newPatcher(template, o)
 	if err != nil {
@@ -64,7 +76,7 @@ func PatchImages(template []byte, change ChangeFunc, optFns ...func(*PatchOption
 // imagePatch is one run of PatchImages.
 type imagePatch struct {
 	*imageFinder
-	change ChangeFunc
+	change func(Image) (string, error)
 	edits  []tree.Edit
 	edited map[*tree.Node]bool
 	tested map[string]bool // references tested, and whether they are valid

@@ -15,7 +15,7 @@ import (
 const someDigest = "@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 
 // fuzzChange is one of some ways to change every image.
-func fuzzChange(mode byte) ChangeFunc {
+func fuzzChange(mode byte) func(Image) (string, error) {
 	wants := []string{":v9.9", someDigest, "public.ecr.aws/x/y:1", "localhost:5000/z" + someDigest, "e", "1e3", "0123", "${AWS::AccountId}.dkr.ecr.${AWS::Region}.amazonaws.com/q:1"}
 	n := 0
 	return func(Image) (string, error) {

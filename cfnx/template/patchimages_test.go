@@ -20,7 +20,7 @@ import (
 var updatePatch = flag.Bool("update-patch", false, "write the golden files of testdata/patch")
 
 // goldenChange is what the cases of testdata/patch are patched with.
-func goldenChange() ChangeFunc {
+func goldenChange() func(Image) (string, error) {
 	return FirstOf(ByContainer(map[string]string{"backend": ":v2", "backend-nginx": "public.ecr.aws/nginx/nginx:1.27"}),
 		ByRepository(map[string]string{"backend": ":1e3", "team/backend": someDigest}))
 }
@@ -190,7 +190,7 @@ func TestByResolver(t *testing.T) {
 	text := []byte(fmt.Sprintf(oneImage, "v1"))
 	known := func(o *PatchOptions) { o.Account, o.Region = "111122223333", "eu-west-1" }
 	asked := ""
-	resolver := func(to string, err error) ChangeFunc {
+	resolver := func(to string, err error) func(Image) (string, error) {
 		return ByResolver(t.Context(), func(_ context.Context, ref string) (string, error) { asked = ref; return to, err })
 	}
 	p, err := PatchImages(text, resolver("111122223333.dkr.ecr.eu-west-1.amazonaws.com/backend"+someDigest, nil), known)

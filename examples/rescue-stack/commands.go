@@ -303,3 +303,29 @@ func (a *app) report(s *settings) error {
 	}
 	return a.tell(in, s)
 }
+
+// guard asks whether a rollback would succeed, while nothing is wrong yet.
+func (a *app) guard(ctx context.Context, s *settings) error {
+	x, err := a.open(ctx, s)
+	if err != nil {
+		return err
+	}
+	v := a.show(s, x)
+	g, err := rescue.Guard(ctx, x.cfg, s.stack, func(o *rescue.GuardOptions) { o.Now, o.Observe = x.now, v.event })
+	if err = errors.Join(err, v.close()); err != nil {
+		return err
+	}
+	in := report.Input{Guard: report.GuardOf(g), By: x.caller(ctx), At: x.now()}
+	if v.lines != nil {
+		v.lines.Story(report.Tell(in))
+	}
+	err = errors.Join(v.errOf(), a.tell(in, s))
+	switch {
+	case err != nil:
+	case len(g.Failed()) > 0:
+		err = fmt.Errorf("stack %s: %w: %s", g.Stack, errWouldFail, g.Failed()[0].What)
+	case len(g.Unknown()) > 0:
+		err = fmt.Errorf("stack %s: %w: %s", g.Stack, errNotKnown, g.Unknown()[0].What)
+	}
+	return err
+}

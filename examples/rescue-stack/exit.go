@@ -12,6 +12,9 @@ import (
 var (
 	errNoCredentials = errors.New("no credentials")
 	errNoRegion      = errors.New("no region")
+	// errWouldFail and errNotKnown are answers of guard.
+	errWouldFail = errors.New("a rollback would fail")
+	errNotKnown  = errors.New("not everything could be looked at")
 )
 
 // exitCode is the exit code for an error, with a word for it.
@@ -27,6 +30,7 @@ func exitCode(ctx context.Context, err error) (int, string) {
 		code int
 		word string
 	}{
+		{errWouldFail, 12, "rollback-would-fail"}, {errNotKnown, 13, "not-known"},
 		{errUsage, 2, "usage"}, {errNoRegion, 2, "usage"}, {errNoCredentials, 5, "no-credentials"},
 		{rescue.ErrHealthy, 3, "nothing-to-rescue"}, {rescue.ErrNoStack, 4, "no-such-stack"}, {rescue.ErrNoAccess, 5, "no-access"}, {rescue.ErrBusy, 6, "in-progress"},
 		{rescue.ErrNotRescuable, 7, "not-rescuable"}, {rescue.ErrDeclined, 8, "not-confirmed"}, {rescue.ErrPartly, 9, "rescued-in-part"},

@@ -6,7 +6,8 @@
 // 3 nothing to rescue; 4 no such stack here; 5 no access, or no credentials;
 // 6 an operation is in progress; 7 this tool cannot help; 8 not confirmed;
 // 9 rescued in part; 10 refused, because of the fact that the message names;
-// 11 the situation is no longer that of the plan; 130 interrupted.
+// 11 the situation is no longer that of the plan; 12 guard: a rollback would
+// fail; 13 guard: not everything could be looked at; 130 interrupted.
 package main
 
 import (
@@ -101,6 +102,8 @@ func (a *app) run(ctx context.Context, s *settings) error {
 		return a.plan(ctx, s)
 	case "run":
 		return a.runPlan(ctx, s)
+	case "guard":
+		return a.guard(ctx, s)
 	case "explain":
 		return a.explain(s)
 	case "report":

@@ -184,13 +184,15 @@ func TestInterrupt(t *testing.T) {
 		a, in := incident(t)
 		evidence := t.TempDir()
 		args := append([]string{"-stack", in.Stack, "-yes", "-evidence", evidence}, forward...)
-		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute) // in the middle of a step
+		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
-		out, errs, code := try(ctx, a, "", args...)
-		require.Equal(t, 130, code, errs)
-		require.Contains(t, errs, "run the same command again")
-		require.Contains(t, out, "RESULT  NOT RESCUED")
-		out, errs, code = try(t.Context(), a, "", append(args, "-wait")...)
+		var stdout strings.Builder
+		stderr := &tap{at: "redeploy: in progress", then: cancel}
+		a.stdin, a.stdout, a.stderr, a.env = strings.NewReader(""), &stdout, stderr, func(string) string { return "" }
+		require.Equal(t, 130, a.main(ctx, args), stderr.String())
+		require.Contains(t, stderr.String(), "ECS goes on with the deployment; run the same command again")
+		require.Contains(t, stdout.String(), "RESULT  NOT RESCUED")
+		out, errs, code := try(t.Context(), a, "", append(args, "-wait")...)
 		require.Equal(t, 0, code, errs+out)
 		require.Contains(t, out, "RESULT  RESCUED")
 		// A question that nobody answers can be interrupted.
@@ -199,11 +201,28 @@ func TestInterrupt(t *testing.T) {
 		defer func() { require.NoError(t, w.Close()) }()
 		ctx, cancel = context.WithTimeout(t.Context(), time.Hour)
 		defer cancel()
-		var stdout, stderr strings.Builder
-		a.stdin, a.stdout, a.stderr, a.env = r, &stdout, &stderr, func(string) string { return "" }
+		stderr = &tap{}
+		a.stdin, a.stdout, a.stderr, a.env = r, &stdout, stderr, func(string) string { return "" }
 		require.Equal(t, 130, a.main(ctx, append([]string{"-stack", in.Stack}, forward...)), stderr.String())
 		require.Contains(t, stderr.String(), "nothing is under way in AWS")
 	})
+}
+
+// tap is what was written, and does something once a text is in it.
+type tap struct {
+	text strings.Builder
+	at   string
+	then func()
+}
+
+func (t *tap) String() string { return t.text.String() }
+
+func (t *tap) Write(p []byte) (int, error) {
+	n, err := t.text.Write(p)
+	if t.at != "" && strings.Contains(t.String(), t.at) {
+		t.then()
+	}
+	return n, err
 }
 
 func TestUsageIsCheckedBeforeTheFirstCall(t *testing.T) {
@@ -224,6 +243,21 @@ func TestUsageIsCheckedBeforeTheFirstCall(t *testing.T) {
 	_, errs, code := try(t.Context(), &app{}, "", "-help")
 	require.Equal(t, 0, code)
 	require.Contains(t, errs, "rescue-stack report FOLDER")
+}
+
+func TestGuard(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		a, in := incident(t)
+		out, errs, code := try(t.Context(), a, "", "guard", "-stack", in.Stack)
+		require.Equal(t, 12, code, errs)
+		require.Contains(t, out, "RESULT  BROKEN")
+		out, errs, code = try(t.Context(), a, "", "guard", "-stack", in.Stack, "-json")
+		require.Equal(t, 12, code)
+		require.Empty(t, errs)
+		all := objects(t, out)
+		require.Contains(t, string(all[len(all)-2]["story"]), `"kind":"guard"`)
+	})
 }
 
 func TestExitCodes(t *testing.T) {

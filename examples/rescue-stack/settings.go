@@ -39,6 +39,7 @@ const usage = `usage:
   rescue-stack diagnose -stack NAME             what is wrong, and why; reads only
   rescue-stack plan -stack NAME -direction D [-out FILE]   the way out; reads only
   rescue-stack run FILE                         carry a plan out that was reviewed
+  rescue-stack guard -stack NAME                would a rollback succeed? for CI; reads only
   rescue-stack explain FOLDER                   the diagnosis from a folder of evidence
   rescue-stack report FOLDER [-html FILE]       what happened, from a folder
   rescue-stack -demo                            all of it on a simulated account
@@ -48,7 +49,7 @@ Without a direction the four are compared. To resume, run the same command again
 flags:
 `
 
-var commands = []string{"diagnose", "plan", "run", "explain", "report"}
+var commands = []string{"diagnose", "plan", "run", "guard", "explain", "report"}
 
 // parse reads the command line. Everything in it is checked before the first
 // call is made.

@@ -16,7 +16,6 @@ type screen struct {
 	s       *settings
 	console *report.Console
 	lines   *report.Lines
-	said    bool // a prompt was written
 }
 
 // show begins to show progress. The screen must be closed.

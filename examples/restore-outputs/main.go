@@ -135,7 +135,7 @@ func (o options) run(ctx context.Context, c api, bucket cfnx.BucketAPI, w io.Wri
 		out, err = cfnx.RestoreOutputs(ctx, c, bucket, o.stack, ledger, value, apply)
 	}
 	switch {
-	case errors.Is(err, cfnx.ErrNothingToChange) && o.consumers:
+	case errors.Is(err, cfnx.ErrNoEffect) && o.consumers:
 		fmt.Fprintln(w, "nothing to change: whoever reads a lost output still has its value")
 		return nil
 	case errors.Is(err, cfnx.ErrNothingToChange):

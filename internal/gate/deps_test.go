@@ -57,6 +57,7 @@ var services = map[string][]string{
 	"examples/simulated-cloud":   {"*"},
 	"examples/ecr-guard":         {"*"},
 	"examples/continue-rollback": {"*"},
+	"examples/deploy-guard":      {"*"},
 	"examples/force-deploy":      {"*"},
 	"examples/run-task":          {"*"},
 	"examples/stopped-logs":      {"*"},

@@ -106,6 +106,11 @@ func (t *teller) owed() {
 	for _, d := range debt {
 		add(Owed{Title: say(d)})
 	}
+	if t.in.Report != nil {
+		for _, f := range t.in.Report.Follow {
+			add(Owed{Title: "The team's own template has to follow", By: "before the next deployment", Why: say(f)})
+		}
+	}
 	for _, c := range t.s.Checks {
 		if c.State == "failed" {
 			add(Owed{Title: c.What + ": does not hold", Why: c.Detail, By: "now"})

@@ -201,6 +201,9 @@ func (t *teller) events() {
 	}
 }
 
+// mostLogs is how many logs are told: a crash loop has hundreds that say the same.
+const mostLogs = 60
+
 // logs are those of the stopped tasks, of tasks that failed first.
 func (t *teller) logs() {
 	all := t.tasks()
@@ -218,6 +221,10 @@ func (t *teller) logs() {
 			if len(c.Log.Lines) == 0 {
 				continue
 			}
+			if len(t.s.Logs) == mostLogs {
+				t.s.LogsLeft++
+				continue
+			}
 			l := Log{Title: say(fmt.Sprintf("%s, container %s, task %s", short(x.TaskDefinition), c.Name, taskName(x.ARN))), Source: say(c.Log.Group + " " + c.Log.Stream), Failed: x.Failed() && (x.Cause.Container == c.Name || x.Cause.Container == ""), Dropped: c.Log.Dropped}
 			if c.ExitCode != nil {
 				l.Title += fmt.Sprintf(", exit code %d", *c.ExitCode)
@@ -229,6 +236,9 @@ func (t *teller) logs() {
 		}
 	}
 }
+
+// mostCauses is how many answers to a question are told.
+const mostCauses = 8
 
 // around are the lines of a log before and after the one that says most.
 const around = 3
@@ -248,14 +258,20 @@ func (t *teller) causes() {
 		}
 		w := Why{Letter: q.letter, Question: q.question, Answer: say(t.nice(q.causes[0]))}
 		for i, c := range q.causes {
-			if i > 0 {
+			switch {
+			case i > mostCauses:
+				continue
+			case i == mostCauses:
+				w.More = append(w.More, fmt.Sprintf("and %d more, in the events", len(q.causes)-mostCauses))
+				continue
+			case i > 0:
 				w.More = append(w.More, say(t.nice(c)))
 			}
 			if c.Next != "" && !slices.Contains(w.Next, say(c.Next)) {
 				w.Next = append(w.Next, say(c.Next))
 			}
 			p, row := t.proof(q.letter, c)
-			if len(w.Proof) < 2*around+3 {
+			if len(w.Proof) == 0 || len(p) > 0 && len(w.Proof) < 2*around+3 && !slices.Contains(w.Proof, p[len(p)-1]) {
 				w.Proof = append(w.Proof, p...)
 			}
 			if w.Event == 0 {
@@ -267,12 +283,19 @@ func (t *teller) causes() {
 }
 
 func (t *teller) nice(c rescue.Cause) string {
+	text := digest.ReplaceAllString(registry.ReplaceAllString(c.Text, ""), "$1…")
 	stack, id, ok := strings.Cut(c.Subject, ".")
 	if ok {
-		return t.stackName(stack) + "." + id + ": " + c.Text
+		return t.stackName(stack) + "." + id + ": " + text
 	}
-	return c.String()
+	return c.Subject + ": " + text
 }
+
+// What makes an image's name long, and is the same for all of them.
+var (
+	registry = regexp.MustCompile(`\b\d{12}\.dkr\.ecr\.[\w-]+\.amazonaws\.com(?:\.cn)?/`)
+	digest   = regexp.MustCompile(`\b(sha256:[0-9a-f]{12})[0-9a-f]{52}\b`)
+)
 
 // rowOf is the row of a cause's first failure.
 func (t *teller) rowOf(c rescue.Cause) int {

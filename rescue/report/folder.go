@@ -152,16 +152,13 @@ func Journal(file string) ([]rescue.StepResult, error) {
 	lines.Buffer(nil, 16<<20)
 	var broken error
 	for lines.Scan() {
-		if broken != nil {
-			break
+		if broken != nil { // and it is not the last line
+			return nil, errors.Join(fmt.Errorf("journal: line %d: %w", len(out)+1, broken), f.Close())
 		}
 		var r rescue.StepResult
 		if broken = json.Unmarshal(lines.Bytes(), &r); broken == nil {
 			out = append(out, r)
 		}
-	}
-	if broken != nil && lines.Scan() {
-		return nil, errors.Join(fmt.Errorf("journal: line %d: %w", len(out)+1, broken), f.Close())
 	}
 	return out, errors.Join(lines.Err(), f.Close())
 }

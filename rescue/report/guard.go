@@ -4,7 +4,10 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
+
+	"github.com/stackrescue/stackrescue/rescue"
 )
 
 // Guard is what a guard run found: whether a rollback of each stack would
@@ -43,6 +46,48 @@ type GuardStory struct {
 	Stacks  []GuardStack `json:"stacks"`
 	Columns []string     `json:"columns"`
 	Horizon time.Time    `json:"horizon,omitzero"`
+}
+
+// GuardOf puts reports of package rescue together. A check that could not be
+// made makes a stack unknown, and never safe.
+func GuardOf(reports ...*rescue.GuardReport) *Guard {
+	out := &Guard{}
+	for _, r := range reports {
+		if r == nil {
+			continue
+		}
+		out.Account, out.Region = r.Account, r.Region
+		if r.At.After(out.At) {
+			out.At = r.At
+		}
+		s := GuardStack{Stack: r.Stack, Verdict: "ok", Columns: map[string]string{}}
+		held := 0
+		for _, c := range r.Checks {
+			switch {
+			case c.OK:
+				held++
+			case c.Unknown:
+				s.Unknown = append(s.Unknown, c.What+parens(c.Detail))
+			default:
+				s.Findings = append(s.Findings, GuardFinding{What: c.What + ": does not hold", Proof: c.Detail})
+			}
+		}
+		for _, d := range r.Debt {
+			s.Findings = append(s.Findings, GuardFinding{What: d})
+		}
+		s.Columns["checks"] = fmt.Sprintf("%d of %d", held, len(r.Checks))
+		switch {
+		case len(r.Failed()) > 0:
+			s.Verdict = "broken"
+			if !slices.ContainsFunc(r.Failed(), func(c rescue.Check) bool { return !strings.Contains(c.What, "lifecycle") }) {
+				s.Verdict = "at-risk" // rules take images later
+			}
+		case len(s.Unknown) > 0:
+			s.Verdict = "unknown"
+		}
+		out.Stacks = append(out.Stacks, s)
+	}
+	return out
 }
 
 var verdictRank = map[string]int{"broken": 0, "at-risk": 1, "unknown": 2, "ok": 3}

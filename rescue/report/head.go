@@ -113,7 +113,13 @@ func (t *teller) facts() {
 		lost := s.Lost()
 		switch {
 		case lost > 0:
-			add("Users without service", duration(lost), "until ECS called the service steady", "bad")
+			more := "until ECS called the service steady"
+			for _, b := range s.Users {
+				if n := len(b.Intervals); n > 0 && b.Intervals[n-1].State == "not-served" {
+					more = "and it is not over"
+				}
+			}
+			add("Users without service", duration(lost), more, "bad")
 		default:
 			add("Users without service", "none seen", "", "ok")
 		}

@@ -10,8 +10,8 @@ import (
 	"github.com/stackrescue/stackrescue/rescue"
 )
 
-// Lane is a row of the timeline.
-type Lane struct {
+// laneRow is a row of the timeline.
+type laneRow struct {
 	Group string `json:"group"`
 	Name  string `json:"name"`
 	Depth int    `json:"depth,omitempty"`
@@ -60,13 +60,13 @@ func (t *teller) lanes() {
 	class := map[string]string{"served": "ok", "degraded": "warn", "not-served": "bad", "unknown": "unknown"}
 	word := map[string]string{"served": "served", "degraded": "served in part", "not-served": "not served", "unknown": "not known"}
 	for _, b := range s.Users {
-		l := Lane{Group: "Users", Name: "Users of " + b.Service}
+		l := laneRow{Group: "Users", Name: "Users of " + b.Service}
 		for i, x := range b.Intervals {
 			l.Bars = append(l.Bars, Bar{From: x.From, To: x.To, Class: class[x.State], Labels: labels(word[x.State], x.To.Sub(x.From)), OpenLeft: i == 0, OpenRight: x.Open})
 		}
 		s.Lanes = append(s.Lanes, l)
 	}
-	causes := Lane{Group: "Users", Name: "Causes"}
+	causes := laneRow{Group: "Users", Name: "Causes"}
 	for _, c := range s.Causes {
 		if c.Event > 0 {
 			causes.Marks = append(causes.Marks, Mark{s.Events[c.Event-1].At, c.Letter, c.Question, c.Event})
@@ -79,7 +79,7 @@ func (t *teller) lanes() {
 	t.revisionLanes()
 	t.taskLanes()
 	t.imageLanes()
-	steps := Lane{Group: "What we did", Name: "steps"}
+	steps := laneRow{Group: "What we did", Name: "steps"}
 	for _, d := range s.Steps {
 		if d.Began.IsZero() {
 			continue
@@ -107,7 +107,7 @@ func (t *teller) stackLanes() {
 	}
 	of := map[string][]state{}
 	for _, e := range t.stackEvents() {
-		if own(e) {
+		if own(e) && !e.Time.Before(t.s.Begin) {
 			of[e.StackName] = append(of[e.StackName], state{e.Time, string(e.Status), t.rows["cfn "+e.StackName+"."+e.LogicalID+" "+string(e.Status)]})
 		}
 	}
@@ -125,7 +125,7 @@ func (t *teller) stackLanes() {
 			others++
 			continue
 		}
-		l := Lane{Group: "Stacks", Name: t.stackName(x.Name), Depth: x.Depth}
+		l := laneRow{Group: "Stacks", Name: t.stackName(x.Name), Depth: x.Depth}
 		for i, st := range states {
 			to, last := t.s.End, i == len(states)-1
 			if !last {
@@ -143,7 +143,7 @@ func (t *teller) stackLanes() {
 		t.s.Lanes = append(t.s.Lanes, l)
 	}
 	if others > 0 {
-		t.s.Lanes = append(t.s.Lanes, Lane{Group: "Stacks", Name: counted(others, "other"), Idle: counted(others, "other stack") + ": none failed"})
+		t.s.Lanes = append(t.s.Lanes, laneRow{Group: "Stacks", Name: counted(others, "other"), Idle: counted(others, "other stack") + ": none failed"})
 	}
 }
 
@@ -167,92 +167,134 @@ func statusLook(status string) (class, word string) {
 // stopped tasks and what serves tell.
 func (t *teller) revisionLanes() {
 	s := t.s
-	type life struct {
+	// Tasks that ran until ECS took them away, and those that failed, are two
+	// stretches of one revision.
+	type stretch struct {
 		from, to time.Time
-		failed   bool
 		open     bool
 	}
+	type life struct{ ran, failed *stretch }
 	lives := map[string]*life{}
+	of := func(name string) *life {
+		if lives[name] == nil {
+			lives[name] = &life{}
+		}
+		return lives[name]
+	}
 	for _, x := range t.tasks() {
 		if !strings.HasPrefix(x.Group, "service:") || x.TaskDefinition == "" || ended(x).IsZero() || ended(x).Before(s.Begin) {
 			continue
 		}
-		name := short(x.TaskDefinition)
-		l := lives[name]
-		if l == nil {
-			l = &life{from: x.CreatedAt, to: ended(x)}
-			lives[name] = l
+		l := of(short(x.TaskDefinition))
+		which := &l.ran
+		if x.Failed() {
+			which = &l.failed
 		}
-		if !x.CreatedAt.IsZero() && x.CreatedAt.Before(l.from) {
-			l.from = x.CreatedAt
+		from := x.CreatedAt
+		if from.IsZero() {
+			from = ended(x)
 		}
-		if ended(x).After(l.to) {
-			l.to = ended(x)
+		if *which == nil {
+			*which = &stretch{from: from, to: ended(x)}
 		}
-		l.failed = l.failed || x.Failed()
+		if from.Before((*which).from) {
+			(*which).from = from
+		}
+		if ended(x).After((*which).to) {
+			(*which).to = ended(x)
+		}
 	}
-	for i, d := range s.Steps {
-		if d.Kind == string(rescue.KindRedeploy) && d.Outcome == string(rescue.Done) && d.To != "" {
-			l := &life{from: d.Began, to: s.End, open: true}
-			for _, later := range s.Steps[i+1:] {
-				if later.Kind == string(rescue.KindSavepoint) && !later.Began.IsZero() {
-					l.to, l.open = later.Began.Add(later.Took), false
-				}
+	var savepoint time.Time
+	for _, d := range s.Steps {
+		switch {
+		case d.Began.IsZero():
+		case d.Kind == string(rescue.KindRedeploy) && d.Outcome == string(rescue.Done) && d.To != "":
+			if l := of(d.To); l.ran == nil {
+				l.ran = &stretch{from: d.Began, to: s.End}
 			}
-			if old := lives[d.To]; old == nil {
-				lives[d.To] = l
-			}
+		case d.Kind == string(rescue.KindSavepoint):
+			savepoint = d.Began
 		}
 	}
 	if n := len(t.in.Captures); n > 0 {
 		b := t.in.Captures[n-1]
 		for i := range b.Services {
-			f := &b.Services[i]
-			name := short(f.Serving())
+			name := short(b.Services[i].Serving())
 			if name == "" {
 				continue
 			}
-			if l := lives[name]; l != nil {
-				l.to, l.open, l.failed = s.End, true, false
-			} else {
+			l := of(name)
+			if l.ran == nil {
 				from := s.Begin
-				if len(s.Steps) > 0 && !s.RescueBegan.IsZero() {
-					from = s.RescueBegan
+				if !savepoint.IsZero() {
+					from = savepoint
 				}
-				lives[name] = &life{from: from, to: s.End, open: true}
+				l.ran = &stretch{from: from}
 			}
+			l.ran.to, l.ran.open = s.End, true
 		}
 	}
+	began := func(l *life) time.Time {
+		switch {
+		case l.ran == nil && l.failed == nil:
+			return s.End
+		case l.ran == nil, l.failed != nil && l.failed.from.Before(l.ran.from):
+			return l.failed.from
+		}
+		return l.ran.from
+	}
 	names := sortedKeys(lives)
-	slices.SortStableFunc(names, func(a, b string) int { return lives[a].from.Compare(lives[b].from) })
+	slices.SortStableFunc(names, func(a, b string) int { return began(lives[a]).Compare(began(lives[b])) })
 	if len(names) > mostRevisions {
 		names = names[len(names)-mostRevisions:]
 	}
 	for _, n := range names {
-		l := lives[n]
-		left := l.from.Before(s.Begin)
-		if left {
-			l.from = s.Begin
+		lane := laneRow{Group: "Deployments", Name: say(n)}
+		put := func(x *stretch, class, word string) {
+			if x == nil {
+				return
+			}
+			left := x.from.Before(s.Begin)
+			if left {
+				x.from = s.Begin
+			}
+			if x.to.After(s.End) {
+				x.to = s.End
+			}
+			if !x.to.After(x.from) {
+				x.to = x.from.Add(time.Second)
+			}
+			lane.Bars = append(lane.Bars, Bar{From: x.from, To: x.to, Class: class, Labels: labels(word, x.to.Sub(x.from)), OpenLeft: left, OpenRight: x.open})
 		}
-		if l.to.After(s.End) {
-			l.to = s.End
+		if l := lives[n]; l.ran != nil && l.failed != nil && !l.ran.open && l.ran.from.Before(l.failed.to) && l.failed.from.Before(l.ran.to) {
+			// Some failed while others ran: it is one stretch, and not a good one.
+			l.failed.to = later(l.failed.to, l.ran.to)
+			if l.ran.from.Before(l.failed.from) {
+				l.failed.from = l.ran.from
+			}
+			l.ran = nil
 		}
-		if !l.to.After(l.from) {
-			l.to = l.from.Add(time.Second)
+		word := "ran"
+		if r := lives[n].ran; r != nil && r.open {
+			word = "serves"
 		}
-		c, w := "ok", "ran"
-		if l.failed {
-			c, w = "bad", "FAILED"
-		} else if l.open {
-			w = "serves"
-		}
-		s.Lanes = append(s.Lanes, Lane{Group: "Deployments", Name: say(n), Bars: []Bar{{From: l.from, To: l.to, Class: c, Labels: labels(w, l.to.Sub(l.from)), OpenLeft: left, OpenRight: l.open}}})
+		put(lives[n].ran, "ok", word)
+		put(lives[n].failed, "bad", "FAILED")
+		slices.SortStableFunc(lane.Bars, func(a, b Bar) int { return a.From.Compare(b.From) })
+		s.Lanes = append(s.Lanes, lane)
 	}
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
 }
 
 // taskLanes are the stopped tasks, a lane for each kind of cause.
 func (t *teller) taskLanes() {
-	lanes := map[string]*Lane{}
+	lanes := map[string]*laneRow{}
 	var order []string
 	for _, x := range t.tasks() {
 		at := ended(x)
@@ -267,7 +309,7 @@ func (t *teller) taskLanes() {
 			name, shape = strings.ReplaceAll(string(x.Cause.Class), "-", " "), "failed"
 		}
 		if lanes[name] == nil {
-			lanes[name] = &Lane{Group: "Stopped tasks", Name: name}
+			lanes[name] = &laneRow{Group: "Stopped tasks", Name: name}
 			order = append(order, name)
 		}
 		lanes[name].Marks = append(lanes[name].Marks, Mark{at, shape, say(taskName(x.ARN) + ": " + x.Cause.Summary), t.rows["task "+x.ARN]})
@@ -305,7 +347,7 @@ func (t *teller) imageLanes() {
 		if at.After(s.End) || at.IsZero() {
 			continue
 		}
-		l := Lane{Group: "Images and rules", Name: say(ref[strings.LastIndexByte(ref, '/')+1:])}
+		l := laneRow{Group: "Images and rules", Name: say(ref[strings.LastIndexByte(ref, '/')+1:])}
 		if at.After(s.Begin) {
 			l.Bars = append(l.Bars, Bar{From: s.Begin, To: at, Class: "unknown", Labels: []string{"not known when it was taken", "not known"}, OpenLeft: true})
 		}
@@ -328,7 +370,7 @@ func (t *teller) imageLanes() {
 			}
 		}
 		if to.After(s.Begin) {
-			s.Lanes = append(s.Lanes, Lane{Group: "Images and rules", Name: "rule of " + name, Bars: []Bar{{From: s.Begin, To: to, Class: "warn", Labels: []string{"in force: would take " + say(x.Image), "in force"}, OpenLeft: true, OpenRight: open}}})
+			s.Lanes = append(s.Lanes, laneRow{Group: "Images and rules", Name: "rule of " + name, Bars: []Bar{{From: s.Begin, To: to, Class: "warn", Labels: []string{"in force: would take " + say(x.Image), "in force"}, OpenLeft: true, OpenRight: open}}})
 		}
 	}
 }

@@ -76,25 +76,27 @@ type Story struct {
 	Earlier int       `json:"earlier,omitempty"`
 	Made    time.Time `json:"made,omitzero"`
 
-	Users    []Band      `json:"users,omitempty"`
-	Facts    []Fact      `json:"facts,omitempty"`
-	Causes   []Why       `json:"causes,omitempty"`
-	Decision string      `json:"decision,omitempty"`
-	Steps    []Did       `json:"steps,omitempty"`
-	Checks   []Checked   `json:"checks,omitempty"`
-	Refusal  *Refusal    `json:"refusal,omitempty"`
-	Choices  []Choice    `json:"choices,omitempty"`
-	Owed     []Owed      `json:"owed,omitempty"`
-	First    []string    `json:"first,omitempty"` // what to do first
-	Warnings []string    `json:"warnings,omitempty"`
-	Unknown  []string    `json:"unknown,omitempty"`
-	Stacks   []StackNow  `json:"stacks,omitempty"`
-	Restored []Named     `json:"restored,omitempty"`
-	Lanes    []Lane      `json:"lanes,omitempty"`
-	Moments  []Moment    `json:"moments,omitempty"`
-	Events   []Row       `json:"events,omitempty"`
+	Users    []Band        `json:"users,omitempty"`
+	Facts    []Fact        `json:"facts,omitempty"`
+	Causes   []Why         `json:"causes,omitempty"`
+	Decision string        `json:"decision,omitempty"`
+	Steps    []Did         `json:"steps,omitempty"`
+	Checks   []checkedFact `json:"checks,omitempty"`
+	Refusal  *Refusal      `json:"refusal,omitempty"`
+	Choices  []Choice      `json:"choices,omitempty"`
+	Owed     []Owed        `json:"owed,omitempty"`
+	First    []string      `json:"first,omitempty"` // what to do first
+	Warnings []string      `json:"warnings,omitempty"`
+	Unknown  []string      `json:"unknown,omitempty"`
+	Stacks   []stackNow    `json:"stacks,omitempty"`
+	Restored []namedValue  `json:"restored,omitempty"`
+	Lanes    []laneRow     `json:"lanes,omitempty"`
+	Moments  []Moment      `json:"moments,omitempty"`
+	Events   []Row         `json:"events,omitempty"`
+	// LogsLeft is how many more logs the evidence has.
+	LogsLeft int         `json:"logsLeft,omitempty"`
 	Logs     []Log       `json:"logs,omitempty"`
-	Calls    []Call      `json:"calls,omitempty"`
+	Calls    []callCount `json:"calls,omitempty"`
 	Guard    *GuardStory `json:"guard,omitempty"`
 }
 
@@ -150,8 +152,8 @@ type Did struct {
 	Cost string `json:"cost,omitempty"`
 }
 
-// Checked is a check: ok, failed, unknown or owed.
-type Checked struct {
+// checkedFact is a check: ok, failed, unknown or owed.
+type checkedFact struct {
 	State  string `json:"state"`
 	What   string `json:"what"`
 	Detail string `json:"detail,omitempty"`
@@ -188,15 +190,15 @@ type Owed struct {
 	DoneWhen string   `json:"doneWhen,omitempty"`
 }
 
-// StackNow is a stack as it is at the end.
-type StackNow struct {
+// stackNow is a stack as it is at the end.
+type stackNow struct {
 	Name   string `json:"name"`
 	Status string `json:"status"`
 	Depth  int    `json:"depth"`
 }
 
-// Named is a value with its name.
-type Named struct {
+// namedValue is a value with its name.
+type namedValue struct {
 	Name  string `json:"name"`
 	Value string `json:"value"`
 }
@@ -231,8 +233,8 @@ type Log struct {
 	Dropped int     `json:"dropped,omitempty"`
 }
 
-// Call is how often an action was used.
-type Call struct {
+// callCount is how often an action was used.
+type callCount struct {
 	Action string `json:"action"`
 	Count  int    `json:"count"`
 }
@@ -314,7 +316,7 @@ func (t *teller) place() {
 		stacks = t.in.Report.Stacks
 	}
 	for _, x := range stacks {
-		s.Stacks = append(s.Stacks, StackNow{say(x.Name), string(x.Status), x.Depth})
+		s.Stacks = append(s.Stacks, stackNow{say(x.Name), string(x.Status), x.Depth})
 	}
 	for _, x := range d.Unknown {
 		s.Unknown = append(s.Unknown, say(x))
@@ -377,7 +379,7 @@ func (t *teller) steps() {
 				t.s.End = end
 			}
 			for _, o := range r.Outputs {
-				t.s.Restored = append(t.s.Restored, Named{say(o.Stack + "." + o.Key), say(redact.Value(o.Key, o.Value))})
+				t.s.Restored = append(t.s.Restored, namedValue{say(o.Stack + "." + o.Key), say(redact.Value(o.Key, o.Value))})
 			}
 		} else if t.s.Kind == OfRescue {
 			d.Outcome = "not reached"
@@ -417,9 +419,11 @@ func (t *teller) checks() {
 		return
 	}
 	for _, c := range t.in.Report.Checks {
-		x := Checked{"ok", say(c.What), say(c.Detail)}
+		x := checkedFact{"ok", say(c.What), say(c.Detail)}
 		switch {
 		case c.OK:
+		case c.Unknown:
+			x.State = "unknown"
 		case c.Debt:
 			x.State = "owed"
 		default:
@@ -428,9 +432,9 @@ func (t *teller) checks() {
 		t.s.Checks = append(t.s.Checks, x)
 	}
 	rank := map[string]int{"failed": 0, "unknown": 1, "owed": 2, "ok": 3}
-	slices.SortStableFunc(t.s.Checks, func(a, b Checked) int { return rank[a.State] - rank[b.State] })
+	slices.SortStableFunc(t.s.Checks, func(a, b checkedFact) int { return rank[a.State] - rank[b.State] })
 	for _, k := range slices.Sorted(mapKeys(t.in.Report.Calls)) {
-		t.s.Calls = append(t.s.Calls, Call{k, t.in.Report.Calls[k]})
+		t.s.Calls = append(t.s.Calls, callCount{k, t.in.Report.Calls[k]})
 	}
 }
 

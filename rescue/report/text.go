@@ -175,12 +175,12 @@ func (s *Story) Text(w io.Writer, o TextOptions) error {
 	}
 	p.list("FIRST", s.First)
 	p.line("")
-	where := s.Account + ", " + s.Region
-	if s.By != "" {
-		where += ", by " + s.By
-	}
-	p.wrapped(fmt.Sprintf("RESULT  %s  stack %s (%s)", s.Word, s.Stack, where), "        ")
+	p.line("RESULT  " + s.Word)
+	p.wrapped(fmt.Sprintf("        stack %s (%s, %s)", s.Stack, s.Account, s.Region), "        ")
 	p.wrapped("        "+s.Headline, "        ")
+	if s.By != "" {
+		p.wrapped("        by "+s.By, "        ")
+	}
 	if s.Kind == OfRescue && !s.Begin.IsZero() {
 		p.wrapped(fmt.Sprintf("        %s to %s UTC, %s", s.moment(s.Begin), s.moment(s.End), duration(s.End.Sub(s.Begin))), "        ")
 	}
@@ -213,10 +213,11 @@ func (s *Story) guardText(p *printing) {
 		}
 	}
 	p.line("")
-	p.wrapped("RESULT  "+s.Word+"  "+s.Headline, "        ")
+	p.line("RESULT  " + s.Word)
+	p.wrapped("        "+s.Headline, "        ")
 }
 
-func checksTitle(all []Checked) string {
+func checksTitle(all []checkedFact) string {
 	if countOK(all) == len(all) {
 		return "A ROLLBACK FROM HERE WOULD SUCCEED"
 	}
@@ -228,7 +229,7 @@ func checksTitle(all []Checked) string {
 	return "A ROLLBACK FROM HERE WOULD NOT SUCCEED: WHAT THE PLAN LEFT OPEN"
 }
 
-func countOK(all []Checked) int {
+func countOK(all []checkedFact) int {
 	n := 0
 	for _, c := range all {
 		if c.State == "ok" {

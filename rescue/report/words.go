@@ -36,6 +36,10 @@ func join(a string, n int, unit string) string {
 
 func clockTime(t time.Time) string { return t.UTC().Format("15:04:05") }
 
+// Moment is a time of the story, in UTC, with its day where that is another one
+// than that of the beginning.
+func (s *Story) Moment(t time.Time) string { return s.moment(t) }
+
 // moment is a time with its day where that is not the story's.
 func (s *Story) moment(t time.Time) string {
 	if s.Begin.IsZero() || t.UTC().Format(time.DateOnly) == s.Begin.UTC().Format(time.DateOnly) {

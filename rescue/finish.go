@@ -1,0 +1,266 @@
+package rescue
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ecr"
+	"github.com/aws/aws-sdk-go-v2/service/ecs"
+	ecstypes "github.com/aws/aws-sdk-go-v2/service/ecs/types"
+
+	"github.com/stackrescue/stackrescue/cfnx"
+	"github.com/stackrescue/stackrescue/ecrx"
+	"github.com/stackrescue/stackrescue/ecsx"
+)
+
+// ErrUnfinished means that it is too early to pay what a rescue has left: the
+// stack is not healthy, or nothing but the rescue itself has updated it.
+var ErrUnfinished = errors.New("too early to finish")
+
+// FinishOptions change [Finish]. The zero value is the default.
+type FinishOptions struct {
+	// Evidence is the folder of the rescue: its journal has the lifecycle policies
+	// that were frozen. Without it those are left as they are, and said so.
+	Evidence string
+	// DryRun changes nothing: the answer is what would be done.
+	DryRun bool
+	// Now is the time, for lifecycle rules. Defaults to time.Now.
+	Now func() time.Time
+	// Observe is called with each event, in order, on the caller's goroutine.
+	Observe func(Event)
+}
+
+// Finished is what was paid, and what is still open.
+type Finished struct {
+	Version int    `json:"version"`
+	Stack   string `json:"stack"`
+	// DryRun is whether nothing was changed.
+	DryRun bool `json:"dryRun,omitempty"`
+	// Done are the changes, one line each; Open is what only people can do.
+	Done []string `json:"done,omitempty"`
+	Open []string `json:"open,omitempty"`
+}
+
+// String is the result as text.
+func (f *Finished) String() string {
+	if f == nil {
+		return "nothing was finished"
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "FINISHED  stack %s\n", f.Stack)
+	title := "DONE"
+	if f.DryRun {
+		title = "WOULD BE DONE"
+	}
+	section(&b, title, len(f.Done), func(i int) string { return f.Done[i] })
+	section(&b, "STILL OPEN", len(f.Open), func(i int) string { return f.Open[i] })
+	return b.String()
+}
+
+// Finish pays what a rescue has left, once the team's own pipeline has succeeded
+// again. A lifecycle policy that was frozen is put back with counts in place of
+// the ages that took the images, after that was proven to keep every image in use;
+// task definitions that the rescue has registered and that nothing runs are
+// deregistered. What is left for people is listed.
+//
+// It returns [ErrUnfinished] in an *[Error], and changes nothing, if the stack is
+// not healthy or its latest update was the rescue's. Other errors are those of
+// [Diagnose] and of the calls.
+//
+// Calls what [ReadActions] lists, ecs:ListTaskDefinitions,
+// ecs:DeregisterTaskDefinition, ecr:PutLifecyclePolicy and, for images that only a
+// pin can keep, ecr:BatchGetImage and ecr:PutImage. Safe to repeat.
+func Finish(ctx context.Context, cfg aws.Config, stack string, optFns ...func(*FinishOptions)) (*Finished, error) {
+	var f FinishOptions
+	for _, fn := range optFns {
+		if fn != nil {
+			fn(&f)
+		}
+	}
+	var o Options
+	o.resolve(ctx, []func(*Options){func(o *Options) { o.Settle, o.Now, o.Observe, o.recordedToo = -1, f.Now, f.Observe, true }})
+	b, err := capture(ctx, cfg, stack, o)
+	if err != nil {
+		return nil, err
+	}
+	d := Explain(b)
+	early := func(why, next string) error {
+		return &Error{Stack: d.Stack, Where: b.Account + ", " + b.Region, Err: fmt.Errorf("%w: %s", ErrUnfinished, why), Next: next}
+	}
+	switch {
+	case d.Situation != Healthy:
+		return nil, early("it is "+string(d.Situation), "rescue it first")
+	case strings.Contains(b.Tree.Root.ChangeSetID, ":changeSet/stackrescue-"):
+		return nil, early("its latest update is the rescue's own", "let the pipeline deploy, then finish")
+	}
+	p := payer{ctx: ctx, c: newClients(only(cfg, append(ReadActions(), "ecs:ListTaskDefinitions", "ecs:DeregisterTaskDefinition", "ecr:PutLifecyclePolicy", "ecr:BatchGetImage", "ecr:PutImage")...)),
+		o: o, f: f, b: b, out: &Finished{Version: 1, Stack: d.Stack, DryRun: f.DryRun}}
+	if err := errors.Join(p.thaw(), p.clones()); err != nil {
+		return p.out, err
+	}
+	p.templates()
+	return p.out, nil
+}
+
+// payer pays one rescue's debts.
+type payer struct {
+	ctx context.Context
+	c   clients
+	o   Options
+	f   FinishOptions
+	b   *Bundle
+	out *Finished
+}
+
+func (p *payer) done(format string, a ...any) {
+	line := fmt.Sprintf(format, a...)
+	p.out.Done = append(p.out.Done, line)
+	p.o.tell("finish", line)
+}
+
+func (p *payer) open(format string, a ...any) {
+	p.out.Open = append(p.out.Open, fmt.Sprintf(format, a...))
+}
+
+// thaw puts the policies back that the journal has, without what made them take
+// images that are in use.
+func (p *payer) thaw() error {
+	if p.f.Evidence == "" {
+		p.open("whether a lifecycle policy was frozen is not known: give the rescue's folder of evidence")
+		return nil
+	}
+	journal, err := readJournal(p.f.Evidence)
+	if err != nil {
+		return err
+	}
+	first := map[string]StepResult{}
+	for _, r := range journal {
+		if _, seen := first[r.Subject]; r.Kind == KindFreeze && r.Outcome == Begun && !seen {
+			first[r.Subject] = r
+		}
+	}
+	var errs []error
+	for _, subject := range sortedKeys(first) {
+		if err := p.put(strings.TrimPrefix(subject, "repository "), first[subject]); err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", subject, err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// put puts one policy back.
+func (p *payer) put(repository string, was StepResult) error {
+	repo := ecrx.Repository{Account: p.b.Account, Region: p.b.Region, Name: repository}
+	var needs []ecrx.Need
+	for _, s := range p.b.Services {
+		for _, rev := range uniq([]string{s.Current, s.Back, s.Serving()}) {
+			for _, x := range s.Definitions[rev].Containers {
+				if i, err := ecrx.Parse(x.Image); err == nil && i.Private() && i.Repository == repository {
+					repo.Account, repo.Region = i.Account, i.Region
+					needs = append(needs, ecrx.Need{Image: i, By: []string{s.Service.String()}})
+				}
+			}
+		}
+	}
+	image := ecrx.Image{Account: repo.Account, Region: repo.Region, Repository: repository}
+	is, err := lifecyclePolicy(p.ctx, p.c.ecr, image)
+	if err != nil {
+		return err
+	}
+	if is != was.To {
+		p.open("repository %s: its lifecycle policy is no longer the frozen one: it is left alone; the one before was: %s", repository, was.From)
+		return nil
+	}
+	old, err := ecrx.ParsePolicy(was.From)
+	if err != nil {
+		return err
+	}
+	images, err := ecrx.Images(p.ctx, p.c.ecr, repo)
+	if err != nil {
+		return err
+	}
+	proposal, err := ecrx.Propose(old, images, needs, func(o *ecrx.ProposeOptions) { o.Window, o.Now = freezeTime, p.o.Now })
+	if errors.Is(err, ecrx.ErrUnsafe) {
+		p.open("repository %s: no policy was found that keeps what is in use: the frozen one stays; the one before was: %s", repository, was.From)
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if !p.f.DryRun {
+		for _, digest := range proposal.Pin {
+			pin := image
+			pin.Digest = digest
+			if _, err := ecrx.Pin(p.ctx, p.c.ecr, pin); err != nil {
+				return err
+			}
+		}
+		_, err = p.c.ecr.PutLifecyclePolicy(p.ctx, &ecr.PutLifecyclePolicyInput{RegistryId: &repo.Account, RepositoryName: &repository, LifecyclePolicyText: &proposal.New}, func(o *ecr.Options) { o.Region = repo.Region })
+		if err != nil {
+			return err
+		}
+	}
+	p.done("repository %s: the lifecycle policy is in force again, proven to keep what is in use for 14 days: %s", repository, strings.Join(proposal.Changes, "; "))
+	return nil
+}
+
+// clones deregisters the revisions that the rescue has registered and that no
+// service is set to or runs.
+func (p *payer) clones() error {
+	for _, s := range p.b.Services {
+		used := []string{s.Current, s.Back, s.Forward}
+		for _, d := range s.Deployments {
+			used = append(used, d.TaskDefinition)
+		}
+		family, _, _ := strings.Cut(short(s.Current), ":")
+		for pages := ecs.NewListTaskDefinitionsPaginator(p.c.ecs, &ecs.ListTaskDefinitionsInput{FamilyPrefix: &family, Status: ecstypes.TaskDefinitionStatusActive}); pages.HasMorePages(); {
+			page, err := pages.NextPage(p.ctx)
+			if err != nil {
+				return err
+			}
+			for _, arn := range page.TaskDefinitionArns {
+				if slices.Contains(used, arn) {
+					continue
+				}
+				if err := p.clone(arn); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}
+
+func (p *payer) clone(arn string) error {
+	td, err := p.c.ecs.DescribeTaskDefinition(p.ctx, &ecs.DescribeTaskDefinitionInput{TaskDefinition: &arn, Include: []ecstypes.TaskDefinitionField{ecstypes.TaskDefinitionFieldTags}})
+	if err != nil {
+		return err
+	}
+	if !tagged(td.Tags, ecsx.TagOwner, ecsx.OwnerValue) {
+		return nil
+	}
+	if !p.f.DryRun {
+		if _, err := p.c.ecs.DeregisterTaskDefinition(p.ctx, &ecs.DeregisterTaskDefinitionInput{TaskDefinition: &arn}); err != nil {
+			return err
+		}
+	}
+	p.done("task definition %s, which the rescue registered, is deregistered: nothing runs it", short(arn))
+	return nil
+}
+
+// templates lists nested stacks that still have their template from the rescue.
+func (p *payer) templates() {
+	for s := range p.b.Tree.All() {
+		if s.Parent() == nil {
+			continue
+		}
+		if bucket, key, err := cfnx.TemplateObject(s); err == nil && strings.HasPrefix(key[strings.LastIndexByte(key, '/')+1:], "stackrescue-") {
+			p.open("stack %s still has the template that the rescue uploaded, s3://%s/%s: the pipeline has not brought its own", s.Name, bucket, key)
+		}
+	}
+}
