@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -23,6 +24,7 @@ type capture struct {
 	q    Query
 	opts StoppedOptions
 
+	mu      sync.Mutex               // while pages are described: guards what follows
 	final   map[string]bool          // ids of tasks that have stopped
 	fresh   []StoppedTask            // those of them that were not handed over yet
 	refused map[string]types.Failure // tasks that ECS would not describe, with why
@@ -35,7 +37,7 @@ type capture struct {
 	rounds  int
 	defs    map[string]*types.TaskDefinition
 	defErrs map[string]error
-	// asOf is the newest time that AWS has told: no local clock is compared with
+	// asOf is the newest time in an answer of AWS: no local clock is compared with
 	// AWS's.
 	asOf time.Time
 }
@@ -51,13 +53,13 @@ type pendingTask struct {
 // (docs/aws/ecs.md 1.1).
 const missingRounds = 12
 
-// poll looks at the tasks once per interval and calls deliver, after each look,
+// poll reads the tasks once per interval and calls deliver, after each poll,
 // with what has become final, in the order in which the tasks began to stop. It
 // ends when nothing is to be waited for any more, or with the first error; what
 // was seen before the error is delivered first, with it.
 func (c *capture) poll(ctx context.Context, deliver func([]StoppedTask, error) error) error {
 	for _, err := range awsretry.Every(ctx, c.opts.Interval, func(ctx context.Context) (struct{}, error) { return struct{}{}, c.look(ctx) }, func(o *poll.Options) {
-		o.Retried = func(err error) { c.observe("still trying: " + err.Error()) }
+		o.Retried = func(err error) { c.observe("retry", "still trying: "+err.Error()) }
 	}) {
 		if err != nil {
 			err = fmt.Errorf("%s: %w", c.q, err)
@@ -74,14 +76,14 @@ func (c *capture) poll(ctx context.Context, deliver func([]StoppedTask, error) e
 		if done {
 			return nil
 		}
-		c.observe(fmt.Sprintf("%d stopped, %d stopping", len(c.final), len(c.pending)))
+		c.observe("progress", fmt.Sprintf("%d stopped, %d stopping", len(c.final), len(c.pending)))
 	}
 	return nil
 }
 
-func (c *capture) observe(s string) {
+func (c *capture) observe(kind, text string) {
 	if c.opts.Observe != nil {
-		c.opts.Observe(StoppedEvent{Query: c.q, Text: s})
+		c.opts.Observe(StoppedEvent{Kind: kind, Query: c.q, Stopped: len(c.final), Stopping: len(c.pending), Text: text})
 	}
 }
 
@@ -182,21 +184,56 @@ func (c *capture) look(ctx context.Context) error {
 		}
 		slices.Sort(refs)
 	} else if len(c.q.Tasks) == 0 {
-		return c.q.list(ctx, c.api, func(arns []string) error { return c.describe(ctx, arns) })
+		return c.describing(ctx, func(page func([]string) error) error { return c.q.list(ctx, c.api, page) })
 	}
-	for chunk := range slices.Chunk(refs, 100) {
-		if err := c.describe(ctx, chunk); err != nil {
+	return c.describing(ctx, func(page func([]string) error) error {
+		for chunk := range slices.Chunk(refs, 100) {
+			if err := page(chunk); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// describing describes the pages of tasks that list hands to it, some at a time,
+// while list goes on. It returns the first error; what others brought is kept.
+func (c *capture) describing(ctx context.Context, list func(page func([]string) error) error) error {
+	if c.opts.Parallel <= 1 {
+		return list(func(arns []string) error { return c.describe(ctx, arns) })
+	}
+	g, _ := clock.NewGroup(ctx, c.opts.Parallel)
+	var failed error
+	err := list(func(arns []string) error {
+		c.mu.Lock()
+		err := failed
+		c.mu.Unlock()
+		if err != nil {
 			return err
 		}
-	}
-	return nil
+		g.Go(func() error {
+			if err := c.describe(ctx, arns); err != nil {
+				c.mu.Lock()
+				defer c.mu.Unlock()
+				if failed == nil {
+					failed = err
+				}
+			}
+			return nil // the others go on
+		})
+		return nil
+	})
+	_ = g.Wait() // none fails
+	return cmp.Or(failed, err)
 }
 
 func (c *capture) describe(ctx context.Context, refs []string) error {
+	c.mu.Lock()
 	todo := slices.DeleteFunc(slices.Clone(refs), func(ref string) bool {
 		id := afterSlash(ref)
 		return c.final[id] || c.seen[id]
 	})
+	c.mu.Unlock()
 	if len(todo) == 0 {
 		return nil
 	}
@@ -204,6 +241,8 @@ func (c *capture) describe(ctx context.Context, refs []string) error {
 	if err != nil {
 		return err
 	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	// The date of an answer is AWS's clock too.
 	if at, ok := awsmiddleware.GetServerTime(out.ResultMetadata); ok && at.After(c.asOf) {
 		c.asOf = at
@@ -251,15 +290,18 @@ func (c *capture) describe(ctx context.Context, refs []string) error {
 // definition reads a task definition once; passing means that a later try may
 // succeed.
 func (c *capture) definition(ctx context.Context, arn string) (def *types.TaskDefinition, passing bool, err error) {
-	if def, known := c.defs[arn]; known {
-		return def, false, nil
-	}
-	if err := c.defErrs[arn]; err != nil {
-		return nil, false, err
+	c.mu.Lock()
+	def, known := c.defs[arn]
+	err = c.defErrs[arn]
+	c.mu.Unlock()
+	if known || err != nil {
+		return def, false, err
 	}
 	out, err := awsretry.Read(ctx, c.opts.Interval, readTries, func(ctx context.Context) (*ecs.DescribeTaskDefinitionOutput, error) {
 		return c.api.DescribeTaskDefinition(ctx, &ecs.DescribeTaskDefinitionInput{TaskDefinition: &arn})
 	})
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	if err == nil {
 		c.defs[arn] = out.TaskDefinition // immutable
 		return out.TaskDefinition, false, nil
@@ -271,6 +313,26 @@ func (c *capture) definition(ctx context.Context, arn string) (def *types.TaskDe
 		c.defErrs[arn] = err
 	}
 	return nil, passing, err
+}
+
+// definitions reads the task definitions of the tasks, some at a time. What fails
+// is tried again, and noted, when the task is defined.
+func (c *capture) definitions(ctx context.Context, ts []StoppedTask) {
+	asked, arns := map[string]bool{"": true}, []string(nil)
+	for _, t := range ts {
+		if arn := t.TaskDefinition; !asked[arn] && c.defs[arn] == nil {
+			asked[arn] = true
+			arns = append(arns, arn)
+		}
+	}
+	if len(arns) < 2 || c.opts.Parallel <= 1 {
+		return // each is read where it is needed
+	}
+	g, _ := clock.NewGroup(ctx, c.opts.Parallel)
+	for _, arn := range arns {
+		g.Go(func() error { _, _, _ = c.definition(ctx, arn); return nil })
+	}
+	_ = g.Wait() // none fails
 }
 
 // define fills in what only the task definition knows. A failure stays on the

@@ -3,7 +3,7 @@ package ecsx
 // Class is the kind of cause for which a task stopped.
 type Class string
 
-// Classes, with what each stands for.
+// Classes, with what each means.
 const (
 	ClassImageMissing    Class = "image-missing"     // tag, digest or repository is not there, or is archived
 	ClassImageDenied     Class = "image-denied"      // the registry refused

@@ -29,6 +29,7 @@ type delivery struct {
 // will be found. Where ctx ends on the way, those whose logs were not read are
 // handed over all the same.
 func (d *delivery) deliver(ctx context.Context, ts []StoppedTask, cut error) error {
+	d.c.definitions(ctx, ts)
 	for i := range ts {
 		if ctx.Err() == nil {
 			d.c.define(ctx, &ts[i])

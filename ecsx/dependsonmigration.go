@@ -52,7 +52,8 @@ func DependsOnMigration(migration types.ContainerDefinition) func(*ecs.RegisterT
 		if waiting == 0 {
 			return fmt.Errorf("no container would wait for migration container %s", name)
 		}
-		in.ContainerDefinitions = append(rest, migration)
+		rest = append(rest, migration)
+		in.ContainerDefinitions = rest
 		return nil
 	}
 }

@@ -1,22 +1,41 @@
-// Package ecsx gets ECS services running again and says why they did not:
-// stopped tasks with their reasons and logs before ECS forgets them, forced
-// deployments of images that exist, rollouts watched by deployment id, one-off
-// tasks.
+// Package ecsx gets ECS services running again and says why they did not.
+//
+// What has just failed, before ECS forgets it about an hour later:
+//
+//	err := ecsx.WaitStoppedTaskLogs(ctx, ecsClient, logsClient, ecsx.Query{Cluster: "prod"}, ecsx.Folder("evidence"))
+//
+// and the next day, by the log groups alone, with Query.Since. What keeps a revision
+// from running, before it is deployed: [Preflight]. A deployment of images that
+// exist, and the outcome of that very deployment:
+//
+//	d, err := ecsx.ForceDeployLatest(ctx, ecsClient, ecsx.ParseService("prod/web"), resolver)
+//	r, err := ecsx.WaitRollout(ctx, ecsClient, *d)
+//
+// A *[RolloutError] has the causes, the application's own words included. One-off
+// tasks: [RunTask], and [AdoptTask] where the caller may die in between. What a
+// cluster needs of a registry: [Uses].
 //
 // # Access
 //
 // Every function takes the SDK clients it needs as narrow interfaces named
-// <Verb>API: the method set is the list of calls. Nothing is read from the
-// environment, printed or logged.
+// <Verb>API: the method set is the list of calls. A further client that makes an
+// answer better is in the options, and nil is not used. Nothing is read from the
+// environment, printed or logged. [Limit] keeps clients to half of the request rates
+// that AWS documents; without it there is no limit but the SDK's.
 //
 // # Waiting
 //
-// A function that waits does so on the caller's goroutine, polls at Interval and
-// reports to Observe, in order. Throttling and server errors are ridden out
-// until ctx ends. No goroutine outlives a call.
+// A function that waits polls once per Interval and calls Observe in order, on the
+// caller's goroutine. Throttling and server errors are retried until ctx is done.
+// Independent reads are made a few at a time; no goroutine outlives a call. No local
+// time is compared with a time of AWS's.
 //
 // # Errors
 //
-// Errors of AWS are wrapped. [RolloutError] and [TaskError] carry what was last
-// seen; sentinels such as [ErrNotFound] say what to do about it.
+// Errors of AWS are wrapped. [RolloutError], [TaskError] and [StartError] carry what
+// was last seen; sentinels such as [ErrChanged] are what a caller branches on.
+//
+// # Stability
+//
+// Names and behaviour are stable within a minor version.
 package ecsx

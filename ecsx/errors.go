@@ -7,16 +7,17 @@ import (
 )
 
 var (
-	// ErrNotFound means that the service, task definition or task is unknown,
-	// deleted or, for a task, forgotten.
+	// ErrNotFound is returned if the service, task definition, service deployment or
+	// task is unknown, deleted or, for a task, forgotten.
 	ErrNotFound = errors.New("not found")
-	// ErrUnsupportedController means that the service is not deployed by ECS
-	// itself: CodeDeploy or an external controller owns its deployments.
+	// ErrUnsupportedController is returned by [ForceDeployLatest] if ECS itself does
+	// not deploy the service: CodeDeploy or an external controller does.
 	ErrUnsupportedController = errors.New("deployment controller is not ECS")
 	// ErrChanged is returned by [ForceDeployLatest] if somebody else has started a
 	// deployment of the service meanwhile.
 	ErrChanged = errors.New("service has changed meanwhile")
-	// ErrImageNotFound means that no image was found for a container.
+	// ErrImageNotFound is returned by [ForceDeployLatest] and [RollBackDeployment] if
+	// the resolver finds no image for a container.
 	ErrImageNotFound = errors.New("image not found")
 )
 

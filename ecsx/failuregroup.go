@@ -48,7 +48,7 @@ func GroupFailures(tasks []StoppedTask) []FailureGroup {
 }
 
 // addFailure adds a failed task to its group. One whose logs were not read, because
-// another stands for it, joins the group of that one.
+// another was read instead, joins the group of that one.
 func addFailure(groups []FailureGroup, t StoppedTask) []FailureGroup {
 	key := fingerprint(t)
 	at := t.StoppingAt

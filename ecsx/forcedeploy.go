@@ -46,13 +46,18 @@ type ForceDeployOptions struct {
 	// Interval is the time between two tries of a call that failed for a passing
 	// reason. Defaults to 2 s.
 	Interval time.Duration
-	// Observe is told what was done, after it was done.
+	// Observe is called with each thing that was done, after it was done.
 	Observe func(DeployEvent)
 }
 
 // DeployEvent is one thing that [ForceDeployLatest] did.
 type DeployEvent struct {
+	// Kind is "under-way" (another deployment is), "reused", "registered" or
+	// "deregistered" (a revision), or "started" (the deployment).
+	Kind    string
 	Service Service
+	// Subject is the ARN of the revision, or the id of the deployment.
+	Subject string
 	Text    string
 }
 
@@ -95,7 +100,7 @@ type ImageChange struct {
 // and starts one forced deployment of it. It returns without waiting; see
 // [WaitRollout].
 //
-// resolver says which image stands for a reference: the same reference, another
+// resolver returns the image to use for a reference: the same reference, another
 // one, "" when there is none (the deploy is refused with [ErrImageNotFound]
 // before anything is changed), or an error when that is not known (the deploy
 // stops). A nil resolver keeps every reference; ECS resolves tags anew for the
@@ -138,7 +143,7 @@ func ForceDeployLatest(ctx context.Context, api ForceDeployAPI, svc Service, res
 		out.Previous = aws.ToString(p.Id)
 	}
 	if out.UnderWay = underWay(s); out.UnderWay != "" {
-		d.observe("%s", out.UnderWay)
+		d.observe("under-way", out.Previous, "%s", out.UnderWay)
 	}
 	in, err := d.render(ctx, cmp.Or(d.opts.From, serving(s), out.PreviousTaskDefinition), resolver, out)
 	if err != nil {
@@ -193,9 +198,9 @@ type deployer struct {
 	opts ForceDeployOptions
 }
 
-func (d *deployer) observe(format string, a ...any) {
+func (d *deployer) observe(kind, subject, format string, a ...any) {
 	if d.opts.Observe != nil {
-		d.opts.Observe(DeployEvent{Service: d.svc, Text: fmt.Sprintf(format, a...)})
+		d.opts.Observe(DeployEvent{Kind: kind, Service: d.svc, Subject: subject, Text: fmt.Sprintf(format, a...)})
 	}
 }
 

@@ -77,7 +77,7 @@ func (c *capture) sources(ctx context.Context, refs []string) ([]source, error) 
 	return out, errors.Join(errs...)
 }
 
-// trace is what the streams of one task told.
+// trace is what is known of one task from its streams.
 type trace struct {
 	sources  map[source]bool
 	last     time.Time
@@ -110,7 +110,8 @@ func (d *delivery) forgotten(ctx context.Context, gone bool) error {
 	}
 	ids := slices.DeleteFunc(slices.Sorted(maps.Keys(traces)), func(id string) bool {
 		_, pending := d.c.pending[id]
-		return pending || d.c.final[id] || d.c.seen[id]
+		_, refused := d.c.refused[id]
+		return pending || refused || d.c.final[id] || d.c.seen[id]
 	})
 	ts, err := d.c.unknown(ctx, ids, gone)
 	errs = append(errs, err)

@@ -10,7 +10,7 @@ import (
 
 // judge reads the outcome of deployment id off one answer of DescribeServices:
 // the list of deployments and the service's events, and off its service
-// deployment where that is known. What earlier answers told is kept by [watch].
+// deployment where that is known. What earlier answers said is kept by watch.
 func judge(s *types.Service, id string, record *types.ServiceDeployment) Rollout {
 	r := Rollout{Deployment: id, Outcome: InProgress, Desired: int(s.DesiredCount)}
 	p := primary(s)

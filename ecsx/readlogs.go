@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -15,6 +16,7 @@ import (
 	"github.com/aws/smithy-go"
 
 	"github.com/stackrescue/stackrescue/internal/awsretry"
+	"github.com/stackrescue/stackrescue/internal/clock"
 	"github.com/stackrescue/stackrescue/internal/poll"
 )
 
@@ -31,7 +33,11 @@ type logReader struct {
 	api   LogsAPI
 	limit int
 	pause time.Duration
-	gone  map[group]string // groups that do not exist, with what CloudWatch Logs said
+	// parallel is how many calls are under way at once.
+	parallel int
+	known    map[group]bool   // groups of which something was read
+	mu       sync.Mutex       // guards gone and silent while several calls are under way
+	gone     map[group]string // groups that do not exist, with what CloudWatch Logs said
 	// silent are the containers of which no stream has an event in the time of the
 	// whole list, from and to.
 	silent   map[silence]bool
@@ -57,20 +63,65 @@ func (r *logReader) read(ctx context.Context, containers []*StoppedContainer) er
 		k := group{c.Log.Region, c.Log.Group}
 		byGroup[k] = append(byGroup[k], c)
 	}
+	// The first call of a group may show that it is not there, or that a container
+	// writes nothing: what that saves is seen before the others are made.
+	var first, rest []part
 	for _, k := range slices.SortedFunc(maps.Keys(byGroup), func(a, b group) int { return strings.Compare(a.region+a.name, b.region+b.name) }) {
 		for chunk := range slices.Chunk(byGroup[k], streamsPerCall) {
-			chunk = slices.DeleteFunc(slices.Clone(chunk), func(c *StoppedContainer) bool {
-				if r.silent[silence{k, c.Name}] {
-					c.Log.State, c.Log.Problem = LogStreamMissing, "no stream of container "+c.Name+" has an event in that time"
-				}
-				return r.silent[silence{k, c.Name}]
-			})
-			if err := r.chunk(ctx, k, chunk); err != nil {
-				return err
+			if r.known == nil {
+				r.known = map[group]bool{}
+			}
+			if !r.known[k] {
+				r.known[k] = true
+				first = append(first, part{k, chunk})
+			} else {
+				rest = append(rest, part{k, chunk})
 			}
 		}
 	}
+	for _, parts := range [][]part{first, rest} {
+		g, gctx := clock.NewGroup(ctx, r.parallel)
+		for _, p := range parts {
+			if r.parallel > 1 {
+				g.Go(func() error { return r.part(gctx, p) })
+			} else if err := r.part(ctx, p); err != nil {
+				return err
+			}
+		}
+		if err := g.Wait(); err != nil {
+			return err
+		}
+	}
 	return nil
+}
+
+// part is containers of one group that fit into one call.
+type part struct {
+	group
+	containers []*StoppedContainer
+}
+
+func (r *logReader) part(ctx context.Context, p part) error {
+	return r.chunk(ctx, p.group, slices.DeleteFunc(slices.Clone(p.containers), func(c *StoppedContainer) bool {
+		silent := r.isSilent(silence{p.group, c.Name})
+		if silent {
+			c.Log.State, c.Log.Problem = LogStreamMissing, "no stream of container "+c.Name+" has an event in that time"
+		}
+		return silent
+	}))
+}
+
+func (r *logReader) isSilent(s silence) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.silent[s]
+}
+
+func (r *logReader) isGone(g group) (why string, gone bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	why, gone = r.gone[g]
+	return why, gone
 }
 
 // chunk reads the streams of one group. One stream that is not there makes the
@@ -91,7 +142,7 @@ func (r *logReader) chunk(ctx context.Context, g group, cs []*StoppedContainer) 
 
 // missing reads containers of which at least one has no stream.
 func (r *logReader) missing(ctx context.Context, g group, cs []*StoppedContainer) error {
-	if text, gone := r.gone[g]; gone {
+	if text, gone := r.isGone(g); gone {
 		for _, c := range cs {
 			c.Log.State, c.Log.Problem = LogStreamMissing, text
 		}
@@ -119,13 +170,15 @@ func (r *logReader) missing(ctx context.Context, g group, cs []*StoppedContainer
 		}
 		return nil
 	}
-	if key := (silence{g, cs[0].Name}); !r.silent[key] {
+	if key := (silence{g, cs[0].Name}); !r.isSilent(key) {
 		none, err := r.none(ctx, g, cs[0])
 		if err != nil {
 			return err
 		}
 		if none {
+			r.mu.Lock()
 			r.silent[key] = true
+			r.mu.Unlock()
 			for _, c := range cs {
 				c.Log.State, c.Log.Problem = LogStreamMissing, "no stream of container "+c.Name+" has an event in that time"
 			}
@@ -210,7 +263,7 @@ var errMissing = errors.New("stream or group does not exist")
 // it reads backwards, and goes on without the streams that have enough: one that
 // writes much does not cost the pages of its whole log.
 func (r *logReader) filter(ctx context.Context, g group, cs []*StoppedContainer) error {
-	if _, gone := r.gone[g]; gone {
+	if _, gone := r.isGone(g); gone {
 		return errMissing
 	}
 	byStream := make(map[string]*StoppedContainer, len(cs))
@@ -232,10 +285,12 @@ func (r *logReader) filter(ctx context.Context, g group, cs []*StoppedContainer)
 		}
 		if missing, ok := errors.AsType[*types.ResourceNotFoundException](err); ok {
 			if strings.Contains(missing.ErrorMessage(), "log group") {
+				r.mu.Lock()
 				if r.gone == nil {
 					r.gone = map[group]string{}
 				}
 				r.gone[g] = g.String() + ": " + missing.ErrorMessage()
+				r.mu.Unlock()
 			}
 			return errMissing
 		}

@@ -27,7 +27,7 @@ func once(o *ecs.Options) { o.RetryMaxAttempts = 1 }
 func (d *deployer) register(ctx context.Context, in *ecs.RegisterTaskDefinitionInput) (arn string, registered bool, err error) {
 	if arn, err = d.reusable(ctx, in); err != nil || arn != "" {
 		if arn != "" {
-			d.observe("uses revision %s again", afterSlash(arn))
+			d.observe("reused", arn, "uses revision %s again", afterSlash(arn))
 		}
 		return arn, false, err
 	}
@@ -51,10 +51,10 @@ func (d *deployer) register(ctx context.Context, in *ecs.RegisterTaskDefinitionI
 	}
 	oldest, err := d.reusable(ctx, in)
 	if err == nil && oldest != "" && oldest != arn {
-		d.observe("revision %s is equal and older: %s is not needed", afterSlash(oldest), afterSlash(arn))
+		d.observe("reused", oldest, "revision %s is equal and older: %s is not needed", afterSlash(oldest), afterSlash(arn))
 		return oldest, false, d.deregister(ctx, arn)
 	}
-	d.observe("registered revision %s", afterSlash(arn))
+	d.observe("registered", arn, "registered revision %s", afterSlash(arn))
 	return arn, true, nil // that the others could not be read does not matter
 }
 
@@ -65,7 +65,7 @@ func (d *deployer) deregister(ctx context.Context, arn string) error {
 	if _, err := d.api.DeregisterTaskDefinition(ctx, &ecs.DeregisterTaskDefinitionInput{TaskDefinition: &arn}); err != nil {
 		return fmt.Errorf("service %s: revision %s is left behind: %w", d.svc, afterSlash(arn), err)
 	}
-	d.observe("deregistered revision %s again", afterSlash(arn))
+	d.observe("deregistered", arn, "deregistered revision %s again", afterSlash(arn))
 	return nil
 }
 

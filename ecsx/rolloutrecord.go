@@ -8,6 +8,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+
+	"github.com/stackrescue/stackrescue/internal/awsretry"
 )
 
 // records reads the service deployments of those that need them, together.
@@ -49,6 +51,9 @@ func (f *fleet) records(ctx context.Context, open []*watch, services map[string]
 			w.recorded, w.problem = now, ""
 			if err != nil {
 				w.problem = "service deployment: " + err.Error()
+				if !awsretry.Transient(err) {
+					w.record = nil // it may not be read any more: the list decides alone
+				}
 				continue
 			}
 			for i := range out.ServiceDeployments {
@@ -65,11 +70,11 @@ func (f *fleet) records(ctx context.Context, open []*watch, services map[string]
 	}
 }
 
-// find looks for the record of a deployment that is not in the service's list any
+// find searches for the record of a deployment that is not in the service's list any
 // more. Which record is whose is not in it: the newest is taken, if ECS went back
 // from it, because only the newest can be what the service went back from.
 func (w *watch) find(ctx context.Context, s *types.Service) {
-	if w.looks <= unseenLooks && aws.ToString(primaryID(s)) == w.d.Previous && w.d.Previous != "" {
+	if w.polled <= unseenPolls && aws.ToString(primaryID(s)) == w.d.Previous && w.d.Previous != "" {
 		return
 	}
 	w.listed = true

@@ -132,7 +132,7 @@ func (t *StoppedTask) Container(name string) *StoppedContainer {
 // metadata shows: a crash loop.
 func (t StoppedTask) likeness() string {
 	if t.Expired && !t.LogOnly && t.TaskDefinition == "" {
-		return t.ARN // nothing is known of it: no other stands for it
+		return t.ARN // nothing is known of it: no other is like it
 	}
 	var b strings.Builder
 	b.WriteString(digits.ReplaceAllString(t.lastLine, "0") + "|")

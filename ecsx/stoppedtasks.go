@@ -52,6 +52,10 @@ type StoppedOptions struct {
 	// TailLines is how many lines of each log are kept, the newest. 0 means
 	// all.
 	TailLines int
+	// Parallel is how many calls of one kind are under way at once, where one does not
+	// wait for another's answer. Defaults to 1: FilterLogEvents is let through 5 to 25
+	// times a second. With clients of [Limit], 4 make use of what it allows.
+	Parallel int
 	// LogsOf is which tasks' logs are read. Defaults to [FirstAndLast].
 	LogsOf LogSelection
 	// Cursor, where not nil, leaves out the tasks it has seen and remembers
@@ -82,8 +86,13 @@ const (
 
 // StoppedEvent is progress of a wait for stopped tasks.
 type StoppedEvent struct {
+	// Kind is "progress" after a poll, or "retry" after one that failed for a reason
+	// that may pass.
+	Kind  string
 	Query Query
-	Text  string
+	// Stopped and Stopping are how many tasks of the query are known to be so.
+	Stopped, Stopping int
+	Text              string
 }
 
 // String is one line.
@@ -135,7 +144,7 @@ func StoppedTasks(ctx context.Context, tasks StoppedTasksAPI, logs LogsAPI, q Qu
 	}
 	c.seen = o.Cursor.ids()
 	c.named = unseen(q.Tasks, c.seen)
-	d := &delivery{c: c, loops: map[string]int{}, r: &logReader{api: logs, limit: o.TailLines, pause: o.Settle}}
+	d := &delivery{c: c, loops: map[string]int{}, r: &logReader{api: logs, limit: o.TailLines, pause: o.Settle, parallel: max(1, o.Parallel)}}
 	return func(yield func(StoppedTask, error) bool) {
 		defer o.Cursor.prune()
 		d.yield = yield

@@ -104,41 +104,43 @@ func TestForceDeployLatestAtEveryCall(t *testing.T) {
 // after a crash when it is asked for again.
 func TestWaitRolloutAtEveryCall(t *testing.T) {
 	t.Parallel()
-	denied, died := 0, 0
-	runs := sweep(t, func(t *testing.T, f *fixture, inject func() func() bool, kind rescuetest.FaultKind) {
-		f.serve(f.bare(f.push("app", "1", rescuetest.Runs())), 1)
-		d := f.deploy(f.bare(f.push("app", "2", rescuetest.Exits(1, 5*time.Second, "FATAL: no"))))
-		met := inject()
-		wait := func() (*ecsx.RolloutError, error) {
-			ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
-			defer cancel()
-			_, err := ecsx.WaitRollout(ctx, f.ecs, d, func(o *ecsx.RolloutOptions) { o.Logs = f.logs })
-			e, _ := errors.AsType[*ecsx.RolloutError](err)
-			return e, err
-		}
-		e, err := wait()
-		require.NotNil(t, e, "%v", err)
-		if !met() {
-			return
-		}
-		if e.Err != nil {
-			if crash(kind) {
-				died++
-			} else {
-				denied++
-				require.Equal(t, rescuetest.Deny, kind, "%v", err)
+	for want, program := range map[ecsx.Outcome]rescuetest.Program{ecsx.RolledBack: rescuetest.Exits(1, 5*time.Second, "FATAL: no"), ecsx.Succeeded: rescuetest.RunsAfter(2 * time.Minute)} {
+		denied, died := 0, 0
+		runs := sweep(t, func(t *testing.T, f *fixture, inject func() func() bool, kind rescuetest.FaultKind) {
+			f.serve(f.bare(f.push("app", "1", rescuetest.Runs())), 1)
+			d := f.deploy(f.bare(f.push("app", "2", program)))
+			met := inject()
+			wait := func() (ecsx.Outcome, error) {
+				ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+				defer cancel()
+				_, err := ecsx.WaitRollout(ctx, f.ecs, d, func(o *ecsx.RolloutOptions) { o.Logs = f.logs })
+				if e, ok := errors.AsType[*ecsx.RolloutError](err); ok {
+					return e.Last.Outcome, e.Err
+				}
+				return ecsx.Succeeded, err
 			}
-			f.cloud.Restart()
-			e, err = wait()
-		} else if crash(kind) {
-			f.cloud.Restart()
-		}
-		require.Equal(t, ecsx.RolledBack, e.Last.Outcome, "%v", err)
-		for _, c := range f.cloud.Calls() {
-			require.False(t, c.Mutates(), c.Action)
-		}
-	})
-	t.Logf("WaitRollout: %d faults, %d of them denied the service, %d died: always told as rolled back", runs, denied, died)
+			got, err := wait()
+			if !met() {
+				return
+			}
+			if err != nil {
+				if crash(kind) {
+					died++
+				} else {
+					denied++
+					require.Equal(t, rescuetest.Deny, kind, "%v", err)
+				}
+				f.cloud.Restart()
+				got, err = wait()
+				require.NoError(t, err)
+			}
+			require.Equal(t, want, got)
+			for _, c := range f.cloud.Calls() {
+				require.False(t, c.Mutates(), c.Action)
+			}
+		})
+		t.Logf("WaitRollout, %s: %d faults, %d of them denied the service, %d died: always told right", want, runs, denied, died)
+	}
 }
 
 // Every task is handed over once as whole, with its lines, by this call or by the

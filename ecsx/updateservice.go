@@ -85,7 +85,7 @@ func (d *deployer) unchanged(dep *Deployment, s *types.Service) error {
 	return fmt.Errorf("deployment %s of %s was started by somebody else: %w", aws.ToString(p.Id), afterSlash(aws.ToString(p.TaskDefinition)), ErrChanged)
 }
 
-// happened looks, for as long as reads may lag, whether the deployment was
+// happened reads, for as long as reads may lag, whether the deployment was
 // started although the call failed.
 func (d *deployer) happened(ctx context.Context, dep *Deployment) (bool, error) {
 	for n := 1; ; n++ {
@@ -114,6 +114,6 @@ func (d *deployer) started(dep *Deployment, s *types.Service) error {
 		return fmt.Errorf("no PRIMARY deployment after the update: %w", errUncertain)
 	}
 	dep.ID, dep.Record = aws.ToString(p.Id), aws.ToString(s.CurrentServiceDeployment)
-	d.observe("started deployment %s of %s", dep.ID, afterSlash(dep.TaskDefinition))
+	d.observe("started", dep.ID, "started deployment %s of %s", dep.ID, afterSlash(dep.TaskDefinition))
 	return nil
 }

@@ -29,7 +29,7 @@ type recordsAPI = interface {
 // RolloutOptions change [Rollouts], [WaitRollout] and [WaitRollouts]. The zero
 // value is the default.
 type RolloutOptions struct {
-	// Interval is the time between polls. Defaults to 4 s.
+	// Interval is the time between polls. Defaults to 3.5 s.
 	Interval time.Duration
 	// Patience is how many tasks may fail for a deterministic cause, such as an
 	// image that does not exist, before the rollout counts as [Failing].
@@ -60,7 +60,7 @@ type RolloutOptions struct {
 	Observe func(Rollout)
 }
 
-// Rollouts looks at deployment d of its service at once and then at Interval, and
+// Rollouts polls deployment d of its service at once and then every Interval, and
 // yields what it sees until the outcome is final. An error is yielded at most
 // once, last. The sequence can be ranged over once.
 //
@@ -117,10 +117,10 @@ func WaitRollouts(ctx context.Context, api RolloutAPI, ds []Deployment, optFns .
 			break
 		}
 		for _, w := range f.watches {
-			if !w.last.equal(w.told) && f.opts.Observe != nil {
+			if !w.last.equal(w.observed) && f.opts.Observe != nil {
 				f.opts.Observe(w.last)
 			}
-			w.told = w.last
+			w.observed = w.last
 		}
 		if !slices.ContainsFunc(f.watches, func(w *watch) bool { return !w.last.Outcome.Final() }) {
 			break
@@ -151,7 +151,7 @@ func newFleet(api RolloutAPI, ds []Deployment, optFns []func(*RolloutOptions)) *
 	if records, ok := api.(recordsAPI); ok && f.opts.Records == nil {
 		f.opts.Records = records
 	}
-	f.opts.Interval = cmp.Or(f.opts.Interval, 4*time.Second)
+	f.opts.Interval = cmp.Or(f.opts.Interval, 3500*time.Millisecond)
 	f.opts.Patience = cmp.Or(f.opts.Patience, 1)
 	f.opts.Stall = cmp.Or(f.opts.Stall, 10*time.Minute)
 	for _, d := range ds {

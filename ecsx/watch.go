@@ -32,14 +32,14 @@ type fleet struct {
 	filled time.Time
 }
 
-// watch remembers what earlier answers told of one deployment: an answer alone
+// watch remembers what earlier answers said of one deployment: an answer alone
 // forgets that ECS had been rolling back, or that tasks came and went.
 type watch struct {
 	*fleet
-	d          Deployment
-	last, told Rollout
+	d              Deployment
+	last, observed Rollout
 
-	looks   int
+	polled  int
 	seen    bool // the deployment was in the list once
 	back    bool // ECS was seen to go back
 	asked   bool // ECS was asked to roll back
@@ -65,9 +65,9 @@ type watch struct {
 	better, explained, recorded, soaking time.Time
 }
 
-// unseenLooks is for how many looks a deployment that was just started may be
+// unseenPolls is for how many polls a deployment that was just started may be
 // missing from the list: reads lag behind writes (docs/aws/ecs.md 1.1).
-const unseenLooks = 6
+const unseenPolls = 6
 
 // Supplements are the tasks and the service deployment. While nothing changes
 // they are read every half minute: a task that crashes after it ran does not
@@ -150,7 +150,7 @@ func (f *fleet) describe(ctx context.Context) (map[string]*types.Service, error)
 
 // notice sees what one answer tells without asking for more.
 func (w *watch) notice(s *types.Service, now time.Time) {
-	w.looks++
+	w.polled++
 	if s == nil {
 		return
 	}
@@ -192,7 +192,7 @@ func (w *watch) judge(ctx context.Context, s *types.Service, now time.Time) Roll
 		return Rollout{Deployment: w.d.ID, Outcome: Gone, Reason: "service is deleted"}
 	}
 	r := judge(s, w.d.ID, w.record)
-	if !w.seen && r.Outcome == Superseded && w.looks <= unseenLooks && r.Primary == w.d.Previous {
+	if !w.seen && r.Outcome == Superseded && w.polled <= unseenPolls && r.Primary == w.d.Previous {
 		r.Outcome = InProgress
 		return r
 	}

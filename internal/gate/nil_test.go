@@ -41,6 +41,7 @@ var functions = map[string]any{
 	"ecsx.ForceDeployLatest":        ecsx.ForceDeployLatest,
 	"ecsx.GroupFailures":            ecsx.GroupFailures,
 	"ecsx.JSONLines":                ecsx.JSONLines,
+	"ecsx.Limit":                    ecsx.Limit,
 	"ecsx.ParseService":             ecsx.ParseService,
 	"ecsx.PlacementOf":              ecsx.PlacementOf,
 	"ecsx.RollBackDeployment":       ecsx.RollBackDeployment,

@@ -21,7 +21,11 @@ import (
 func (c *Cloud) Handler() http.Handler {
 	var table *op.Table
 	c.clock.Do(func() { table = &c.in(c.region).table })
-	return wire.New(table, c.call, wire.Options{Region: c.region, Account: c.home.Account})
+	h := wire.New(table, c.call, wire.Options{Region: c.region, Account: c.home.Account})
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Date", c.Now().UTC().Format(http.TimeFormat))
+		h.ServeHTTP(w, r)
+	})
 }
 
 // WireConfig is [Cloud.Config] for clients that are to speak the wire

@@ -62,10 +62,10 @@ func install(stack *middleware.Stack, answer Answer, now []func() time.Time) err
 			Region:    awsmiddleware.GetRegion(ctx),
 			Input:     middleware.GetStackValue(ctx, inputKey{}),
 		}
-		res, id, err := answer(ctx, call)
 		for _, fn := range now {
 			md = dated(ctx, fn())
 		}
+		res, id, err := answer(ctx, call)
 		if id != "" {
 			awsmiddleware.SetRequestIDMetadata(&md, id)
 		}
