@@ -17,10 +17,6 @@ const (
 	strong
 )
 
-// Name reports whether a variable, parameter, property or header of that name
-// holds a secret.
-func Name(name string) bool { return nameStrength(name) != none }
-
 var (
 	// passwords name a secret wherever they are in a name.
 	passwords = words("password passwd pwd pw passphrase passcode passwort kennwort senha contrasena contraseña pass motdepasse userpassword dbpass secret secrets credential credentials creds cred")
