@@ -12,6 +12,7 @@ import (
 	"github.com/stackrescue/stackrescue/cfnx/internal/expr"
 	"github.com/stackrescue/stackrescue/cfnx/internal/tree"
 	"github.com/stackrescue/stackrescue/cfnx/template"
+	"github.com/stackrescue/stackrescue/internal/clock"
 )
 
 // fetchAPI is GetObject of *s3.Client: where the templates of nested stacks
@@ -87,29 +88,59 @@ func NewDraft(ctx context.Context, bucket fetchAPI, t *Tree) (*Draft, error) {
 		return nil, err
 	}
 	d := draftOfTree(t)
-	for s := range t.All() {
-		body := s.Template
-		if s.parent != nil {
-			// A URL that cannot be read is a problem of a draft that changes this
-			// stack alone: see Check.
-			if u, err := d.templateURL(s); err == nil {
-				d.urls[s.ID] = u
-				stored, err := fetch(ctx, bucket, u)
-				switch {
-				case err == nil && bytes.Equal(mangle(stored), s.Template):
-					body, d.authored[s.ID] = stored, true
-				case bucket == nil:
-					d.authored[s.ID] = true // it is read from there before it is applied
-				case err != nil && ctx.Err() != nil:
-					return nil, fmt.Errorf("stack %s: template %s: %w", s.Name, u, err)
-				}
-				// Otherwise the object is gone or was replaced since: what
-				// CloudFormation recorded is what the stack is.
-			}
+	// Level by level: where a nested stack's template is depends on its parent's.
+	for level := []*Stack{t.Root}; len(level) > 0; {
+		if err := d.readLevel(ctx, bucket, level); err != nil {
+			return nil, err
 		}
-		d.originals[s.ID], d.current[s.ID], d.placed[s.ID] = body, body, body
+		var next []*Stack
+		for _, s := range level {
+			next = append(next, s.Children...)
+		}
+		level = next
 	}
 	return d, nil
+}
+
+// readLevel reads the templates of stacks at once.
+func (d *Draft) readLevel(ctx context.Context, bucket fetchAPI, level []*Stack) error {
+	stored, errs := make([][]byte, len(level)), make([]error, len(level))
+	g, gctx := clock.NewGroup(ctx, atOnce)
+	for i, s := range level {
+		if s.parent == nil {
+			continue
+		}
+		// A URL that cannot be read is a problem of a draft that changes this stack
+		// alone: see Check.
+		u, err := d.templateURL(s)
+		if err != nil {
+			errs[i] = err
+			continue
+		}
+		d.urls[s.ID] = u
+		g.Go(func() error {
+			stored[i], errs[i] = fetch(gctx, bucket, u)
+			return nil
+		})
+	}
+	_ = g.Wait() // each has its own error
+	for i, s := range level {
+		body := s.Template
+		_, read := d.urls[s.ID]
+		switch {
+		case !read:
+		case errs[i] == nil && bytes.Equal(mangle(stored[i]), s.Template):
+			body, d.authored[s.ID] = stored[i], true
+		case bucket == nil:
+			d.authored[s.ID] = true // it is read from there before it is applied
+		case errs[i] != nil && ctx.Err() != nil:
+			return fmt.Errorf("stack %s: template %s: %w", s.Name, d.urls[s.ID], errs[i])
+		}
+		// Otherwise the object is gone or was replaced since: what CloudFormation
+		// recorded is what the stack is.
+		d.originals[s.ID], d.current[s.ID], d.placed[s.ID] = body, body, body
+	}
+	return nil
 }
 
 // Original gives the template of a stack as its author wrote it, from a file or

@@ -26,7 +26,7 @@ import (
 const serviceType = "AWS::ECS::Service"
 
 // reads is how many calls a capture has under way at once.
-const reads = 8
+const reads = 16
 
 // capturer reads the evidence: first what is forgotten within the hour.
 type capturer struct {
