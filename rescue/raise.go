@@ -29,7 +29,7 @@ func (p *planner) raises(d *cfnx.Draft, step *SavepointStep, keep map[string]str
 		}
 		what := fmt.Sprintf("service %s: the savepoint's deployment stops every task before a new one is healthy (minimumHealthyPercent is 0)", s.Service)
 		if !p.c.RaiseMinimum {
-			p.p.Warnings = append(p.p.Warnings, what+": allow to raise it")
+			p.p.Warnings = append(p.p.Warnings, what+": allow it to be raised (RaiseMinimum, -raise-minimum)")
 			continue
 		}
 		if _, err := raise(d, p.b.Tree.Stack(s.StackID), s.LogicalID); err != nil {

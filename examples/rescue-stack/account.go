@@ -67,8 +67,8 @@ func rehearsal(ctx context.Context, s *settings) (*account, error) {
 	}
 	s.stack = in.Stack
 	// What the operator of the incident knows: the migration was applied, and a
-	// command of the image proves it.
-	s.choices.Freeze = true
+	// command of the image proves it; and the cluster has room for twice the tasks.
+	s.choices.Freeze, s.choices.RaiseMinimum = true, true
 	if s.choices.Migration == nil {
 		s.choices.Migration = &rescue.Migration{Tool: toolcmd.Alembic(), Verify: [][]string{{"check-schema"}}}
 	}

@@ -58,6 +58,9 @@ func TestDemo(t *testing.T) {
 		}
 		require.Less(t, strings.Index(out, "STILL OWED"), strings.LastIndex(out, "RESULT  RESCUED"), "the result is last")
 		require.NotContains(t, out, "CALLS")
+		_, last, _ := strings.Cut(out[strings.LastIndex(out, "\nUSERS\n"):], "USERS\n")
+		last, _, _ = strings.Cut(last, "\n\n")
+		require.Equal(t, 1, strings.Count(last, "not served"), "a deployment that starts tasks before it stops others is no outage: %s", last)
 		require.Contains(t, errs, "6-savepoint: done")
 		data, err := os.ReadFile(page)
 		require.NoError(t, err)
@@ -230,7 +233,7 @@ func TestUsageIsCheckedBeforeTheFirstCall(t *testing.T) {
 	for args, want := range map[string]string{
 		"": "-stack NAME", "-demo -stack x": "-demo has a stack of its own", "-demo extra": "extra", "-stack x -migration flyway": "one of alembic", "-stack x -direction up": "one of serve, forward, hold, back",
 		"-stack x -until end": "one of freeze", "-stack x -progress dots": "one of auto, live, plain, quiet", "stop -stack x": "one of diagnose, plan, run", "run": "needs one argument", "run a b": "needs one argument",
-		"-stack x -out f": "-out belongs to", "plan -stack x -out f": "-out needs a direction", "-stack x -verify y": "-verify belongs to", "-stack x -assert a=maybe": "one of served", "-stack x -revision y": "want CLUSTER/SERVICE", "-stack x -no": "not defined",
+		"-stack x -out f": "-out belongs to", "plan -stack x -out f": "-out needs a direction", "-stack x -verify y": "-verify and -migration-service belong to", "-stack x -assert a=maybe": "one of served", "-stack x -revision y": "want CLUSTER/SERVICE", "-stack x -no": "not defined",
 	} {
 		a := &app{account: func(context.Context, *settings) (*account, error) {
 			t.Error("opened for ", args)

@@ -81,6 +81,7 @@ func parse(args []string, stderr io.Writer) (*settings, error) {
 	f.BoolVar(&s.choices.Freeze, "freeze", false, "allow taking lifecycle rules out that would expire needed images")
 	f.Func("revision", "the revision to keep for a service, as CLUSTER/SERVICE=FAMILY:REVISION; a service that serves is deployed to only if it is named", pair(s.choices.Revisions, "CLUSTER/SERVICE=FAMILY:REVISION"))
 	f.BoolVar(&s.choices.Force, "force", false, "let CloudFormation choose what to skip")
+	f.BoolVar(&s.choices.RaiseMinimum, "raise-minimum", false, "let the savepoint raise a minimumHealthyPercent of 0, so that users are served while it deploys")
 	until := f.String("until", "", "end after steps of this kind: "+kinds())
 	f.Func("accept", "a deployment or deletion of the continued rollback that is no reason to stop, as CLUSTER/SERVICE or STACK.LOGICALID; may be repeated", func(v string) error {
 		s.choices.Accept = append(s.choices.Accept, v)
@@ -90,6 +91,7 @@ func parse(args []string, stderr io.Writer) (*settings, error) {
 	f.Func("assert", "your word on users that could not be read, as CLUSTER/SERVICE=served, not-served, …; may be repeated", pair(asserted, "CLUSTER/SERVICE=served"))
 	tool := f.String("migration", "", "the migration tool whose table is stamped before redeploying: alembic")
 	up := f.String("migrate", "", "command in the new image that migrates, under the lock, for a migration that has not run; instead of a stamp")
+	of := f.String("migration-service", "", "the service whose image brings the migration, as CLUSTER/SERVICE, where more than one could")
 	verify := f.String("verify", "", "command in the new image that exits with 0 when the migration was applied")
 	f.StringVar(&s.evidence, "evidence", "", "add the evidence, the plan, the journal and the report to this folder")
 	f.StringVar(&s.out, "out", "", "plan: write the plan to this file, for review and for run")
@@ -141,11 +143,11 @@ func parse(args []string, stderr io.Writer) (*settings, error) {
 		return s, usageError("-out belongs to rescue-stack plan")
 	case s.out != "" && *direction == "" && !s.demo:
 		return s, usageError("-out needs a direction: one of serve, forward, hold, back")
-	case *verify != "" && *tool == "" && *up == "":
-		return s, usageError("-verify belongs to -migration or -migrate")
+	case (*verify != "" || *of != "") && *tool == "" && *up == "":
+		return s, usageError("-verify and -migration-service belong to -migration or -migrate")
 	}
 	if *tool != "" || *up != "" {
-		s.choices.Migration = &rescue.Migration{Run: strings.Fields(*up)}
+		s.choices.Migration = &rescue.Migration{Run: strings.Fields(*up), Service: *of}
 		if *tool != "" {
 			s.choices.Migration.Tool = toolcmd.Alembic()
 		}

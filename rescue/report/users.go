@@ -58,8 +58,26 @@ type point struct {
 
 var (
 	stopped = regexp.MustCompile(`has stopped (\d+) running tasks?`)
+	started = regexp.MustCompile(`has started (\d+) tasks?`)
 	steady  = regexp.MustCompile(`has reached a steady state|deployment completed`)
 )
+
+// toStart is how long before a stop a task must have been started to count as one
+// that replaces what is stopped.
+const toStart = 5 * time.Second
+
+// startedTasks is how many tasks an event says were started.
+func startedTasks(text string) int {
+	m := started.FindStringSubmatch(text)
+	if m == nil {
+		return 0
+	}
+	n, err := strconv.Atoi(m[1])
+	if err != nil {
+		return 0
+	}
+	return n
+}
 
 // tooLong is the longest stretch between two looks that is not called unknown.
 const tooLong = 2 * time.Minute
@@ -88,18 +106,30 @@ func (t *teller) points(service string) []point {
 			if f.Service.String() != service {
 				continue
 			}
-			for _, e := range serviceEvents(b, f) {
+			events := serviceEvents(b, f)
+			slices.Reverse(events) // ECS lists the newest first
+			slices.SortStableFunc(events, func(a, b told) int { return a.At.Compare(b.At) })
+			var fresh []time.Time // when the tasks were started that may replace others
+			for _, e := range events {
+				for range startedTasks(e.Text) {
+					fresh = append(fresh, e.At)
+				}
 				if e.At.Before(t.s.Begin) {
 					continue
 				}
 				if m := stopped.FindStringSubmatch(e.Text); m != nil {
 					n, err := strconv.Atoi(m[1])
+					if replaced := len(fresh); err == nil && replaced >= n && e.At.Sub(fresh[replaced-n]) > toStart {
+						fresh = fresh[:replaced-n] // a deployment that starts tasks before it stops others
+						continue
+					}
 					state := "degraded"
 					if err == nil && n >= max(f.Desired, 1) {
 						state = "not-served"
 					}
 					out = append(out, point{e.At, state, "ECS stopped " + counted(n, "running task"), false})
 				} else if steady.MatchString(e.Text) && f.Desired > 0 {
+					fresh = nil
 					out = append(out, point{e.At, "served", "ECS calls the service steady", false})
 				}
 			}
