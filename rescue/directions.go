@@ -173,6 +173,9 @@ func (p *planner) hold() error {
 	for i := range p.b.Services {
 		s := &p.b.Services[i]
 		keep[s.Service.String()] = s.Current
+		if u := p.usersOf(s); !u.ok() {
+			p.p.Warnings = append(p.p.Warnings, fmt.Sprintf("hold deploys nothing, and %s: choose serve first, or forward", u))
+		}
 	}
 	p.freeze()
 	if p.d.Situation != Stuck && len(p.p.Steps) == 0 {
@@ -219,7 +222,7 @@ func (p *planner) keepable(s *ServiceFacts) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if p.c.Direction == Serve && p.settled(s, target) {
+	if p.c.Direction == Serve && (p.settled(s, target) || p.leaves(s, target)) {
 		return target, nil // it is left alone, whether it could be started again or not
 	}
 	if err := p.deployable(s, target); err != nil {
@@ -244,4 +247,13 @@ func (p *planner) skips(keep map[string]string) []cfnx.Skip {
 // settled reports whether a service serves, and on this revision alone.
 func (p *planner) settled(s *ServiceFacts, revision string) bool {
 	return p.usersOf(s).ok() && s.Current == revision && (s.Serving() == revision || s.Desired == 0)
+}
+
+// leaves reports whether serve leaves a service alone whose latest deployment
+// failed while as many tasks as are wanted went on running, all of this revision:
+// to deploy it once more would start it again for users who have it, and it may be
+// the old code. Whoever names it wants that.
+func (p *planner) leaves(s *ServiceFacts, revision string) bool {
+	return p.c.Revisions[s.Service.String()] == "" && p.usersOf(s).State == PartlyServed &&
+		s.Serving() == revision && s.Current != revision && s.Running >= s.Desired
 }

@@ -69,7 +69,7 @@ func (f *Finished) String() string {
 // deregistered. What is left for people is listed.
 //
 // It returns [ErrUnfinished] in an *[Error], and changes nothing, if the stack is
-// not healthy or its latest update was the rescue's. Other errors are those of
+// not healthy or its latest update went back or was the rescue's. Other errors are those of
 // [Diagnose] and of the calls.
 //
 // Calls what [ReadActions] lists, ecs:ListTaskDefinitions,
@@ -92,7 +92,10 @@ func Finish(ctx context.Context, cfg aws.Config, stack string, optFns ...func(*F
 	early := func(why, next string) error {
 		return &Error{Stack: d.Stack, Where: b.Account + ", " + b.Region, Err: fmt.Errorf("%w: %s", ErrUnfinished, why), Next: next}
 	}
+	root := b.Tree.Root.Status
 	switch {
+	case d.Situation == Healthy && goesBack(root):
+		return nil, early(fmt.Sprintf("the latest update of stack %s went back: it is %s", d.Stack, root), "let the pipeline deploy once, and finish after it has succeeded")
 	case d.Situation != Healthy:
 		return nil, early("it is "+string(d.Situation), "rescue it first")
 	case strings.Contains(b.Tree.Root.ChangeSetID, ":changeSet/stackrescue-"):

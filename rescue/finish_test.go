@@ -66,3 +66,29 @@ func TestFinish(t *testing.T) {
 		require.Empty(t, s.mutated())
 	})
 }
+
+// A pipeline that failed and went back proves nothing: the policy stays frozen and
+// the clone stays.
+func TestFinishAfterAPipelineThatFailed(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	inSite(t, func(t *testing.T, s *site) {
+		s.stuck()
+		s.policy(fmt.Sprintf(byTime, 7))
+		s.mended = true
+		p, err := rescue.MakePlan(s.diagnose(), rescue.Choices{Direction: rescue.Forward, Freeze: true})
+		require.NoError(t, err)
+		_, err = s.run(p, func(o *rescue.Options) { o.Evidence = dir })
+		require.NoError(t, err)
+		s.mended = false
+		s.pushFailing("v3")
+		require.Equal(t, cfntypes.StackStatusUpdateRollbackComplete, s.update(web("v3", rolling...)))
+		s.mended = true
+		time.Sleep(time.Hour)
+		s.cloud.ForgetCalls()
+		_, err = rescue.Finish(t.Context(), s.cloud.Config(), "prod", func(o *rescue.FinishOptions) { o.Evidence = dir })
+		require.ErrorIs(t, err, rescue.ErrUnfinished)
+		require.ErrorContains(t, err, "UPDATE_ROLLBACK_COMPLETE")
+		require.Empty(t, s.mutated())
+	})
+}

@@ -3,6 +3,7 @@ package rescue
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -172,6 +173,7 @@ func (v *verifier) guard(ctx context.Context, images []string) error {
 		i := v.b.Images[ref]
 		v.image("image "+ref+", to be deployed, is there", i)
 	}
+	v.besides(images)
 	if x, err := v.changeSets(ctx); err != nil {
 		if ctx.Err() != nil {
 			return err
@@ -182,6 +184,29 @@ func (v *verifier) guard(ctx context.Context, images []string) error {
 	}
 	v.exports()
 	return nil
+}
+
+// besides checks the images of the task definitions that no service of the stack
+// uses, such as those of scheduled tasks: nothing else tells that they are gone
+// until the next one is due.
+func (v *verifier) besides(checked []string) {
+	seen := map[string]bool{}
+	for _, ref := range checked {
+		seen[ref] = true
+	}
+	for _, f := range v.b.Services {
+		for _, x := range f.Definitions[f.Back].Containers {
+			seen[x.Image] = true
+		}
+	}
+	for _, arn := range slices.Sorted(maps.Keys(v.b.Recorded)) {
+		for _, x := range v.b.Recorded[arn].Containers {
+			if i, looked := v.b.Images[x.Image]; looked && !seen[x.Image] {
+				seen[x.Image] = true
+				v.image("image "+x.Image+" of "+short(arn)+", which no service uses, is there", i)
+			}
+		}
+	}
 }
 
 // changeSets are those that were made and not executed.

@@ -141,6 +141,21 @@ func TestGuardOfWhatIsToBeDeployed(t *testing.T) {
 	})
 }
 
+// The image of a scheduled task is gone: no service tells.
+func TestGuardOfATaskThatNoServiceRuns(t *testing.T) {
+	t.Parallel()
+	inSite(t, func(t *testing.T, s *site) {
+		s.push("v1")
+		job := s.push("job")
+		s.create(web("v1", rolling...) + "  Job: {Type: AWS::ECS::TaskDefinition, Properties: {Family: job, ContainerDefinitions: [{Name: job, Memory: 64, Image: !Sub \"${AWS::AccountId}.dkr.ecr.${AWS::Region}.amazonaws.com/app:job\"}]}}\n")
+		require.Empty(t, s.guard().Failed())
+		s.deleteImage(job)
+		failed := s.guard().Failed()
+		require.Len(t, failed, 1)
+		require.Contains(t, failed[0].What, "app:job of job:1")
+	})
+}
+
 // What could not be read is neither good nor bad, and is counted apart.
 func TestGuardThatMayNotRead(t *testing.T) {
 	t.Parallel()

@@ -32,9 +32,15 @@ func (p *planner) redeploys(keep map[string]string) error {
 	var todo []*ServiceFacts
 	for i := range p.b.Services {
 		s := &p.b.Services[i]
-		if target := keep[s.Service.String()]; target != "" && !p.runsAlready(s, target) {
-			todo = append(todo, s)
+		target := keep[s.Service.String()]
+		if target == "" || p.runsAlready(s, target) {
+			continue
 		}
+		if p.c.Direction == Serve && p.leaves(s, target) {
+			p.p.Warnings = append(p.p.Warnings, fmt.Sprintf("service %s is set to %s, whose deployment failed, and as many tasks as are wanted run %s: it is left alone: name %s for it to deploy that once more", s.Service, short(s.Current), short(target), short(target)))
+			continue
+		}
+		todo = append(todo, s)
 	}
 	slices.SortStableFunc(todo, func(a, b *ServiceFacts) int { return cmp.Compare(p.need(b), p.need(a)) })
 	if m := p.c.Migration; m != nil && len(todo) > 0 {

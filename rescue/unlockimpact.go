@@ -55,7 +55,35 @@ func (p *planner) unlocks(skips []cfnx.Skip, keep map[string]string) error {
 		}
 		return refuse(next, "the continued rollback would deploy %s to service %s, which is to keep %s: %s", short(d.To), s.Service, short(keep[s.Service.String()]), d)
 	}
+	if err := p.endsCount(skips, next); err != nil {
+		return err
+	}
 	return p.deletes(keep, next)
+}
+
+// recounted are the services whose number of tasks the continued rollback may set
+// to what the stack has recorded: those that it is sent to, be it with the revision
+// that they run. The update changed the template's count, or somebody scaled the
+// service since; whether CloudFormation sends a count that the update did not change
+// is documented nowhere.
+func (p *planner) recounted(skips []cfnx.Skip) (out []*ServiceFacts) {
+	for _, d := range p.b.Tree.Deploys(skips, nil) {
+		s := p.d.service(cfnx.Failure{StackID: d.StackID, LogicalID: d.LogicalID})
+		if d.State == "deployed" && s != nil && s.Unread == "" && s.Wants != nil && *s.Wants < s.Desired {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+// endsCount refuses an unlock after which a service that has tasks may have none.
+func (p *planner) endsCount(skips []cfnx.Skip, next string) error {
+	for _, s := range p.recounted(skips) {
+		if *s.Wants == 0 && s.Running > 0 && !slices.Contains(p.c.Accept, s.Service.String()) {
+			return refuse(next, "the continued rollback may scale service %s, of which %d tasks run, to the 0 tasks that the stack has recorded", s.Service, s.Running)
+		}
+	}
+	return nil
 }
 
 // isBack reports whether ECS itself has taken the service back, so that nothing is

@@ -33,6 +33,9 @@ func (p *planner) unlock(skips []cfnx.Skip) {
 			u.Deploys = append(u.Deploys, d)
 		}
 	}
+	for _, s := range p.recounted(skips) {
+		p.p.Warnings = append(p.p.Warnings, fmt.Sprintf("the continued rollback may scale service %s from %d tasks to the %d that the stack has recorded: afterwards aws ecs update-service --cluster %s --service %s --desired-count %d", s.Service, s.Desired, *s.Wants, s.Service.Cluster, s.Service.Name, s.Desired))
+	}
 	names := []string{}
 	why := []string{}
 	for _, s := range skips {
