@@ -87,6 +87,8 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h.json(q, known.target+".")
 	case known != nil && known.version != "":
 		h.query(q)
+	case known != nil && known.media != "":
+		h.restJSON(q, known)
 	case q.scope.Service == "" || known != nil:
 		h.rest(q)
 	default:
