@@ -39,7 +39,8 @@ func (s *Service) DescribeStackEvents(_ context.Context, in *cloudformation.Desc
 }
 
 // DescribeEvents tells the events by operation (docs/aws/cfn.md 1.6). Events
-// of nested stacks are not among those of their parent's operation (uncertain).
+// of nested stacks are not among those of their parent's operation, unless
+// simtype.Switches.EventsOfChildren says so.
 func (s *Service) DescribeEvents(_ context.Context, in *cloudformation.DescribeEventsInput) (*cloudformation.DescribeEventsOutput, error) {
 	var list []*stack
 	switch {
@@ -66,7 +67,7 @@ func (s *Service) DescribeEvents(_ context.Context, in *cloudformation.DescribeE
 	var all []types.OperationEvent
 	for _, st := range list {
 		for _, e := range slices.Backward(st.events) {
-			if in.OperationId != nil && str(e.OperationId) != *in.OperationId {
+			if in.OperationId != nil && !st.partOf(str(e.OperationId), *in.OperationId) {
 				continue
 			}
 			if in.Filters != nil && isTrue(in.Filters.FailedEvents) && !isFailure(e.ResourceStatus) {
@@ -75,8 +76,24 @@ func (s *Service) DescribeEvents(_ context.Context, in *cloudformation.DescribeE
 			all = append(all, st.operationEvent(e))
 		}
 	}
+	if in.OperationId != nil {
+		slices.SortStableFunc(all, func(a, b types.OperationEvent) int { return b.Timestamp.Compare(*a.Timestamp) })
+	}
 	page, next, err := cut(all, in.NextToken, s.EventsPerPage)
 	return &cloudformation.DescribeEventsOutput{OperationEvents: page, NextToken: next}, err
+}
+
+// partOf reports whether the stack's operation id is the one that is asked for,
+// or was begun by it in a stack above.
+func (s *stack) partOf(id, asked string) bool {
+	if id == asked {
+		return true
+	}
+	if s.parent == nil || s.svc.world.Switches.EventsOfChildren != "listed" {
+		return false
+	}
+	i := slices.IndexFunc(s.operations, func(o operation) bool { return o.id == id })
+	return i >= 0 && s.operations[i].parent != "" && s.parent.partOf(s.operations[i].parent, asked)
 }
 
 // operationEvents are the events of the change set's creation.

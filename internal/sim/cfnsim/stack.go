@@ -149,11 +149,16 @@ type operation struct {
 	start  time.Time
 	end    time.Time
 	failed bool
+	parent string // the id of the parent's operation that it is part of
 }
 
 func (s *stack) begin(typ types.OperationType, token *string) string {
 	id := s.svc.world.UUID()
-	s.operations = append(s.operations, operation{id: id, typ: typ, start: s.svc.world.Now()})
+	o := operation{id: id, typ: typ, start: s.svc.world.Now()}
+	if s.parent != nil && !settled(s.parent.status) {
+		o.parent = s.parent.operationID()
+	}
+	s.operations = append(s.operations, o)
 	s.token = str(token)
 	return id
 }

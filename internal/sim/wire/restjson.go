@@ -11,6 +11,10 @@ import (
 // restJSON answers a request of Lambda's protocol, whose operations are told
 // by method and path: https://smithy.io/2.0/aws/protocols/aws-restjson1-protocol.html
 func (h *Handler) restJSON(q *request, s *service) {
+	if h.ops[s.pkg+"."+jsonRoutes[jsonRoute(q.Request)]].Name == "" {
+		q.unknown(q.Method + " " + q.URL.Path + " of " + s.signing)
+		return
+	}
 	out, id, err := h.restJSONCall(q, s)
 	q.w.Header().Set("X-Amzn-Requestid", id)
 	if err == nil {
@@ -32,10 +36,7 @@ func (h *Handler) restJSONCall(q *request, s *service) (out any, id string, err 
 	if h.foreign(q.scope) {
 		return nil, q.id, withStatus(http.StatusForbidden, "UnrecognizedClientException", "The security token included in the request is invalid.")
 	}
-	o, ok := h.ops[s.pkg+"."+jsonRoutes[q.Method+" "+strings.TrimSuffix(q.URL.Path, "/")]]
-	if !ok {
-		return nil, q.id, withStatus(http.StatusNotFound, "UnknownOperationException", "The simulated cloud has no "+q.Method+" "+q.URL.Path+" of "+s.signing)
-	}
+	o := h.ops[s.pkg+"."+jsonRoutes[jsonRoute(q.Request)]]
 	in := reflect.New(o.In)
 	for _, m := range planOf(o.In) {
 		if !q.URL.Query().Has(m.name) {
@@ -47,3 +48,5 @@ func (h *Handler) restJSONCall(q *request, s *service) (out any, id string, err 
 	}
 	return h.invoke(q, s, o, in)
 }
+
+func jsonRoute(r *http.Request) string { return r.Method + " " + strings.TrimSuffix(r.URL.Path, "/") }

@@ -132,10 +132,13 @@ func (q *request) write(status int, contentType string, body []byte) {
 
 // unknownService answers for a service that is not simulated, most likely one
 // with a REST and JSON protocol: an error that no client repeats.
-func (q *request) unknownService() {
+func (q *request) unknownService() { q.unknown("service " + q.scope.Service) }
+
+// unknown answers for what is not simulated.
+func (q *request) unknown(what string) {
 	q.w.Header().Set("X-Amzn-Requestid", q.id)
 	q.w.Header().Set("X-Amzn-Errortype", "UnknownOperationException")
-	q.write(http.StatusNotFound, "application/json", []byte(`{"__type":"UnknownOperationException","message":"The simulated cloud has no service `+strings.Map(plain, q.scope.Service)+`"}`))
+	q.write(http.StatusNotFound, "application/json", []byte(`{"__type":"UnknownOperationException","message":"The simulated cloud has no `+strings.Map(plain, what)+`"}`))
 }
 
 func plain(r rune) rune {
