@@ -75,8 +75,13 @@ func (s *Service) DescribeEvents(_ context.Context, in *cloudformation.DescribeE
 			}
 			all = append(all, st.operationEvent(e))
 		}
+		for _, e := range st.validations {
+			if in.OperationId == nil || st.partOf(str(e.OperationId), *in.OperationId) {
+				all = append(all, st.operationOf(e))
+			}
+		}
 	}
-	if in.OperationId != nil {
+	if in.OperationId != nil || len(list) == 1 && len(list[0].validations) > 0 {
 		slices.SortStableFunc(all, func(a, b types.OperationEvent) int { return b.Timestamp.Compare(*a.Timestamp) })
 	}
 	page, next, err := cut(all, in.NextToken, s.EventsPerPage)
@@ -120,12 +125,17 @@ func (s *stack) operationEvent(e types.StackEvent) types.OperationEvent {
 		EventId: e.EventId, EventType: types.EventTypeStackEvent, StackId: e.StackId, LogicalResourceId: e.LogicalResourceId,
 		PhysicalResourceId: e.PhysicalResourceId, ResourceProperties: e.ResourceProperties, ResourceStatus: e.ResourceStatus,
 		ResourceStatusReason: e.ResourceStatusReason, ResourceType: e.ResourceType, Timestamp: e.Timestamp,
-		OperationId: e.OperationId, ClientRequestToken: e.ClientRequestToken,
+		OperationId: e.OperationId, ClientRequestToken: e.ClientRequestToken, DetailedStatus: e.DetailedStatus,
 	}
 	if isFailure(e.ResourceStatus) && str(e.PhysicalResourceId) != s.id {
 		o.EventType = types.EventTypeProvisioningError
 	}
-	i := slices.IndexFunc(s.operations, func(p operation) bool { return e.OperationId != nil && p.id == *e.OperationId })
+	return s.operationOf(o)
+}
+
+// operationOf fills in what is known of the event's operation.
+func (s *stack) operationOf(o types.OperationEvent) types.OperationEvent {
+	i := slices.IndexFunc(s.operations, func(p operation) bool { return o.OperationId != nil && p.id == *o.OperationId })
 	if i < 0 {
 		return o
 	}

@@ -24,6 +24,10 @@ type stack struct {
 	// now is what the stack is, or is on its way to; stable is what a rollback
 	// goes back to, nil before the first creation ended.
 	now, stable *definition
+	// invalid says that the running operation failed its validation; validations
+	// are what DescribeEvents tells of those that did.
+	invalid     bool
+	validations []types.OperationEvent
 
 	attempted        *definition    // what the running or last update was to make
 	attemptedOutputs []types.Output // those of an update that went well before its parent rolled back

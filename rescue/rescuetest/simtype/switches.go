@@ -191,6 +191,12 @@ type Switches struct {
 	//
 	// "separate" or "listed".
 	EventsOfChildren string `values:"separate listed"`
+	// FailedValidation is where an update ends that fails its validation before the
+	// first resource: "the stack status reflects the validation failure" is all that
+	// is public (docs/aws/cfn.md 8.4).
+	//
+	// "rolls-back" to UPDATE_ROLLBACK_COMPLETE, or "fails" in UPDATE_FAILED.
+	FailedValidation string `values:"rolls-back fails"`
 }
 
 // Set sets a switch by its field's name, from text: a value that the field
