@@ -81,9 +81,32 @@ func (c *Cloud) Config() aws.Config { return c.ConfigIn(c.region) }
 
 // ConfigIn is an aws.Config for another region of the same account.
 func (c *Cloud) ConfigIn(region string) aws.Config {
-	return door.Config(region, func(ctx context.Context, call door.Call) (any, string, error) {
+	cfg := door.Config(region, func(ctx context.Context, call door.Call) (any, string, error) {
+		if c.ownShape(call.Input) {
+			return nil, "", door.ErrSerialize
+		}
 		return c.call(ctx, call.Region, call.Input)
 	}, c.clock.Read)
+	wire := c.WireConfig()
+	cfg.HTTPClient, cfg.Credentials = wire.HTTPClient, wire.Credentials
+	return cfg
+}
+
+// ownShape reports whether the cloud answers in with types of its own, so that
+// only the wire door can translate.
+func (c *Cloud) ownShape(in any) bool {
+	t := reflect.TypeOf(in)
+	if t == nil || t.Kind() != reflect.Pointer {
+		return false
+	}
+	own := false
+	c.clock.Do(func() {
+		table := &c.in(c.region).table
+		if _, typed := table.ByInput(in); !typed {
+			own = table.Has(path.Base(t.Elem().PkgPath()), strings.TrimSuffix(t.Elem().Name(), "Input"))
+		}
+	})
+	return own
 }
 
 // Now is the cloud's time.
@@ -237,6 +260,8 @@ func Action(in any) string {
 		service = "logs"
 	case "elasticloadbalancingv2":
 		service = "elasticloadbalancing"
+	case "applicationautoscaling":
+		service = "application-autoscaling"
 	}
 	return service + ":" + strings.TrimSuffix(t.Name(), "Input")
 }

@@ -10,10 +10,11 @@ type Phase = simtype.Phase
 
 // Phases; see the constants of the same names in package simtype.
 const (
-	OnCreate   = simtype.OnCreate
-	OnUpdate   = simtype.OnUpdate
-	OnRollback = simtype.OnRollback
-	OnDelete   = simtype.OnDelete
+	OnCreate     = simtype.OnCreate
+	OnUpdate     = simtype.OnUpdate
+	OnRollback   = simtype.OnRollback
+	OnDelete     = simtype.OnDelete
+	OnValidation = simtype.OnValidation
 )
 
 // FailOptions configure [Cloud.FailResource]. The default is a failure before

@@ -21,6 +21,9 @@ import (
 	"github.com/stackrescue/stackrescue/internal/sim/op"
 	"github.com/stackrescue/stackrescue/internal/sim/s3sim"
 	"github.com/stackrescue/stackrescue/internal/sim/secretssim"
+	"github.com/stackrescue/stackrescue/internal/sim/service/applicationautoscaling"
+	"github.com/stackrescue/stackrescue/internal/sim/service/iam"
+	"github.com/stackrescue/stackrescue/internal/sim/service/lambda"
 	"github.com/stackrescue/stackrescue/internal/sim/ssmsim"
 	"github.com/stackrescue/stackrescue/internal/sim/stssim"
 	"github.com/stackrescue/stackrescue/internal/sim/world"
@@ -84,7 +87,10 @@ func (c *Cloud) in(region string) *regional {
 			return aws.ToString(out.ARN), r.secrets.SetOwner(aws.ToString(out.ARN), owner)
 		},
 	})
-	for _, s := range []interface{ Register(*op.Table) }{r.cfn, r.ecr, r.ecs, r.logs, r.secrets, r.ssm, r.s3, r.sts, r.elb} {
+	for _, s := range []interface{ Register(*op.Table) }{
+		r.cfn, r.ecr, r.ecs, r.logs, r.secrets, r.ssm, r.s3, r.sts, r.elb,
+		lambda.New(w, r.cfn.Owned), iam.New(w, r.cfn.Owned), applicationautoscaling.New(w, r.cfn.Owned),
+	} {
 		s.Register(&r.table)
 	}
 	return r

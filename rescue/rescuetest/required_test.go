@@ -45,6 +45,9 @@ func TestRequiredMembers(t *testing.T) {
 	var lines strings.Builder
 	lines.WriteString("package wire\n\n// required are the members that an operation's input must have, from the SDK's\n// own validation. A test of the cloud writes this file.\nvar required = map[string]string{\n")
 	for _, o := range table.All() {
+		if clients[o.Service] == nil {
+			continue // shapes of the cloud's own, whose handlers validate
+		}
 		m := reflect.ValueOf(clients[o.Service]).MethodByName(o.Name)
 		require.True(t, m.IsValid(), o.String())
 		res := m.Call([]reflect.Value{reflect.ValueOf(ctx), reflect.New(o.In)})

@@ -12,6 +12,9 @@ import (
 func (s *stack) emitOwn(status types.StackStatus, reason string) {
 	e := s.event(s.svc.world.UUID(), types.ResourceStatus(status), reason)
 	e.LogicalResourceId, e.PhysicalResourceId, e.ResourceType = ptr(s.name), ptr(s.id), ptr(stackType)
+	if s.invalid {
+		e.DetailedStatus = types.DetailedStatusValidationFailed
+	}
 	s.events = append(s.events, e)
 }
 

@@ -39,7 +39,8 @@ func (s *Service) DescribeStackEvents(_ context.Context, in *cloudformation.Desc
 }
 
 // DescribeEvents tells the events by operation (docs/aws/cfn.md 1.6). Events
-// of nested stacks are not among those of their parent's operation (uncertain).
+// of nested stacks are not among those of their parent's operation, unless
+// simtype.Switches.EventsOfChildren says so.
 func (s *Service) DescribeEvents(_ context.Context, in *cloudformation.DescribeEventsInput) (*cloudformation.DescribeEventsOutput, error) {
 	var list []*stack
 	switch {
@@ -66,7 +67,7 @@ func (s *Service) DescribeEvents(_ context.Context, in *cloudformation.DescribeE
 	var all []types.OperationEvent
 	for _, st := range list {
 		for _, e := range slices.Backward(st.events) {
-			if in.OperationId != nil && str(e.OperationId) != *in.OperationId {
+			if in.OperationId != nil && !st.partOf(str(e.OperationId), *in.OperationId) {
 				continue
 			}
 			if in.Filters != nil && isTrue(in.Filters.FailedEvents) && !isFailure(e.ResourceStatus) {
@@ -74,9 +75,30 @@ func (s *Service) DescribeEvents(_ context.Context, in *cloudformation.DescribeE
 			}
 			all = append(all, st.operationEvent(e))
 		}
+		for _, e := range st.validations {
+			if in.OperationId == nil || st.partOf(str(e.OperationId), *in.OperationId) {
+				all = append(all, st.operationOf(e))
+			}
+		}
+	}
+	if in.OperationId != nil || len(list) == 1 && len(list[0].validations) > 0 {
+		slices.SortStableFunc(all, func(a, b types.OperationEvent) int { return b.Timestamp.Compare(*a.Timestamp) })
 	}
 	page, next, err := cut(all, in.NextToken, s.EventsPerPage)
 	return &cloudformation.DescribeEventsOutput{OperationEvents: page, NextToken: next}, err
+}
+
+// partOf reports whether the stack's operation id is the one that is asked for,
+// or was begun by it in a stack above.
+func (s *stack) partOf(id, asked string) bool {
+	if id == asked {
+		return true
+	}
+	if s.parent == nil || s.svc.world.Switches.EventsOfChildren != "listed" {
+		return false
+	}
+	i := slices.IndexFunc(s.operations, func(o operation) bool { return o.id == id })
+	return i >= 0 && s.operations[i].parent != "" && s.parent.partOf(s.operations[i].parent, asked)
 }
 
 // operationEvents are the events of the change set's creation.
@@ -103,12 +125,17 @@ func (s *stack) operationEvent(e types.StackEvent) types.OperationEvent {
 		EventId: e.EventId, EventType: types.EventTypeStackEvent, StackId: e.StackId, LogicalResourceId: e.LogicalResourceId,
 		PhysicalResourceId: e.PhysicalResourceId, ResourceProperties: e.ResourceProperties, ResourceStatus: e.ResourceStatus,
 		ResourceStatusReason: e.ResourceStatusReason, ResourceType: e.ResourceType, Timestamp: e.Timestamp,
-		OperationId: e.OperationId, ClientRequestToken: e.ClientRequestToken,
+		OperationId: e.OperationId, ClientRequestToken: e.ClientRequestToken, DetailedStatus: e.DetailedStatus,
 	}
 	if isFailure(e.ResourceStatus) && str(e.PhysicalResourceId) != s.id {
 		o.EventType = types.EventTypeProvisioningError
 	}
-	i := slices.IndexFunc(s.operations, func(p operation) bool { return e.OperationId != nil && p.id == *e.OperationId })
+	return s.operationOf(o)
+}
+
+// operationOf fills in what is known of the event's operation.
+func (s *stack) operationOf(o types.OperationEvent) types.OperationEvent {
+	i := slices.IndexFunc(s.operations, func(p operation) bool { return o.OperationId != nil && p.id == *o.OperationId })
 	if i < 0 {
 		return o
 	}

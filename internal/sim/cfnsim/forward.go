@@ -100,6 +100,7 @@ func (s *stack) createFailed(reason string) {
 func (s *stack) update(d *definition, hold bool, done func(error)) {
 	s.before = slices.Clone(s.outputs)
 	s.now, s.hold, s.attempted, s.attemptedOutputs = d, hold, d, nil
+	s.invalid = false
 	s.updated = s.svc.world.Now()
 	s.set(types.StackStatusUpdateInProgress, "User Initiated")
 	s.forward(func(failed []string, why error) {
@@ -113,7 +114,7 @@ func (s *stack) update(d *definition, hold bool, done func(error)) {
 		}
 		reason := s.failure(failed, why)
 		s.ended(true)
-		if s.noRollback {
+		if s.noRollback || errors.Is(why, errInvalid) && s.svc.world.Switches.FailedValidation == "fails" {
 			s.set(types.StackStatusUpdateFailed, reason)
 			notify(done, s.embedded("updated"))
 			return
@@ -134,7 +135,7 @@ func (s *stack) embedded(did string) error {
 
 // failure is the reason of a stack whose resources failed.
 func (s *stack) failure(failed []string, why error) string {
-	if errors.Is(why, errCancelled) {
+	if errors.Is(why, errCancelled) || errors.Is(why, errInvalid) {
 		return ""
 	}
 	if why != nil {
@@ -162,6 +163,9 @@ func (s *stack) failure(failed []string, why error) string {
 // of their dependencies; the first failure cancels the rest.
 func (s *stack) forward(done func(failed []string, why error)) {
 	c, err := s.scope(s.now)
+	if err == nil {
+		err = s.validate(c)
+	}
 	if err == nil {
 		err = s.preflight(c)
 	}

@@ -44,7 +44,11 @@ func (s *stack) rollBack(typ types.OperationType, reason string, b *rollback, be
 	if began != nil {
 		began()
 	}
-	c, err := s.scope(s.stable)
+	err := s.templateAgain()
+	var c *scope
+	if err == nil {
+		c, err = s.scope(s.stable)
+	}
 	if err != nil {
 		s.rollbackEnded(nil, err)
 		return
@@ -131,6 +135,17 @@ func (s *stack) revert(c *scope, r *resource, done func(error)) {
 			r.sent = target
 		}, restored)
 	}
+}
+
+// templateAgain reads a nested stack's old template from its URL again, where
+// simtype.Switches.ChildTemplateAtRollback says that a rollback does: it fails
+// when the object is gone.
+func (s *stack) templateAgain() error {
+	if s.parent == nil || s.stable.url == "" || s.svc.world.Switches.ChildTemplateAtRollback != "read-again" {
+		return nil
+	}
+	_, err := s.svc.fetch(context.Background(), s.stable.url)
+	return err
 }
 
 // resolveAgain reads the parameters of SSM types again.

@@ -24,6 +24,10 @@ type stack struct {
 	// now is what the stack is, or is on its way to; stable is what a rollback
 	// goes back to, nil before the first creation ended.
 	now, stable *definition
+	// invalid says that the running operation failed its validation; validations
+	// are what DescribeEvents tells of those that did.
+	invalid     bool
+	validations []types.OperationEvent
 
 	attempted        *definition    // what the running or last update was to make
 	attemptedOutputs []types.Output // those of an update that went well before its parent rolled back
@@ -149,11 +153,16 @@ type operation struct {
 	start  time.Time
 	end    time.Time
 	failed bool
+	parent string // the id of the parent's operation that it is part of
 }
 
 func (s *stack) begin(typ types.OperationType, token *string) string {
 	id := s.svc.world.UUID()
-	s.operations = append(s.operations, operation{id: id, typ: typ, start: s.svc.world.Now()})
+	o := operation{id: id, typ: typ, start: s.svc.world.Now()}
+	if s.parent != nil && !settled(s.parent.status) {
+		o.parent = s.parent.operationID()
+	}
+	s.operations = append(s.operations, o)
 	s.token = str(token)
 	return id
 }

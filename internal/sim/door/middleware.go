@@ -32,6 +32,10 @@ func (c Call) String() string { return c.Service + "." + c.Operation }
 // and the request id.
 type Answer func(context.Context, Call) (out any, requestID string, err error)
 
+// ErrSerialize is what an Answer returns for a call that is to be serialised
+// and sent to the configuration's HTTPClient.
+var ErrSerialize = errors.New("call is to be serialised")
+
 type inputKey struct{}
 
 // Config is an aws.Config whose clients are answered by answer, inside the
@@ -55,7 +59,7 @@ func install(stack *middleware.Stack, answer Answer, now []func() time.Time) err
 		return err
 	}
 	// After the attempt's interceptors, before endpoint and signing: each attempt of the retry loop is answered.
-	reply := middleware.FinalizeMiddlewareFunc("sim.Answer", func(ctx context.Context, _ middleware.FinalizeInput, _ middleware.FinalizeHandler) (out middleware.FinalizeOutput, md middleware.Metadata, err error) {
+	reply := middleware.FinalizeMiddlewareFunc("sim.Answer", func(ctx context.Context, in middleware.FinalizeInput, next middleware.FinalizeHandler) (out middleware.FinalizeOutput, md middleware.Metadata, err error) {
 		call := Call{
 			Service:   awsmiddleware.GetServiceID(ctx),
 			Operation: awsmiddleware.GetOperationName(ctx),
@@ -66,6 +70,9 @@ func install(stack *middleware.Stack, answer Answer, now []func() time.Time) err
 			md = dated(ctx, fn())
 		}
 		res, id, err := answer(ctx, call)
+		if errors.Is(err, ErrSerialize) {
+			return next.HandleFinalize(ctx, in)
+		}
 		if id != "" {
 			awsmiddleware.SetRequestIDMetadata(&md, id)
 		}

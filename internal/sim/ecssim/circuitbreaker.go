@@ -60,9 +60,8 @@ func (d *deployment) breakCircuit() {
 	if !cb.Enable || d.failed < v.threshold() || v.status != "ACTIVE" {
 		return
 	}
-	now := v.svc.world.Now()
-	d.state, d.reason, d.updated = types.DeploymentRolloutStateFailed, "ECS deployment circuit breaker: tasks failed to start.", now
-	d.stalled = true
+	d.fail()
+	d.reason = "ECS deployment circuit breaker: tasks failed to start."
 	v.event("(deployment %s) deployment failed: tasks failed to start.", d.id)
 	if d.back != nil {
 		// No text for this is documented; the status is
@@ -103,7 +102,7 @@ func (v *service) rollBack(from *deployment, reason, rollout string) {
 	}
 	to.status, to.state, to.updated = "PRIMARY", types.DeploymentRolloutStateInProgress, now
 	to.reason = rollout + to.id + "."
-	to.failed, to.rounds, to.nextLaunch, to.stalled = 0, 0, now, false
+	to.failed, to.rounds, to.nextLaunch, to.stalled, to.owed = 0, 0, now, false, 0
 	to.back = from.record
 	v.deployments, v.completed = append([]*deployment{to}, rest...), nil
 	v.event("rolling back to deployment %s.", to.id)

@@ -38,6 +38,9 @@ func (s *Service) CreateCluster(_ context.Context, in *ecs.CreateClusterInput) (
 	if in.ClusterName != nil {
 		name = *in.ClusterName
 	}
+	if !validName.MatchString(name) {
+		return nil, invalid("Cluster name contains invalid characters.")
+	}
 	c := s.clusters[name]
 	if c == nil || c.inactive {
 		c = &cluster{

@@ -24,6 +24,8 @@ type deployment struct {
 	rounds           int // consecutive rounds of failed launches
 	nextLaunch       time.Time
 	stalled          bool // the scheduler starts nothing more
+	failedAt         time.Time
+	owed             int // unhealthy tasks to be replaced while another deployment is PRIMARY
 	stage            stage
 	done             map[stage]bool // the stages that are over
 	bakeUntil        time.Time
@@ -79,14 +81,13 @@ func (d *deployment) describe() types.Deployment {
 		NetworkConfiguration: d.service.spec.network,
 		PlatformFamily:       new("Linux"),
 		PlatformVersion:      new("1.4.0"),
-		RolloutState:         d.state,
-		RolloutStateReason:   &d.reason,
 		Status:               &d.status,
 		TaskDefinition:       d.rev.td.def.TaskDefinitionArn,
 
 		CapacityProviderStrategy: d.service.spec.providers,
 		UpdatedAt:                &d.updated,
 	}
+	d.describeRollout(&x)
 	for _, t := range d.tasks() {
 		switch {
 		case t.lastStatus == "RUNNING":
@@ -96,6 +97,29 @@ func (d *deployment) describe() types.Deployment {
 		}
 	}
 	return x
+}
+
+// failedLag is how long FAILED takes to show where it does so late: about two
+// minutes were seen (docs/aws/ecs.md 2.1).
+const failedLag = 2 * time.Minute
+
+// describeRollout shows the state, as [simtype.Switches.RolloutState] and
+// [simtype.Switches.FailedLag] have it.
+func (d *deployment) describeRollout(x *types.Deployment) {
+	w := d.service.svc.world
+	if d.service.blueGreen() && w.Switches.RolloutState == "absent" {
+		return
+	}
+	x.RolloutState, x.RolloutStateReason = d.state, &d.reason
+	if d.state == types.DeploymentRolloutStateFailed && w.Switches.FailedLag == "2m" && w.Now().Before(d.failedAt.Add(failedLag)) {
+		x.RolloutState, x.RolloutStateReason = types.DeploymentRolloutStateInProgress, new("ECS deployment "+d.id+" in progress.")
+	}
+}
+
+// fail ends the rollout: the scheduler starts nothing more of it.
+func (d *deployment) fail() {
+	now := d.service.svc.world.Now()
+	d.state, d.stalled, d.updated, d.failedAt = types.DeploymentRolloutStateFailed, true, now, now
 }
 
 // desired is the number of tasks the deployment wants: that of the service for
@@ -139,7 +163,7 @@ func (d *deployment) failedTask(t *task) {
 	now := d.service.svc.world.Now()
 	if t.startedAt.IsZero() && !now.Before(d.nextLaunch) {
 		d.rounds++
-		d.nextLaunch = now.Add(backoff(d.rounds))
+		d.nextLaunch = now.Add(d.service.svc.backoff(d.rounds))
 	}
 	if d.state != types.DeploymentRolloutStateInProgress {
 		return
@@ -150,8 +174,16 @@ func (d *deployment) failedTask(t *task) {
 }
 
 // backoff fits the one timeline that was observed: failures after 2m34s, 4m46s
-// and 11m00s (docs/aws/ecs.md 1.3).
-func backoff(rounds int) time.Duration {
+// and 11m00s (docs/aws/ecs.md 1.3). The documentation names 27 minutes as the
+// longest and no steps (https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-throttle-logic.html;
+// [simtype.Switches.BackOff]).
+func (s *Service) backoff(rounds int) time.Duration {
+	if s.world.Switches.BackOff == "27m" {
+		if rounds < 3 {
+			return 0
+		}
+		return min(30*time.Second<<(min(rounds, 12)-3), 27*time.Minute)
+	}
 	if rounds < 2 {
 		return 0
 	}

@@ -33,7 +33,7 @@ func (v *service) reconcile() {
 	}
 	p := v.deployments[0]
 	if p.record.status == types.ServiceDeploymentStatusRollbackRequested && v.status == "ACTIVE" {
-		p.state, p.stalled, p.updated = types.DeploymentRolloutStateFailed, true, v.svc.world.Now()
+		p.fail()
 		v.rollBack(p, userReason, "ECS deployment rolling back to deploymentId ")
 		p = v.deployments[0]
 	}
@@ -55,6 +55,7 @@ func (v *service) reconcile() {
 	v.replaceOld(minimum)
 	v.scaleIn(p)
 	v.start(p, maximum)
+	v.replaceUnhealthy(maximum)
 	if v.status != "ACTIVE" {
 		v.drained() // a deleted service completes no deployment
 		return
@@ -108,7 +109,12 @@ func (v *service) oldAlive() int {
 // replaceOld stops tasks of other deployments: first those that are not ready,
 // then ready ones while enough ready tasks remain.
 func (v *service) replaceOld(minimum int) {
-	ready := 0
+	ready, target := 0, 0
+	for _, t := range v.deployments[0].alive() {
+		if t.ready() {
+			target++
+		}
+	}
 	var old, oldReady []*task
 	for _, t := range v.cluster.sortedTasks() {
 		if t.service != v || t.desiredStatus != "RUNNING" {
@@ -117,12 +123,12 @@ func (v *service) replaceOld(minimum int) {
 		if t.ready() {
 			ready++
 		}
-		if t.deployment != v.deployments[0] {
-			if t.ready() {
-				oldReady = append(oldReady, t)
-			} else {
-				old = append(old, t)
-			}
+		switch {
+		case t.deployment == v.deployments[0] || t.replacement && !t.wasReady && target < v.desired:
+		case t.ready():
+			oldReady = append(oldReady, t)
+		default:
+			old = append(old, t)
 		}
 	}
 	for _, t := range oldReady {
@@ -203,8 +209,8 @@ const noCapacity = "Capacity is unavailable at this time. Please try again later
 func (v *service) unplaced(p *deployment) {
 	v.event("was unable to place a task. Reason: %s.", noCapacity)
 	p.rounds++
-	p.nextLaunch = v.svc.world.Now().Add(max(backoff(p.rounds), time.Minute))
-	v.svc.world.After(max(backoff(p.rounds), time.Minute), v.reconcileSoon)
+	p.nextLaunch = v.svc.world.Now().Add(max(v.svc.backoff(p.rounds), time.Minute))
+	v.svc.world.After(max(v.svc.backoff(p.rounds), time.Minute), v.reconcileSoon)
 	if p.state == types.DeploymentRolloutStateInProgress {
 		p.failed++
 		p.recordOrBack().failures = p.failed
@@ -320,6 +326,9 @@ func (v *service) taskStopping(t *task) {
 	scaled := strings.HasPrefix(t.stoppedReason, "Scaling activity") || t.stopCode == types.TaskStopCodeUserInitiated
 	if !scaled && t.failedDeployment() {
 		t.deployment.failedTask(t)
+	}
+	if strings.HasPrefix(t.stoppedReason, "Task failed") && t.deployment.status != "PRIMARY" {
+		t.deployment.owed++
 	}
 	v.reconcileSoon()
 }

@@ -68,6 +68,9 @@ func (s *Service) CreateService(_ context.Context, in *ecs.CreateServiceInput) (
 	if err != nil {
 		return nil, err
 	}
+	if !validName.MatchString(*in.ServiceName) {
+		return nil, invalid("Service name contains invalid characters.")
+	}
 	if old := c.services[*in.ServiceName]; old != nil && old.status != "INACTIVE" {
 		if old.token != "" && old.token == str(in.ClientToken) {
 			return &ecs.CreateServiceOutput{Service: new(old.describe())}, nil

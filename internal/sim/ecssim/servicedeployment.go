@@ -259,7 +259,14 @@ func (s *Service) StopServiceDeployment(_ context.Context, in *ecs.StopServiceDe
 	case types.ServiceDeploymentStatusStopRequested, types.ServiceDeploymentStatusRollbackRequested, types.ServiceDeploymentStatusRollbackInProgress:
 		return out, nil // it goes on (docs/aws/ecs.md 2.1)
 	default:
-		return nil, &types.ConflictException{Message: new("Stopping a service deployment is not allowed for service deployment in terminal states.")}
+		const text = "Stopping a service deployment is not allowed for service deployment in terminal states."
+		switch s.world.Switches.StopTerminal {
+		case "accepted":
+			return out, nil
+		case "invalid":
+			return nil, invalid(text)
+		}
+		return nil, &types.ConflictException{Message: new(text)}
 	}
 	r.set(types.ServiceDeploymentStatusRollbackRequested)
 	r.service.remember()

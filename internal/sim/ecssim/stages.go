@@ -101,7 +101,7 @@ func (d *deployment) timedOut(r *hook) {
 
 // giveUp fails a deployment under way and goes back.
 func (d *deployment) giveUp(reason string) {
-	d.state, d.stalled, d.updated = types.DeploymentRolloutStateFailed, true, d.service.svc.world.Now()
+	d.fail()
 	d.service.event("(deployment %s) deployment failed: %s", d.id, reason)
 	d.service.rollBack(d, reason, "ECS deployment rolling back to deploymentId ")
 }

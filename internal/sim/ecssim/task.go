@@ -43,6 +43,7 @@ type task struct {
 	tags                       []types.Tag
 	targetHealthy              bool
 	wasReady                   bool // has counted as healthy once
+	replacement                bool // of an unhealthy task, while another deployment is PRIMARY
 	targetFailures             int
 	counted                    bool // as a failure of its deployment
 }

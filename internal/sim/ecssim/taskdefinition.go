@@ -67,6 +67,9 @@ func (s *Service) startable(ref string) (*revision, error) {
 // RegisterTaskDefinition makes the next revision of a family:
 // https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_RegisterTaskDefinition.html
 func (s *Service) RegisterTaskDefinition(_ context.Context, in *ecs.RegisterTaskDefinitionInput) (*ecs.RegisterTaskDefinitionOutput, error) {
+	if !validName.MatchString(*in.Family) {
+		return nil, clientError("Family contains invalid characters.")
+	}
 	if len(in.ContainerDefinitions) == 0 {
 		return nil, clientError("Container list cannot be empty.")
 	}

@@ -84,6 +84,16 @@ func (t *Table) ByInput(in any) (Operation, bool) {
 	return o, ok
 }
 
+// Has reports whether an operation is answered, in whatever types.
+func (t *Table) Has(service, name string) bool {
+	for _, o := range t.byInput {
+		if o.Service == service && o.Name == name {
+			return true
+		}
+	}
+	return false
+}
+
 // All lists the operations by service and name.
 func (t *Table) All() []Operation {
 	all := make([]Operation, 0, len(t.byInput))

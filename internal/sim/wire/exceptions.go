@@ -28,6 +28,9 @@ var services = []service{
 	{pkg: "cloudformation", signing: "cloudformation", version: "2010-05-15", namespace: "http://cloudformation.amazonaws.com/doc/2010-05-15/", missing: "ValidationError"},
 	{pkg: "elasticloadbalancingv2", signing: "elasticloadbalancing", version: "2015-12-01", namespace: "http://elasticloadbalancing.amazonaws.com/doc/2015-12-01/", missing: "ValidationError"},
 	{pkg: "sts", signing: "sts", version: "2011-06-15", namespace: "https://sts.amazonaws.com/doc/2011-06-15/", missing: "ValidationError"},
+	{pkg: "iam", signing: "iam", version: "2010-05-08", namespace: "https://iam.amazonaws.com/doc/2010-05-08/", missing: "ValidationError"},
+	{pkg: "applicationautoscaling", signing: "application-autoscaling", target: "AnyScaleFrontendService", media: "application/x-amz-json-1.1", capital: true, missing: "ValidationException"},
+	{pkg: "lambda", signing: "lambda", media: "application/json", capital: true, missing: "InvalidParameterValueException"},
 	{pkg: "s3", signing: "s3", namespace: "http://s3.amazonaws.com/doc/2006-03-01/"},
 }
 
@@ -48,7 +51,13 @@ var noResult = map[string]bool{
 }
 
 // wholeSeconds are the query services that send times without milliseconds.
-var wholeSeconds = map[string]bool{"sts": true}
+var wholeSeconds = map[string]bool{"sts": true, "iam": true}
+
+// jsonRoutes are the operations of REST services that speak JSON, by method and
+// path.
+var jsonRoutes = map[string]string{
+	"GET /2015-03-31/functions": "ListFunctions",
+}
 
 // A route binds requests of S3's REST protocol to an operation. The first that
 // fits decides.

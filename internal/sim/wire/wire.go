@@ -87,6 +87,8 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h.json(q, known.target+".")
 	case known != nil && known.version != "":
 		h.query(q)
+	case known != nil && known.media != "":
+		h.restJSON(q, known)
 	case q.scope.Service == "" || known != nil:
 		h.rest(q)
 	default:
@@ -130,10 +132,13 @@ func (q *request) write(status int, contentType string, body []byte) {
 
 // unknownService answers for a service that is not simulated, most likely one
 // with a REST and JSON protocol: an error that no client repeats.
-func (q *request) unknownService() {
+func (q *request) unknownService() { q.unknown("service " + q.scope.Service) }
+
+// unknown answers for what is not simulated.
+func (q *request) unknown(what string) {
 	q.w.Header().Set("X-Amzn-Requestid", q.id)
 	q.w.Header().Set("X-Amzn-Errortype", "UnknownOperationException")
-	q.write(http.StatusNotFound, "application/json", []byte(`{"__type":"UnknownOperationException","message":"The simulated cloud has no service `+strings.Map(plain, q.scope.Service)+`"}`))
+	q.write(http.StatusNotFound, "application/json", []byte(`{"__type":"UnknownOperationException","message":"The simulated cloud has no `+strings.Map(plain, what)+`"}`))
 }
 
 func plain(r rune) rune {

@@ -13,4 +13,7 @@ const (
 	// OnDelete is a deletion: of the stack, of what left the template, or of
 	// what a clean-up removes.
 	OnDelete Phase = "delete"
+	// OnValidation is the validation before an operation's first resource. Its
+	// reason is told by DescribeEvents alone.
+	OnValidation Phase = "validation"
 )

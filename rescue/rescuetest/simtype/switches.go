@@ -155,6 +155,48 @@ type Switches struct {
 	// "wait-for-clean-up" in UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS, or
 	// "clean-up" on to UPDATE_ROLLBACK_COMPLETE.
 	NestedSiblings string `values:"wait-for-clean-up clean-up"`
+	// StopTerminal is what StopServiceDeployment says of a deployment that is over:
+	// the error is modelled, its case is not documented (docs/aws/ecs.md 2.1).
+	//
+	// "conflict": ConflictException. "invalid": InvalidParameterException.
+	// "accepted": success, and nothing happens.
+	StopTerminal string `values:"conflict invalid accepted"`
+	// RolloutState is whether DescribeServices gives the deployments of a service
+	// with a strategy other than ROLLING a rolloutState: the API's text says no,
+	// users saw it (docs/aws/ecs.md 1.3).
+	//
+	// "present" or "absent".
+	RolloutState string `values:"present absent"`
+	// FailedLag is how long after a deployment has failed DescribeServices shows
+	// it: once it was IN_PROGRESS while its rollback ran already.
+	//
+	// "none" or "2m".
+	FailedLag string `values:"none 2m"`
+	// BackOff is how much later the service scheduler tries again when tasks do not
+	// start: fitted to one timeline that was seen, or up to the 27 minutes of the
+	// documentation, whose steps are not known.
+	//
+	// "15m": 4 minutes, doubled up to 15. "27m": after the third round 30 seconds,
+	// doubled up to 27 minutes.
+	BackOff string `values:"15m 27m"`
+	// ChildTemplateAtRollback is whether the rollback of a nested stack needs the
+	// object that its old TemplateURL names.
+	//
+	// "stored": CloudFormation has a copy. "read-again": the rollback fails when
+	// the object is gone.
+	ChildTemplateAtRollback string `values:"stored read-again"`
+	// EventsOfChildren is whether DescribeEvents by a root's operation id lists the
+	// events of its nested stacks too: a nested stack's update is an operation of
+	// its own (API reference, DescribeEvents).
+	//
+	// "separate" or "listed".
+	EventsOfChildren string `values:"separate listed"`
+	// FailedValidation is where an update ends that fails its validation before the
+	// first resource: "the stack status reflects the validation failure" is all that
+	// is public (docs/aws/cfn.md 8.4).
+	//
+	// "rolls-back" to UPDATE_ROLLBACK_COMPLETE, or "fails" in UPDATE_FAILED.
+	FailedValidation string `values:"rolls-back fails"`
 }
 
 // Set sets a switch by its field's name, from text: a value that the field
