@@ -61,7 +61,7 @@ var (
 	steady  = regexp.MustCompile(`has reached a steady state|deployment completed`)
 )
 
-// tooLong is the longest stretch between two looks that is not called unknown.
+// tooLong is the longest stretch between two observations that is not called unknown.
 const tooLong = 2 * time.Minute
 
 // users reads off events, steps and captures when users were served: a count at
