@@ -16,7 +16,7 @@ import (
 
 // CarryRevision writes into the template every difference between the task
 // definition that the draft renders and one that serves, images apart, as
-// [Draft.ServiceDifferences] tells them: environment, secrets by reference,
+// [Draft.ServiceDifferences] returns them: environment, secrets by reference,
 // command, ports, cpu, memory, health check and whatever else it compares. Call
 // it after [Draft.PatchImages], which may give a parameter the value that
 // serves.

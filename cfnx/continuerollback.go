@@ -44,7 +44,7 @@ type ContinueOptions struct {
 	// started if it returns an error, which ends the call.
 	Before func(Round) error
 	// Enrich is called with each snapshot before its round is planned, to add what
-	// further reads tell, such as [Tree.ReadAttempted]. Its error ends the call.
+	// further reads return, such as [Tree.ReadAttempted]. Its error ends the call.
 	Enrich func(ctx context.Context, t *Tree) error
 	// RolledBack reports whether ECS itself has already taken a service back to
 	// the revision that the stack has recorded; nil says so of none. See

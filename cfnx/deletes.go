@@ -69,8 +69,8 @@ func (d Deletion) String() string {
 //
 // inUse are what serves: task definitions and services, of the SDK, as the AWS
 // CLI prints them, or as maps. A resource that one of them names, by its
-// physical id or a part of an ARN, a URL or a host name, is told with the place.
-// The revision itself is not told as used by itself. It is pure.
+// physical id or a part of an ARN, a URL or a host name, is reported with its place.
+// The revision itself is not listed as used by itself. It is pure.
 func (t *Tree) Deletes(inUse ...any) []Deletion {
 	if t == nil || t.Root == nil || !t.Root.unsettled() {
 		return nil
@@ -305,7 +305,7 @@ func names(physical string) []string {
 	return out
 }
 
-// setOff reports whether name stands in text with nothing beside it that could
+// setOff reports whether name occurs in text with nothing next to it that could
 // belong to a longer name.
 func setOff(text, name string) bool {
 	part := func(c byte) bool {

@@ -1,14 +1,14 @@
 // Package cfnx gets CloudFormation stacks out of UPDATE_ROLLBACK_FAILED and
 // keeps them from getting back in: a snapshot of the whole stack tree, the two
-// causes told apart, a rollback continued with the fewest skips, images patched
+// causes distinguished, a rollback continued with the fewest skips, images patched
 // in templates without touching another byte, lost Outputs put back.
 //
 //	tree, err := cfnx.Snapshot(ctx, client, "prod")
-//	tree.Causes()                       // why the update failed, why the way back did
-//	tree.Deploys(nil, nil)              // what a continue sends to services
-//	tree.Deletes()                      // what its clean-up deletes
-//	cfnx.ContinueRollbackSkipping(ctx, client, "prod", cfnx.SkipMinimal)
-//	cfnx.PatchTemplateImages(ctx, client, bucket, "prod", resolver)
+//	fmt.Println(tree.Causes())             // why the update failed, why the way back did
+//	fmt.Println(tree.Deploys(nil, nil))    // what a continue sends to services
+//	fmt.Println(tree.Deletes())            // what its clean-up deletes
+//	continued, err := cfnx.ContinueRollbackSkipping(ctx, client, "prod", cfnx.SkipMinimal)
+//	applied, err := cfnx.PatchTemplateImages(ctx, client, bucket, "prod", resolver)
 //
 // The text of templates is read and edited by package
 // [github.com/stackrescue/stackrescue/cfnx/template].

@@ -45,7 +45,7 @@ type Draft struct {
 	// tell what an image comes to, such as an import; nil for one that is not
 	// known. May be nil.
 	Recorded func(s *Stack, logicalID string) map[string]string
-	// Ledger tells [Draft.Check] who imports the exports of the tree. May be nil:
+	// Ledger is where [Draft.Check] finds who imports the exports of the tree. May be nil:
 	// nothing is known of it then.
 	Ledger *Ledger
 

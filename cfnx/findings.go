@@ -14,7 +14,7 @@ import (
 
 const partFindings = "findings"
 
-// ReadFindings reads what only DescribeEvents tells of the latest update
+// ReadFindings reads what only DescribeEvents returns about the latest update
 // (docs/aws/cfn.md 8.8): checks of CloudFormation and of hooks that failed, into Stack.Findings, from where
 // [Tree.Causes] has them. Where they could not be read, as where the operation is
 // not known, Stack.Unread has "findings" with the reason; that is no error.

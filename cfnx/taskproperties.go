@@ -92,7 +92,7 @@ var readOnlyTask = map[string]bool{
 	"registeredat": true, "registeredby": true, "deregisteredat": true, "deleterequestedat": true, "family": true, "tags": true,
 }
 
-// listKeys are the members by which items of a list are told apart; a list that
+// listKeys are the members by which items of a list are identified; a list that
 // is not here is one value, in its order.
 // https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-properties-ecs-taskdefinition-containerdefinition.html
 var listKeys = map[string][]string{
@@ -283,7 +283,7 @@ func (t taskProperties) secretText(p spot, m map[string]any, name string, v any)
 	t[p.key()] = x
 }
 
-// withheld stands in a draft for a value of which only the digest is known.
+// withheld is the placeholder in a draft for a value of which only the digest is known.
 const withheld = "stackrescue-withheld-"
 
 func digest(s string) string {

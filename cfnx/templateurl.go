@@ -26,7 +26,7 @@ type object struct {
 
 // endpoint is the host of S3, of any partition: s3.amazonaws.com,
 // s3.REGION.amazonaws.com, the older s3-REGION, dual-stack, FIPS, and access
-// points. What stands before it is a bucket or an access point.
+// points. What precedes it is a bucket or an access point.
 // https://docs.aws.amazon.com/AmazonS3/latest/userguide/VirtualHosting.html
 // https://docs.aws.amazon.com/general/latest/gr/s3.html
 var endpoint = regexp.MustCompile(`^(?:(.+)\.)?s3(-accesspoint)?(?:-fips)?(?:\.dualstack)?(?:[.-]([a-z0-9-]+))?\.(amazonaws\.com(?:\.cn)?|amazonaws\.eu)$`)

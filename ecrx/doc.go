@@ -2,6 +2,13 @@
 // will be, and puts them back: image references, their state in ECR, the
 // lifecycle policies that decide how long that lasts, tags and pins.
 //
+//	states, err := ecrx.Check(ctx, client, refs)                     // are they there, and until when
+//	report, err := ecrx.Audit(ctx, client, needs)                    // of everything that is in use
+//	frozen, err := ecrx.Freeze(ctx, client, repo, needed, 14*24*time.Hour) // before anything else
+//	resolve := ecrx.Resolver(client)                                 // for ecsx and cfnx
+//	restored, err := ecrx.RestoreTag(ctx, client, image)             // or Pin
+//	text, err := ecrx.Thaw(ctx, client, frozen)                      // the morning after
+//
 // # Access
 //
 // Every function takes the SDK clients it needs as narrow interfaces named

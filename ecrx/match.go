@@ -30,7 +30,7 @@ func (s Selection) Matches(tags []string) bool {
 	return len(tags) > 0
 }
 
-// matchPattern matches the whole tag; * stands for zero or more characters and
+// matchPattern matches the whole tag; * matches zero or more characters and
 // nothing else is special.
 func matchPattern(pattern, tag string) bool {
 	p, t := 0, 0

@@ -32,7 +32,7 @@ type Selection struct {
 	// TagStatus is "tagged", "untagged" or "any".
 	TagStatus string `json:"tagStatus"`
 	// TagPrefixList and TagPatternList are for "tagged", one of them: every
-	// entry must be met by some tag of the image. In a pattern * stands for any
+	// entry must be met by some tag of the image. In a pattern * matches any
 	// number of characters.
 	TagPrefixList  []string `json:"tagPrefixList,omitzero"`
 	TagPatternList []string `json:"tagPatternList,omitzero"`
@@ -96,7 +96,7 @@ func (p *Policy) Equal(q *Policy) bool {
 	return p.plain().String() == q.plain().String()
 }
 
-// plain leaves out what stands for itself when left out.
+// plain leaves out what is the default.
 func (p *Policy) plain() *Policy {
 	out := &Policy{Rules: slices.Clone(p.Rules)}
 	for i := range out.Rules {

@@ -18,7 +18,7 @@ type PullThroughAPI interface {
 }
 
 // upstreams adds where a pull-through cache would get what is missing. Rules
-// that cannot be read are told in the reason; they do not change a state.
+// that cannot be read are named in the reason; they do not change a state.
 func (c *checker) upstreams(ctx context.Context, groups []*group) error {
 	if c.opts.PullThrough == nil {
 		return nil

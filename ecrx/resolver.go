@@ -11,14 +11,14 @@ type ResolverOptions struct {
 	Digest bool
 	// Latest, where set, has the newest image of the same repository that has a
 	// tag for which it is true stand in for an image that is not there. nil
-	// means that nothing stands in.
+	// means that there is no replacement.
 	Latest func(tag string) bool
 	// External answers for images that are in no private registry of ECR. nil
 	// lets them stand as they are.
 	External func(ctx context.Context, ref string) (string, error)
 }
 
-// Resolver returns a function that says which image stands for a reference: the
+// Resolver returns a function that returns the image to use for a reference: the
 // same one where it is there, "" where there is none, an error where that is
 // not known. It fits the resolver parameters of ecsx and cfnx.
 //

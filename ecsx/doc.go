@@ -1,17 +1,14 @@
 // Package ecsx gets ECS services running again and says why they did not.
 //
-// What has just failed, before ECS forgets it about an hour later:
-//
 //	err := ecsx.WaitStoppedTaskLogs(ctx, ecsClient, logsClient, ecsx.Query{Cluster: "prod"}, ecsx.Folder("evidence"))
+//	findings, err := ecsx.Preflight(ctx, ecsClient, service, next)          // what keeps a revision from running
+//	d, err := ecsx.ForceDeployLatest(ctx, ecsClient, service, ecrx.Resolver(ecrClient))
+//	r, err := ecsx.WaitRollout(ctx, ecsClient, *d)                          // of that very deployment
+//	task, err := ecsx.RunTask(ctx, ecsClient, logsClient, ecsx.TaskSpec{TaskDefinition: "migrate"})
+//	for use, err := range ecsx.Uses(ctx, ecsClient, "prod") {}              // images that must stay
 //
-// and the next day, by the log groups alone, with Query.Since. What keeps a revision
-// from running, before it is deployed: [Preflight]. A deployment of images that
-// exist, and the outcome of that very deployment:
-//
-//	d, err := ecsx.ForceDeployLatest(ctx, ecsClient, ecsx.ParseService("prod/web"), resolver)
-//	r, err := ecsx.WaitRollout(ctx, ecsClient, *d)
-//
-// A *[RolloutError] has the causes, the application's own words included. One-off
+// ECS forgets a stopped task after about an hour; [WaitStoppedTaskLogs] keeps it, and
+// finds its log the next day with Query.Since. A *[RolloutError] has the causes, the application's own words included. One-off
 // tasks: [RunTask], and [AdoptTask] where the caller may die in between. What a
 // cluster needs of a registry: [Uses].
 //

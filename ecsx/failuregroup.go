@@ -11,7 +11,7 @@ import (
 
 // FailureGroup is tasks that failed in the same way: a crash loop as one record.
 type FailureGroup struct {
-	// Cause is that of the task that tells most.
+	// Cause is that of the task with the clearest evidence.
 	Cause Cause `json:"cause"`
 	// Count is how many tasks failed so.
 	Count int `json:"count"`

@@ -12,7 +12,7 @@ type Placement struct {
 	// Network is needed on Fargate; nil leaves it to the task definition.
 	Network *Network `json:"network,omitempty"`
 	// LaunchType defaults to the cluster's strategy; CapacityProviders are set
-	// instead of it, not beside it.
+	// instead of it, not together with it.
 	LaunchType        types.LaunchType   `json:"launchType,omitempty"`
 	CapacityProviders []CapacityProvider `json:"capacityProviders,omitempty"`
 }

@@ -3,9 +3,11 @@ package migrate_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"time"
 
@@ -114,4 +116,141 @@ func ExamplePreflight() {
 	fmt.Println(err)
 	// Output:
 	// health check grace period 1m0s is shorter than the longest wait of 30m0s: the load balancer's 503 would end replicas that wait: raise healthCheckGracePeriodSeconds to 1800
+}
+
+// The steps of a migration, and what a wait shows in a health check.
+func ExampleNew() {
+	var store migratetest.Memory
+	done := false
+	probe := func(context.Context) (migrate.State, error) { return migrate.State{Done: done}, nil }
+	steps := []migrate.Step{{ID: "orders", Run: func(ctx context.Context, _ migrate.Fence) error {
+		migrate.ReportProgress(ctx, "half of it")
+		done = true
+		return nil
+	}}}
+	r, err := migrate.New(store.Client(), "orders", probe, steps, func(o *migrate.RunOptions) { o.Build = "v42" })
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	_, err = r.Run(context.Background())
+	fmt.Println(done, err)
+	// Output:
+	// true <nil>
+}
+
+// Who migrates, and how far it is: without taking anything.
+func ExampleStatus() {
+	var store migratetest.Memory
+	record, progress, err := migrate.Status(context.Background(), store.Client(), "orders")
+	fmt.Printf("%q %q %v\n", record.Owner, progress.Outcome, err)
+	// Output:
+	// "" "" <nil>
+}
+
+// What was remembered of failures is cleared, once their reason is mended.
+func ExampleForget() {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	var store migratetest.Memory
+	probe := func(context.Context) (migrate.State, error) { return migrate.State{}, nil }
+	fails := migrate.Func(func(context.Context, migrate.Fence) error { return errors.New("disk full") })
+	r, err := migrate.New(store.Client(), "orders", probe, fails, func(o *migrate.RunOptions) { o.Attempts = 1 })
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	_, err = r.Run(ctx)
+	fmt.Println(err != nil)
+	found, err := migrate.Forget(ctx, store.Client(), "orders", false)
+	fmt.Println(found.Outcome, err)
+	// Output:
+	// true
+	// failed <nil>
+}
+
+// A migration that is a function of the application.
+func ExampleFunc() {
+	steps := migrate.Func(func(_ context.Context, fence migrate.Fence) error {
+		fmt.Println("fence", fence)
+		return nil
+	})
+	fmt.Println(len(steps), steps[0].Run(context.Background(), 7))
+	// Output:
+	// fence 7
+	// 1 <nil>
+}
+
+// A step that says how far it is: Status and the health check show it.
+func ExampleReportProgress() {
+	step := func(ctx context.Context, _ migrate.Fence) error {
+		for n := range 3 {
+			migrate.ReportProgress(ctx, fmt.Sprintf("%d of 3 tables", n+1)) // does nothing outside a run
+		}
+		return nil
+	}
+	fmt.Println(step(context.Background(), 1))
+	// Output:
+	// <nil>
+}
+
+// The team's own tool, in a process group of its own.
+func ExampleExec() {
+	var out bytes.Buffer
+	run := migrate.Exec(migrate.Program{Args: []string{"sh", "-c", "echo upgraded under fence $MIGRATE_FENCE"}, Env: os.Environ(), Stdout: &out})
+	err := run(context.Background(), 7)
+	fmt.Print(out.String())
+	fmt.Println(err)
+	// Output:
+	// upgraded under fence 7
+	// <nil>
+}
+
+// Replicas on one machine, with a folder in the place of a server.
+func ExampleFileStore() {
+	dir, err := os.MkdirTemp("", "leases")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer os.RemoveAll(dir)
+	err = migrate.Lead(context.Background(), migrate.FileStore(dir), "orders", func(_ context.Context, fence migrate.Fence) error {
+		fmt.Println("fence", fence)
+		return nil
+	})
+	fmt.Println(err)
+	// Output:
+	// fence 1
+	// <nil>
+}
+
+// A result that crosses a container's log, between lines of others.
+func ExampleHandback() {
+	var log bytes.Buffer
+	fmt.Fprintln(&log, "INFO done")
+	if err := migrate.Handback(&log, migrate.KindResult, migrate.Result{State: migrate.State{Version: "7", Done: true}}); err != nil {
+		fmt.Println(err)
+		return
+	}
+	res, err := migrate.ReadHandback[migrate.Result](strings.Split(log.String(), "\n"), migrate.KindResult)
+	fmt.Println(res.State, err)
+	// Output:
+	// version 7 <nil>
+}
+
+// The reader's half of Handback: a log without a result is an error.
+func ExampleReadHandback() {
+	_, err := migrate.ReadHandback[migrate.Result]([]string{"INFO starting", "killed"}, migrate.KindResult)
+	fmt.Println(err)
+	// Output:
+	// handed-back migrate.Result: unexpected output: none in 2 lines of the log
+}
+
+// A probe that answers what was reported last, where the database cannot be asked.
+func ExampleReportedState() {
+	probe, report := migrate.ReportedState()
+	report(migrate.State{Version: "7", Done: true})
+	fmt.Println(probe(context.Background()))
+	// Output:
+	// version 7 <nil>
 }

@@ -44,7 +44,7 @@ type ExitError struct {
 
 // Error names the program, how it ended, and the last lines that it printed,
 // without what has the shape of a password, a key or a token: it is kept in the
-// store and told to every process that waits.
+// store and reported to every process that waits.
 func (e *ExitError) Error() string {
 	s := fmt.Sprintf("%s: %v", strings.Join(e.Args, " "), e.Err)
 	if len(e.Lines) > 0 {
@@ -64,7 +64,7 @@ func (e *ExitError) Unwrap() error { return e.Err }
 //
 // On Linux the kernel kills it when this process dies, but not what it has
 // started itself; elsewhere all of it goes on, beside the next leader, with a
-// fence that is out of date. A database that was told of the fence, as
+// fence that is out of date. A database that knows the fence, as
 // PostgreSQL is by migrate/pglease, makes the next leader wait for it; on MySQL
 // only a step that asks the fence itself is held back.
 func Exec(p Program) func(context.Context, Fence) error {

@@ -34,7 +34,7 @@ type handback struct {
 	// Format is 1.
 	Format int    `json:"handback"`
 	Kind   string `json:"kind"`
-	// Sum is the checksum of the whole result's JSON, and tells one result from
+	// Sum is the checksum of the whole result's JSON, and distinguishes one result from
 	// another.
 	Sum string `json:"sum"`
 	// Part is from 1 to Of.

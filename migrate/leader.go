@@ -69,7 +69,7 @@ func (r *Runner) close(pr *progress, err error, res *Result) {
 	})
 }
 
-// errInterrupted is a run that was told to stop.
+// errInterrupted means that the run was asked to stop.
 var errInterrupted = errors.New("interrupted")
 
 // work is what happens under the lock. ctx says when to stop, work when to drop
@@ -124,7 +124,7 @@ func (r *Runner) work(ctx, work context.Context, f *follower, pr *progress, foun
 }
 
 // enter raises the fence and probes. Nothing has begun: there is nothing to
-// drain, so that both end when the run is told to stop.
+// drain, so that both end when the run is asked to stop.
 func (r *Runner) enter(ctx, work context.Context, fence Fence) (State, error) {
 	now, cancel := context.WithCancelCause(work)
 	defer cancel(nil)

@@ -12,7 +12,7 @@ import (
 )
 
 // ErrUnknown is returned by a [Probe] if it cannot see the database and
-// nobody has told it anything yet: see [ReportedState].
+// nothing was reported to it yet: see [ReportedState].
 var ErrUnknown = errors.New("where the migrations stand is not known here")
 
 // OneOffOptions change [OneOff]. The zero value is the default.

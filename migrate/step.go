@@ -31,7 +31,7 @@ type Applied struct {
 	Found bool `json:"found,omitempty"`
 }
 
-// checkSteps refuses steps that could not be told apart or run.
+// checkSteps refuses steps that share an ID or cannot be run.
 func checkSteps(steps []Step) error {
 	if len(steps) == 0 {
 		return errors.New("no steps")

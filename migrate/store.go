@@ -63,7 +63,7 @@ type Store interface {
 	// Acquire takes the key for claim.Owner if nobody holds it, if its record
 	// is at claim.Over, or if its holder is dead, and raises its epoch; the
 	// note is kept. Otherwise it is a [*HeldError]. An Acquire of which the
-	// answer got lost is found again by calling it with the same claim: a key
+	// response was lost is found again by calling it with the same claim: a key
 	// that claim.Owner holds already is renewed, and its epoch stays.
 	Acquire(ctx context.Context, key string, claim Claim) (Hold, error)
 }

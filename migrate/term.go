@@ -52,7 +52,7 @@ func (t *term) lose(cause error) {
 	}
 }
 
-// do runs fn with heartbeats beside it. fn's context ends with the cause
+// do runs fn while it renews the lease. fn's context ends with the cause
 // [ErrLeaseLost] when the lease cannot be trusted any longer, whatever the
 // calls to the store do. do returns when fn and the heartbeat have.
 func (t *term) do(ctx context.Context, fn func(context.Context) error) error {

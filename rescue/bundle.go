@@ -73,7 +73,7 @@ type NeedFacts struct {
 	Unknown bool   `json:"unknown,omitempty"`
 }
 
-// ImageFacts are how an image stands.
+// ImageFacts are the state of an image.
 type ImageFacts struct {
 	State  ecrx.State `json:"state"`
 	Digest string     `json:"digest,omitempty"`

@@ -145,7 +145,7 @@ func (c *capturer) tasks(ctx context.Context) error {
 
 func redacted(t ecsx.StoppedTask) ecsx.StoppedTask { return t.Redacted() }
 
-// images says how every image stands that the services refer to, and which
+// images reads the state of every image that the services refer to, and which
 // lifecycle policy rules over it.
 func (c *capturer) images(ctx context.Context) error {
 	refs := map[string]bool{}

@@ -86,7 +86,7 @@ func (p *planner) forward() error {
 	}
 	step, why := p.savepointFor(keep)
 	if errors.Is(why, ErrUnknown) {
-		// Nothing irreversible stands on what was not read.
+		// Nothing irreversible is based on what was not read.
 		p.stop(irreversible, why)
 		p.stays()
 		return nil
@@ -128,7 +128,7 @@ func (p *planner) noSavepoint(keep map[string]string) {
 	}
 }
 
-// back: the old code returns, with the images it had. Nothing stands in for
+// back: the old code returns, with the images it had. Nothing replaces
 // them.
 func (p *planner) back() error {
 	if err := p.known(); err != nil {

@@ -2,9 +2,12 @@
 // plans, runs the plan and reports.
 //
 //	d, err := rescue.Diagnose(ctx, cfg, "prod")        // reads only
-//	p, err := rescue.MakePlan(d, rescue.Choices{...}) // pure data
+//	proposals := rescue.Compare(d, rescue.Choices{})   // what could be done, and why not
+//	p, err := rescue.MakePlan(d, rescue.Choices{Direction: rescue.Forward}) // data: save it, review it
 //	r, err := rescue.Run(ctx, cfg, p)                  // checks, does, verifies
 //	fmt.Println(r)
+//	g, err := rescue.Guard(ctx, cfg, "prod")           // would a rollback succeed now?
+//	f, err := rescue.Finish(ctx, cfg, "prod")          // the morning after
 //
 // What decides a plan, in this order: evidence that expires, and a freeze of
 // what would destroy the way out; users before stacks; the direction, which

@@ -34,7 +34,7 @@ type Options struct {
 	Ledger *cfnx.Ledger
 	// Now is the time, for what is written. Defaults to time.Now.
 	Now func() time.Time
-	// Observe is told about progress, in order, on the caller's goroutine.
+	// Observe is called with each event, in order, on the caller's goroutine.
 	Observe func(Event)
 	// Confirm is asked before each step that changes something; an answer of
 	// false ends the run with [ErrDeclined]. nil confirms steps of no higher

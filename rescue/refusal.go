@@ -8,7 +8,7 @@ import (
 	"github.com/stackrescue/stackrescue/ecrx"
 )
 
-// refusal is why a plan is not made: the fact that stands in the way, and what
+// refusal is why a plan is not made: the fact that prevents it, and what
 // the operator can do instead.
 type refusal struct {
 	fact, next string

@@ -13,7 +13,7 @@ import (
 type Stop struct {
 	// Before is the kind of the first step that is not in the plan.
 	Before Kind `json:"before"`
-	// Fact is what stands in the way of it, Next what to do about that.
+	// Fact is what prevents it, Next what to do about that.
 	Fact string `json:"fact"`
 	Next string `json:"next,omitempty"`
 	// Unknown is whether the fact is one that could not be read.

@@ -31,7 +31,7 @@ type Users struct {
 	Why string `json:"why,omitempty"`
 	// Served is State == Served.
 	Served bool `json:"served"`
-	// Next is what to do where the state itself stands in the way of a plan.
+	// Next is what to do where the state itself prevents a plan.
 	Next string `json:"next,omitempty"`
 }
 

@@ -1,8 +1,10 @@
 package template_test
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
+	"strings"
 
 	"github.com/stackrescue/stackrescue/cfnx/template"
 )
@@ -84,4 +86,76 @@ func ExampleAddEntries() {
 	//   SecretArn:
 	//     Value:
 	//       Ref: Secret
+}
+
+// Several ways to choose a new image; the first that knows one decides.
+func ExampleFirstOf() {
+	patch, err := template.PatchImages([]byte(shop), template.FirstOf(
+		template.ByContainer(map[string]string{"backend": ":v2"}),
+		template.ByRepository(map[string]string{"nginx": ":1.27"}),
+	))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	for _, e := range patch.Edits {
+		fmt.Printf("line %d: %q -> %q\n", e.Line, e.Old, e.New)
+	}
+	// Output:
+	// line 9: "v1" -> "v2"
+}
+
+// Images by what they are, in whatever container.
+func ExampleByRepository() {
+	patch, err := template.PatchImages([]byte(shop), template.ByRepository(map[string]string{"backend": ":v3"}))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(patch.Edits[0].Old, "->", patch.Edits[0].New)
+	// Output:
+	// v1 -> v3
+}
+
+// Images by the names of their containers: a tag, a digest or a whole reference.
+func ExampleByContainer() {
+	change := template.ByContainer(map[string]string{"backend": ":v4"})
+	patch, err := template.PatchImages([]byte(shop), change)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(patch.Edits[0].Old, "->", patch.Edits[0].New)
+	// Output:
+	// v1 -> v4
+}
+
+// Images by a registry that knows which exist, such as ecrx.Resolver.
+func ExampleByResolver() {
+	newest := func(_ context.Context, ref string) (string, error) {
+		return strings.Replace(ref, "backend:v1", "backend:v5", 1), nil
+	}
+	patch, err := template.PatchImages([]byte(shop), template.ByResolver(context.Background(), newest),
+		func(o *template.PatchOptions) { o.Account, o.Region = "111122223333", "eu-west-1" })
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(patch.Edits[0].Old, "->", patch.Edits[0].New)
+	// Output:
+	// v1 -> v5
+}
+
+// The text of an expression, with as little of it changed as possible.
+func ExampleSetText() {
+	patch, err := template.SetText([]byte(shop), template.Value{
+		Path: "/Resources/Shop/Properties/ContainerDefinitions/1/Image", Value: "host.example/proxy:v1",
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(patch.Edits[0].Old, "->", patch.Edits[0].New)
+	// Output:
+	// nginx: -> proxy:
 }

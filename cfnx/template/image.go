@@ -48,7 +48,7 @@ type Expr struct {
 	// name of a Ref or GetAtt; "" for everything else.
 	Value string
 	// Text is what it comes to, as far as the template, FindOptions.Parameters
-	// and the pseudo parameters given tell; what they do not tell stands as
+	// and the pseudo parameters given say; what they do not say is written as
 	// ${Name}. "" where nothing is known.
 	Text string
 	// Sources are where the parts of Text come from, in order, each once: where

@@ -31,7 +31,7 @@ type Edit struct {
 	// what that is now.
 	From, To string
 	// Start and End are the bytes of the given template that were replaced,
-	// Old what they were and New what stands there now.
+	// Old what they were and New what is there now.
 	Start, End int
 	Old, New   string
 }
@@ -41,7 +41,7 @@ type Unpatched struct {
 	Image  Image
 	Wanted string // the reference it was to become; "" where change gave an error
 	// Sources are where the change would have to be made, with the values to
-	// put there as far as they can be told.
+	// put there as far as they are known.
 	Sources []Source
 	Err     *Error // why
 }

@@ -15,7 +15,7 @@ import (
 // each of its leaves instead. It returns
 //   - "" to leave the image alone,
 //   - ":tag" or "@sha256:…" to keep registry and repository and replace what
-//     stands behind them, tag and digest both,
+//     follows them, tag and digest both,
 //   - anything else as the whole new reference. It may hold the pseudo
 //     parameters that stand in the image's Text, as ${AWS::Region}.
 //
@@ -27,7 +27,7 @@ import (
 // indentation, quoting, line ends and all. Only the part of an image that
 // differs is replaced, so that pseudo parameters and the like stay.
 //
-// It changes text that stands in the image's own expression. Where the part to
+// It changes text of the image's own expression. Where the part to
 // change comes from a parameter, a mapping, another stack or a macro, where an
 // alias shares it, a key on its way is given twice or its bytes cannot be
 // spliced, there is an Unpatched with the reason and the places to change; see

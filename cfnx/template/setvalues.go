@@ -12,7 +12,7 @@ type Value struct {
 	// Place.Path: "/Resources/App/Properties/TemplateURL",
 	// "/Parameters/Tag/Default". It must be there.
 	Path string
-	// Value becomes a string there. What stands there now is replaced as a
+	// Value becomes a string there. What is there now is replaced as a
 	// whole, a function with its arguments too; a Path that ends in the name
 	// of a function ("…/TemplateURL/Fn::Sub") is its argument alone.
 	Value string

@@ -37,7 +37,7 @@ type Source struct {
 	// its declaration, for a mapping that of the entry's value.
 	Path string `json:"path,omitempty"`
 	// Value is what it would have to be for the image asked for. Only the
-	// Sources of an Unpatched have it, and only where it can be told; ""
+	// Sources of an Unpatched have it, and only where it is known; ""
 	// otherwise.
 	Value string `json:"value,omitempty"`
 	// Refused is why the declaration of the parameter does not take Value: its

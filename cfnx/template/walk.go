@@ -15,7 +15,7 @@ type imageSite struct {
 	path                     string
 	value                    expr.Node
 	loops                    []string // variables of the Fn::ForEach around
-	dup                      bool     // a key on the way stands twice
+	dup                      bool     // a key on the way occurs twice
 }
 
 // mapEntry is one entry of a mapping, merge keys followed.

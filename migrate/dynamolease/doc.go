@@ -1,5 +1,11 @@
 // Package dynamolease keeps the leases of package migrate in a DynamoDB table.
 //
+//	client := dynamodb.NewFromConfig(cfg)
+//	_, err := client.CreateTable(ctx, dynamolease.TableInput("migrations")) // once
+//	store := dynamolease.New(client, "migrations")
+//	r, err := migrate.New(store, "orders", probe, migrate.Func(up))
+//	_, err = r.Run(ctx)
+//
 // The table has one string key, named "key", and one item per migration.
 // [Template] makes it, and so does
 //

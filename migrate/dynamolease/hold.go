@@ -35,7 +35,7 @@ func (h *hold) Release(ctx context.Context, note []byte) error {
 	}
 	rec, rerr := h.s.Read(ctx, h.key)
 	if rerr == nil && rec.Epoch == h.fence && rec.Owner == "" {
-		return nil // one's own release, of which the answer got lost
+		return nil // our own release, whose response was lost
 	}
 	return err
 }

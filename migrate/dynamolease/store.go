@@ -99,8 +99,8 @@ func (s *store) Acquire(ctx context.Context, key string, claim migrate.Claim) (m
 	return s.holds(key, claim.Owner, item)
 }
 
-// again tells a key that another one holds from one's own acquisition, of which
-// the answer got lost.
+// again distinguishes a key that somebody else holds from our own acquisition, of which
+// the response was lost.
 func (s *store) again(ctx context.Context, key string, claim migrate.Claim) (migrate.Hold, error) {
 	rec, err := s.Read(ctx, key)
 	if err != nil {

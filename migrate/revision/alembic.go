@@ -8,7 +8,7 @@ import (
 )
 
 // alembic holds a row per head: one, unless the history has branches. A
-// revision stands for all that it follows upon.
+// revision implies all that precede it.
 //
 // Source: https://alembic.sqlalchemy.org/en/latest/branches.html, docs/migrate.md 5.
 var alembic = tool{

@@ -38,7 +38,7 @@ func missingOfNumber(c content, _ History, version string) bool {
 
 // missingOfHeads is for tools that record heads. A head that the image does not
 // know is of a newer image, and stands for everything but what follows upon a
-// known head beside it.
+// known head recorded as well.
 func missingOfHeads(c content, h History, version string) bool {
 	newer := false
 	follows := false

@@ -50,3 +50,38 @@ func ExampleStamp() {
 		return err
 	}
 }
+
+// Which tool owns which table, at which version, and who is at work. It is not run
+// here: it needs a database.
+func ExampleInspect() {
+	var db *sql.DB
+	found, err := revision.Inspect(context.Background(), db)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	for _, s := range found.Sessions {
+		fmt.Println(s)
+	}
+}
+
+// Replicas wait until the image's last migration is recorded.
+func ExampleProbe() {
+	var db *sql.DB
+	var store migrate.Store
+	history, err := revision.ReadHistory(fstest.MapFS{"1_init.up.sql": {}, "2_state.up.sql": {}}, "golang-migrate")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	probe := revision.Probe(db, history)
+	_, err = migrate.New(store, "orders", probe, migrate.Func(func(context.Context, migrate.Fence) error { return nil }))
+	fmt.Println(err)
+}
+
+// A session that was left behind holds the tool's lock.
+func ExampleEndSession() {
+	var db *sql.DB
+	s, err := revision.EndSession(context.Background(), db, 4711)
+	fmt.Println(s, err)
+}

@@ -47,7 +47,7 @@ func (e *NoTableError) Unwrap() error { return ErrNoTable }
 
 // InspectOptions change [Inspect]. The zero value is the default.
 type InspectOptions struct {
-	// Table is a table with a name of one's own, such as "versions" or
+	// Table is a table with a custom name, such as "versions" or
 	// "public.versions", beside the tools' usual ones; Tool is the only tool
 	// that is looked for. "" for none and all.
 	Table, Tool string

@@ -16,7 +16,7 @@ type simple struct {
 	// did not end, "" for tools that do not say, and details the tool's own words
 	// about that. [Name] is an identifier that has to be quoted.
 	version, unfinished, details string
-	// lock is a table beside it, and locked reads who holds it.
+	// lock is a second table, and locked reads who holds it.
 	lock, locked string
 	lockColumns  []string
 	advisory     func(s server, p place) []advisory

@@ -23,7 +23,7 @@ type Session struct {
 	// see it. IdleSeconds is since when it has done nothing.
 	State       string  `json:"state,omitempty"`
 	IdleSeconds float64 `json:"idleSeconds,omitempty"`
-	// Started tells it from another session of the same ID, in the server's own
+	// Started distinguishes it from another session of the same ID, in the server's own
 	// form.
 	Started string `json:"started,omitempty"`
 	// Why is what it holds or does.
@@ -95,7 +95,7 @@ func (a advisory) covers(key int64) bool {
 	return key == a.key || (a.upTo != 0 && a.key <= key && key <= a.upTo)
 }
 
-// sessions lists the sessions that look as if they migrate, but one's own. It
+// sessions lists the sessions that look as if they migrate, except our own. It
 // also says what it cannot see, "" for nothing.
 func (s server) sessions(ctx context.Context, q querier, found []located) (live []Session, blind string, err error) {
 	if s.engine == MySQL {
@@ -203,7 +203,7 @@ func (l located) advisories(s server) []advisory {
 // them.
 const changes = `^[[:space:]]*(alter|create|drop|rename|truncate|optimize)[[:space:]]`
 
-// Without the privilege PROCESS the list holds one's own sessions only.
+// Without the privilege PROCESS the list holds only the sessions of the same user.
 //
 // Source: https://dev.mysql.com/doc/refman/8.0/en/show-processlist.html
 func mysqlSessions(ctx context.Context, q querier, found []located, s server) (out []Session, blind string, err error) {

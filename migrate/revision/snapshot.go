@@ -79,7 +79,7 @@ func (s *snapshot) readTables(ctx context.Context, db querier, o InspectOptions)
 // distinctive are columns that only tables of migration tools have.
 var distinctive = []string{"dirty", "version_num", "version_id", "installed_rank", "orderexecuted", "applied_steps_count"}
 
-// noTable looks for tables that a tool was told to give another name.
+// noTable looks for tables that a tool was configured to name differently.
 func (s *snapshot) noTable(ctx context.Context, db querier) error {
 	e := &NoTableError{Database: s.database}
 	query := `SELECT DISTINCT lower(table_name) FROM information_schema.columns WHERE lower(column_name) IN ('` + strings.Join(distinctive, `', '`) + `')`

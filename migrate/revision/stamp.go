@@ -99,11 +99,11 @@ type Stamped struct {
 // Errors: [ErrBackwards], [ErrUnknown], [migrate.ErrUnproven], [ErrRunning],
 // [ErrChanged], [ErrNoTable]; where the lock was lost, [migrate.ErrLeaseLost].
 // Nothing was written then, but for ErrChanged and errors of the commit or
-// after it. The result tells the plan also when the error is not nil, unless
+// after it. The result holds the plan also when the error is not nil, unless
 // there was none. Safe to repeat.
 //
 // The database handle needs two connections. On PostgreSQL the user must be
-// able to write the table and to create [AuditTable] beside it.
+// able to write the table and to create [AuditTable] in the same schema.
 func Stamp(ctx context.Context, db *sql.DB, c Change, optFns ...func(*StampOptions)) (*Stamped, error) {
 	var o StampOptions
 	for _, fn := range optFns {

@@ -85,7 +85,7 @@ func NewConsole(w io.Writer, o ConsoleOptions) *Console {
 	return c
 }
 
-// Plan tells the console the steps to come, for their numbers and limits.
+// Plan gives the console the steps to come, for their numbers and limits.
 func (c *Console) Plan(p *rescue.Plan) {
 	if p == nil {
 		return

@@ -201,7 +201,7 @@ func (t *teller) events() {
 	}
 }
 
-// mostLogs is how many logs are told: a crash loop has hundreds that say the same.
+// mostLogs is how many logs are shown: a crash loop has hundreds that say the same.
 const mostLogs = 60
 
 // logs are those of the stopped tasks, of tasks that failed first.
@@ -237,7 +237,7 @@ func (t *teller) logs() {
 	}
 }
 
-// mostCauses is how many answers to a question are told.
+// mostCauses is how many answers to a question are shown.
 const mostCauses = 8
 
 // around are the lines of a log before and after the one that says most.

@@ -60,7 +60,7 @@ func (f *Folder) save(name string, v any) error {
 
 // Read reads everything in the folder, as [Tell] takes it. The diagnosis is of
 // the newest capture that is older than the first step. A file that cannot be
-// read is an error, as an incident told without it might be another one.
+// read is an error, as an incident shown without it might be another one.
 func (f *Folder) Read() (Input, error) {
 	in := Input{Evidence: f.Path}
 	entries, err := os.ReadDir(f.Path)

@@ -24,14 +24,14 @@ type Input struct {
 	// Refused is why there is no plan.
 	Refused error
 	Report  *rescue.Report
-	// Steps are the results of steps, those of earlier runs included.
+	// Steps are the results of steps, those of previous runs included.
 	Steps []rescue.StepResult
 	// Guard is what a guard run found.
 	Guard *Guard
 	// By is who ran it, as AWS names the caller; Program its name and version;
 	// Evidence the folder.
 	By, Program, Evidence string
-	// At is when the story is told.
+	// At is when the report was made.
 	At time.Time
 }
 
@@ -47,7 +47,7 @@ const (
 	OfGuard     Kind = "guard"
 )
 
-// Story is an incident as it is told: every text in it is redacted and on one
+// Story is an incident as it is reported: every text in it is redacted and on one
 // line, and nothing in it has to be looked up. Parts without data are empty.
 type Story struct {
 	Version int  `json:"version"`

@@ -4,8 +4,11 @@
 // requests and properties of templates are simulated, without effect on what a
 // rescue could see, or refused by name.
 //
-//	cloud := rescuetest.New()
-//	client := ecs.NewFromConfig(cloud.Config()) // a real SDK client
+//	in, err := rescuetest.NewIncident(ctx, "flat-stack")      // or rescuetest.New() and Cloud.Script
+//	client := ecs.NewFromConfig(in.Cloud.Config())            // a real SDK client
+//	in.Cloud.Inject(rescuetest.Fault{Action: "ecs:UpdateService", Nth: 1, Kind: rescuetest.Throttle})
+//	in.Cloud.Advance(8 * 24 * time.Hour)                      // a lifecycle policy expires an image
+//	fmt.Println(rescuetest.CallCounts(in.Cloud.Calls()))
 //
 // [NewIncident] builds a cloud in which something went wrong, such as
 // [ExpiredRollbackImage]; [Incidents] lists what there is. [Cloud.Script] runs a

@@ -7,7 +7,7 @@ import (
 )
 
 // PushImage pushes an image to a repository of the home region, as a build
-// does, and says what it does when it runs. The content stands for the layers:
+// does, and says what it does when it runs. The content takes the place of the layers:
 // the same content always has the same digest. It returns the digest.
 func (c *Cloud) PushImage(repository, content string, run Program, tags ...string) (digest string, err error) {
 	c.clock.Do(func() {

@@ -67,7 +67,7 @@ type Incident struct {
 	Bucket string
 }
 
-// Do runs fn while the cloud's time stands still, to look at the database.
+// Do runs fn while the cloud's clock is stopped, to look at the database.
 func (i *Incident) Do(fn func()) { i.Cloud.clock.Do(fn) }
 
 // history is how long the incident's past is. It ends about when it is built.
