@@ -272,9 +272,10 @@ func ExampleUses() {
 	cloud, api, _ := exampleStack()
 	images := ecsx.TaskDefinitionImages(ecs.NewFromConfig(cloud.Config()))
 	for use, err := range cfnx.Uses(context.Background(), api, "prod", images) {
-		fmt.Println(use.Ref[strings.Index(use.Ref, "/"):], err)
+		_, image, _ := strings.Cut(use.Ref, "/")
+		fmt.Println(image, err)
 	}
 	// Output:
-	// /backend:v1 <nil>
-	// /backend-nginx:v1 <nil>
+	// backend:v1 <nil>
+	// backend-nginx:v1 <nil>
 }

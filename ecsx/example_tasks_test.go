@@ -115,7 +115,7 @@ func ExampleFolder() {
 		fmt.Println(err)
 		return
 	}
-	defer os.RemoveAll(dir)
+	defer func() { _ = os.RemoveAll(dir) }()
 	task := failed("FATAL: no")
 	task.ARN = "arn:aws:ecs:us-east-1:123456789012:task/prod/0123"
 	err = ecsx.Folder(dir)(task) // what WaitStoppedTaskLogs calls with each task

@@ -213,7 +213,7 @@ func ExampleFileStore() {
 		fmt.Println(err)
 		return
 	}
-	defer os.RemoveAll(dir)
+	defer func() { _ = os.RemoveAll(dir) }()
 	err = migrate.Lead(context.Background(), migrate.FileStore(dir), "orders", func(_ context.Context, fence migrate.Fence) error {
 		fmt.Println("fence", fence)
 		return nil

@@ -148,7 +148,7 @@ func ExampleExplain() {
 		fmt.Println(err)
 		return
 	}
-	defer os.RemoveAll(dir)
+	defer func() { _ = os.RemoveAll(dir) }()
 	d, err := rescue.Diagnose(context.Background(), in.Cloud.Config(), in.Stack, options)
 	if err != nil {
 		fmt.Println(err)

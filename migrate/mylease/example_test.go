@@ -44,7 +44,7 @@ func ExampleGuard() {
 		if err != nil {
 			return err
 		}
-		defer tx.Rollback()
+		defer func() { _ = tx.Rollback() }()
 		if err := mylease.Guard(ctx, tx, "orders", fence); err != nil {
 			return err
 		}

@@ -47,7 +47,7 @@ func ExampleGuard() {
 		if err != nil {
 			return err
 		}
-		defer tx.Rollback()
+		defer func() { _ = tx.Rollback() }()
 		if err := pglease.Guard(ctx, tx, "orders", fence); err != nil {
 			return err
 		}

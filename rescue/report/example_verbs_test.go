@@ -64,7 +64,7 @@ func ExampleJournal() {
 		fmt.Println(err)
 		return
 	}
-	defer os.RemoveAll(dir)
+	defer func() { _ = os.RemoveAll(dir) }()
 	file := filepath.Join(dir, "journal.jsonl")
 	if err := os.WriteFile(file, []byte("{\"id\":\"1-freeze\",\"outcome\":\"done\"}\n{\"id\":\"2-un"), 0o600); err != nil {
 		fmt.Println(err)
