@@ -41,6 +41,9 @@ type Bundle struct {
 	Freezes map[string]*ecrx.Frozen `json:"freezes,omitempty"`
 	// Lost are outputs that templates declare and stacks do not have.
 	Lost []cfnx.LostOutput `json:"lost,omitempty"`
+	// Partial is whether the capture ended before everything was read, such as by a
+	// deadline: it explains, and no plan is made of it.
+	Partial bool `json:"partial,omitempty"`
 	// Problems are what could not be read, and why.
 	Problems []string `json:"problems,omitempty"`
 }

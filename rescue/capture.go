@@ -41,8 +41,24 @@ type capturer struct {
 }
 
 // capture reads everything a diagnosis needs. What cannot be read, but for the
-// stacks themselves, is noted in Problems.
+// stacks themselves, is noted in Problems. Where it ends early, by a deadline,
+// what it has read so far is true, and the rest is said to be unread.
 func (c *capturer) capture(ctx context.Context, stack string) error {
+	err := c.read(ctx, stack)
+	if err == nil || c.b.Tree == nil {
+		return err
+	}
+	why := "the capture ended early: " + redact.Text(err.Error())
+	for i := range c.b.Services {
+		if f := &c.b.Services[i]; f.Status == "" && f.Unread == "" {
+			f.Unread = why
+		}
+	}
+	c.b.Problems, c.b.Partial = append(c.b.Problems, why), true
+	return err
+}
+
+func (c *capturer) read(ctx context.Context, stack string) error {
 	tree, err := cfnx.Snapshot(ctx, c.c.cfn, stack)
 	if err != nil {
 		return err

@@ -18,7 +18,8 @@ import (
 // an *[Error] with advice. What else cannot be read is in Diagnosis.Unknown.
 //
 // With Options.Evidence the evidence is written to that folder before anything
-// is concluded from it; [OpenBundle] and [Explain] read it again offline.
+// is concluded from it; [OpenBundle] and [Explain] read it again offline. What a
+// call that ended early has read, by a deadline, is written as well.
 //
 // Calls what [ReadActions] lists. Safe to repeat.
 func Diagnose(ctx context.Context, cfg aws.Config, stack string, optFns ...func(*Options)) (*Diagnosis, error) {
@@ -26,6 +27,9 @@ func Diagnose(ctx context.Context, cfg aws.Config, stack string, optFns ...func(
 	o.resolve(ctx, optFns)
 	b, err := capture(ctx, cfg, stack, o)
 	if err != nil {
+		if o.Evidence != "" && b != nil && b.Tree != nil {
+			err = errors.Join(err, b.Write(o.Evidence)) // what there was time for
+		}
 		return nil, err
 	}
 	if o.Evidence != "" {
@@ -37,6 +41,8 @@ func Diagnose(ctx context.Context, cfg aws.Config, stack string, optFns ...func(
 	return Explain(b), nil
 }
 
+// capture reads what a diagnosis needs. With an error, the bundle is what was read
+// before it, or nil.
 func capture(ctx context.Context, cfg aws.Config, stack string, o Options) (*Bundle, error) {
 	c := newClients(only(cfg, readActions...))
 	account, err := whoami(ctx, c.sts)
@@ -52,9 +58,9 @@ func capture(ctx context.Context, cfg aws.Config, stack string, o Options) (*Bun
 	if err := cap.capture(ctx, stack); err != nil {
 		err = explain(stack, where, cfg.Region, err)
 		if e, ok := errors.AsType[*Error](err); ok {
-			return nil, e
+			return b, e
 		}
-		return nil, err
+		return b, err
 	}
 	return b, nil
 }

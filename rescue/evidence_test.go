@@ -1,7 +1,9 @@
 package rescue_test
 
 import (
+	"context"
 	"encoding/json"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -152,4 +154,35 @@ func TestOpenBundleNamesWhatItCannotRead(t *testing.T) {
 	raw, err := json.Marshal(b.Problems)
 	require.NoError(t, err)
 	require.Contains(t, string(raw), filepath.Base(bad))
+}
+
+// What a deadline left time for is kept: the stacks, and the tasks that ECS is
+// about to forget.
+func TestADeadlineKeepsWhatWasRead(t *testing.T) {
+	t.Parallel()
+	for seconds, tasks := range map[int]bool{1: false, 3: true, 4: true, 5: true} {
+		t.Run(fmt.Sprint(seconds, " s"), func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			inSite(t, func(t *testing.T, s *site) {
+				s.stuck()
+				s.cloud.Inject(rescuetest.Fault{Kind: rescuetest.Slow, Delay: 400 * time.Millisecond})
+				ctx, cancel := context.WithTimeout(t.Context(), time.Duration(seconds)*time.Second)
+				defer cancel()
+				d, err := rescue.Diagnose(ctx, s.cloud.Config(), "prod", func(o *rescue.Options) { o.Evidence = dir })
+				require.ErrorIs(t, err, context.DeadlineExceeded)
+				require.Nil(t, d)
+				b, err := rescue.OpenBundle(dir)
+				if !tasks {
+					return // there was no time for the stack
+				}
+				require.NoError(t, err)
+				require.NotEmpty(t, b.Tasks)
+				d = rescue.Explain(b)
+				require.Contains(t, d.String(), "ended early")
+				_, err = rescue.MakePlan(d, rescue.Choices{Direction: rescue.Hold})
+				require.ErrorIs(t, err, rescue.ErrUnknown)
+			})
+		})
+	}
 }

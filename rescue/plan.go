@@ -144,6 +144,9 @@ func MakePlan(d *Diagnosis, c Choices) (*Plan, error) {
 	if v := d.bundle.Version; v < bundleVersion {
 		return nil, fail(fmt.Errorf("%w: it is of version %d, which does not say what serves", ErrNoEvidence, v), "diagnose again")
 	}
+	if d.bundle.Partial {
+		return nil, fail(fmt.Errorf("%w: the capture ended before everything was read", ErrUnknown), "diagnose again")
+	}
 	switch {
 	case d.Situation == Healthy:
 		return nil, fail(ErrHealthy, "users are served and the stack rests")
