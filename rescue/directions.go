@@ -225,10 +225,22 @@ func (p *planner) keepable(s *ServiceFacts) (string, error) {
 	if p.c.Direction == Serve && (p.settled(s, target) || p.leaves(s, target)) {
 		return target, nil // it is left alone, whether it could be started again or not
 	}
+	if p.untouched(s, target) {
+		if bad := p.d.missing(*s, target); bad != "" {
+			p.p.Debt = append(p.p.Debt, fmt.Sprintf("service %s, which the update did not touch, serves and cannot start another task: %s", s.Service, bad))
+		}
+		return target, nil
+	}
 	if err := p.deployable(s, target); err != nil {
 		return "", err
 	}
 	return target, p.runs(s, target)
+}
+
+// untouched reports whether a service is as the stack has recorded it, and the
+// update did not change it: nothing of the plan is about it.
+func (p *planner) untouched(s *ServiceFacts, target string) bool {
+	return !s.Touched && target != "" && target == s.Back && p.settled(s, target)
 }
 
 // skips are what the continued rollback leaves out: what could not go back, but

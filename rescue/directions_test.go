@@ -275,3 +275,29 @@ func TestAdvice(t *testing.T) {
 		})
 	})
 }
+
+// A service that the update did not touch keeps nobody: its image is gone, and it
+// goes on serving.
+func TestAServiceThatNothingIsAbout(t *testing.T) {
+	t.Parallel()
+	inSite(t, func(t *testing.T, s *site) {
+		old := s.push("v1")
+		gone := s.push("w1")
+		s.create(web("v1") + worker())
+		s.deleteImage(old)
+		s.pushFailing("v2")
+		require.EqualValues(t, "UPDATE_ROLLBACK_FAILED", s.update(web("v2")+worker()))
+		s.mended = true
+		s.deleteImage(gone)
+		p, err := rescue.MakePlan(s.diagnose(), rescue.Choices{Direction: rescue.Forward})
+		require.NoError(t, err)
+		require.Nil(t, p.Stop, p)
+		require.Contains(t, strings.Join(p.Debt, "\n"), "prod/worker")
+		before := s.starts["w1"]
+		r, err := s.run(p)
+		require.NoError(t, err, r)
+		require.Equal(t, rescue.ServedWithDebt, r.Result)
+		require.EqualValues(t, "UPDATE_COMPLETE", s.status("prod"))
+		require.Equal(t, before, s.starts["w1"])
+	})
+}

@@ -196,10 +196,15 @@ func (p *planner) savepointRenders(step *SavepointStep, keep map[string]string) 
 	return nil
 }
 
-// ran are the images that some revision of a service has.
-func (b *Bundle) ran() []string {
+// needed are the images that some revision has of a service which the plan is
+// about.
+func (p *planner) needed(keep map[string]string) []string {
 	var out []string
-	for _, s := range b.Services {
+	for i := range p.b.Services {
+		s := &p.b.Services[i]
+		if p.untouched(s, keep[s.Service.String()]) {
+			continue
+		}
 		for _, d := range s.Definitions {
 			for _, c := range d.Containers {
 				out = append(out, c.Image)

@@ -95,7 +95,7 @@ func (p *planner) savepointFor(keep map[string]string) (*SavepointStep, error) {
 			}
 		}
 	}
-	step := &SavepointStep{Recorded: p.recorded(), Outputs: p.d.Lost, Needed: p.b.ran()}
+	step := &SavepointStep{Recorded: p.recorded(), Outputs: p.d.Lost, Needed: p.needed(keep)}
 	var err error
 	if step.Images, err = p.savepointImages(keep); err != nil {
 		return nil, err

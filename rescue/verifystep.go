@@ -116,7 +116,11 @@ type verifier struct {
 }
 
 // promises are what a plan promises beyond users who are served.
-type promises struct{ rests, record bool }
+type promises struct {
+	rests, record bool
+	// left are images that nobody asked to change.
+	left []string
+}
 
 // promises follow from the steps: a stack that was unlocked rests, and the record
 // is good to go back to after a savepoint, or where it is what runs.
@@ -125,6 +129,9 @@ func (p *Plan) promises() promises {
 	for _, s := range p.Steps {
 		out.rests = out.rests || s.Kind == KindUnlock || s.Kind == KindSavepoint
 		out.record = out.record || s.Kind == KindSavepoint
+		if s.Savepoint != nil {
+			out.left = append(out.left, s.Savepoint.Left...)
+		}
 	}
 	return out
 }
@@ -213,6 +220,10 @@ func (v *verifier) revisions(ctx context.Context) error {
 		}
 	}
 	for _, ref := range slices.Sorted(maps.Keys(images)) {
+		if i := v.b.Images[ref]; slices.Contains(v.promised.left, ref) && !i.State.Usable() {
+			v.add(false, false, "image "+ref+" is there", string(i.State))
+			continue
+		}
 		v.image("image "+ref+" is there", v.b.Images[ref])
 	}
 	for _, n := range slices.Sorted(maps.Keys(needs)) {
