@@ -37,7 +37,7 @@ func factsOf(d *rescue.Diagnosis) map[string]known {
 // all.
 func TestOneActionDenied(t *testing.T) {
 	t.Parallel()
-	n, step, unknown := 0, 5, 0
+	n, step, unknown := 0, 11, 0
 	if testing.Short() {
 		step = 23
 	}

@@ -198,7 +198,10 @@ func TestGuardOfParameters(t *testing.T) {
 // No false alarm on stacks that are fine, whatever they look like.
 func TestGuardOfRandomHealthyStacks(t *testing.T) {
 	t.Parallel()
-	n := 200
+	n := 40 // and 200 with -all-pairs
+	if *allPairs {
+		n = 200
+	}
 	if testing.Short() {
 		n = 20
 	}

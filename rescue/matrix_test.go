@@ -157,7 +157,7 @@ func TestEveryIncidentInEveryDirection(t *testing.T) {
 	for _, name := range slices.Sorted(maps.Keys(rescuetest.Incidents())) {
 		for _, direction := range []rescue.Direction{rescue.Serve, rescue.Forward, rescue.Hold, rescue.Back} {
 			for _, isMended := range []bool{true, false} {
-				if !isMended && testing.Short() {
+				if !isMended && !*allPairs {
 					continue
 				}
 				synctest.Test(t, func(t *testing.T) {

@@ -127,10 +127,14 @@ func (s *site) judge(c rescue.Choices) (out judged) {
 // not say; and who was down is served in the end.
 func TestNeighbours(t *testing.T) {
 	t.Parallel()
-	all := neighbours()
+	all, sampled := neighbours(), 0
 	for _, name := range slices.Sorted(maps.Keys(all)) {
 		n := all[name]
 		for _, direction := range []rescue.Direction{rescue.Serve, rescue.Forward, rescue.Hold, rescue.Back} {
+			// Sampled unless -all-pairs is given; forward is always looked at.
+			if sampled++; direction != rescue.Forward && sampled%3 != 0 && !*allPairs {
+				continue
+			}
 			t.Run(name+"/"+string(direction), func(t *testing.T) {
 				t.Parallel()
 				inSite(t, func(t *testing.T, s *site) {
