@@ -41,6 +41,8 @@ type Bundle struct {
 	Freezes map[string]*ecrx.Frozen `json:"freezes,omitempty"`
 	// Lost are outputs that templates declare and stacks do not have.
 	Lost []cfnx.LostOutput `json:"lost,omitempty"`
+	// LostUnread is why those could not be found.
+	LostUnread string `json:"lostUnread,omitempty"`
 	// Partial is whether the capture ended before everything was read, such as by a
 	// deadline: it explains, and no plan is made of it.
 	Partial bool `json:"partial,omitempty"`

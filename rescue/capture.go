@@ -148,6 +148,9 @@ func (c *capturer) tasks(ctx context.Context) error {
 			o.AtLeast, o.Interval, o.Settle, o.TailLines = -1, c.o.Interval, c.o.Settle, 200
 		})
 		if err != nil {
+			if i < len(c.b.Services) {
+				c.b.Services[i].TasksUnread = redact.Text(err.Error())
+			}
 			return c.problem(ctx, "stopped tasks of service "+of[i].String(), err)
 		}
 		return nil
@@ -300,6 +303,7 @@ func (c *capturer) importers(ctx context.Context) error {
 func (c *capturer) outputs(ctx context.Context) error {
 	d, err := cfnx.NewDraft(ctx, c.c.s3, c.b.Tree)
 	if err != nil {
+		c.b.LostUnread = redact.Text(err.Error())
 		return c.problem(ctx, "templates", err)
 	}
 	c.b.Lost = d.LostOutputs(c.o.Ledger)

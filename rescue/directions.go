@@ -27,12 +27,12 @@ func (p *planner) serve() error {
 	if err := p.resources(); err != nil {
 		return err
 	}
-	keep := p.keeps(KindRedeploy)
 	p.freeze()
 	if p.until(KindFreeze) {
 		p.stays()
 		return nil
 	}
+	keep := p.keeps(KindRedeploy)
 	if err := p.redeploys(keep); err != nil {
 		return err
 	}
@@ -55,15 +55,15 @@ func (p *planner) forward() error {
 	if p.d.Situation == Stuck {
 		irreversible = KindUnlock
 	}
-	if err := p.known(); err != nil {
-		p.stop(irreversible, err)
-	}
-	keep := p.keeps(irreversible)
 	p.freeze()
 	if p.until(KindFreeze) {
 		p.stays()
 		return nil
 	}
+	if err := p.known(); err != nil {
+		p.stop(irreversible, err)
+	}
+	keep := p.keeps(irreversible)
 	if err := p.redeploys(keep); err != nil {
 		return err
 	}

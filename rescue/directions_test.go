@@ -215,6 +215,7 @@ func TestOldPlans(t *testing.T) {
 		s.push("v2")
 		p, err = rescue.MakePlan(s.diagnose(), rescue.Choices{Direction: rescue.Forward})
 		require.NoError(t, err)
+		s.scale(5) // as an autoscaler does
 		time.Sleep(24 * time.Hour)
 		r, err := s.run(throughJSON(t, p, nil))
 		require.NoError(t, err, r)

@@ -77,8 +77,9 @@ func exclusive(name string, data []byte) error {
 
 // OpenBundle reads a folder that [Bundle.Write] was given: the newest capture
 // of the stack, with the stopped tasks of all captures, each as the capture
-// that knows most about it has it, and the events of earlier captures for stacks
-// whose events the newest could not read. Other earlier facts never stand in for
+// that has most of it has it, and the events of earlier captures for stacks
+// whose events the newest could not read. A capture that ended early counts as the
+// newest only where there is no whole one. Other earlier facts never stand in for
 // ones that the newest capture lacks: they may no longer be true. A capture that cannot be
 // read, or is of another stack, is left out and named in Problems.
 //
@@ -119,6 +120,12 @@ func OpenBundle(dir string) (*Bundle, error) {
 	}
 	slices.SortStableFunc(all, func(a, b *Bundle) int { return a.At.Compare(b.At) })
 	newest := all[len(all)-1]
+	if i := lastWhole(all); i >= 0 && newest.Partial && all[i].Tree.Root.ID == newest.Tree.Root.ID {
+		// One that ended early is poorer than one that did not: it adds its tasks.
+		problems = append(problems, "the capture of "+newest.At.UTC().Format(time.RFC3339)+" ended early: the facts are those of the one before")
+		newest = all[i]
+		all = append(slices.Delete(all, i, i+1), newest)
+	}
 	var same []*Bundle
 	for _, b := range all {
 		if b.Tree.Root.ID == newest.Tree.Root.ID {
@@ -133,6 +140,16 @@ func OpenBundle(dir string) (*Bundle, error) {
 		keepEvents(same)
 	}
 	return newest, nil
+}
+
+// lastWhole is the newest capture that did not end early; -1 for none.
+func lastWhole(all []*Bundle) int {
+	for i, b := range slices.Backward(all) {
+		if !b.Partial {
+			return i
+		}
+	}
+	return -1
 }
 
 // keepEvents gives the stacks of the newest capture whose events it could not
@@ -171,18 +188,19 @@ func mergeTasks(captures []*Bundle) []ecsx.StoppedTask {
 	var order []string
 	for _, b := range captures {
 		for _, t := range b.Tasks {
-			old, known := best[t.ARN]
+			id := short(t.ARN) // of a task that ECS has forgotten nothing else is known
+			old, known := best[id]
 			if !known {
-				order = append(order, t.ARN)
+				order = append(order, id)
 			}
 			if !known || knowledge(t) >= knowledge(old) {
-				best[t.ARN] = t
+				best[id] = t
 			}
 		}
 	}
 	out := make([]ecsx.StoppedTask, len(order))
-	for i, arn := range order {
-		out[i] = best[arn]
+	for i, id := range order {
+		out[i] = best[id]
 	}
 	slices.SortStableFunc(out, func(a, b ecsx.StoppedTask) int { return stopped(a).Compare(stopped(b)) })
 	return out

@@ -186,3 +186,28 @@ func TestADeadlineKeepsWhatWasRead(t *testing.T) {
 		})
 	}
 }
+
+// A capture that ended early does not hide the facts of a whole one, and a task that
+// ECS has forgotten since is the one that it was.
+func TestALaterPoorerCapture(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	inSite(t, func(t *testing.T, s *site) {
+		s.stuck()
+		keep := func(o *rescue.Options) { o.Evidence = dir }
+		whole := s.diagnose(keep)
+		time.Sleep(10 * time.Hour) // ECS has forgotten the tasks, their logs are found
+		s.diagnose(keep)
+		s.cloud.Inject(rescuetest.Fault{Kind: rescuetest.Slow, Delay: 400 * time.Millisecond})
+		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+		defer cancel()
+		_, err := rescue.Diagnose(ctx, s.cloud.Config(), "prod", keep)
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		b, err := rescue.OpenBundle(dir)
+		require.NoError(t, err)
+		require.False(t, b.Partial)
+		require.Len(t, b.Tasks, len(whole.Evidence().Tasks), "no task is there twice")
+		require.Equal(t, whole.Users, rescue.Explain(b).Users)
+		require.Contains(t, rescue.Explain(b).String(), "ended early")
+	})
+}

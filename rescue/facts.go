@@ -24,7 +24,7 @@ func facts(d *Diagnosis, direction Direction) map[string]string {
 		}
 	}
 	for _, s := range d.bundle.Services {
-		out["service "+s.Service.String()] = fmt.Sprintf("%s, deployment %s, desired %d", short(s.Current), s.Primary, s.Desired)
+		out["service "+s.Service.String()] = fmt.Sprintf("%s, deployment %s, %s", short(s.Current), s.Primary, wanted(s))
 	}
 	for ref, i := range d.bundle.Images {
 		out["image "+ref] = strings.TrimSpace(string(i.State) + " " + i.Digest)
@@ -37,6 +37,18 @@ func facts(d *Diagnosis, direction Direction) map[string]string {
 		out["lifecycle policy of "+name] = text
 	}
 	return out
+}
+
+// wanted is whether a service wants tasks at all: how many is an autoscaler's to
+// say, from minute to minute.
+func wanted(s ServiceFacts) string {
+	switch {
+	case s.Unread != "":
+		return "unread"
+	case s.Desired == 0:
+		return "no task is wanted"
+	}
+	return "tasks are wanted"
 }
 
 // fingerprint names a situation.

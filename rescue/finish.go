@@ -1,6 +1,7 @@
 package rescue
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -131,7 +132,8 @@ func (p *payer) open(format string, a ...any) {
 }
 
 // thaw puts the policies back that the journal has, without what made them take
-// images that are in use.
+// images that are in use. What a policy deletes is gone for good: where not
+// everything that uses images could be read, the frozen ones stay.
 func (p *payer) thaw() error {
 	if p.f.Evidence == "" {
 		p.open("whether a lifecycle policy was frozen is not known: give the rescue's folder of evidence")
@@ -141,45 +143,107 @@ func (p *payer) thaw() error {
 	if err != nil {
 		return err
 	}
-	first := map[string]StepResult{}
-	for _, r := range journal {
-		if _, seen := first[r.Subject]; r.Kind == KindFreeze && r.Outcome == Begun && !seen {
-			first[r.Subject] = r
-		}
+	frozen := frozenPolicies(journal)
+	if unread := p.unread(); unread != "" && len(frozen) > 0 {
+		p.open("the frozen lifecycle policies stay: what uses images could not all be read: %s", unread)
+		return nil
 	}
 	var errs []error
-	for _, subject := range sortedKeys(first) {
-		if err := p.put(strings.TrimPrefix(subject, "repository "), first[subject]); err != nil {
-			errs = append(errs, fmt.Errorf("%s: %w", subject, err))
+	for _, repository := range sortedKeys(frozen) {
+		if err := p.put(repository, frozen[repository]); err != nil {
+			errs = append(errs, fmt.Errorf("repository %s: %w", repository, err))
 		}
 	}
 	return errors.Join(errs...)
 }
 
-// put puts one policy back.
-func (p *payer) put(repository string, was StepResult) error {
-	repo := ecrx.Repository{Account: p.b.Account, Region: p.b.Region, Name: repository}
-	var needs []ecrx.Need
+// frozenPolicy is a policy before the first freeze of those that followed each
+// other, and after the last.
+type frozenPolicy struct{ before, after string }
+
+// frozenPolicies are those of a journal, by repository.
+func frozenPolicies(journal []StepResult) map[string]frozenPolicy {
+	out := map[string]frozenPolicy{}
+	for _, r := range journal {
+		if r.Kind != KindFreeze || r.Outcome != Begun {
+			continue
+		}
+		repository := strings.TrimPrefix(r.Subject, "repository ")
+		was, known := out[repository]
+		if !known || was.after != r.From {
+			was.before = r.From // somebody has changed it since the freeze before
+		}
+		was.after = r.To
+		out[repository] = was
+	}
+	return out
+}
+
+// unread is what could not be read of those who use images.
+func (p *payer) unread() string {
 	for _, s := range p.b.Services {
-		for _, rev := range uniq([]string{s.Current, s.Back, s.Serving()}) {
-			for _, x := range s.Definitions[rev].Containers {
-				if i, err := ecrx.Parse(x.Image); err == nil && i.Private() && i.Repository == repository {
-					repo.Account, repo.Region = i.Account, i.Region
-					needs = append(needs, ecrx.Need{Image: i, By: []string{s.Service.String()}})
-				}
+		for _, arn := range uniq([]string{s.Current, s.Back, s.Serving()}) {
+			if _, read := s.Definitions[arn]; arn != "" && !read {
+				return "task definition " + short(arn)
 			}
 		}
+		if s.Unread != "" {
+			return "service " + s.Service.String()
+		}
 	}
-	image := ecrx.Image{Account: repo.Account, Region: repo.Region, Repository: repository}
-	is, err := lifecyclePolicy(p.ctx, p.c.ecr, image)
-	if err != nil {
-		return err
+	if len(p.b.Problems) > 0 {
+		return p.b.Problems[0]
 	}
-	if is != was.To {
-		p.open("repository %s: its lifecycle policy is no longer the frozen one: it is left alone; the one before was: %s", repository, was.From)
+	return ""
+}
+
+// uses are the images of a repository that the stack uses: of its services and of
+// its other task definitions. ok is false where none says which registry's it is, or
+// two do.
+func (p *payer) uses(repository string) (repo ecrx.Repository, needs []ecrx.Need, ok bool) {
+	ok = true
+	add := func(by string, d Definition) {
+		for _, x := range d.Containers {
+			i, err := ecrx.Parse(x.Image)
+			if err != nil || !i.Private() || i.Repository != repository {
+				continue
+			}
+			ok = ok && (repo.Name == "" || repo == repositoryOf(i))
+			repo = repositoryOf(i)
+			needs = append(needs, ecrx.Need{Image: i, By: []string{by}})
+		}
+	}
+	for _, s := range p.b.Services {
+		for _, arn := range uniq([]string{s.Current, s.Back, s.Serving()}) {
+			add(s.Service.String(), s.Definitions[arn])
+		}
+	}
+	for _, arn := range sortedKeys(p.b.Recorded) {
+		add(short(arn), p.b.Recorded[arn])
+	}
+	return repo, needs, ok && repo.Name != ""
+}
+
+// put puts one policy back.
+func (p *payer) put(repository string, was frozenPolicy) error {
+	repo, needs, ok := p.uses(repository)
+	if !ok {
+		p.open("repository %s: the stack does not say which registry's it is: its lifecycle policy is left alone; the one before was: %s", repository, was.before)
 		return nil
 	}
-	old, err := ecrx.ParsePolicy(was.From)
+	image := ecrx.Image{Account: repo.Account, Region: repo.Region, Repository: repository}
+	changed := func() (bool, error) {
+		is, err := lifecyclePolicy(p.ctx, p.c.ecr, image)
+		return is != was.after, err
+	}
+	left := func() error {
+		p.open("repository %s: its lifecycle policy is not the frozen one: it is left alone; the one before was: %s", repository, was.before)
+		return nil
+	}
+	if other, err := changed(); err != nil || other {
+		return cmp.Or(err, left())
+	}
+	old, err := ecrx.ParsePolicy(was.before)
 	if err != nil {
 		return err
 	}
@@ -188,8 +252,8 @@ func (p *payer) put(repository string, was StepResult) error {
 		return err
 	}
 	proposal, err := ecrx.Propose(old, images, needs, func(o *ecrx.ProposeOptions) { o.Window, o.Now = freezeTime, p.o.Now })
-	if errors.Is(err, ecrx.ErrUnsafe) {
-		p.open("repository %s: no policy was found that keeps what is in use: the frozen one stays; the one before was: %s", repository, was.From)
+	if errors.Is(err, ecrx.ErrUnsafe) || err == nil && len(proposal.Absent) > 0 {
+		p.open("repository %s: no policy was found that keeps what the stack uses: the frozen one stays; the one before was: %s", repository, was.before)
 		return nil
 	}
 	if err != nil {
@@ -203,14 +267,31 @@ func (p *payer) put(repository string, was StepResult) error {
 				return err
 			}
 		}
+		if other, err := changed(); err != nil || other {
+			return cmp.Or(err, left()) // somebody was faster
+		}
+		if err := p.journal(repository, was.after, proposal.New); err != nil {
+			return err
+		}
 		_, err = p.c.ecr.PutLifecyclePolicy(p.ctx, &ecr.PutLifecyclePolicyInput{RegistryId: &repo.Account, RepositoryName: &repository, LifecyclePolicyText: &proposal.New}, func(o *ecr.Options) { o.Region = repo.Region })
 		if err != nil {
 			return err
 		}
 	}
-	p.done("repository %s: the lifecycle policy is in force again, proven to keep what is in use for 14 days: %s", repository, strings.Join(proposal.Changes, "; "))
+	p.done("repository %s: the lifecycle policy is in force again, proven to keep what the stack uses for 14 days: %s", repository, strings.Join(proposal.Changes, "; "))
 	return nil
 }
+
+// journal writes what is overwritten before the call that does.
+func (p *payer) journal(repository, from, to string) error {
+	return appendJournal(p.f.Evidence, StepResult{
+		Version: 1, ID: "finish", Kind: kindThaw, Subject: "repository " + repository, Outcome: Begun, Text: "the policy is put back",
+		Began: p.o.Now().UTC(), From: from, To: to,
+	})
+}
+
+// kindThaw is what the journal calls a policy that is put back; no plan has it.
+const kindThaw Kind = "thaw"
 
 // clones deregisters the revisions that the rescue has registered and that no
 // service is set to or runs.

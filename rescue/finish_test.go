@@ -92,3 +92,41 @@ func TestFinishAfterAPipelineThatFailed(t *testing.T) {
 		require.Empty(t, s.mutated())
 	})
 }
+
+// What a lifecycle policy deletes cannot be had again: nothing is put in force while
+// it is not known what is used, or where the repository is not surely the frozen
+// one.
+func TestFinishOnWhatIsNotKnown(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		then func(*site)
+		says string
+	}{
+		"a definition that may not be read": {func(s *site) { s.deny("ecs:DescribeTaskDefinition") }, "could not all be read"},
+		"images that may not be read":       {func(s *site) { s.deny("ecr:DescribeImages") }, "could not all be read"},
+		"a policy that somebody changed":    {func(s *site) { s.policy(fmt.Sprintf(byCount, 50)) }, "is left alone"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			inSite(t, func(t *testing.T, s *site) {
+				s.stuck()
+				s.policy(fmt.Sprintf(byTime, 7))
+				s.mended = true
+				p, err := rescue.MakePlan(s.diagnose(), rescue.Choices{Direction: rescue.Forward, Freeze: true})
+				require.NoError(t, err)
+				_, err = s.run(p, func(o *rescue.Options) { o.Evidence = dir })
+				require.NoError(t, err)
+				s.push("v3")
+				require.Equal(t, cfntypes.StackStatusUpdateComplete, s.update(web("v3", rolling...)))
+				test.then(s)
+				s.cloud.ForgetCalls()
+				out, err := rescue.Finish(t.Context(), s.cloud.Config(), "prod", func(o *rescue.FinishOptions) { o.Evidence = dir })
+				if err == nil {
+					require.Contains(t, out.String(), test.says)
+				}
+				require.NotContains(t, s.mutated(), "ecr:PutLifecyclePolicy")
+			})
+		})
+	}
+}

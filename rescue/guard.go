@@ -2,6 +2,7 @@ package rescue
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -117,6 +118,9 @@ func Guard(ctx context.Context, cfg aws.Config, stack string, optFns ...func(*Gu
 		o.Settle, o.Now, o.Observe, o.TargetHealth = -1, g.Now, g.Observe, g.TargetHealth
 		o.headroom, o.recordedToo, o.images = g.Within, true, g.Images
 	}})
+	if g.Parameter == nil {
+		g.Parameter = func(context.Context, string) (bool, error) { return false, errors.New("not asked for") }
+	}
 	b, err := capture(ctx, cfg, stack, o)
 	if err != nil {
 		return nil, err

@@ -159,7 +159,9 @@ func TestGuardOfATaskThatNoServiceRuns(t *testing.T) {
 // What could not be read is neither good nor bad, and is counted apart.
 func TestGuardThatMayNotRead(t *testing.T) {
 	t.Parallel()
-	for action, what := range map[string]string{"logs:DescribeLogGroups": "log group /web", "ecr:DescribeImages": "app:v1", "cloudformation:ListChangeSets": "change set"} {
+	for action, what := range map[string]string{
+		"ecr:GetLifecyclePolicy": "lifecycle rule", "ecs:ListTasks": "stay up", "logs:DescribeLogGroups": "log group /web", "ecr:DescribeImages": "app:v1", "cloudformation:ListChangeSets": "change set",
+	} {
 		t.Run(action, func(t *testing.T) {
 			t.Parallel()
 			inSite(t, func(t *testing.T, s *site) {

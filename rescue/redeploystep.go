@@ -40,6 +40,10 @@ func (p *planner) redeploys(keep map[string]string) error {
 			p.p.Warnings = append(p.p.Warnings, fmt.Sprintf("service %s is set to %s, whose deployment failed, and as many tasks as are wanted run %s: it is left alone: name %s for it to deploy that once more", s.Service, short(s.Current), short(target), short(target)))
 			continue
 		}
+		if p.restarts(s, target) {
+			p.p.Warnings = append(p.p.Warnings, fmt.Sprintf("%s: it runs %s already, which is to stay, and is left alone: name %s for it to start its tasks again", p.usersOf(s), short(target), short(target)))
+			continue
+		}
 		todo = append(todo, s)
 	}
 	slices.SortStableFunc(todo, func(a, b *ServiceFacts) int { return cmp.Compare(p.need(b), p.need(a)) })
@@ -69,6 +73,13 @@ func (p *planner) need(s *ServiceFacts) int {
 		return 1
 	}
 	return 0
+}
+
+// restarts reports whether a deployment would only start again what runs, for users
+// who have some of it: as many tasks as are wanted, all of the revision.
+func (p *planner) restarts(s *ServiceFacts, target string) bool {
+	return p.c.Revisions[s.Service.String()] == "" && p.c.Migration == nil && p.usersOf(s).State == PartlyServed &&
+		s.State != "FAILED" && s.Current == target && s.Serving() == target && s.Running >= s.Desired
 }
 
 // runsAlready reports whether a service serves on the revision.

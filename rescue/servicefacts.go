@@ -32,6 +32,8 @@ type ServiceFacts struct {
 	Reason  string `json:"reason,omitempty"`
 	// TargetGroups are those of its load balancers.
 	TargetGroups []TargetGroupFacts `json:"targetGroups,omitempty"`
+	// TasksUnread is why its stopped tasks could not be read.
+	TasksUnread string `json:"tasksUnread,omitempty"`
 	// Failing is how many tasks of the serving revision have failed since its
 	// deployment began, where they go on failing; Fails is the latest reason.
 	Failing int    `json:"failing,omitempty"`

@@ -61,6 +61,7 @@ func TestTargetHealthIsAFact(t *testing.T) {
 				})
 				require.Equal(t, test.state, d.Users[0].State, d)
 				require.Equal(t, test.deny, len(d.Unknown) > 0, d)
+				require.Equal(t, !test.ask || test.deny, d.Users[0].NotRead != "", "what was not asked is said")
 				if test.state == rescue.NotServed {
 					require.Contains(t, d.Users[0].Why, "unhealthy")
 				}
@@ -93,5 +94,10 @@ func TestACrashLoopDoesNotServe(t *testing.T) {
 		require.Equal(t, rescue.PartlyServed, d.Users[0].State)
 		require.Contains(t, d.Users[0].Why, "out of connections")
 		require.Equal(t, rescue.Degraded, d.Situation)
+		// To start the same once more is for the operator to name.
+		s.refuses(rescue.Choices{Direction: rescue.Serve}, rescue.ErrDirection, "out of connections")
+		p, err := rescue.MakePlan(d, rescue.Choices{Direction: rescue.Serve, Revisions: map[string]string{"prod/web": "web:1"}})
+		require.NoError(t, err)
+		require.Equal(t, []string{"web:1"}, redeploys(p))
 	})
 }

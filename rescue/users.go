@@ -31,6 +31,8 @@ type Users struct {
 	Why string `json:"why,omitempty"`
 	// Served is State == Served.
 	Served bool `json:"served"`
+	// NotRead is what would have strengthened the answer, and was not read.
+	NotRead string `json:"notRead,omitempty"`
 	// Next is what to do where the state itself prevents a plan.
 	Next string `json:"next,omitempty"`
 }
@@ -41,6 +43,9 @@ func usersOf(f ServiceFacts) Users {
 	u := Users{Service: f.Service, Desired: f.Desired, Running: f.Running}
 	u.State, u.Why, u.Next = f.users()
 	u.Served = u.State == Served
+	if _, _, known := f.routed(); u.Served && len(f.TargetGroups) > 0 && !known {
+		u.NotRead = "target health was not read"
+	}
 	return u
 }
 
@@ -151,6 +156,8 @@ func (u Users) detail() string {
 		return u.Why
 	case u.Why != "":
 		return s + ": " + u.Why
+	case u.NotRead != "":
+		return s + "; " + u.NotRead
 	}
 	return s
 }

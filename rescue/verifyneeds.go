@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/aws/smithy-go"
+	"github.com/stackrescue/stackrescue/ecrx"
 )
 
 // need checks a secret or a log group, by what the capture found.
@@ -17,6 +19,22 @@ func (v *verifier) need(what string) {
 		return
 	}
 	v.record(f.There, what+" is there", f.Why)
+}
+
+// policiesUnread are the repositories of images that are there whose lifecycle
+// policy is not known.
+func (v *verifier) policiesUnread(images map[string]bool) []string {
+	var out []string
+	for _, ref := range sortedKeys(images) {
+		i, err := ecrx.Parse(ref)
+		if err != nil || !i.Private() || !v.b.Images[ref].State.Usable() {
+			continue
+		}
+		if _, read := v.b.Freezes[i.Name()]; !read {
+			out = append(out, i.Repository)
+		}
+	}
+	return slices.Compact(out)
 }
 
 func (v *verifier) parameterOf(ctx context.Context, from string) error {

@@ -1,6 +1,7 @@
 package rescue
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -146,8 +147,12 @@ func (v *verifier) add(promised, ok bool, what, detail string) {
 
 // unknown notes a check of what a rollback would go back to that could not be
 // made.
-func (v *verifier) unknown(what, why string) {
-	v.rep.Checks = append(v.rep.Checks, Check{What: what, Detail: redact.Text(why), Debt: !v.promised.record, Unknown: true})
+func (v *verifier) unknown(what, why string) { v.unread(v.promised.record, what, why) }
+
+// unread notes a check that could not be made: it does not hold, as far as anybody
+// may rely on it.
+func (v *verifier) unread(promised bool, what, why string) {
+	v.rep.Checks = append(v.rep.Checks, Check{What: what, Detail: redact.Text(why), Debt: !promised, Unknown: true})
 }
 
 // record notes a check of what a rollback would go back to.
@@ -155,7 +160,12 @@ func (v *verifier) record(ok bool, what, detail string) { v.add(v.promised.recor
 
 func (v *verifier) all(ctx context.Context) error {
 	for _, u := range v.d.Users {
-		v.check(u.ok(), "users of "+u.Service.String()+" are served", u.detail())
+		what := "users of " + u.Service.String() + " are served"
+		if u.State == UsersUnknown {
+			v.unread(true, what, u.Why)
+			continue
+		}
+		v.check(u.ok(), what, u.detail())
 	}
 	for i := range v.b.Services {
 		v.stayUp(&v.b.Services[i])
@@ -170,7 +180,11 @@ func (v *verifier) all(ctx context.Context) error {
 	for _, l := range v.b.Lost {
 		lost = append(lost, l.Stack+"."+l.Key)
 	}
-	v.record(len(lost) == 0, "every declared output is there", strings.Join(lost, ", "))
+	if v.b.LostUnread != "" {
+		v.unknown("every declared output is there", v.b.LostUnread)
+	} else {
+		v.record(len(lost) == 0, "every declared output is there", strings.Join(lost, ", "))
+	}
 	if err := v.revisions(ctx); err != nil {
 		return err
 	}
@@ -184,6 +198,11 @@ const fewFailures = 2
 // stayUp checks that a service's tasks go on running: one moment at which as
 // many run as are wanted says nothing of tasks that die every few minutes.
 func (v *verifier) stayUp(s *ServiceFacts) {
+	what := "tasks of " + s.Service.String() + " stay up"
+	if s.TasksUnread != "" {
+		v.unread(true, what, s.TasksUnread)
+		return
+	}
 	failed, latest := 0, ecsx.StoppedTask{}
 	for _, t := range v.b.Tasks {
 		if s.owns(t) && t.CreatedAt.After(v.since) && t.Failed() {
@@ -197,15 +216,24 @@ func (v *verifier) stayUp(s *ServiceFacts) {
 	if failed > 0 {
 		detail = fmt.Sprintf("%d failed since %s: %s", failed, v.since.UTC().Format("15:04:05 MST"), latest.Cause.Summary)
 	}
-	v.check(failed <= fewFailures, "tasks of "+s.Service.String()+" stay up", detail)
+	v.check(failed <= fewFailures, what, detail)
 }
 
 // revisions checks what a rollback of each service would need.
 func (v *verifier) revisions(ctx context.Context) error {
 	images, needs, parameters := map[string]bool{}, map[string]bool{}, map[string]bool{}
 	for _, f := range v.b.Services {
-		v.record(f.Back == f.Current, "service "+f.Service.String()+" runs the stack's own revision", "service "+short(f.Current)+", stack "+short(f.Back))
-		def := f.Definitions[f.Back]
+		own := "service " + f.Service.String() + " runs the stack's own revision"
+		if f.Back == "" || f.Unread != "" {
+			v.unknown(own, cmp.Or(f.Unread, f.RevisionsUnknown, "the stack's own is not known"))
+			continue
+		}
+		v.record(f.Back == f.Current, own, "service "+short(f.Current)+", stack "+short(f.Back))
+		def, read := f.Definitions[f.Back]
+		if !read {
+			v.unknown("revision "+short(f.Back)+" is ACTIVE", "it could not be read")
+			continue
+		}
 		v.record(def.Active, "revision "+short(f.Back)+" is ACTIVE", "")
 		for _, n := range def.needs() {
 			needs[n] = true
@@ -238,7 +266,12 @@ func (v *verifier) revisions(ctx context.Context) error {
 	for _, t := range v.d.Threats {
 		threats = append(threats, t.Repository+" "+t.Rule)
 	}
-	v.record(len(threats) == 0, "no lifecycle rule will take these images away", strings.Join(threats, "; "))
+	rule := "no lifecycle rule will take these images away"
+	if unread := v.policiesUnread(images); len(threats) == 0 && len(unread) > 0 {
+		v.unknown(rule, "the lifecycle policy of "+strings.Join(unread, ", ")+" could not be read")
+	} else {
+		v.record(len(threats) == 0, rule, strings.Join(threats, "; "))
+	}
 	return nil
 }
 
