@@ -71,7 +71,7 @@ Resources:
 
 // A stack that rests: what its template renders is what serves. Then each
 // property that ECS knows is changed on the serving side, and is the one
-// difference that is told.
+// difference that is reported.
 func TestServiceDifferencesSeesEveryProperty(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -135,7 +135,7 @@ func TestServiceDifferencesSeesEveryProperty(t *testing.T) {
 }
 
 // changes are changes of a revision of the wide template, by the differences that
-// they are told as.
+// they are reported as.
 func changes() map[string]func(td *ecstypes.TaskDefinition, c *ecstypes.ContainerDefinition) {
 	return map[string]func(td *ecstypes.TaskDefinition, c *ecstypes.ContainerDefinition){
 		"Cpu other-value":              func(td *ecstypes.TaskDefinition, _ *ecstypes.ContainerDefinition) { td.Cpu = new("1024") },

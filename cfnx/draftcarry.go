@@ -18,7 +18,7 @@ import (
 //
 // It returns a *[DraftError], and leaves the draft as it was, if the update
 // would set the property back and that cannot be changed from here. One parameter or entry of a mapping that
-// feeds two properties with different wishes is [ErrConflict].
+// feeds two properties that want different values is [ErrConflict].
 func (d *Draft) Carry(s *Stack, logicalID, property, live string) (changed bool, err error) {
 	path := propertyPath(logicalID, property)
 	r, doc, err := d.renderer(s, 0)

@@ -137,7 +137,7 @@ func (g *guard) unmoved(p plannedChange) bool {
 }
 
 // moves reports whether the draft moves the value that causes a change, as far
-// as that can be told.
+// as that is known.
 func (g *guard) moves(stackID string, d types.ResourceChangeDetail) (moved, known bool) {
 	cause, attribute, _ := strings.Cut(aws.ToString(d.CausingEntity), ".")
 	switch d.ChangeSource {

@@ -141,7 +141,7 @@ func (d *Draft) policyProblems() []Problem {
 }
 
 // doesTo is what an update with the draft does to a resource, as policies name
-// it; "" for nothing, as far as that can be told.
+// it; "" for nothing, as far as that is known.
 func (d *Draft) doesTo(s *Stack, r Resource) string {
 	touched := d.touched(s)
 	deps := readDependencies(d.current[s.ID])

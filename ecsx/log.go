@@ -2,6 +2,7 @@ package ecsx
 
 import (
 	"regexp"
+	"slices"
 	"strconv"
 	"time"
 
@@ -84,4 +85,25 @@ func locate(def types.ContainerDefinition, found bool, c StoppedContainer, taskA
 		l.State = LogNeverStarted
 	}
 	return l
+}
+
+// inOrder puts lines of the same time, which were read newest first, back into
+// the order in which they were written.
+func (l *Log) inOrder() {
+	for i := 0; i < len(l.Lines); {
+		j := i + 1
+		for j < len(l.Lines) && l.Lines[j].Time.Equal(l.Lines[i].Time) {
+			j++
+		}
+		slices.Reverse(l.Lines[i:j])
+		i = j
+	}
+}
+
+// trim cuts what is over the limit, the oldest first.
+func (l *Log) trim(limit int) {
+	if over := len(l.Lines) - limit; limit > 0 && over > 0 {
+		l.Dropped += over
+		l.Lines = slices.Clone(l.Lines[over:])
+	}
 }

@@ -361,19 +361,6 @@ func (r *logReader) unsatisfied(byStream map[string]*StoppedContainer) []string 
 	return out
 }
 
-// inOrder puts lines of the same time, which were read newest first, back into
-// the order in which they were written.
-func (l *Log) inOrder() {
-	for i := 0; i < len(l.Lines); {
-		j := i + 1
-		for j < len(l.Lines) && l.Lines[j].Time.Equal(l.Lines[i].Time) {
-			j++
-		}
-		slices.Reverse(l.Lines[i:j])
-		i = j
-	}
-}
-
 // passes reports whether an error may be gone at the next try: all but those
 // with which CloudWatch Logs itself refuses.
 func passes(err error) bool {
@@ -390,12 +377,4 @@ func (r *logReader) call(ctx context.Context, g group, in *cloudwatchlogs.Filter
 			}
 		})
 	})
-}
-
-// trim cuts what is over the limit, the oldest first.
-func (l *Log) trim(limit int) {
-	if over := len(l.Lines) - limit; limit > 0 && over > 0 {
-		l.Dropped += over
-		l.Lines = slices.Clone(l.Lines[over:])
-	}
 }

@@ -85,7 +85,7 @@ func TestRateDoesNotDependOnTheNumberOfTasks(t *testing.T) {
 	}
 }
 
-// An image that does not exist is told with the first task that stops for it.
+// An image that does not exist is reported with the first task that stops for it.
 func TestFailFast(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -76,12 +76,12 @@ func exclusive(name string, data []byte) error {
 }
 
 // OpenBundle reads a folder that [Bundle.Write] was given: the newest capture
-// of the stack, with the stopped tasks of all captures, each as the capture
-// that has most of it has it, and the events of earlier captures for stacks
-// whose events the newest could not read. A capture that ended early counts as the
-// newest only where there is no whole one. Other earlier facts never stand in for
-// ones that the newest capture lacks: they may no longer be true. A capture that cannot be
-// read, or is of another stack, is left out and named in Problems.
+// of the stack, with the stopped tasks of all captures, each from the capture that
+// has most of it, and the events of the captures before for stacks whose events the
+// newest could not read. A capture that ended early counts as the newest only where
+// there is no whole one. Other facts of captures before are never used for ones that
+// the newest lacks: they may no longer be true. A capture that cannot be read, or is
+// of another stack, is left out and named in Problems.
 //
 // It returns an error that wraps fs.ErrNotExist if the folder has no capture,
 // and that of the first one if none can be read.

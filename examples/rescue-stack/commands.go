@@ -262,7 +262,7 @@ func (a *app) all(ctx context.Context, s *settings) error {
 	return a.carryOut(ctx, s, x, v, p, in)
 }
 
-// quietly is without the files: what is told before the run is told again after
+// quietly is without the files: what is shown before the run is shown again after
 // it.
 func quietly(s *settings) *settings {
 	c := *s

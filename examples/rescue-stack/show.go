@@ -112,7 +112,7 @@ func into(file string, how int, write func(io.Writer) error) error {
 	return errors.Join(write(f), f.Close())
 }
 
-// stepsOf are the results of earlier runs of a plan, from the folder's journal.
+// stepsOf are the results of a plan's runs so far, from the folder's journal.
 func stepsOf(s *settings, p *rescue.Plan) ([]rescue.StepResult, error) {
 	if s.evidence == "" {
 		return nil, nil

@@ -28,7 +28,7 @@ func exported(t *testing.T) map[string][]string {
 		}
 		rel, _ := filepath.Rel(root, path)
 		if d.IsDir() {
-			if slices.Contains([]string{".git", "bench", "embed", "examples", "tools", "docs"}, rel) || d.Name() == "internal" || d.Name() == "testdata" {
+			if slices.Contains([]string{".git", "bench", "examples", "tools", "docs"}, rel) || d.Name() == "internal" || d.Name() == "testdata" {
 				return fs.SkipDir
 			}
 			return nil

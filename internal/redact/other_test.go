@@ -92,7 +92,7 @@ func TestOtherTextsThatStay(t *testing.T) {
 		"error: secret \"db\" not found", "HandlerErrorCode: GeneralServiceException", "session 42 closed", "author=ann", "keys: 12", "Parameters: [Tag, DbPassword]", "Bearer token missing", "s3://bucket/key/with/path.json", "kind: Secret",
 		"unauthorized: authentication required", "auth: ok", "auth=none", "Set-Cookie header missing", "csrf: disabled", "password_encryption = scram-sha-256", "ssl_key_file = '/etc/ssl/key.pem'", "x-amz-id-2: eftixk72aD6Ap51TnqcoF8eFidJG9Z/2mkiDFu8yU9AS1ed4OpIszj7UDNEHGran",
 		"secretsmanager:GetSecretValue on resource: arn:aws:secretsmanager:eu-west-1:1:secret:x", "hash: 9f86d081", "code: 404", "code=ECONNREFUSED", "exit code: 137", "status code: 503", "Sid: AllowPull", "Key: environment", "pk=42 sk=7",
-		"session id: none", "PGPASSFILE=/root/.pgpass", "SECRET_NAME=prod/db", "password policy: at least 12 characters", "NoEcho: true", "cookie: accepted",
+		"session id: none", "PGPASSFILE=/home/app/.pgpass", "SECRET_NAME=prod/db", "password policy: at least 12 characters", "NoEcho: true", "cookie: accepted",
 	} {
 		if got := redact.Text(s); got != s {
 			t.Errorf("%s\n-> %s", s, got)

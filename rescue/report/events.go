@@ -13,16 +13,16 @@ import (
 	"github.com/stackrescue/stackrescue/rescue"
 )
 
-// told is an event of a service with its time.
-type told struct {
+// serviceEvent is an event of a service with its time.
+type serviceEvent struct {
 	At   time.Time
 	Text string
 }
 
 // serviceEvents are the events of a service, which a capture holds with the time
 // of day only: each is of the last such time before the capture.
-func serviceEvents(b *rescue.Bundle, f rescue.ServiceFacts) []told {
-	var out []told
+func serviceEvents(b *rescue.Bundle, f rescue.ServiceFacts) []serviceEvent {
+	var out []serviceEvent
 	for _, e := range f.Events {
 		if len(e) < 9 {
 			continue
@@ -36,7 +36,7 @@ func serviceEvents(b *rescue.Bundle, f rescue.ServiceFacts) []told {
 		if day.After(at) {
 			day = day.AddDate(0, 0, -1)
 		}
-		out = append(out, told{day, e[9:]})
+		out = append(out, serviceEvent{day, e[9:]})
 	}
 	return out
 }

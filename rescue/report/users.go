@@ -108,7 +108,7 @@ func (t *teller) points(service string) []point {
 			}
 			events := serviceEvents(b, f)
 			slices.Reverse(events) // ECS lists the newest first
-			slices.SortStableFunc(events, func(a, b told) int { return a.At.Compare(b.At) })
+			slices.SortStableFunc(events, func(a, b serviceEvent) int { return a.At.Compare(b.At) })
 			var fresh []time.Time // when the tasks were started that may replace others
 			for _, e := range events {
 				for range startedTasks(e.Text) {

@@ -193,7 +193,7 @@ func (cs *changeSet) showValues(t *types.ResourceTargetDefinition, f difference,
 }
 
 // sources are the reasons of a property's change. One that comes from a
-// parameter or a replaced resource is told twice, by its cause and as a dynamic
+// parameter or a replaced resource is listed twice, by its cause and as a dynamic
 // modification, in an order that depends on whether values are shown
 // (docs/aws/recordings.md cloudformation/test_change_sets).
 func (cs *changeSet) sources(f difference, name string, values bool) []types.ResourceChangeDetail {

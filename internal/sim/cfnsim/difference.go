@@ -129,7 +129,7 @@ func (s *stack) dynamics(c *scope, out []difference) []difference {
 }
 
 // removed are the properties of a resource that leaves, with what it reads of
-// others not told (docs/aws/recordings.md cloudformation/test_change_set_values).
+// others not listed (docs/aws/recordings.md cloudformation/test_change_set_values).
 func (s *stack) removed(r *resource) object {
 	c, err := s.scope(s.now)
 	if err != nil {

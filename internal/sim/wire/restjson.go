@@ -8,7 +8,7 @@ import (
 	"github.com/stackrescue/stackrescue/internal/sim/op"
 )
 
-// restJSON answers a request of Lambda's protocol, whose operations are told
+// restJSON answers a request of Lambda's protocol, whose operations are known
 // by method and path: https://smithy.io/2.0/aws/protocols/aws-restjson1-protocol.html
 func (h *Handler) restJSON(q *request, s *service) {
 	if h.ops[s.pkg+"."+jsonRoutes[jsonRoute(q.Request)]].Name == "" {

@@ -14,6 +14,6 @@ const (
 	// what a clean-up removes.
 	OnDelete Phase = "delete"
 	// OnValidation is the validation before an operation's first resource. Its
-	// reason is told by DescribeEvents alone.
+	// reason is in the answer of DescribeEvents alone.
 	OnValidation Phase = "validation"
 )

@@ -1,4 +1,4 @@
-module github.com/stackrescue/stackrescue/embed/cfnx
+module github.com/stackrescue/stackrescue/examples/embed/cfnx
 
 go 1.26.0
 
@@ -26,4 +26,4 @@ require (
 	golang.org/x/time v0.13.0 // indirect
 )
 
-replace github.com/stackrescue/stackrescue => ../..
+replace github.com/stackrescue/stackrescue => ../../..

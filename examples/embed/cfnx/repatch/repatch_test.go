@@ -5,8 +5,8 @@ import (
 	"testing"
 	"testing/synctest"
 
-	"github.com/stackrescue/stackrescue/embed/cfnx/repatch"
-	"github.com/stackrescue/stackrescue/embed/cfnx/stackstub"
+	"github.com/stackrescue/stackrescue/examples/embed/cfnx/repatch"
+	"github.com/stackrescue/stackrescue/examples/embed/cfnx/stackstub"
 )
 
 const body = "Resources: {Task: {Type: AWS::ECS::TaskDefinition, Properties: {ContainerDefinitions: [{Name: web, Image: 'r.example/web:v1'}]}}} # one\n"
