@@ -2,6 +2,7 @@ package rescue
 
 import (
 	"bytes"
+	"context"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -102,6 +103,65 @@ func withoutSecrets(l *cfnx.Ledger) *cfnx.Ledger {
 
 // errHidden is returned for a value that is needed and was not kept.
 var errHidden = errors.New("its value is a secret, which no plan holds")
+
+// valueOf is what is known of a lost output: "" for nothing, the marker for a secret
+// that was taken out.
+func valueOf(l cfnx.LostOutput) string {
+	if (l.Known == "" || strings.Contains(l.Known, redact.Marker)) && l.Attribute == "" {
+		return l.Resource.PhysicalID // what Ref gives for most types; the ledger has it otherwise
+	}
+	return l.Known
+}
+
+// restores proves that the lost outputs can be written into the draft, and notes
+// those whose values the run will have to be given.
+func (p *planner) restores(d *cfnx.Draft, step *SavepointStep) error {
+	_, err := d.RestoreOutputs(context.Background(), p.d.Lost, func(_ context.Context, l cfnx.LostOutput) (string, error) {
+		value := valueOf(l)
+		switch {
+		case value == "":
+			p.p.Warnings = append(p.p.Warnings, fmt.Sprintf("output %s of stack %s is lost, and nobody has its value: it comes back only if an update of its resource brings it", l.Key, l.Stack))
+		case known(l, value) != nil:
+			step.Hidden = append(step.Hidden, l.Stack+"."+l.Key)
+		}
+		return value, nil
+	})
+	if len(step.Hidden) > 0 {
+		p.p.Warnings = append(p.p.Warnings, fmt.Sprintf("the run needs a ledger that has %s: a plan holds no secret", strings.Join(step.Hidden, ", ")))
+	}
+	return err
+}
+
+// ledgered refuses, before the first step, a plan whose savepoint would need a
+// secret that nobody has given.
+func (r *runner) ledgered() error {
+	for _, s := range r.p.Steps {
+		if s.Savepoint == nil {
+			continue
+		}
+		for _, name := range s.Savepoint.Hidden {
+			if !holds(r.o.Ledger, name) {
+				return &Error{Stack: r.p.Stack, Err: fmt.Errorf("output %s: %w", name, errHidden), Next: "give a ledger that cfnx.Record wrote (Options.Ledger, -ledger), or a plan until unlock"}
+			}
+		}
+	}
+	return nil
+}
+
+// holds reports whether a ledger has an output, named as "stack.key".
+func holds(l *cfnx.Ledger, name string) bool {
+	if l == nil {
+		return false
+	}
+	for _, s := range l.Stacks {
+		for _, o := range s.Outputs {
+			if s.Name+"."+o.Key == name && o.Value != "" && !strings.Contains(o.Value, redact.Marker) {
+				return true
+			}
+		}
+	}
+	return false
+}
 
 // known refuses a value that was taken out.
 func known(l cfnx.LostOutput, value string) error {

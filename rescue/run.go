@@ -146,6 +146,9 @@ func (r *runner) run(ctx context.Context, rep *Report) error {
 			return &Error{Stack: r.p.Stack, Err: fmt.Errorf("%w: the earlier run's step %s is none of its steps", ErrPlan, d.ID), Next: "diagnose and plan again"}
 		}
 	}
+	if err := r.ledgered(); err != nil {
+		return err
+	}
 	if err := r.unchanged(ctx); err != nil {
 		return err
 	}

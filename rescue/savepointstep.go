@@ -38,6 +38,9 @@ type SavepointStep struct {
 	// missing or not known.
 	Needed []string `json:"needed,omitempty"`
 	Left   []string `json:"left,omitempty"`
+	// Hidden are outputs, as "stack.key", whose values are secrets that no plan
+	// holds: the run needs a ledger that has them.
+	Hidden []string `json:"hidden,omitempty"`
 	// Outputs are lost ones that are restored.
 	Outputs []cfnx.LostOutput `json:"outputs,omitempty"`
 }
@@ -244,10 +247,7 @@ func (r *runner) carry(ctx context.Context, c clients, step string, d *cfnx.Draf
 // where it can be, else what the resource itself is.
 func (r *runner) source(c clients) func(context.Context, cfnx.LostOutput) (string, error) {
 	return func(ctx context.Context, l cfnx.LostOutput) (string, error) {
-		value := l.Known
-		if (value == "" || strings.Contains(value, redact.Marker)) && l.Attribute == "" {
-			value = l.Resource.PhysicalID // what Ref gives for most types; the ledger has it otherwise
-		}
+		value := valueOf(l)
 		if err := known(l, value); err != nil {
 			return "", err
 		}

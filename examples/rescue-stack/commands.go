@@ -23,7 +23,7 @@ import (
 func (a *app) look(ctx context.Context, s *settings, x *account, v *screen) (*rescue.Diagnosis, error) {
 	options := func(o *rescue.Options) {
 		x.options(o)
-		o.Evidence, o.Observe = s.evidence, v.event
+		o.Evidence, o.Observe, o.Ledger = s.evidence, v.event, s.ledger
 	}
 	for {
 		d, err := rescue.Diagnose(ctx, x.cfg, s.stack, options)
@@ -186,7 +186,7 @@ func (a *app) carryOut(ctx context.Context, s *settings, x *account, v *screen, 
 	}
 	r, err := rescue.Run(ctx, x.cfg, p, func(o *rescue.Options) {
 		x.options(o)
-		o.Evidence, o.Observe, o.Done, o.Confirm = s.evidence, v.event, finished, v.confirmed(ctx, typed)
+		o.Evidence, o.Observe, o.Done, o.Confirm, o.Ledger = s.evidence, v.event, finished, v.confirmed(ctx, typed), s.ledger
 	})
 	if ctx.Err() != nil && errors.Is(err, rescue.ErrDeclined) {
 		err = ctx.Err()
@@ -199,7 +199,7 @@ func (a *app) carryOut(ctx context.Context, s *settings, x *account, v *screen, 
 		// What is there afterwards belongs to the evidence, and to the picture.
 		d, lerr := rescue.Diagnose(ctx, x.cfg, p.StackID, func(o *rescue.Options) {
 			x.options(o)
-			o.Evidence, o.Settle = s.evidence, -1
+			o.Evidence, o.Settle, o.Ledger = s.evidence, -1, s.ledger
 		})
 		if lerr != nil {
 			v.event(rescue.Event{Version: 1, At: x.now(), Text: "the last look failed: " + lerr.Error()})

@@ -1,13 +1,16 @@
 package main
 
 import (
+	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
 	"io"
+	"os"
 	"slices"
 	"strings"
 
+	"github.com/stackrescue/stackrescue/cfnx"
 	"github.com/stackrescue/stackrescue/migrate/toolcmd"
 	"github.com/stackrescue/stackrescue/rescue"
 )
@@ -30,6 +33,7 @@ type settings struct {
 	html     string
 	markdown string
 	progress string
+	ledger   *cfnx.Ledger
 	choices  rescue.Choices
 	// step is the step under way, for what is said when somebody interrupts it.
 	step rescue.Kind
@@ -94,6 +98,13 @@ func parse(args []string, stderr io.Writer) (*settings, error) {
 	of := f.String("migration-service", "", "the service whose image brings the migration, as CLUSTER/SERVICE, where more than one could")
 	verify := f.String("verify", "", "command in the new image that exits with 0 when the migration was applied")
 	f.StringVar(&s.evidence, "evidence", "", "add the evidence, the plan, the journal and the report to this folder")
+	f.Func("ledger", "a file that restore-outputs -record wrote before the incident: what the stacks had, secrets included", func(name string) error {
+		data, err := os.ReadFile(name)
+		if err != nil {
+			return err
+		}
+		return json.Unmarshal(data, &s.ledger)
+	})
 	f.StringVar(&s.out, "out", "", "plan: write the plan to this file, for review and for run")
 	f.StringVar(&s.html, "html", "", "write one self-contained HTML page to this file")
 	f.StringVar(&s.markdown, "markdown", "", "append Markdown to this file, such as a CI job's summary")
