@@ -252,8 +252,19 @@ func (p *planner) skips(keep map[string]string) []cfnx.Skip {
 			return false
 		}
 		// An image that is gone would end it at the next task; then it is skipped.
-		return p.settled(s, s.Back) && p.d.missing(*s, s.Back) == ""
+		return p.d.missing(*s, s.Back) == "" && (p.settled(s, s.Back) || p.goingBackFine(s))
 	})
+}
+
+// goingBackFine reports whether ECS is bringing a service back to what the stack has
+// recorded, and nothing that it has started for that has failed: CloudFormation
+// sends it nothing new, and waits.
+func (p *planner) goingBackFine(s *ServiceFacts) bool {
+	if s.TasksUnread != "" || s.Current != s.Back || s.State != "IN_PROGRESS" || s.Failing > 0 || s.Desired == 0 {
+		return false
+	}
+	serving := s.Serving()
+	return serving == s.Back || serving == "" && s.Running == 0
 }
 
 // settled reports whether a service serves, and on this revision alone.

@@ -2,10 +2,10 @@ package rescue
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/base64"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -101,72 +101,70 @@ func withoutSecrets(l *cfnx.Ledger) *cfnx.Ledger {
 	return &out
 }
 
-// errHidden is returned for a value that is needed and was not kept.
-var errHidden = errors.New("its value is a secret, which no plan holds")
-
 // valueOf is what is known of a lost output: "" for nothing, the marker for a secret
 // that was taken out.
 func valueOf(l cfnx.LostOutput) string {
-	if (l.Known == "" || strings.Contains(l.Known, redact.Marker)) && l.Attribute == "" {
+	if (l.Known == "" || hiddenValue(l.Known)) && l.Attribute == "" {
 		return l.Resource.PhysicalID // what Ref gives for most types; the ledger has it otherwise
 	}
 	return l.Known
 }
 
-// restores proves that the lost outputs can be written into the draft, and notes
-// those whose values the run will have to be given.
+// hiddenValue reports whether a value was taken out because it is a secret.
+func hiddenValue(value string) bool { return strings.Contains(value, redact.Marker) }
+
+// restores proves that the lost outputs can be written into the draft, and states
+// those that cannot, because nobody has their values or no plan holds them.
 func (p *planner) restores(d *cfnx.Draft, step *SavepointStep) error {
 	_, err := d.RestoreOutputs(context.Background(), p.d.Lost, func(_ context.Context, l cfnx.LostOutput) (string, error) {
 		value := valueOf(l)
 		switch {
 		case value == "":
 			p.p.Warnings = append(p.p.Warnings, fmt.Sprintf("output %s of stack %s is lost, and nobody has its value: it comes back only if an update of its resource brings it", l.Key, l.Stack))
-		case known(l, value) != nil:
+		case hiddenValue(value):
 			step.Hidden = append(step.Hidden, l.Stack+"."+l.Key)
+			p.p.Warnings = append(p.p.Warnings, hiddenOutput(l))
 		}
 		return value, nil
 	})
-	if len(step.Hidden) > 0 {
-		p.p.Warnings = append(p.p.Warnings, fmt.Sprintf("the run needs a ledger that has %s: a plan holds no secret", strings.Join(step.Hidden, ", ")))
-	}
 	return err
 }
 
-// ledgered refuses, before the first step, a plan whose savepoint would need a
-// secret that nobody has given.
-func (r *runner) ledgered() error {
-	for _, s := range r.p.Steps {
-		if s.Savepoint == nil {
-			continue
-		}
-		for _, name := range s.Savepoint.Hidden {
-			if !holds(r.o.Ledger, name) {
-				return &Error{Stack: r.p.Stack, Err: fmt.Errorf("output %s: %w", name, errHidden), Next: "give a ledger that cfnx.Record wrote (Options.Ledger, -ledger), or a plan until unlock"}
-			}
-		}
-	}
-	return nil
+// hiddenOutput is what an output means that is lost and a secret.
+func hiddenOutput(l cfnx.LostOutput) string {
+	return fmt.Sprintf("output %s of stack %s is lost, and its value is a secret, which no plan holds: give a ledger that cfnx.Record wrote (Options.Ledger, -ledger), or it stays lost, and updates that read it fail", l.Key, l.Stack)
 }
 
-// holds reports whether a ledger has an output, named as "stack.key".
-func holds(l *cfnx.Ledger, name string) bool {
-	if l == nil {
-		return false
+// remember keeps the outputs that the stacks have, secrets included, in memory: a
+// skip may lose them.
+func (r *runner) remember(t *cfnx.Tree) {
+	if r.live == nil {
+		r.live = map[string]string{}
 	}
-	for _, s := range l.Stacks {
+	for s := range t.All() {
 		for _, o := range s.Outputs {
-			if s.Name+"."+o.Key == name && o.Value != "" && !strings.Contains(o.Value, redact.Marker) {
-				return true
+			r.live[s.ID+" "+o.Key] = o.Value
+		}
+	}
+}
+
+// ledger is what the stacks had: as the operator or the plan has it, with secrets as
+// this run has seen them.
+func (r *runner) ledger() *cfnx.Ledger {
+	l := cmp.Or(r.o.Ledger, r.p.Ledger)
+	if l == nil {
+		return nil
+	}
+	out := *l
+	out.Stacks = slices.Clone(l.Stacks)
+	for i := range out.Stacks {
+		s := &out.Stacks[i]
+		s.Outputs = slices.Clone(s.Outputs)
+		for j := range s.Outputs {
+			if value := r.live[s.ID+" "+s.Outputs[j].Key]; value != "" && hiddenValue(s.Outputs[j].Value) {
+				s.Outputs[j].Value = value
 			}
 		}
 	}
-	return false
-}
-
-// known refuses a value that was taken out.
-func known(l cfnx.LostOutput, value string) error {
-	if strings.Contains(value, redact.Marker) {
-		return fmt.Errorf("output %s of stack %s: %w: give a ledger that cfnx.Record wrote, or put the output right in the pipeline's template", l.Key, l.Stack, errHidden)
-	}
-	return nil
+	return &out
 }

@@ -103,6 +103,42 @@ func TestForwardDoesNotRedeployAServiceThatWentBack(t *testing.T) {
 	})
 }
 
+// While ECS is still bringing the old revision back, and nothing of that has failed,
+// nothing needs to be skipped either; where it fails, or its image is gone, it does.
+func TestAServiceOnItsWayBackNeedsNoSkip(t *testing.T) {
+	t.Parallel()
+	for name, gone := range map[string]bool{"its image is there": false, "its image is gone": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			inSite(t, func(t *testing.T, s *site) {
+				old := s.push("v1")
+				s.create(web("v1"))
+				if gone {
+					s.deleteImage(old)
+				}
+				s.pushFailing("v2")
+				s.cloud.FailResource("prod", "Web", rescuetest.OnRollback, "Rate exceeded")
+				require.Equal(t, cfntypes.StackStatusUpdateRollbackFailed, s.update(web("v2")))
+				require.Equal(t, "0 of 2 run web:1", s.counts())
+				p, err := rescue.MakePlan(s.diagnose(), rescue.Choices{Direction: rescue.Hold})
+				require.NoError(t, err)
+				for _, x := range p.Steps {
+					if x.Unlock != nil {
+						require.Equal(t, gone, len(x.Unlock.Skips) > 0)
+					}
+				}
+				if gone {
+					return
+				}
+				r, err := s.run(p)
+				require.NoError(t, err, r)
+				require.Equal(t, rescue.Rescued, r.Result)
+				require.Equal(t, "2 of 2 run web:1", s.counts())
+			})
+		})
+	}
+}
+
 // twoServices is [web] with a second service whose update waits for the first.
 func twoServices(tag string) string {
 	return web(tag) + `

@@ -44,6 +44,9 @@ func (p *planner) redeploys(keep map[string]string) error {
 			p.p.Warnings = append(p.p.Warnings, fmt.Sprintf("%s: it runs %s already, which is to stay, and is left alone: name %s for it to start its tasks again", p.usersOf(s), short(target), short(target)))
 			continue
 		}
+		if p.goingBackFine(s) && p.d.missing(*s, s.Back) == "" && target != s.Back {
+			p.p.Warnings = append(p.p.Warnings, fmt.Sprintf("service %s: ECS is bringing it back to %s, and nothing of that has failed: this plan deploys %s over it; to let ECS end, wait and diagnose again", s.Service, short(s.Back), short(target)))
+		}
 		todo = append(todo, s)
 	}
 	slices.SortStableFunc(todo, func(a, b *ServiceFacts) int { return cmp.Compare(p.need(b), p.need(a)) })

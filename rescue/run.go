@@ -132,6 +132,10 @@ type runner struct {
 	since, changed time.Time
 	// follow is what the team's templates have to follow.
 	follow []string
+	// live are outputs as this run has seen them, by stack and key; secret, in
+	// memory alone. lost are those that stay lost, as "stack.key".
+	live map[string]string
+	lost []string
 }
 
 func (r *runner) run(ctx context.Context, rep *Report) error {
@@ -145,9 +149,6 @@ func (r *runner) run(ctx context.Context, rep *Report) error {
 		if !slices.ContainsFunc(r.p.Steps, func(s Step) bool { return s.ID == d.ID }) {
 			return &Error{Stack: r.p.Stack, Err: fmt.Errorf("%w: the earlier run's step %s is none of its steps", ErrPlan, d.ID), Next: "diagnose and plan again"}
 		}
-	}
-	if err := r.ledgered(); err != nil {
-		return err
 	}
 	if err := r.unchanged(ctx); err != nil {
 		return err

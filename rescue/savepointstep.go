@@ -39,7 +39,7 @@ type SavepointStep struct {
 	Needed []string `json:"needed,omitempty"`
 	Left   []string `json:"left,omitempty"`
 	// Hidden are outputs, as "stack.key", whose values are secrets that no plan
-	// holds: the run needs a ledger that has them.
+	// holds: without a ledger they stay lost.
 	Hidden []string `json:"hidden,omitempty"`
 	// Outputs are lost ones that are restored.
 	Outputs []cfnx.LostOutput `json:"outputs,omitempty"`
@@ -155,7 +155,7 @@ func (r *runner) savepoint(ctx context.Context, c clients, s Step, res *StepResu
 		for _, x := range carried {
 			r.o.tell(s.ID, "carried: "+x)
 		}
-		lost := d.LostOutputs(cmp.Or(r.o.Ledger, r.p.Ledger))
+		lost := d.LostOutputs(r.ledger())
 		outputs, err := d.RestoreOutputs(ctx, lost, r.source(c))
 		if err != nil {
 			return err
@@ -187,7 +187,7 @@ func (r *runner) savepoint(ctx context.Context, c clients, s Step, res *StepResu
 		if len(carried) > 0 {
 			res.Text += fmt.Sprintf(", %d settings", len(carried))
 		}
-		if len(outputs) == len(lost) {
+		if len(outputs)+len(r.lost) >= len(lost) {
 			break // none is left that could come back by itself
 		}
 	}
@@ -248,8 +248,12 @@ func (r *runner) carry(ctx context.Context, c clients, step string, d *cfnx.Draf
 func (r *runner) source(c clients) func(context.Context, cfnx.LostOutput) (string, error) {
 	return func(ctx context.Context, l cfnx.LostOutput) (string, error) {
 		value := valueOf(l)
-		if err := known(l, value); err != nil {
-			return "", err
+		if hiddenValue(value) {
+			if name := l.Stack + "." + l.Key; !slices.Contains(r.lost, name) {
+				r.lost = append(r.lost, name)
+				r.o.tell("", hiddenOutput(l))
+			}
+			return "", nil // what can be put right is
 		}
 		if strings.Contains(value, ":secretsmanager:") {
 			if _, err := c.secrets.DescribeSecret(ctx, &secretsmanager.DescribeSecretInput{SecretId: &value}); err != nil {

@@ -76,6 +76,7 @@ func (r *runner) unlock(ctx context.Context, c clients, s Step, res *StepResult)
 		if s.Unlock.Force {
 			o.Force = r.p.Stack
 		}
+		o.Enrich = func(_ context.Context, t *cfnx.Tree) error { r.remember(t); return nil }
 		o.Observe = func(e cfnx.ContinueEvent) { r.o.tell(s.ID, e.String()) }
 	})
 	if err != nil {

@@ -63,7 +63,7 @@ func (r *runner) verify(ctx context.Context, c clients, res *StepResult, rep *Re
 		}
 		d := Explain(b)
 		rep.Users, rep.Stacks, rep.Outputs, rep.Checks = d.Users, d.Stacks, nil, nil
-		v := verifier{c: c, d: d, b: b, rep: rep, since: r.since, promised: r.p.promises()}
+		v := verifier{c: c, d: d, b: b, rep: rep, since: r.since, promised: r.p.promises(r.lost)}
 		if err := v.all(ctx); err != nil {
 			return err
 		}
@@ -119,14 +119,15 @@ type verifier struct {
 // promises are what a plan promises beyond users who are served.
 type promises struct {
 	rests, record bool
-	// left are images that nobody asked to change.
-	left []string
+	// left are images that nobody asked to change, lost the outputs whose values
+	// nobody has given.
+	left, lost []string
 }
 
 // promises follow from the steps: a stack that was unlocked rests, and the record
 // is good to go back to after a savepoint, or where it is what runs.
-func (p *Plan) promises() promises {
-	out := promises{record: p.Direction == Back && p.Until == ""}
+func (p *Plan) promises(lost []string) promises {
+	out := promises{record: p.Direction == Back && p.Until == "", lost: lost}
 	for _, s := range p.Steps {
 		out.rests = out.rests || s.Kind == KindUnlock || s.Kind == KindSavepoint
 		out.record = out.record || s.Kind == KindSavepoint
@@ -178,7 +179,12 @@ func (v *verifier) all(ctx context.Context) error {
 	}
 	var lost []string
 	for _, l := range v.b.Lost {
-		lost = append(lost, l.Stack+"."+l.Key)
+		name := l.Stack + "." + l.Key
+		if slices.Contains(v.promised.lost, name) {
+			v.add(false, false, "output "+name+" is there", "its value is a secret that nobody has given")
+			continue
+		}
+		lost = append(lost, name)
 	}
 	if v.b.LostUnread != "" {
 		v.unknown("every declared output is there", v.b.LostUnread)
