@@ -15,7 +15,8 @@ const (
 	Serve Direction = "serve"
 	// Forward keeps the new code and the new schema.
 	Forward Direction = "forward"
-	// Hold unlocks the stack and deploys nothing.
+	// Hold gets users served, where a revision is known that can be started, and
+	// unlocks the stack, which deploys nothing.
 	Hold Direction = "hold"
 	// Back returns to the old code. It is for the operator to know that the old
 	// code fits the schema.
