@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
@@ -187,7 +188,11 @@ func (r *runner) savepoint(ctx context.Context, c clients, s Step, res *StepResu
 		if len(carried) > 0 {
 			res.Text += fmt.Sprintf(", %d settings", len(carried))
 		}
-		if len(outputs)+len(r.lost) >= len(lost) {
+		left, err := r.stillLost(ctx, c, lost, outputs)
+		if err != nil {
+			return err
+		}
+		if left <= len(r.lost) {
 			break // none is left that could come back by itself
 		}
 	}
@@ -196,6 +201,34 @@ func (r *runner) savepoint(ctx context.Context, c clients, s Step, res *StepResu
 		res.Outcome, res.Text = Held, "images and outputs are as they should be"
 	}
 	return nil
+}
+
+// stillLost counts the outputs that were lost before the update, were not restored by
+// it, and did not come back with it either.
+func (r *runner) stillLost(ctx context.Context, c clients, lost []cfnx.LostOutput, restored []cfnx.RestoredOutput) (int, error) {
+	has := map[string]map[string]bool{}
+	n := 0
+	for _, l := range lost {
+		if slices.ContainsFunc(restored, func(o cfnx.RestoredOutput) bool { return o.Stack == l.Stack && o.Key == l.Key }) {
+			continue
+		}
+		if has[l.StackID] == nil {
+			out, err := c.cfn.DescribeStacks(ctx, &cloudformation.DescribeStacksInput{StackName: &l.StackID})
+			if err != nil {
+				return 0, err
+			}
+			has[l.StackID] = map[string]bool{}
+			for _, s := range out.Stacks {
+				for _, o := range s.Outputs {
+					has[l.StackID][aws.ToString(o.OutputKey)] = true
+				}
+			}
+		}
+		if !has[l.StackID][l.Key] {
+			n++
+		}
+	}
+	return n, nil
 }
 
 // resolver is that of a redeploy, but for the images that are left alone.
