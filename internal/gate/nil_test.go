@@ -133,6 +133,7 @@ var functions = map[string]any{
 	"rescue.ReadActions":            rescue.ReadActions,
 	"rescue.ReadBundle":             rescue.ReadBundle,
 	"rescue.Run":                    rescue.Run,
+	"rescue.ShareReads":             rescue.ShareReads,
 }
 
 // dirs are the packages of functions.
