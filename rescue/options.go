@@ -32,6 +32,9 @@ type Options struct {
 	// Ledger is what the stacks were before anything was touched, where
 	// somebody wrote it down with [cfnx.Record].
 	Ledger *cfnx.Ledger
+	// Templates are those of Choices.Templates, for [Run] of a plan that was made with
+	// them.
+	Templates map[string][]byte
 	// Now is the time, for what is written. Defaults to time.Now.
 	Now func() time.Time
 	// Observe is called with each event, in order, on the caller's goroutine.

@@ -11,6 +11,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 
+	"github.com/stackrescue/stackrescue/cfnx"
 	"github.com/stackrescue/stackrescue/internal/redact"
 )
 
@@ -135,7 +136,10 @@ type runner struct {
 	// live are outputs as this run has seen them, by stack and key; secret, in
 	// memory alone. lost are those that stay lost, as "stack.key".
 	live map[string]string
-	lost []string
+	// tried are the stacks as the update that failed wanted them, where the savepoint
+	// brings that.
+	tried map[string]*cfnx.Stack
+	lost  []string
 }
 
 func (r *runner) run(ctx context.Context, rep *Report) error {
@@ -149,6 +153,9 @@ func (r *runner) run(ctx context.Context, rep *Report) error {
 		if !slices.ContainsFunc(r.p.Steps, func(s Step) bool { return s.ID == d.ID }) {
 			return &Error{Stack: r.p.Stack, Err: fmt.Errorf("%w: the earlier run's step %s is none of its steps", ErrPlan, d.ID), Next: "diagnose and plan again"}
 		}
+	}
+	if err := r.templatesGiven(); err != nil {
+		return err
 	}
 	if err := r.unchanged(ctx); err != nil {
 		return err

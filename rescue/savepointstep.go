@@ -44,6 +44,17 @@ type SavepointStep struct {
 	Hidden []string `json:"hidden,omitempty"`
 	// Outputs are lost ones that are restored.
 	Outputs []cfnx.LostOutput `json:"outputs,omitempty"`
+	// Target is whose templates the savepoint brings: "" the stacks' own, "attempted"
+	// those of the update that failed, "given" the operator's.
+	Target string `json:"target,omitempty"`
+	// Given are, by the ARN of their stacks, the SHA-256 digests of the operator's
+	// templates.
+	Given map[string]string `json:"given,omitempty"`
+	// TemplateURL is beside which object in S3 a large template is put.
+	TemplateURL string `json:"templateUrl,omitempty"`
+	// Import takes what the clean-up has left behind, and what the templates name, into
+	// the stack again.
+	Import bool `json:"import,omitempty"`
 }
 
 // CarriedRevision is a revision that serves and differs, in more than its images,
@@ -88,20 +99,28 @@ func (p *planner) savepoint(step *SavepointStep) {
 	})
 }
 
-// savepointFor renders, before anything is done, the savepoint that keeps these
-// revisions. The error is why there can be none.
-func (p *planner) savepointFor(keep map[string]string) (*SavepointStep, error) {
+// savepointOf renders the savepoint of a target.
+func (p *planner) savepointOf(keep map[string]string, target string) (*SavepointStep, error) {
+	if target == targetGiven && p.authored() {
+		target = targetOwn
+	}
 	for i := range p.b.Services {
 		s := &p.b.Services[i]
-		if to := keep[s.Service.String()]; to != "" {
+		if to := keep[s.Service.String()]; to != "" && target == targetOwn {
 			if err := p.renders(s, to); err != nil {
 				return nil, err
 			}
 		}
 	}
-	step := &SavepointStep{Recorded: p.recorded(), Outputs: p.d.Lost, Needed: p.needed(keep)}
+	step := &SavepointStep{Recorded: p.recorded(), Outputs: p.d.Lost, Needed: p.needed(keep), Target: target, Given: p.given()}
+	if bucket := p.c.TemplateBucket; bucket != "" {
+		step.TemplateURL = "https://" + bucket + ".s3." + p.d.Region + "." + dnsSuffix(p.d.Region) + "/stackrescue/template"
+	}
+	if target == targetAttempted && len(p.b.Tree.Root.Children) == 0 {
+		step.Import = slices.ContainsFunc(p.b.Tree.Deletes(), func(d cfnx.Deletion) bool { return d.Kept })
+	}
 	var err error
-	if step.Images, err = p.savepointImages(keep); err != nil {
+	if step.Images, err = p.savepointImages(step, keep); err != nil {
 		return nil, err
 	}
 	// First, because whether it is known who imports an export decides on the unlock.
@@ -130,6 +149,9 @@ func (r *runner) savepoint(ctx context.Context, c clients, s Step, res *StepResu
 			return err
 		}
 		d.Recorded = recordedImages(s.Savepoint.Recorded)
+		if err := r.target(ctx, c, s.Savepoint, d); err != nil {
+			return err
+		}
 		if err := r.carry(ctx, c, s.ID, d); err != nil {
 			return err
 		}
@@ -169,7 +191,7 @@ func (r *runner) savepoint(ctx context.Context, c clients, s Step, res *StepResu
 			res.Outputs = append(res.Outputs, Restored{o.Stack, o.Key, redact.Value(o.Key, o.Value)})
 		}
 		out, err := cfnx.Apply(ctx, c.cfn, c.s3, d, func(o *cfnx.ApplyOptions) {
-			o.Interval = r.o.Interval
+			o.Interval, o.TemplateURL, o.ImportExisting = r.o.Interval, s.Savepoint.TemplateURL, s.Savepoint.Import
 			o.Observe = func(e cfnx.ApplyEvent) { r.o.tell(s.ID, e.String()) }
 		})
 		if errors.Is(err, cfnx.ErrNothingToChange) {
@@ -229,6 +251,14 @@ func (r *runner) stillLost(ctx context.Context, c clients, lost []cfnx.LostOutpu
 		}
 	}
 	return n, nil
+}
+
+// dnsSuffix is the domain of a region's services.
+func dnsSuffix(region string) string {
+	if strings.HasPrefix(region, "cn-") {
+		return "amazonaws.com.cn"
+	}
+	return "amazonaws.com"
 }
 
 // resolver is that of a redeploy, but for the images that are left alone.

@@ -45,6 +45,7 @@ func TestGuardOfAnAccount(t *testing.T) {
 				body += fmt.Sprintf("  Service%d: {Type: AWS::ECS::Service, Properties: {ServiceName: s%d-%d, Cluster: shared, TaskDefinition: !Ref Task%d, DesiredCount: 1}}\n", j, i, j, j)
 			}
 			names = append(names, fmt.Sprint("stack", i))
+			time.Sleep(time.Second) // as the limits of CloudFormation are
 			_, err = cfn.CreateStack(t.Context(), &cloudformation.CreateStackInput{StackName: &names[i], TemplateBody: &body})
 			require.NoError(t, err)
 		}
