@@ -40,7 +40,7 @@ func Lead(ctx context.Context, store Store, key string, fn func(context.Context,
 	}
 	lease, err := o.settled()
 	if err == nil && (store == nil || key == "") {
-		err = errors.New("store and key are needed")
+		err = fmt.Errorf("%w: a store and a key are needed", ErrStore)
 	}
 	if err != nil {
 		return fmt.Errorf("lead %s: %w", key, err)

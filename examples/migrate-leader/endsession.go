@@ -33,7 +33,7 @@ func endSession(ctx context.Context, args []string, stdout, stderr io.Writer) er
 	}
 	defer func() { _ = db.Close() }()
 	x, err := revision.EndSession(ctx, db, *id, func(o *revision.EndOptions) {
-		o.Tool, o.Table, o.OrphanAfter, o.Force, o.DryRun = *tool, *table, *orphan, *force, !*apply
+		o.Tool, o.Table, o.OrphanAfter, o.Force, o.DryRun = *tool, *table, orphanAfter(*orphan), *force, !*apply
 	})
 	if err != nil {
 		return hinted(err)

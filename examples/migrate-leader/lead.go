@@ -46,7 +46,7 @@ func (f *runFlags) parse(args []string, stderr io.Writer) error {
 	fs.DurationVar(&f.drain, "drain", 20*time.Second, "how long the migration may go on after SIGTERM")
 	fs.IntVar(&f.attempts, "attempts", 2, "how often a build may fail, killed leaders included, before all replicas give up")
 	fs.BoolVar(&f.back, "handback", false, "print the verified result as the last line, for who started the task to read from its log")
-	fs.BoolVar(&f.end, "end-orphans", false, "let PostgreSQL end what a dead leader left running, rather than wait for it")
+	fs.BoolVar(&f.end, "end-orphans", false, "let the database end what a dead leader left running, rather than wait for it")
 	fs.StringVar(&f.owner, "owner", "", "name of this replica; defaults to the task's ARN, or the host's name")
 	if err := fs.Parse(args); err != nil {
 		return usage(err)
@@ -76,7 +76,7 @@ func lead(sig context.Context, args []string, stdout, stderr io.Writer) error {
 	say := func(v ...any) { fmt.Fprintln(stderr, append([]any{"migrate-leader:"}, v...)...) }
 	ctx, cancel := context.WithTimeout(sig, f.maxWait)
 	defer cancel()
-	store, err := openStore(ctx, f.store, f.key, f.end)
+	store, err := openStore(ctx, f.store, f.key, f.end, say)
 	if err != nil {
 		return err
 	}

@@ -27,6 +27,9 @@ func (t table) Read(ctx context.Context, key string) (migrate.Record, error) {
 
 // read also tells whether there is a row.
 func (t table) read(ctx context.Context, key string) (r migrate.Record, there bool, err error) {
+	if t.db == nil {
+		return migrate.Record{}, false, wrap("read lease", sqlconn.ErrNoHandle)
+	}
 	var owner sql.NullString
 	var lease int64
 	err = t.db.QueryRowContext(ctx, `SELECT epoch, beat, owner, lease_ns, note FROM stackrescue_lease WHERE name = ?`, key).

@@ -6,12 +6,14 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/stackrescue/stackrescue/internal/sqlconn"
 	"github.com/stackrescue/stackrescue/internal/sqlstate"
 	"github.com/stackrescue/stackrescue/migrate"
 )
 
 // wrap says what failed, and marks what waiting does not cure: a role without
-// the right, a table or a database that is not there, a login that is refused,
+// the right, a table, a
+// database or a handle that is not there, a login that is refused,
 // prepared statements behind a pooler.
 func wrap(what string, err error) error {
 	if err == nil {
@@ -19,6 +21,9 @@ func wrap(what string, err error) error {
 	}
 	if errors.Is(err, migrate.ErrStore) {
 		return fmt.Errorf("%s: %w", what, err)
+	}
+	if errors.Is(err, sqlconn.ErrNoHandle) {
+		return fmt.Errorf("%s: %w: %w", what, migrate.ErrStore, err)
 	}
 	if sqlstate.Prepared(err) {
 		return fmt.Errorf("%s: %w: %w: %w", what, migrate.ErrStore, errPrepared, err)
