@@ -70,13 +70,18 @@ var errImages = errors.New("not the JSON of describe-images")
 // once. Times are RFC 3339 or seconds since 1970. A further member "children", a
 // list of digests, says what an index lists. It returns an error if the text is
 // anything else, if it tells two things of one image, as dumps of two moments do,
-// and if it holds images of two repositories. It is pure.
+// if it holds images of two repositories, and if its last page names a next one.
+// It is pure.
 func ParseImages(text []byte) ([]Stored, error) {
 	var out imageList
-	d := json.NewDecoder(bytes.NewReader(text))
+	more := false // a list alone does not say
+	d := json.NewDecoder(bytes.NewReader(bytes.TrimPrefix(text, []byte("\ufeff"))))
 	for n := 0; ; n++ {
 		var page json.RawMessage
 		if err := d.Decode(&page); err == io.EOF && n > 0 {
+			if more {
+				return nil, errors.New("images: the list is not complete: it ends with a token for the next page")
+			}
 			return out.images, nil
 		} else if err != nil {
 			return nil, fmt.Errorf("images: %w: %w", errImages, err)
@@ -89,6 +94,7 @@ func ParseImages(text []byte) ([]Stored, error) {
 		} else {
 			var o struct {
 				ImageDetails *[]detailJSON `json:"imageDetails"`
+				NextToken    *string       // of the API and, in the same place, of the CLI
 			}
 			if err := json.Unmarshal(page, &o); err != nil {
 				return nil, fmt.Errorf("images: %w: %w", errImages, err)
@@ -96,7 +102,7 @@ func ParseImages(text []byte) ([]Stored, error) {
 			if o.ImageDetails == nil {
 				return nil, fmt.Errorf("images: %w: no imageDetails", errImages)
 			}
-			list = *o.ImageDetails
+			list, more = *o.ImageDetails, aws.ToString(o.NextToken) != ""
 		}
 		for _, x := range list {
 			if err := out.add(x); err != nil {

@@ -20,6 +20,8 @@ func TestParseImages(t *testing.T) {
 		`{"imageDetails":[` + a + `,` + b + `]}{"imageDetails":[` + a + `]}`:                                           2,
 		`[` + a + `][{"imageDigest":"sha256:aa","imageTags":["v2","v1"],"imagePushedAt":"2026-01-01T01:00:00+01:00"}]`: 1,
 		`{"imageDetails":[]}`: 0,
+		`{"imageDetails":[` + a + `],"nextToken":"eyJ"}{"imageDetails":[` + b + `],"nextToken":null}`: 2,
+		"\ufeff" + `[` + a + `]`: 1,
 	} {
 		images, err := ecrx.ParseImages([]byte(text))
 		require.NoError(t, err, text)
@@ -29,6 +31,8 @@ func TestParseImages(t *testing.T) {
 		`[` + a + `][{"imageDigest":"sha256:aa","imageTags":["v1"],"imagePushedAt":"2026-01-01T00:00:00Z"}]`: "listed twice",
 		`[` + a + `][{"registryId":"1","repositoryName":"api","imageDigest":"sha256:cc"}]`:                   "two repositories",
 		`[` + a + `][{"registryId":"2","repositoryName":"web","imageDigest":"sha256:cc"}]`:                   "two repositories",
+		`{"imageDetails":[` + a + `],"NextToken":"eyJ"}`:                                                     "not complete",
+		`{"imageDetails":[` + a + `],"nextToken":"eyJ"}`:                                                     "not complete",
 		`[{}]`:                "no imageDigest",
 		``:                    "not the JSON of describe-images",
 		`{"repositories":[]}`: "no imageDetails",
