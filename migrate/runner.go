@@ -76,6 +76,8 @@ func New(store Store, key string, probe Probe, steps []Step, optFns ...func(*Run
 	_, err := o.settled()
 	switch {
 	case err != nil:
+	case o.Attempts < 0 || min(o.Remember, o.Backoff, o.ProbeTimeout, o.Drain) < 0:
+		err = errors.New("a negative option: attempts, remember, back-off, probe time-out and drain are counts and times")
 	case store == nil || key == "":
 		err = fmt.Errorf("%w: a store and a key are needed", ErrStore)
 	case probe == nil:

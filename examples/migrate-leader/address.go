@@ -34,6 +34,12 @@ func badAddress(format string, args ...any) error {
 // the text itself does not say it, "" for none.
 func parseAddress(text, kind string) (address, error) {
 	text = strings.TrimSpace(text)
+	// A file of variables may keep the quotes that a shell takes off.
+	for _, q := range []string{`"`, `'`} {
+		if len(text) > 1 && strings.HasPrefix(text, q) && strings.HasSuffix(text, q) {
+			text = strings.TrimSpace(text[1 : len(text)-1])
+		}
+	}
 	a := address{mysql: kind == mysqlKind, params: map[string]string{}}
 	var err error
 	switch {

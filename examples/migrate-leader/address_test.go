@@ -25,6 +25,7 @@ func TestAddresses(t *testing.T) {
 		"mysql://app:p@w?Zx9@db:3306/shop?charset=utf8mb4&x=a@b":                 {mysql: true, host: "db", port: "3306", user: "app", password: "p@w?Zx9", name: "shop"},
 		"mysql2://app:pw@db/shop?variables[sql_mode]=x@y":                        {mysql: true, host: "db", user: "app", password: "pw", name: "shop"},
 		`{"username":"app","password":"p@w","engine":"aurora-mysql","host":"h"}`: {mysql: true, host: "h", user: "app", password: "p@w"},
+		" 'postgres://app:pw@db/shop' \n":                                        {host: "db", user: "app", password: "pw", name: "shop"},
 	} {
 		got, err := parseAddress(text, "")
 		require.NoError(t, err, text)
@@ -34,6 +35,30 @@ func TestAddresses(t *testing.T) {
 	a, err := parseAddress("postgres://app:pw@db/shop?application_name=a@b&sslmode=require", "")
 	require.NoError(t, err)
 	require.Equal(t, map[string]string{"application_name": "a@b", "sslmode": "require"}, a.params)
+}
+
+// TestDSNs takes what Go's MySQL driver does.
+func TestDSNs(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]address{
+		"app:p@w/d@tcp(db:3307)/shop?parseTime=true": {host: "db", port: "3307", user: "app", password: "p@w/d", name: "shop"},
+		"app:pw@tcp(db)/shop":                        {host: "db", user: "app", password: "pw", name: "shop"},
+		"app:pw@tcp([2001:db8::1]:3306)/shop":        {host: "2001:db8::1", port: "3306", user: "app", password: "pw", name: "shop"},
+		"app:pw@unix(/run/mysqld/s.sock)/shop":       {user: "app", password: "pw", name: "shop"},
+		"app:pw@tcp/shop":                            {host: "127.0.0.1", user: "app", password: "pw", name: "shop"},
+		"app:pw@/shop":                               {host: "127.0.0.1", user: "app", password: "pw", name: "shop"},
+		"/shop":                                      {host: "127.0.0.1", name: "shop"},
+	} {
+		got, err := parseAddress(text, mysqlKind)
+		require.NoError(t, err, text)
+		got.params, want.mysql = nil, true
+		require.Equal(t, want, got, text)
+	}
+	for _, text := range []string{"app:pw", "app:pw@tcp(db", "app:pw@tcp(db)", "app:pw@quic(db)/shop"} {
+		_, err := parseAddress(text, mysqlKind)
+		require.ErrorIs(t, err, errUsage, text)
+		require.NotContains(t, err.Error(), "pw")
+	}
 }
 
 // TestOtherAddressesInErrors hides the passwords of addresses that were never

@@ -52,7 +52,11 @@ func TestMariaDB(t *testing.T) {
 		t.Cleanup(func() { _ = db.Close() })
 		return db
 	}
-	_, err := mylease.Table(handle(t)).Read(t.Context(), "k")
+	_, err := mylease.Table(handle(t)).Read(t.Context(), strings.Repeat("k", 256))
+	require.ErrorIs(t, err, migrate.ErrStore, "the server would cut it")
+	_, err = mylease.Table(handle(t)).Acquire(t.Context(), strings.Repeat("k", 256), migrate.Claim{Owner: "o", Lease: time.Minute})
+	require.ErrorIs(t, err, migrate.ErrStore)
+	_, err = mylease.Table(handle(t)).Read(t.Context(), "k")
 	require.ErrorIs(t, err, migrate.ErrStore, "the tables are not there")
 	var wg sync.WaitGroup
 	for range 10 {

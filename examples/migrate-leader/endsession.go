@@ -27,7 +27,7 @@ func endSession(ctx context.Context, args []string, stdout, stderr io.Writer) er
 	if *url == "" || *id == 0 {
 		return fmt.Errorf("%w: end-session needs -db and -session", errUsage)
 	}
-	db, err := openDatabase(*url)
+	db, err := openNow(ctx, *url)
 	if err != nil {
 		return err
 	}

@@ -43,6 +43,10 @@ func forget(ctx context.Context, args []string, stdout, stderr io.Writer) error 
 	if err != nil {
 		return err
 	}
-	fmt.Fprintln(secrets.writer(stderr), "migrate-leader: forgotten:", p)
+	what := p.String()
+	if what == "" {
+		what = "nothing, and nothing was remembered"
+	}
+	fmt.Fprintln(secrets.writer(stderr), "migrate-leader: forgotten:", what)
 	return print(stdout, p)
 }

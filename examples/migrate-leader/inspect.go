@@ -100,7 +100,7 @@ func inspect(ctx context.Context, args []string, stdout, stderr io.Writer) error
 		}
 		return print(stdout, table)
 	}
-	db, err := openDatabase(*t.db)
+	db, err := openNow(ctx, *t.db)
 	if err != nil {
 		return err
 	}

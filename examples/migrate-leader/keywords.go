@@ -42,7 +42,8 @@ func (a *address) fromKeywords(text string) error {
 	return nil
 }
 
-// fromDSN reads user:password@tcp(host:port)/name?parameters.
+// fromDSN reads user:password@tcp(host:port)/name?parameters, of which all but the
+// slash may be missing.
 //
 // Source: https://github.com/go-sql-driver/mysql#dsn-data-source-name
 func (a *address) fromDSN(text string) error {
@@ -50,15 +51,21 @@ func (a *address) fromDSN(text string) error {
 	user, password, _ := strings.Cut(text[:max(at, 0)], ":")
 	secrets.add(password)
 	a.user, a.password = user, password
-	where, rest, ok := strings.Cut(text[at+1:], ")/")
-	network, host, open := strings.Cut(where, "(")
-	if !ok || !open {
+	network, rest, ok := strings.Cut(text[at+1:], "/")
+	host := ""
+	if before, after, open := strings.Cut(text[at+1:], "("); open { // a socket's path has slashes
+		network = before
+		host, rest, ok = strings.Cut(after, ")/")
+	}
+	if !ok {
 		return badAddress("it is neither a URL nor user:password@tcp(host:port)/name")
 	}
 	switch network {
-	case "tcp":
+	case "tcp", "":
 		var err error
-		if a.host, a.port, err = net.SplitHostPort(host); err != nil {
+		if host == "" {
+			a.host = "127.0.0.1"
+		} else if a.host, a.port, err = net.SplitHostPort(host); err != nil {
 			a.host, a.port = host, ""
 		}
 	case "unix":

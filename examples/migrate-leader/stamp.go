@@ -68,7 +68,7 @@ func stamp(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if c.To == "" || (*apply && (*t.key == "" || o.Reason == "")) {
 		return fmt.Errorf("%w: stamp needs -to and, with -apply, -key and -reason", errUsage)
 	}
-	db, err := openDatabase(*t.db)
+	db, err := openNow(ctx, *t.db)
 	if err != nil {
 		return err
 	}
