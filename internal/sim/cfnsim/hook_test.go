@@ -99,3 +99,12 @@ func TestWaitCondition(t *testing.T) {
 		require.Equal(t, types.StackStatusUpdateComplete, s.update("web", signalled))
 	})
 }
+
+// A resource and a parameter may not share a name.
+func TestUniqueNames(t *testing.T) {
+	inBubble(t, &simtype.Switches{}, func(s *sim) {
+		name, body := "web", "Parameters: {Name: {Type: String, Default: x}}\nResources:\n  Name: {Type: AWS::SNS::Topic}\n"
+		_, err := s.CreateStack(s.ctx, &cloudformation.CreateStackInput{StackName: &name, TemplateBody: &body})
+		require.ErrorContains(t, err, "ValidationError: Template error: all resources and parameters must have unique names. Common name(s):[Name]")
+	})
+}
