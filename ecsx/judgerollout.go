@@ -98,6 +98,10 @@ func (r Rollout) refine(record *types.ServiceDeployment) Rollout {
 	switch record.Status {
 	case types.ServiceDeploymentStatusSuccessful:
 		if r.Outcome != Superseded && r.Outcome != ScaledToZero {
+			if t := record.TargetServiceRevision; t != nil && r.Outcome == InProgress && t.RequestedTaskCount > 0 {
+				// The list was read before the record, and its numbers are of that moment.
+				r.Desired, r.Running, r.Pending = int(t.RequestedTaskCount), int(t.RunningTaskCount), int(t.PendingTaskCount)
+			}
 			r.Outcome = Succeeded
 		}
 	case types.ServiceDeploymentStatusRollbackSuccessful:

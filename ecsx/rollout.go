@@ -31,9 +31,8 @@ type Rollout struct {
 	Deployment     string  `json:"deployment"`
 	TaskDefinition string  `json:"taskDefinition,omitempty"`
 	Outcome        Outcome `json:"outcome"`
-	// Desired, Running, Pending and Failed are numbers of tasks, as the service was
-	// last listed, which may be a moment before Outcome; Failed counts consecutive
-	// failures and is reset by a healthy task.
+	// Desired, Running, Pending and Failed are numbers of tasks; Failed counts
+	// consecutive failures and is reset by a healthy task.
 	Desired int `json:"desired"`
 	Running int `json:"running"`
 	Pending int `json:"pending"`
