@@ -12,9 +12,9 @@ import (
 	"github.com/stackrescue/stackrescue/internal/awsretry"
 )
 
-// ContinueDeploymentAPI is ContinueServiceDeployment and
+// continueDeploymentAPI is ContinueServiceDeployment and
 // DescribeServiceDeployments of *ecs.Client.
-type ContinueDeploymentAPI interface {
+type continueDeploymentAPI interface {
 	DescribeServiceDeployments(context.Context, *ecs.DescribeServiceDeploymentsInput, ...func(*ecs.Options)) (*ecs.DescribeServiceDeploymentsOutput, error)
 	ContinueServiceDeployment(context.Context, *ecs.ContinueServiceDeploymentInput, ...func(*ecs.Options)) (*ecs.ContinueServiceDeploymentOutput, error)
 }
@@ -28,7 +28,7 @@ type ContinueDeploymentAPI interface {
 //
 // Calls ecs:ContinueServiceDeployment and, when that failed,
 // ecs:DescribeServiceDeployments. Safe to repeat.
-func ContinueDeployment(ctx context.Context, api ContinueDeploymentAPI, record, hook string, rollBack bool) error {
+func ContinueDeployment(ctx context.Context, api continueDeploymentAPI, record, hook string, rollBack bool) error {
 	in := &ecs.ContinueServiceDeploymentInput{ServiceDeploymentArn: &record, HookId: &hook, Action: types.DeploymentLifecycleHookActionContinue}
 	if rollBack {
 		in.Action = types.DeploymentLifecycleHookActionRollback
