@@ -28,6 +28,13 @@ type Bundle struct {
 	// Recorded are the revisions that the stacks have recorded for their task
 	// definitions, by ARN, but for those in Services.
 	Recorded map[string]Definition `json:"recorded,omitempty"`
+	// ImageUsers are what runs images beside the services.
+	ImageUsers []ImageUser `json:"imageUsers,omitempty"`
+	// Others are who else operates on the stack, the newest first.
+	Others []Other `json:"others,omitempty"`
+	// Frozen are the repositories whose lifecycle policy a run has frozen and nobody
+	// has put back, with the policy before; read off the folder's journal.
+	Frozen map[string]string `json:"frozen,omitempty"`
 	// Images are all that the services and the templates refer to, by reference.
 	Images map[string]ImageFacts `json:"images,omitempty"`
 	// Needs are the secrets and log groups that the services' revisions cannot start

@@ -79,7 +79,7 @@ func (c *capturer) read(ctx context.Context, stack string) error {
 	if err != nil {
 		return err
 	}
-	rest := [][]func(context.Context) error{{c.recorded, c.needed, c.images, c.importers}, {c.outputs}}
+	rest := [][]func(context.Context) error{{c.imageUsers, c.recorded, c.needed, c.images, c.frozen, c.importers}, {c.outputs}, {c.operators}}
 	err = c.each(ctx, len(rest), func(ctx context.Context, i int) error { return inOrder(ctx, rest[i]...) })
 	slices.Sort(c.b.Problems)
 	return err
@@ -177,6 +177,11 @@ func (c *capturer) images(ctx context.Context) error {
 	}
 	for _, ref := range slices.Concat(templateImages(ctx, c.b), c.o.images) {
 		refs[ref] = true
+	}
+	for _, u := range c.b.ImageUsers {
+		for _, ref := range u.Images {
+			refs[ref] = true
+		}
 	}
 	statuses, err := ecrx.Check(ctx, c.c.ecr, slices.Sorted(maps.Keys(refs)))
 	if err != nil {

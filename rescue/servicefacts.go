@@ -25,6 +25,9 @@ type ServiceFacts struct {
 	// Wants is the desired count that the stack's template sets; nil where it
 	// sets none or the value is not known.
 	Wants *int `json:"wants,omitempty"`
+	// Minimum is that of its scalable target; nil where it has none or it was not
+	// read.
+	Minimum *int `json:"minimum,omitempty"`
 	// Primary is the deployment that ECS is bringing the service to, State and
 	// Reason how far it is.
 	Primary string `json:"primary,omitempty"`
@@ -50,10 +53,12 @@ type ServiceFacts struct {
 	Maximum        *int `json:"maximum,omitempty"`
 	// Scheduling is REPLICA or DAEMON, Strategy how a deployment goes: ROLLING
 	// where it is empty.
-	Scheduling string   `json:"scheduling,omitempty"`
-	Strategy   string   `json:"strategy,omitempty"`
-	Controller string   `json:"controller,omitempty"`
-	Events     []string `json:"events,omitempty"`
+	Scheduling string `json:"scheduling,omitempty"`
+	Strategy   string `json:"strategy,omitempty"`
+	Controller string `json:"controller,omitempty"`
+	// Events are what the service says, the newest first, each with its time before
+	// it: RFC 3339, or the time of day in captures of earlier releases.
+	Events []string `json:"events,omitempty"`
 	// Placement is where and on what its tasks run.
 	ecsx.Placement
 

@@ -17,7 +17,7 @@ const (
 	Served       UserState = "served"         // as many tasks run as are wanted
 	PartlyServed UserState = "partly-served"  // some do
 	NotServed    UserState = "not-served"     // none does
-	ScaledToZero UserState = "scaled-to-zero" // none is wanted, and the template says so
+	ScaledToZero UserState = "scaled-to-zero" // none is wanted, and the template or the scalable target says so
 	UsersUnknown UserState = "unknown"        // it could not be read
 )
 
@@ -59,6 +59,8 @@ func (f *ServiceFacts) users() (state UserState, why, next string) {
 		return NotServed, "the service is being deleted", "wait until it is gone, then diagnose again"
 	case f.Desired == 0 && f.Wants != nil && *f.Wants == 0:
 		return ScaledToZero, "the template wants 0 tasks", ""
+	case f.Desired == 0 && f.Minimum != nil && *f.Minimum == 0:
+		return ScaledToZero, "the minimum of its scalable target is 0", ""
 	case f.Desired == 0:
 		wants, count := "what the template wants is not known", "N"
 		if f.Wants != nil {
