@@ -75,7 +75,7 @@ func (c *capturer) read(ctx context.Context, stack string) error {
 		}
 	}
 	// What ECS forgets first, and then at once what does not depend on each other.
-	err = inOrder(ctx, c.tasks, c.services, c.forgotten, c.attempted, c.stackPolicies)
+	err = inOrder(ctx, c.tasks, c.early, c.services, c.forgotten, c.attempted, c.stackPolicies)
 	if err != nil {
 		return err
 	}

@@ -23,6 +23,11 @@ func (d *Diagnosis) causes() {
 	if root := d.bundle.Tree.Root; root.Status != types.StackStatusUpdateRollbackFailed && !root.InProgress() && len(c.Update) == 0 {
 		return
 	}
+	for _, f := range d.bundle.Services {
+		if cause, ok := d.suspects(f); ok {
+			d.Causes.Migration = append(d.Causes.Migration, cause)
+		}
+	}
 	for i, f := range d.bundle.Services {
 		if w, waits := d.waitedFor(); waits && d.service(cfnx.Failure{StackID: w.StackID, LogicalID: w.LogicalID}) == &d.bundle.Services[i] {
 			if c, ok := ecsx.RootCause(d.tasks(f, f.Current)); ok {

@@ -81,6 +81,9 @@ type Causes struct {
 	Update   []Cause `json:"update"`
 	Service  []Cause `json:"service"`
 	Rollback []Cause `json:"rollback"`
+	// Migration are services whose failure looks like a migration that did not get
+	// to its end: a guess, with the command that tells.
+	Migration []Cause `json:"migration,omitempty"`
 }
 
 // Cause is one reason, with what to do about it.

@@ -81,7 +81,9 @@ func operations(b *Bundle) []Other {
 				continue
 			}
 			token = e.Token
-			if s.Parent() != nil && slices.ContainsFunc(b.Tree.Root.Events, func(r cfnx.Event) bool { return r.Token == token }) {
+			if p := s.Parent(); p != nil && slices.ContainsFunc(p.Events, func(r cfnx.Event) bool {
+				return token != "" && r.Token == token || r.PhysicalID == s.ID && e.Time.Sub(r.Time).Abs() < passedOn
+			}) {
 				continue
 			}
 			out = append(out, Other{At: e.Time, Who: tokenOwner(token), What: fmt.Sprintf("%s of stack %s", e.Status, s.Name), Source: "events"})
@@ -90,6 +92,10 @@ func operations(b *Bundle) []Other {
 	slices.SortStableFunc(out, func(a, b Other) int { return b.At.Compare(a.At) })
 	return out[:min(len(out), mostOthers)]
 }
+
+// passedOn is how far apart the events of a nested stack's operation are that its
+// parent began: the parent's of the resource, and the stack's own.
+const passedOn = time.Minute
 
 // mostOthers is how many operations are listed, the newest of them.
 const mostOthers = 10
