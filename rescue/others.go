@@ -82,7 +82,7 @@ func operations(b *Bundle) []Other {
 			}
 			token = e.Token
 			if p := s.Parent(); p != nil && slices.ContainsFunc(p.Events, func(r cfnx.Event) bool {
-				return token != "" && r.Token == token || r.PhysicalID == s.ID && e.Time.Sub(r.Time).Abs() < passedOn
+				return token != "" && r.Token == token || r.PhysicalID == s.ID && verbOf(r) == verbOf(e) && e.Time.Sub(r.Time).Abs() < passedOn
 			}) {
 				continue
 			}
@@ -96,6 +96,9 @@ func operations(b *Bundle) []Other {
 // passedOn is how far apart the events of a nested stack's operation are that its
 // parent began: the parent's of the resource, and the stack's own.
 const passedOn = time.Minute
+
+// verbOf is CREATE, UPDATE, DELETE or IMPORT.
+func verbOf(e cfnx.Event) string { verb, _, _ := strings.Cut(string(e.Status), "_"); return verb }
 
 // mostOthers is how many operations are listed, the newest of them.
 const mostOthers = 10
