@@ -52,6 +52,9 @@ func (c *capturer) services(ctx context.Context) error {
 		if err := c.minimum(ctx, &c.b.Services[i]); err != nil {
 			return err
 		}
+		if err := c.health(ctx, &c.b.Services[i]); err != nil {
+			return err
+		}
 		whole[i], err = c.definitions(ctx, &c.b.Services[i])
 		return err
 	})

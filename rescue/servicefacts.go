@@ -33,6 +33,8 @@ type ServiceFacts struct {
 	Primary string `json:"primary,omitempty"`
 	State   string `json:"state,omitempty"`
 	Reason  string `json:"reason,omitempty"`
+	// Tasks are its running tasks; nil where none runs or they were not read.
+	Tasks *TaskFacts `json:"tasks,omitempty"`
 	// TargetGroups are those of its load balancers.
 	TargetGroups []TargetGroupFacts `json:"targetGroups,omitempty"`
 	// TasksUnread is why its stopped tasks could not be read.

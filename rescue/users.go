@@ -46,6 +46,9 @@ func usersOf(f ServiceFacts) Users {
 	if _, _, known := f.routed(); u.Served && len(f.TargetGroups) > 0 && !known {
 		u.NotRead = "target health was not read"
 	}
+	if u.Served && f.Tasks != nil && f.Tasks.Unread != "" {
+		u.NotRead = strings.TrimPrefix(u.NotRead+"; the health of its tasks was not read", "; ")
+	}
 	return u
 }
 
@@ -74,6 +77,14 @@ func (f *ServiceFacts) users() (state UserState, why, next string) {
 		return PartlyServed, "", ""
 	case f.State == "FAILED":
 		return PartlyServed, "its deployment failed", ""
+	}
+	if t := f.Tasks; t != nil && t.Unread == "" && t.Running >= f.Desired { // fewer are listed than run: reads lag
+		switch n := t.serving(); {
+		case n == 0:
+			return NotServed, t.String(), ""
+		case n < f.Desired:
+			return PartlyServed, t.String(), ""
+		}
 	}
 	if n, why, known := f.routed(); known && n == 0 {
 		return NotServed, "no task is healthy behind its load balancer: " + why, ""
