@@ -116,7 +116,7 @@ func Guard(ctx context.Context, cfg aws.Config, stack string, optFns ...func(*Gu
 	var o Options
 	o.resolve(ctx, []func(*Options){func(o *Options) {
 		o.Settle, o.Now, o.Observe, o.TargetHealth = -1, g.Now, g.Observe, g.TargetHealth
-		o.headroom, o.recordedToo, o.images = g.Within, true, g.Images
+		o.headroom, o.recordedToo, o.images, o.countsOnly = g.Within, true, g.Images, true
 	}})
 	if g.Parameter == nil {
 		g.Parameter = func(context.Context, string) (bool, error) { return false, errors.New("not asked for") }

@@ -59,7 +59,7 @@ const describedTasks = 100
 
 // health reads the running tasks of a service, where there are some.
 func (c *capturer) health(ctx context.Context, f *ServiceFacts) error {
-	if f.Status != "ACTIVE" || f.Running == 0 {
+	if f.Status != "ACTIVE" || f.Running == 0 || c.o.countsOnly {
 		return nil
 	}
 	tasks, err := c.running(ctx, f)

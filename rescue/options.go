@@ -67,7 +67,10 @@ type Options struct {
 
 	// headroom is for how long images must stay; recordedToo, whether those of the
 	// recorded revision must; images are more of them.
-	headroom    time.Duration
+	headroom time.Duration
+	// countsOnly leaves out the health of running tasks: whoever asks for many stacks
+	// every day does with ECS's counts.
+	countsOnly  bool
 	recordedToo bool
 	images      []string
 }
