@@ -59,7 +59,7 @@ func (c *capturer) capture(ctx context.Context, stack string) error {
 }
 
 func (c *capturer) read(ctx context.Context, stack string) error {
-	tree, err := cfnx.Snapshot(ctx, c.c.cfn, stack)
+	tree, err := c.snapshot(ctx, stack)
 	if err != nil {
 		return err
 	}

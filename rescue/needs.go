@@ -73,8 +73,10 @@ func (c clients) need(ctx context.Context, what string) (NeedFacts, error) {
 		switch {
 		case ctx.Err() != nil:
 			return f, err
+		case missing(err):
+			f = NeedFacts{Why: "there is none"}
 		case err != nil:
-			f = NeedFacts{Why: redact.Text(err.Error()), Unknown: !missing(err)}
+			f = NeedFacts{Why: redact.Text(err.Error()), Unknown: true}
 		case out.DeletedDate != nil:
 			f = NeedFacts{Why: "it is to be deleted"}
 		}
