@@ -13,6 +13,7 @@ import (
 	cfntypes "github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
 	ecrtypes "github.com/aws/aws-sdk-go-v2/service/ecr/types"
+	ecstypes "github.com/aws/aws-sdk-go-v2/service/ecs/types"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 
 	"github.com/stackrescue/stackrescue/cfnx"
@@ -147,6 +148,9 @@ func (c *capturer) tasks(ctx context.Context) error {
 		}, func(o *ecsx.StoppedOptions) {
 			o.AtLeast, o.Interval, o.Settle, o.TailLines = -1, c.o.Interval, c.o.Settle, 200
 		})
+		if clusterGone(err) {
+			return nil // and its tasks with it
+		}
 		if err != nil {
 			if i < len(c.b.Services) {
 				c.b.Services[i].TasksUnread = redact.Text(err.Error())
@@ -160,6 +164,12 @@ func (c *capturer) tasks(ctx context.Context) error {
 	}
 	c.tell(fmt.Sprintf("evidence: %d stopped tasks with their logs", len(c.b.Tasks)))
 	return err
+}
+
+// clusterGone reports whether ECS does not know the cluster that was asked for.
+func clusterGone(err error) bool {
+	_, gone := errors.AsType[*ecstypes.ClusterNotFoundException](err)
+	return gone
 }
 
 func redacted(t ecsx.StoppedTask) ecsx.StoppedTask { return t.Redacted() }

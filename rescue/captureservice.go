@@ -79,6 +79,10 @@ func (c *capturer) describe(ctx context.Context, batch []*ServiceFacts, live map
 	}
 	out, err := c.c.ecs.DescribeServices(ctx, in)
 	for _, f := range batch {
+		if clusterGone(err) {
+			f.Status = "MISSING"
+			continue
+		}
 		if err != nil {
 			f.Unread = redact.Text(err.Error())
 			if err := c.problem(ctx, "service "+f.Service.String(), err); err != nil {

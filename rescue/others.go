@@ -76,6 +76,9 @@ func operations(b *Bundle) []Other {
 			if e.PhysicalID != e.StackID || !strings.HasSuffix(string(e.Status), "_IN_PROGRESS") || strings.Contains(string(e.Status), "CLEANUP") {
 				continue
 			}
+			if p := s.Parent(); p != nil && (len(p.Events) == 0 || e.Time.Before(p.Events[len(p.Events)-1].Time)) {
+				continue // whose it was is not among the parent's events that were read
+			}
 			asked := strings.Contains(e.Reason, "User Initiated")
 			if other := e.Token != "" && e.Token != token; !asked && (!other || s.Parent() != nil) {
 				continue

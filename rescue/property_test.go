@@ -70,6 +70,11 @@ func draw(t *testing.T, seed uint64) (*rescuetest.Incident, drawn) {
 	if err != nil {
 		return nil, d
 	}
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Log(d)
+		}
+	})
 	time.Sleep(d.later)
 	for range 4 { // reads that lag do so for some reads, not for ever
 		truthOf(t, in)
@@ -124,11 +129,14 @@ func TestFactsAreTheRecords(t *testing.T) {
 				debt := strings.Join(d.Debt, "\n")
 				require.Equal(t, is.current != is.recorded, strings.Contains(debt, "service "+f.Service.String()+" is set to"), say)
 				require.Equal(t, is.unable, strings.Contains(debt, "own revision of service "+f.Service.String()+", "+lastID(is.recorded)+", cannot run"), say)
+				require.Equal(t, is.lacks, strings.Contains(debt, lastID(is.recorded)+", cannot start another task"), say)
 				require.Equal(t, is.inactive, strings.Contains(debt, lastID(is.recorded)+", is INACTIVE: it cannot"), say)
 			}
 			require.Equal(t, x.situation(), d.Situation, "%s\n%+v\n%s", what, x, d)
 			situations[d.Situation]++
-			causesAreThese(t, in, what, d)
+			if x.root != "UPDATE_COMPLETE" && x.root != "ROLLBACK_COMPLETE" && d.Situation != rescue.Healthy { // the knobs made a success of a few
+				causesAreThese(t, what, d)
+			}
 		})
 	}
 	t.Logf("%d seeds, %d incidents: users %v, situations %v", n, looked, states, situations)
@@ -162,11 +170,14 @@ var stories = map[string]struct {
 }
 
 // causesAreThese compares the three answers with how the incident was made.
-func causesAreThese(t *testing.T, in *rescuetest.Incident, what drawn, d *rescue.Diagnosis) {
+func causesAreThese(t *testing.T, what drawn, d *rescue.Diagnosis) {
 	t.Helper()
 	story, known := stories[what.name]
 	require.True(t, known, what.name)
 	say := fmt.Sprintf("%s\n%s", what, d)
+	if d.Situation == rescue.Busy && len(stoppedTasks(d)) == 0 {
+		return // nothing has failed yet
+	}
 	require.NotEmpty(t, d.Causes.Update, say)
 	require.True(t, slices.ContainsFunc(d.Causes.Update, func(c rescue.Cause) bool { return strings.HasSuffix(c.Subject, story.subject) }), say)
 	if d.Situation == rescue.Stuck || d.Situation == rescue.ChildStuck {
@@ -179,14 +190,14 @@ func causesAreThese(t *testing.T, in *rescuetest.Incident, what drawn, d *rescue
 	if forgotten := strings.Contains(strings.Join(d.Assumed, "\n"), "ECS has forgotten"); forgotten {
 		require.Contains(t, text, "Resource handler returned message", "CloudFormation's own words: %s", say)
 		require.NotContains(t, text, story.log, say)
-		require.Empty(t, stoppedTasks(d, what), say)
+		require.Empty(t, stoppedTasks(d), say)
 		return
 	}
 	require.Contains(t, text, story.log, say)
 }
 
 // stoppedTasks are those of the evidence of a revision that failed.
-func stoppedTasks(d *rescue.Diagnosis, what drawn) []string {
+func stoppedTasks(d *rescue.Diagnosis) []string {
 	var out []string
 	for _, x := range d.Evidence().Tasks {
 		for _, f := range d.Evidence().Services {

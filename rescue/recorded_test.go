@@ -13,6 +13,7 @@ import (
 	ecrtypes "github.com/aws/aws-sdk-go-v2/service/ecr/types"
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	ecstypes "github.com/aws/aws-sdk-go-v2/service/ecs/types"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/stretchr/testify/require"
 
 	"github.com/stackrescue/stackrescue/rescue"
@@ -39,6 +40,8 @@ type serviceTruth struct {
 	// unable is whether an image of the recorded revision cannot be pulled, inactive
 	// whether it is deregistered.
 	unable, inactive bool
+	// lacks is whether a secret of it is gone.
+	lacks bool
 }
 
 // truthOf reads it.
@@ -65,6 +68,9 @@ func truthOf(t *testing.T, in *rescuetest.Incident) truth {
 		r, err := cfn.ListStackResources(t.Context(), &cloudformation.ListStackResourcesInput{StackName: &id})
 		require.NoError(t, err)
 		for _, x := range r.StackResourceSummaries {
+			if x.ResourceStatus == cfntypes.ResourceStatusDeleteComplete {
+				continue
+			}
 			switch *x.ResourceType {
 			case "AWS::CloudFormation::Stack":
 				walk(*x.PhysicalResourceId, began)
@@ -130,6 +136,11 @@ func serviceTruthOf(t *testing.T, in *rescuetest.Incident, api *ecs.Client, svc 
 	s.inactive = td.TaskDefinition.Status == ecstypes.TaskDefinitionStatusInactive
 	for _, c := range td.TaskDefinition.ContainerDefinitions {
 		s.unable = s.unable || !pullable(t, in, *c.Image)
+		for _, x := range c.Secrets {
+			arn := strings.Join(strings.Split(*x.ValueFrom, ":")[:7], ":")
+			_, err := secretsmanager.NewFromConfig(in.Cloud.Config()).DescribeSecret(t.Context(), &secretsmanager.DescribeSecretInput{SecretId: &arn})
+			s.lacks = s.lacks || err != nil
+		}
 	}
 	return s
 }
@@ -204,9 +215,11 @@ func (x truth) situation() rescue.Situation {
 		return rescue.Stuck
 	case child:
 		return rescue.ChildStuck
+	case x.root == "ROLLBACK_COMPLETE":
+		return rescue.NotRescuable
 	}
 	for _, s := range x.services {
-		if s.healthy < s.desired || s.failed || s.loops || s.current != s.recorded || s.unable || s.inactive {
+		if s.healthy < s.desired || s.failed || s.loops || s.current != s.recorded || s.unable || s.inactive || s.lacks {
 			return rescue.Degraded
 		}
 	}

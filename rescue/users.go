@@ -119,7 +119,7 @@ func (f *ServiceFacts) loops(tasks []ecsx.StoppedTask) {
 		if t.StoppedAt.After(last) {
 			last = t.StoppedAt
 		}
-		if t.Failed() {
+		if t.Failed() && !t.StartedAt.IsZero() { // one that never ran has served nobody, and nobody has lost it
 			failed = append(failed, t)
 		}
 	}
