@@ -122,7 +122,7 @@ func skipName(t *Tree, s *Stack, logicalID string) string {
 // draftOfTree is a draft of the templates that CloudFormation has.
 func draftOfTree(t *Tree) *Draft {
 	d := &Draft{
-		Tree: t, Parameters: map[string]string{}, originals: map[string][]byte{}, current: map[string][]byte{}, urls: map[string]string{}, authored: map[string]bool{},
+		Tree: t, Parameters: map[string]string{}, originals: map[string][]byte{}, current: map[string][]byte{}, urls: map[string]string{}, authored: map[string]bool{}, fetched: map[string]bool{},
 		placed: map[string][]byte{}, unplaced: map[string]string{}, given: map[string]string{}, pinned: map[string]bool{}, parsed: map[*byte]*tree.Doc{},
 	}
 	for s := range t.All() {

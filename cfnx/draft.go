@@ -53,6 +53,7 @@ type Draft struct {
 	current   map[string][]byte
 	urls      map[string]string // of nested stacks' templates, by stack id
 	authored  map[string]bool   // with every character, by stack id
+	fetched   map[string]bool   // read from S3 and as the stack has it, by stack id
 	// placed are templates of nested stacks as they are where the draft's template
 	// of the parent says; unplaced is why one could not be read from there.
 	placed   map[string][]byte
@@ -130,7 +131,7 @@ func (d *Draft) readLevel(ctx context.Context, bucket fetchAPI, level []*Stack) 
 		switch {
 		case !read:
 		case errs[i] == nil && bytes.Equal(mangle(stored[i]), s.Template):
-			body, d.authored[s.ID] = stored[i], true
+			body, d.authored[s.ID], d.fetched[s.ID] = stored[i], true, true
 		case bucket == nil:
 			d.authored[s.ID] = true // it is read from there before it is applied
 		case errs[i] != nil && ctx.Err() != nil:
@@ -142,6 +143,10 @@ func (d *Draft) readLevel(ctx context.Context, bucket fetchAPI, level []*Stack) 
 	}
 	return nil
 }
+
+// Stored reports whether the template of a nested stack was read from where its
+// parent says that it is, and is the one that the stack has.
+func (d *Draft) Stored(s *Stack) bool { return s.parent != nil && d.fetched[s.ID] }
 
 // Original gives the template of a stack as its author wrote it, from a file or
 // a repository, where CloudFormation has it with its non-ASCII characters lost

@@ -30,6 +30,7 @@ func (d *Draft) UseTemplate(ctx context.Context, bucket fetchAPI, s *Stack, body
 	if _, _, err := next.renderer(s, 0); err != nil {
 		return fmt.Errorf("stack %s: %w", s.Name, err)
 	}
+	delete(next.unplaced, s.ID)
 	next.setParameters(parameters)
 	err := next.placeNested(s, func(c *Stack, u string) ([]byte, error) { return fetch(ctx, bucket, u) })
 	if ctx.Err() != nil {

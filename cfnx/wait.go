@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -74,9 +75,15 @@ type waiter struct {
 	seen  string // id of the newest event that was observed
 	own   types.ResourceStatus
 	last  types.StackStatus
+	quiet int // looks at events alone, since the stack was last described
 }
 
-// look observes new events and returns the status once it is final, else "".
+// describeEvery is after how many looks the stack itself is described although its
+// events say that it is busy: they may be late.
+const describeEvery = 6
+
+// look observes new events and returns the status once it is final, else "". While
+// the events tell of an operation under way, they are all that is read.
 func (w *waiter) look(ctx context.Context) (types.StackStatus, error) {
 	news, err := eventsAfter(ctx, w.api, w.stack, w.seen)
 	if err != nil {
@@ -91,6 +98,11 @@ func (w *waiter) look(ctx context.Context) (types.StackStatus, error) {
 		}
 		w.seen = e.ID
 	}
+	if w.quiet++; w.last != "" && strings.HasSuffix(string(w.own), "_IN_PROGRESS") && w.quiet < describeEvery {
+		w.last = types.StackStatus(w.own)
+		return "", nil
+	}
+	w.quiet = 0
 	s, err := describeStack(ctx, w.api, w.stack)
 	if err != nil {
 		return "", err

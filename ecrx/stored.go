@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -63,17 +65,24 @@ func stored(d types.ImageDetail) Stored {
 var errImages = errors.New("not the JSON of describe-images")
 
 // ParseImages reads what `aws ecr describe-images` prints: an object with
-// imageDetails, or the list alone; several such texts one after the other count
-// as one. Times are RFC 3339 or seconds since 1970. A further member
-// "children", a list of digests, says what an index lists. It returns an error
-// if the text is anything else. It is pure.
+// imageDetails, or the list alone; several such texts one after the other, such
+// as pages, count as one, and an image that is in them more than once counts
+// once. Times are RFC 3339 or seconds since 1970. A further member "children", a
+// list of digests, says what an index lists. It returns an error if the text is
+// anything else, if it tells two things of one image, as dumps of two moments do,
+// if it holds images of two repositories, and if its last page names a next one.
+// It is pure.
 func ParseImages(text []byte) ([]Stored, error) {
-	var out []Stored
-	d := json.NewDecoder(bytes.NewReader(text))
+	var out imageList
+	more := false // a list alone does not say
+	d := json.NewDecoder(bytes.NewReader(bytes.TrimPrefix(text, []byte("\ufeff"))))
 	for n := 0; ; n++ {
 		var page json.RawMessage
 		if err := d.Decode(&page); err == io.EOF && n > 0 {
-			return out, nil
+			if more {
+				return nil, errors.New("images: the list is not complete: it ends with a token for the next page")
+			}
+			return out.images, nil
 		} else if err != nil {
 			return nil, fmt.Errorf("images: %w: %w", errImages, err)
 		}
@@ -85,6 +94,7 @@ func ParseImages(text []byte) ([]Stored, error) {
 		} else {
 			var o struct {
 				ImageDetails *[]detailJSON `json:"imageDetails"`
+				NextToken    *string       // of the API and, in the same place, of the CLI
 			}
 			if err := json.Unmarshal(page, &o); err != nil {
 				return nil, fmt.Errorf("images: %w: %w", errImages, err)
@@ -92,18 +102,58 @@ func ParseImages(text []byte) ([]Stored, error) {
 			if o.ImageDetails == nil {
 				return nil, fmt.Errorf("images: %w: no imageDetails", errImages)
 			}
-			list = *o.ImageDetails
+			list, more = *o.ImageDetails, aws.ToString(o.NextToken) != ""
 		}
 		for _, x := range list {
-			if x.ImageDigest == "" {
-				return nil, fmt.Errorf("images: %w: image %d has no imageDigest", errImages, len(out))
+			if err := out.add(x); err != nil {
+				return nil, fmt.Errorf("images: %w", err)
 			}
-			out = append(out, x.stored())
 		}
 	}
 }
 
+// imageList is a list in which each image is once.
+type imageList struct {
+	images     []Stored
+	at         map[string]int // by digest
+	repository string
+}
+
+func (l *imageList) add(x detailJSON) error {
+	if x.ImageDigest == "" {
+		return fmt.Errorf("%w: image %d has no imageDigest", errImages, len(l.images))
+	}
+	if name := x.RegistryID + "/" + x.RepositoryName; x.RepositoryName != "" {
+		if l.repository != "" && l.repository != name {
+			return fmt.Errorf("of two repositories, %s and %s: a policy is of one", l.repository, name)
+		}
+		l.repository = name
+	}
+	image := x.stored()
+	i, again := l.at[image.Digest]
+	switch {
+	case again && !reflect.DeepEqual(sortedTags(l.images[i]), sortedTags(image)):
+		return fmt.Errorf("%s is listed twice, and not the same: give what one call printed", image.Digest)
+	case again:
+		return nil
+	}
+	if l.at == nil {
+		l.at = map[string]int{}
+	}
+	l.at[image.Digest] = len(l.images)
+	l.images = append(l.images, image)
+	return nil
+}
+
+// sortedTags lets two answers be compared: tags come in no order.
+func sortedTags(s Stored) Stored {
+	s.Tags = slices.Sorted(slices.Values(s.Tags))
+	return s
+}
+
 type detailJSON struct {
+	RegistryID             string   `json:"registryId"`
+	RepositoryName         string   `json:"repositoryName"`
 	ImageDigest            string   `json:"imageDigest"`
 	ImageTags              []string `json:"imageTags"`
 	ImageSizeInBytes       int64    `json:"imageSizeInBytes"`

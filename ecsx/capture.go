@@ -60,6 +60,7 @@ const missingRounds = 12
 func (c *capture) poll(ctx context.Context, deliver func([]StoppedTask, error) error) error {
 	for _, err := range awsretry.Every(ctx, c.opts.Interval, func(ctx context.Context) (struct{}, error) { return struct{}{}, c.look(ctx) }, func(o *poll.Options) {
 		o.Retried = func(err error) { c.observe("retry", "still trying: "+err.Error()) }
+		o.Next = c.next
 	}) {
 		if err != nil {
 			err = fmt.Errorf("%s: %w", c.q, err)
@@ -79,6 +80,21 @@ func (c *capture) poll(ctx context.Context, deliver func([]StoppedTask, error) e
 		c.observe("progress", fmt.Sprintf("%d stopped, %d stopping", len(c.final), len(c.pending)))
 	}
 	return nil
+}
+
+// next is the time to the next poll, 0 for the usual one: tasks that were named and
+// have yet to start are not about to stop.
+func (c *capture) next() time.Duration {
+	if len(c.q.Tasks) == 0 || len(c.pending) == 0 {
+		return 0
+	}
+	for _, p := range c.pending {
+		starting := aws.ToString(p.task.LastStatus) == "PROVISIONING" || aws.ToString(p.task.LastStatus) == "PENDING"
+		if !starting || aws.ToString(p.task.DesiredStatus) == string(types.DesiredStatusStopped) {
+			return 0
+		}
+	}
+	return 3 * c.opts.Interval
 }
 
 func (c *capture) observe(kind, text string) {

@@ -59,14 +59,13 @@ func (e *ExitError) Unwrap() error { return e.Err }
 // Exec is a step's Run, or [Func]'s, that runs p, and returns nil when it
 // exited with 0. It runs in a process group of its own. When its context ends
 // the group gets SIGTERM and, after Grace, SIGKILL; the error matches the
-// context's cause. What it leaves behind in its group when it exits is killed.
+// context's cause, also if the program exits with 0 then. What it leaves behind in its group when it exits is killed.
 // A program that exited with another code returns an [*ExitError].
 //
 // On Linux the kernel kills it when this process dies, but not what it has
 // started itself; elsewhere all of it goes on, beside the next leader, with a
-// fence that is out of date. A database that knows the fence, as
-// PostgreSQL is by migrate/pglease, makes the next leader wait for it; on MySQL
-// only a step that asks the fence itself is held back.
+// fence that is out of date. Packages pglease and mylease let the next leader wait
+// for what still runs in its database then.
 func Exec(p Program) func(context.Context, Fence) error {
 	return func(ctx context.Context, fence Fence) error {
 		if len(p.Args) == 0 {
@@ -81,11 +80,14 @@ func Exec(p Program) func(context.Context, Fence) error {
 			cmd.Stderr = both(p.Stderr, &said)
 		}
 		err := process.Run(ctx, cmd, cmp.Or(p.Grace, 2*time.Second))
-		if err == nil {
-			return nil
-		}
-		if ctx.Err() != nil {
+		switch {
+		case ctx.Err() != nil && err == nil:
+			// Many programs end like that, wherever they were.
+			return fmt.Errorf("%s: %w (it was told to stop, and exited with 0)", redact.Text(strings.Join(p.Args, " ")), context.Cause(ctx))
+		case ctx.Err() != nil:
 			return fmt.Errorf("%s: %w (%w)", redact.Text(strings.Join(p.Args, " ")), context.Cause(ctx), err)
+		case err == nil:
+			return nil
 		}
 		if cmd.ProcessState == nil {
 			return err

@@ -104,7 +104,7 @@ func (s *fileStore) Read(ctx context.Context, key string) (Record, error) {
 	}
 	r, err := s.load(key)
 	if err != nil || r.Owner == "" {
-		return r.record(false), err
+		return r.record(false), unusable(err)
 	}
 	free, err := lockIsFree(s.path(key, ".lock"))
 	if err != nil {
@@ -221,7 +221,7 @@ func (h *fileHold) Release(ctx context.Context, note []byte) error {
 
 // unusable marks errors of a directory that waiting does not cure.
 func unusable(err error) error {
-	for _, is := range []error{fs.ErrPermission, syscall.EROFS, syscall.ENOTDIR, errors.ErrUnsupported} {
+	for _, is := range []error{fs.ErrPermission, syscall.EROFS, syscall.ENOTDIR, syscall.ENAMETOOLONG, errors.ErrUnsupported} {
 		if errors.Is(err, is) && !errors.Is(err, ErrStore) {
 			return fmt.Errorf("%w: %w", ErrStore, err)
 		}

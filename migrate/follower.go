@@ -63,7 +63,10 @@ func (f *follower) waited(ctx context.Context, d time.Duration, err error) error
 	case f.candidate.lastErr != nil:
 		what = "the store: " + f.candidate.lastErr.Error()
 	case f.last.Owner != "":
-		what = fmt.Sprintf("%s (%s)", f.last.Owner, parseNote(f.last.Note))
+		what = f.last.Owner
+		if doing := parseNote(f.last.Note).String(); doing != "" {
+			what += " (" + doing + ")"
+		}
 	}
 	said := f.state.String()
 	if f.probeErr != nil {

@@ -69,6 +69,9 @@ func (x *health) finish(err error) {
 
 // Health is what the runner is at now.
 func (r *Runner) Health() Health {
+	if r == nil {
+		return Health{Phase: phaseIdle}
+	}
 	x := &r.health
 	x.mu.Lock()
 	defer x.mu.Unlock()

@@ -40,7 +40,7 @@ func Lead(ctx context.Context, store Store, key string, fn func(context.Context,
 	}
 	lease, err := o.settled()
 	if err == nil && (store == nil || key == "") {
-		err = errors.New("store and key are needed")
+		err = fmt.Errorf("%w: a store and a key are needed", ErrStore)
 	}
 	if err != nil {
 		return fmt.Errorf("lead %s: %w", key, err)
@@ -104,9 +104,10 @@ func (c *candidate) poll(ctx context.Context) (struct{}, error) {
 func (c *candidate) read(ctx context.Context) (bool, error) {
 	call, cancel := context.WithTimeout(ctx, c.opts.perLook())
 	defer cancel()
+	sent := time.Now()
 	rec, err := c.store.Read(call, c.key)
 	if err != nil {
-		return false, c.retry(ctx, err)
+		return false, c.retry(ctx, sent, err)
 	}
 	c.answered(rec)
 	// Our own owner means that an earlier Acquire succeeded but its response was
@@ -126,7 +127,7 @@ func (c *candidate) acquire(ctx context.Context, over Version) error {
 		return nil
 	}
 	if err != nil {
-		return c.retry(ctx, err)
+		return c.retry(ctx, sent, err)
 	}
 	c.term = newTerm(hold, sent, c.opts)
 	if c.term.trusted() != nil {
@@ -139,14 +140,21 @@ func (c *candidate) acquire(ctx context.Context, over Version) error {
 	return nil
 }
 
+// silence is how long a call is under way before it counts as one that is not
+// answered.
+const silence = time.Second
+
 // answered notes a record that was read.
 func (c *candidate) answered(r Record) { c.last, c.lastErr, c.consecutiveErrs = r, nil, 0 }
 
 // retry lets the loop go on after an error of the store, unless it matches
 // [ErrStore]. From the second error in a row on it waits, up to a lease: a call
 // that timed out has cost a connection, and a store that is too busy to open
-// them would never get over all who try.
-func (c *candidate) retry(ctx context.Context, err error) error {
+// them would never get over all who try. sent is when the call was made.
+func (c *candidate) retry(ctx context.Context, sent time.Time, err error) error {
+	if took := time.Since(sent); ctx.Err() != nil && took >= silence && c.lastErr == nil {
+		c.lastErr = fmt.Errorf("no answer for %s: %w", took.Round(100*time.Millisecond), err)
+	}
 	if ctx.Err() != nil || errors.Is(err, ErrStore) {
 		return err
 	}

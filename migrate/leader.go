@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/stackrescue/stackrescue/internal/poll"
+	"github.com/stackrescue/stackrescue/internal/redact"
 )
 
 // lead does the work of one term and gives the key up.
@@ -41,7 +42,8 @@ func (r *Runner) lead(ctx context.Context, f *follower, res *Result) error {
 	return nil
 }
 
-// close records how the term ended.
+// close records how the term ended, without what has the shape of a secret:
+// every process that waits reads it.
 func (r *Runner) close(pr *progress, err error, res *Result) {
 	_, spent := errors.AsType[*FailedError](err)
 	_, away := errors.AsType[*outageError](err)
@@ -56,11 +58,11 @@ func (r *Runner) close(pr *progress, err error, res *Result) {
 		case spent || p.Outcome != OutcomeRunning:
 			// Nothing was begun: what was found stays.
 		case away:
-			p.Outcome, p.Attempt, p.Error, p.At = OutcomeOutage, p.Attempt-1, err.Error(), now
+			p.Outcome, p.Attempt, p.Error, p.At = OutcomeOutage, p.Attempt-1, redact.Text(err.Error()), now
 		case errors.Is(err, errInterrupted):
 			p.Outcome, p.Attempt, p.At = OutcomeInterrupted, p.Attempt-1, now
 		default:
-			p.Outcome, p.Error, p.At = OutcomeFailed, err.Error(), now
+			p.Outcome, p.Error, p.At = OutcomeFailed, redact.Text(err.Error()), now
 			p.RetryAt = now.Add(r.opts.Backoff)
 			if p.Attempt >= r.opts.Attempts {
 				p.RetryAt = now.Add(r.opts.Remember)

@@ -69,7 +69,7 @@ func OneOff(ctx context.Context, probe Probe, run func(context.Context) error, o
 		return s, err
 	}
 	if probe == nil || run == nil {
-		return fail(State{}, errors.New("a probe and a run are needed"))
+		return fail(State{}, fmt.Errorf("%w: a probe and a run are needed", ErrProbe))
 	}
 	s, err := askAgain(ctx, probe, o.Tries, o.Backoff, onRetry)
 	switch {

@@ -160,6 +160,8 @@ func Forget(ctx context.Context, store Store, key string, builds bool) (Progress
 		switch {
 		case err != nil && c.last.Owner != "":
 			return Progress{}, fmt.Errorf("forget failures: %w: %w", &HeldError{Key: key, Record: c.last}, err)
+		case err != nil && c.lastErr != nil:
+			return Progress{}, fmt.Errorf("forget failures of %s: %w (the store: %w)", key, err, c.lastErr)
 		case err != nil:
 			return Progress{}, fmt.Errorf("forget failures of %s: %w", key, err)
 		}

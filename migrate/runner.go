@@ -76,8 +76,12 @@ func New(store Store, key string, probe Probe, steps []Step, optFns ...func(*Run
 	_, err := o.settled()
 	switch {
 	case err != nil:
-	case store == nil || probe == nil || key == "":
-		err = errors.New("store, key and probe are needed")
+	case o.Attempts < 0 || min(o.Remember, o.Backoff, o.ProbeTimeout, o.Drain) < 0:
+		err = errors.New("a negative option: attempts, remember, back-off, probe time-out and drain are counts and times")
+	case store == nil || key == "":
+		err = fmt.Errorf("%w: a store and a key are needed", ErrStore)
+	case probe == nil:
+		err = fmt.Errorf("%w: none was given", ErrProbe)
 	default:
 		err = checkSteps(steps)
 	}
@@ -116,6 +120,9 @@ type Result struct {
 // Safe to repeat, and to call again after any error. Not to be called by two
 // goroutines at once.
 func (r *Runner) Run(ctx context.Context) (*Result, error) {
+	if r == nil || r.store == nil {
+		return nil, fmt.Errorf("migration: %w: a Runner is made by New", ErrStore)
+	}
 	res, err := r.run(ctx)
 	r.health.finish(err)
 	if err != nil {

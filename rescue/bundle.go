@@ -46,6 +46,9 @@ type Bundle struct {
 	// Freezes are, by the same names, the policies less the rules that would
 	// take away an image that the way forward needs.
 	Freezes map[string]*ecrx.Frozen `json:"freezes,omitempty"`
+	// Stored are the nested stacks, by ARN, whose templates are where their parents
+	// say that they are, as the stacks have them.
+	Stored []string `json:"stored,omitempty"`
 	// Lost are outputs that templates declare and stacks do not have.
 	Lost []cfnx.LostOutput `json:"lost,omitempty"`
 	// LostUnread is why those could not be found.

@@ -321,6 +321,11 @@ func (c *capturer) outputs(ctx context.Context) error {
 		c.b.LostUnread = redact.Text(err.Error())
 		return c.problem(ctx, "templates", err)
 	}
+	for s := range c.b.Tree.All() {
+		if d.Stored(s) {
+			c.b.Stored = append(c.b.Stored, s.ID)
+		}
+	}
 	c.b.Lost = d.LostOutputs(c.o.Ledger)
 	for i := range c.b.Lost {
 		c.b.Lost[i].Known = redact.Value(c.b.Lost[i].Key, c.b.Lost[i].Known)

@@ -20,7 +20,7 @@ func (p *planner) carries(d *cfnx.Draft, step *SavepointStep, keep map[string]st
 		s := &p.b.Services[i]
 		kept := keep[s.Service.String()]
 		stack := p.b.Tree.Stack(s.StackID)
-		if kept == "" || kept == s.Back || stack == nil {
+		if kept == "" || kept == step.base(s, kept) && step.Target == targetOwn || stack == nil {
 			continue
 		}
 		if s.Literal {
@@ -30,12 +30,21 @@ func (p *planner) carries(d *cfnx.Draft, step *SavepointStep, keep map[string]st
 			step.Revisions = append(step.Revisions, GivenRevision{s.StackID, s.LogicalID, kept})
 			continue
 		}
-		if len(s.Differences[kept]) == 0 {
+		if step.Target == targetOwn && len(s.Differences[kept]) == 0 {
 			continue
 		}
-		serving, recorded := s.document(kept), s.document(s.Back)
+		serving, recorded := s.document(kept), s.document(step.base(s, kept))
 		if serving == nil {
 			return unknown("diagnose again", "service %s: the settings of %s are not in the evidence", s.Service, short(kept))
+		}
+		if step.Target != targetOwn {
+			differences, err := d.ServiceDifferences(stack, s.LogicalID, serving, recorded)
+			if err != nil {
+				return err
+			}
+			if len(differences) == 0 {
+				continue
+			}
 		}
 		carried, err := d.CarryRevision(stack, s.LogicalID, serving, recorded)
 		if err != nil {
@@ -73,7 +82,9 @@ func (s *SavepointStep) carry(ctx context.Context, c clients, d *cfnx.Draft) ([]
 		// What the stack has recorded by now: an earlier run may have come this far.
 		var recorded any
 		if st, id, ok := d.TaskDefinitionOf(d.Tree.Stack(x.StackID), x.LogicalID); ok {
-			if r, ok := st.Resource(id); ok && isRevision(r.PhysicalID) {
+			if s.Target != targetOwn {
+				recorded = serving // those templates may never have been rendered
+			} else if r, ok := st.Resource(id); ok && isRevision(r.PhysicalID) {
 				if recorded, err = describe(ctx, c, r.PhysicalID); err != nil {
 					return nil, err
 				}

@@ -15,7 +15,8 @@ const (
 	Serve Direction = "serve"
 	// Forward keeps the new code and the new schema.
 	Forward Direction = "forward"
-	// Hold unlocks the stack and deploys nothing.
+	// Hold gets users served, where a revision is known that can be started, and
+	// unlocks the stack, which deploys nothing.
 	Hold Direction = "hold"
 	// Back returns to the old code. It is for the operator to know that the old
 	// code fits the schema.
@@ -45,6 +46,17 @@ type Choices struct {
 	// for as many tasks again meanwhile, and the stack's template has the higher
 	// value from then on.
 	RaiseMinimum bool
+	// Templates are templates as their authors have them, by the name or ARN of their
+	// stacks: the version that was deployed last, where CloudFormation has it with its
+	// letters lost, or the one that the savepoint is to bring. The images in them
+	// are patched, and the settings of what serves are carried into them, as into
+	// the stacks' own. No plan holds them: give them to [Run] again
+	// (Options.Templates).
+	Templates map[string][]byte
+	// TemplateBucket is a bucket in the region of the stack in which the savepoint puts
+	// a template of more than 51,200 bytes. "" is beside the template of a nested
+	// stack.
+	TemplateBucket string
 	// Until ends the plan after its steps of this kind, such as [KindRedeploy];
 	// "" goes to the end of the direction.
 	Until Kind

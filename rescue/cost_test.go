@@ -44,6 +44,37 @@ func TestWhatADiagnosisCosts(t *testing.T) {
 	})
 }
 
+// What the whole rescue of the incident costs, diagnosis included.
+func TestWhatARescueCosts(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		in := newIncident(t)
+		in.Cloud.ForgetCalls()
+		began := time.Now()
+		p := plan(t, in, forward())
+		r, err := rescue.Run(t.Context(), in.Cloud.Config(), p, confirmed)
+		require.NoError(t, err, r)
+		required, more := 0, 0
+		for _, c := range in.Cloud.Calls() {
+			// A change set of our own is waited for.
+			if optional[c.Action] && c.Action != "cloudformation:DescribeChangeSet" {
+				more++
+			} else {
+				required++
+			}
+		}
+		var stamp time.Duration
+		for _, s := range r.Steps {
+			if s.Kind == rescue.KindStamp {
+				stamp = s.Took
+			}
+		}
+		t.Logf("rescue of the incident: %d required calls, %d optional ones, %s, of which the stamp took %s and the soak 5m0s", required, more, time.Since(began).Round(time.Second), stamp.Round(time.Second))
+		require.LessOrEqual(t, required, 230)
+		require.LessOrEqual(t, stamp, 150*time.Second)
+	})
+}
+
 // A tree of 20 nested stacks with 40 services, 100 ms a call.
 func TestDiagnosisOfALargeTree(t *testing.T) {
 	t.Parallel()

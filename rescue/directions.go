@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/stackrescue/stackrescue/cfnx"
+	"github.com/stackrescue/stackrescue/ecsx"
 )
 
 // direction adds the steps of the chosen direction. An error is why there is no
@@ -164,34 +165,72 @@ func (p *planner) back() error {
 	return nil
 }
 
-// hold: the stack is unlocked, and what serves goes on serving.
+// hold: users first, then the stack is unlocked, and what serves goes on serving.
 func (p *planner) hold() error {
 	if err := p.known(); err != nil {
 		return err
 	}
 	keep := map[string]string{}
+	down := map[string]string{}
 	for i := range p.b.Services {
 		s := &p.b.Services[i]
-		keep[s.Service.String()] = s.Current
-		if u := p.usersOf(s); !u.ok() {
-			p.p.Warnings = append(p.p.Warnings, fmt.Sprintf("hold deploys nothing, and %s: choose serve first, or forward", u))
+		name := s.Service.String()
+		keep[name] = s.Current
+		u := p.usersOf(s)
+		if u.ok() && p.c.Revisions[name] == "" {
+			continue
 		}
+		target, err := p.holdable(s)
+		if err != nil && p.c.Revisions[name] != "" {
+			return err // the operator wants it deployed
+		}
+		if err != nil {
+			p.p.Warnings = append(p.p.Warnings, fmt.Sprintf("hold deploys nothing to service %s (%s), and %s: name a revision for it, or choose serve or forward", s.Service, err, u))
+			continue
+		}
+		keep[name], down[name] = target, target
 	}
 	p.freeze()
+	if p.until(KindFreeze) {
+		p.stays()
+		return nil
+	}
+	if err := p.redeploys(down); err != nil {
+		return err
+	}
 	if p.d.Situation != Stuck && len(p.p.Steps) == 0 {
 		return refuse("choose serve, forward or back", "hold would change nothing: stack %s is %s and not locked", p.d.Stack, p.b.Tree.Root.Status)
 	}
-	if p.until(KindFreeze) || p.d.Situation != Stuck {
+	if p.until(KindStamp) || p.until(KindMigrate) || p.until(KindRedeploy) || p.d.Situation != Stuck {
 		p.stays()
 		return nil
 	}
 	skips := p.skips(keep)
 	if err := p.unlocks(skips, keep); err != nil {
-		return err
+		if len(down) == 0 || !p.acts() {
+			return err
+		}
+		p.stop(KindUnlock, err) // users are served all the same
+		p.stays()
+		return nil
 	}
 	p.unlock(skips)
 	p.noSavepoint(keep)
 	return nil
+}
+
+// holdable is the revision that a service whose users are not served can be started
+// on before the unlock: one that is not known to fail, or whose failure the plan
+// mends.
+func (p *planner) holdable(s *ServiceFacts) (string, error) {
+	target, err := p.keepable(s)
+	if err != nil {
+		return "", err
+	}
+	if c, ok := ecsx.RootCause(p.d.tasks(*s, target)); ok && p.c.Migration == nil && p.c.Revisions[s.Service.String()] == "" {
+		return "", fmt.Errorf("the tasks of %s have failed: %s", short(target), c.Summary)
+	}
+	return target, nil
 }
 
 // keeps decides what each service is to run. A service for which that cannot be

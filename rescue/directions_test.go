@@ -52,6 +52,30 @@ func TestServeTouchesNoStack(t *testing.T) {
 	})
 }
 
+// Hold gets users served before it unlocks, where the plan knows a revision that
+// can be started: the stack is deployed nothing, before or after.
+func TestHoldServesFirst(t *testing.T) {
+	t.Parallel()
+	inSite(t, func(t *testing.T, s *site) {
+		s.stuck()
+		p, err := rescue.MakePlan(s.diagnose(), rescue.Choices{Direction: rescue.Hold})
+		require.NoError(t, err)
+		require.Equal(t, []rescue.Kind{rescue.KindUnlock, rescue.KindVerify}, kinds(p), "web:2 has failed, and nobody says that it is mended")
+		require.Contains(t, strings.Join(p.Warnings, "\n"), "name a revision for it")
+		s.mended = true
+		p, err = rescue.MakePlan(s.diagnose(), rescue.Choices{Direction: rescue.Hold, Revisions: map[string]string{"prod/web": "web:2"}})
+		require.NoError(t, err)
+		require.Equal(t, []rescue.Kind{rescue.KindRedeploy, rescue.KindUnlock, rescue.KindVerify}, kinds(p))
+		old := s.starts["v1"]
+		r, err := s.run(p)
+		require.NoError(t, err, r)
+		require.Equal(t, rescue.ServedWithDebt, r.Result)
+		require.Equal(t, "2 of 2 run web:3", s.counts())
+		require.EqualValues(t, "UPDATE_ROLLBACK_COMPLETE", s.status("prod"))
+		require.Equal(t, old, s.starts["v1"])
+	})
+}
+
 // Where CloudFormation cannot move, users can still be served.
 func TestServeWhereTheStackCannotMove(t *testing.T) {
 	t.Parallel()
@@ -121,7 +145,7 @@ func TestCompare(t *testing.T) {
 		}{
 			{rescue.Serve, []rescue.Kind{"freeze", "stamp", "redeploy", "verify"}, false, 0},
 			{rescue.Forward, []rescue.Kind{"freeze", "stamp", "redeploy", "unlock", "savepoint", "verify"}, true, 1},
-			{rescue.Hold, []rescue.Kind{"freeze", "unlock", "verify"}, false, 1},
+			{rescue.Hold, []rescue.Kind{"freeze", "stamp", "redeploy", "unlock", "verify"}, false, 1},
 			{rescue.Back, nil, false, 0},
 		} {
 			p := all[i]

@@ -79,8 +79,9 @@ func ExampleMakePlan() {
 		fmt.Println(s.ID)
 	}
 	// Output:
-	// 1-unlock
-	// 2-verify
+	// 1-redeploy
+	// 2-unlock
+	// 3-verify
 }
 
 // The plan is carried out step by step; each is allowed the calls it has announced.

@@ -23,7 +23,8 @@ func hidden(b *Bundle) ([]byte, error) {
 	}
 	data, err = redact.JSON(data, func(path []string, s string) (string, bool) {
 		switch last := path[len(path)-1]; {
-		case last == "template":
+		case slices.Contains(path, "unread"):
+		case last == "template", last == "attempted":
 			if text, err := base64.StdEncoding.DecodeString(s); err == nil {
 				return string(text), false
 			}
@@ -64,7 +65,10 @@ func encodeTemplates(v any) {
 		}
 	case map[string]any:
 		for k, x := range v {
-			if s, ok := x.(string); ok && k == "template" && strings.ContainsFunc(s, notBase64) {
+			if k == "unread" {
+				continue // why a template, among others, could not be read
+			}
+			if s, ok := x.(string); ok && (k == "template" || k == "attempted") && strings.ContainsFunc(s, notBase64) {
 				v[k] = base64.StdEncoding.EncodeToString([]byte(s))
 				continue
 			}

@@ -8,6 +8,7 @@ import (
 	"github.com/stackrescue/stackrescue/ecsx"
 	"github.com/stackrescue/stackrescue/internal/clock"
 	"github.com/stackrescue/stackrescue/internal/redact"
+	"github.com/stackrescue/stackrescue/migrate"
 )
 
 // Options change [Diagnose] and [Run]. The zero value is the default.
@@ -47,6 +48,18 @@ type Options struct {
 	// Ledger is what the stacks were before anything was touched, where
 	// somebody wrote it down with [cfnx.Record].
 	Ledger *cfnx.Ledger
+	// Denied asks which of the actions, as IAM names them, the caller is not allowed,
+	// such as by iam:SimulatePrincipalPolicy. A run asks it once before its first
+	// step, about all that its steps may use, and warns of the answer; nothing else
+	// follows, because no simulation knows every condition. nil asks nobody.
+	Denied func(ctx context.Context, actions []string) ([]string, error)
+	// Lease keeps two operators who share it from running a plan for the same stack at
+	// once: see packages dynamolease, pglease and mylease. nil is the folder of
+	// Evidence, for the processes of one machine, and nothing without it.
+	Lease migrate.Store
+	// Templates are those of Choices.Templates, for [Run] of a plan that was made with
+	// them.
+	Templates map[string][]byte
 	// Now is the time, for what is written. Defaults to time.Now.
 	Now func() time.Time
 	// Observe is called with each event, in order, on the caller's goroutine.

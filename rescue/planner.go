@@ -12,6 +12,9 @@ type planner struct {
 	p *Plan
 	// stopped is why the plan ends early.
 	stopped error
+	// gaveUp is whether the operator accepts the deletion of what the failed update
+	// made.
+	gaveUp bool
 }
 
 func (p *planner) add(s Step) {

@@ -110,14 +110,14 @@ func templateImages(ctx context.Context, b *Bundle) []string {
 // savepointImages are what each recorded image becomes in the templates. Two
 // services whose records have the same image, and that want different ones, have
 // none in common.
-func (p *planner) savepointImages(keep map[string]string) (map[string]string, error) {
+func (p *planner) savepointImages(step *SavepointStep, keep map[string]string) (map[string]string, error) {
 	images, wanted := map[string]string{}, map[string]string{}
 	for _, s := range p.b.Services {
 		to := map[string]string{}
 		for _, c := range s.Definitions[keep[s.Service.String()]].Containers {
 			to[c.Name] = c.Image
 		}
-		for _, c := range s.Definitions[s.Back].Containers {
+		for _, c := range s.Definitions[step.base(&s, keep[s.Service.String()])].Containers {
 			t := to[c.Name]
 			if t == "" {
 				continue
@@ -140,6 +140,9 @@ func (p *planner) savepointImages(keep map[string]string) (map[string]string, er
 func (p *planner) savepointRenders(step *SavepointStep, keep map[string]string) error {
 	d, err := p.b.draft()
 	if err != nil {
+		return fmt.Errorf("savepoint: %w", err)
+	}
+	if err := step.aim(context.Background(), d, nil, p.c.Templates); err != nil {
 		return fmt.Errorf("savepoint: %w", err)
 	}
 	var problems []cfnx.Problem
@@ -189,7 +192,7 @@ func (p *planner) savepointRenders(step *SavepointStep, keep map[string]string) 
 		return fmt.Errorf("savepoint: %w", err)
 	}
 	if len(problems) == 0 {
-		if err := note(d.Check()); err != nil {
+		if err := note(d.Check(func(o *cfnx.ApplyOptions) { o.TemplateURL = step.TemplateURL })); err != nil {
 			return fmt.Errorf("savepoint: %w", err)
 		}
 	}

@@ -32,6 +32,8 @@ type Report struct {
 	// Follow is what the team's own templates have to follow, because its next
 	// update would undo it otherwise.
 	Follow []string `json:"follow,omitempty"`
+	// Warnings are what the run was warned of before its first step.
+	Warnings []string `json:"warnings,omitempty"`
 	// Calls is how often each IAM action was used, the SDK's retries not
 	// counted.
 	Calls map[string]int `json:"calls"`
@@ -69,6 +71,7 @@ func (r *Report) String() string {
 		s := r.Steps[i]
 		return fmt.Sprintf("%-13s %-6s %s: %s", s.ID, s.Outcome, s.Subject, s.Text)
 	})
+	section(&b, "WARNINGS", len(r.Warnings), func(i int) string { return r.Warnings[i] })
 	section(&b, "STACKS", len(r.Stacks), func(i int) string {
 		s := r.Stacks[i]
 		return strings.Repeat("  ", s.Depth) + s.Name + "  " + string(s.Status)

@@ -7,10 +7,13 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 
+	"github.com/stackrescue/stackrescue/cfnx"
+	"github.com/stackrescue/stackrescue/internal/poll"
 	"github.com/stackrescue/stackrescue/internal/redact"
 )
 
@@ -91,6 +94,9 @@ type Restored struct {
 // again with the same plan, and ends in the same place. A step that fails ends
 // the run, with the report so far.
 //
+// With a lease (Options.Lease, or the folder of Options.Evidence on one machine) it
+// waits until no other run holds the stack.
+//
 // Each step's calls are limited to its Step.Actions. Steps of a higher risk
 // than RiskReversible need Options.Confirm.
 //
@@ -105,7 +111,12 @@ func Run(ctx context.Context, cfg aws.Config, p *Plan, optFns ...func(*Options))
 	counted := &calls{}
 	r := &runner{cfg: counted.count(cfg), p: p, o: o}
 	rep := &Report{Version: 1, Stack: p.Stack, Account: p.Account, Region: p.Region, Direction: p.Direction, Causes: p.Causes, Stop: p.Stop, Debt: slices.Clone(p.Debt)}
-	err := r.run(ctx, rep)
+	err := p.validate()
+	if err != nil {
+		err = &Error{Stack: p.Stack, Err: err, Next: "diagnose and plan again"}
+	} else {
+		err = r.alone(ctx, func(ctx context.Context) error { return r.run(ctx, rep) })
+	}
 	rep.Calls, rep.Follow = counted.snapshot(), r.follow
 	switch {
 	case err == nil && rep.ok() && len(rep.Debt) == 0:
@@ -135,13 +146,13 @@ type runner struct {
 	// live are outputs as this run has seen them, by stack and key; secret, in
 	// memory alone. lost are those that stay lost, as "stack.key".
 	live map[string]string
-	lost []string
+	// tried are the stacks as the update that failed wanted them, where the savepoint
+	// brings that.
+	tried map[string]*cfnx.Stack
+	lost  []string
 }
 
 func (r *runner) run(ctx context.Context, rep *Report) error {
-	if err := r.p.validate(); err != nil {
-		return &Error{Stack: r.p.Stack, Err: err, Next: "diagnose and plan again"}
-	}
 	for _, d := range r.o.Done {
 		if d.Plan != r.p.Hash {
 			return &Error{Stack: r.p.Stack, Err: fmt.Errorf("%w: the earlier run's step %s is of another plan", ErrPlan, d.ID), Next: "diagnose and plan again"}
@@ -150,7 +161,13 @@ func (r *runner) run(ctx context.Context, rep *Report) error {
 			return &Error{Stack: r.p.Stack, Err: fmt.Errorf("%w: the earlier run's step %s is none of its steps", ErrPlan, d.ID), Next: "diagnose and plan again"}
 		}
 	}
+	if err := r.templatesGiven(); err != nil {
+		return err
+	}
 	if err := r.unchanged(ctx); err != nil {
+		return err
+	}
+	if err := r.permitted(ctx, rep); err != nil {
 		return err
 	}
 	r.since = r.o.Now()
@@ -181,6 +198,27 @@ func (r *runner) run(ctx context.Context, rep *Report) error {
 			r.changed = r.o.Now()
 		}
 	}
+	return nil
+}
+
+// permitted warns of what the caller is not allowed to do. Only the end of ctx is an
+// error.
+func (r *runner) permitted(ctx context.Context, rep *Report) error {
+	if r.o.Denied == nil {
+		return nil
+	}
+	denied, err := r.o.Denied(ctx, r.p.Actions())
+	switch {
+	case ctx.Err() != nil:
+		return poll.Ended(ctx, err)
+	case err != nil:
+		rep.Warnings = append(rep.Warnings, "whether the caller is allowed what the plan needs could not be asked: "+redact.Text(err.Error()))
+	case len(denied) > 0:
+		rep.Warnings = append(rep.Warnings, "the caller seems not to be allowed "+strings.Join(denied, ", "))
+	default:
+		return nil
+	}
+	r.o.tell("", "warning: "+rep.Warnings[len(rep.Warnings)-1])
 	return nil
 }
 

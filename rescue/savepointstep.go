@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
@@ -43,6 +44,17 @@ type SavepointStep struct {
 	Hidden []string `json:"hidden,omitempty"`
 	// Outputs are lost ones that are restored.
 	Outputs []cfnx.LostOutput `json:"outputs,omitempty"`
+	// Target is whose templates the savepoint brings: "" the stacks' own, "attempted"
+	// those of the update that failed, "given" the operator's.
+	Target string `json:"target,omitempty"`
+	// Given are, by the ARN of their stacks, the SHA-256 digests of the operator's
+	// templates.
+	Given map[string]string `json:"given,omitempty"`
+	// TemplateURL is beside which object in S3 a large template is put.
+	TemplateURL string `json:"templateUrl,omitempty"`
+	// Import takes what the clean-up has left behind, and what the templates name, into
+	// the stack again.
+	Import bool `json:"import,omitempty"`
 }
 
 // CarriedRevision is a revision that serves and differs, in more than its images,
@@ -87,20 +99,28 @@ func (p *planner) savepoint(step *SavepointStep) {
 	})
 }
 
-// savepointFor renders, before anything is done, the savepoint that keeps these
-// revisions. The error is why there can be none.
-func (p *planner) savepointFor(keep map[string]string) (*SavepointStep, error) {
+// savepointOf renders the savepoint of a target.
+func (p *planner) savepointOf(keep map[string]string, target string) (*SavepointStep, error) {
+	if target == targetGiven && p.authored() {
+		target = targetOwn
+	}
 	for i := range p.b.Services {
 		s := &p.b.Services[i]
-		if to := keep[s.Service.String()]; to != "" {
+		if to := keep[s.Service.String()]; to != "" && target == targetOwn {
 			if err := p.renders(s, to); err != nil {
 				return nil, err
 			}
 		}
 	}
-	step := &SavepointStep{Recorded: p.recorded(), Outputs: p.d.Lost, Needed: p.needed(keep)}
+	step := &SavepointStep{Recorded: p.recorded(), Outputs: p.d.Lost, Needed: p.needed(keep), Target: target, Given: p.given()}
+	if bucket := p.c.TemplateBucket; bucket != "" {
+		step.TemplateURL = "https://" + bucket + ".s3." + p.d.Region + "." + dnsSuffix(p.d.Region) + "/stackrescue/template"
+	}
+	if target == targetAttempted && len(p.b.Tree.Root.Children) == 0 {
+		step.Import = slices.ContainsFunc(p.b.Tree.Deletes(), func(d cfnx.Deletion) bool { return d.Kept })
+	}
 	var err error
-	if step.Images, err = p.savepointImages(keep); err != nil {
+	if step.Images, err = p.savepointImages(step, keep); err != nil {
 		return nil, err
 	}
 	// First, because whether it is known who imports an export decides on the unlock.
@@ -129,6 +149,9 @@ func (r *runner) savepoint(ctx context.Context, c clients, s Step, res *StepResu
 			return err
 		}
 		d.Recorded = recordedImages(s.Savepoint.Recorded)
+		if err := r.target(ctx, c, s.Savepoint, d); err != nil {
+			return err
+		}
 		if err := r.carry(ctx, c, s.ID, d); err != nil {
 			return err
 		}
@@ -168,7 +191,7 @@ func (r *runner) savepoint(ctx context.Context, c clients, s Step, res *StepResu
 			res.Outputs = append(res.Outputs, Restored{o.Stack, o.Key, redact.Value(o.Key, o.Value)})
 		}
 		out, err := cfnx.Apply(ctx, c.cfn, c.s3, d, func(o *cfnx.ApplyOptions) {
-			o.Interval = r.o.Interval
+			o.Interval, o.TemplateURL, o.ImportExisting = r.o.Interval, s.Savepoint.TemplateURL, s.Savepoint.Import
 			o.Observe = func(e cfnx.ApplyEvent) { r.o.tell(s.ID, e.String()) }
 		})
 		if errors.Is(err, cfnx.ErrNothingToChange) {
@@ -187,7 +210,11 @@ func (r *runner) savepoint(ctx context.Context, c clients, s Step, res *StepResu
 		if len(carried) > 0 {
 			res.Text += fmt.Sprintf(", %d settings", len(carried))
 		}
-		if len(outputs)+len(r.lost) >= len(lost) {
+		left, err := r.stillLost(ctx, c, lost, outputs)
+		if err != nil {
+			return err
+		}
+		if left <= len(r.lost) {
 			break // none is left that could come back by itself
 		}
 	}
@@ -196,6 +223,42 @@ func (r *runner) savepoint(ctx context.Context, c clients, s Step, res *StepResu
 		res.Outcome, res.Text = Held, "images and outputs are as they should be"
 	}
 	return nil
+}
+
+// stillLost counts the outputs that were lost before the update, were not restored by
+// it, and did not come back with it either.
+func (r *runner) stillLost(ctx context.Context, c clients, lost []cfnx.LostOutput, restored []cfnx.RestoredOutput) (int, error) {
+	has := map[string]map[string]bool{}
+	n := 0
+	for _, l := range lost {
+		if slices.ContainsFunc(restored, func(o cfnx.RestoredOutput) bool { return o.Stack == l.Stack && o.Key == l.Key }) {
+			continue
+		}
+		if has[l.StackID] == nil {
+			out, err := c.cfn.DescribeStacks(ctx, &cloudformation.DescribeStacksInput{StackName: &l.StackID})
+			if err != nil {
+				return 0, err
+			}
+			has[l.StackID] = map[string]bool{}
+			for _, s := range out.Stacks {
+				for _, o := range s.Outputs {
+					has[l.StackID][aws.ToString(o.OutputKey)] = true
+				}
+			}
+		}
+		if !has[l.StackID][l.Key] {
+			n++
+		}
+	}
+	return n, nil
+}
+
+// dnsSuffix is the domain of a region's services.
+func dnsSuffix(region string) string {
+	if strings.HasPrefix(region, "cn-") {
+		return "amazonaws.com.cn"
+	}
+	return "amazonaws.com"
 }
 
 // resolver is that of a redeploy, but for the images that are left alone.

@@ -33,11 +33,12 @@ func (r *runner) stamp(ctx context.Context, c clients, s Step, res *StepResult) 
 		return err
 	}
 	wait := func(o *ecsx.StoppedOptions) { o.Interval, o.Settle = r.o.Interval, r.o.Settle }
+	tasks := &oneOff{Client: c.ecs}
 	run := func(ctx context.Context, args []string) ([]string, error) {
 		spec := m.Task
 		spec.Overrides = []ecsx.ContainerOverride{{Container: m.Container, Command: args}}
 		if !writes(args, m.Tool.Stamp) {
-			task, err := ecsx.RunTask(ctx, c.ecs, c.logs, spec, wait)
+			task, err := ecsx.RunTask(ctx, tasks, c.logs, spec, wait)
 			return answer(task, m.Container, args, err)
 		}
 		spec.Token = token(r.p.Fingerprint, s.ID)
@@ -45,7 +46,7 @@ func (r *runner) stamp(ctx context.Context, c clients, s Step, res *StepResult) 
 		if err != nil {
 			return nil, err
 		}
-		task, err := ecsx.WaitTask(ctx, c.ecs, c.logs, spec.Cluster, arn, wait)
+		task, err := ecsx.WaitTask(ctx, tasks, c.logs, spec.Cluster, arn, wait)
 		return answer(task, m.Container, args, err)
 	}
 	out, err := toolcmd.Stamp(ctx, run, m.Tool, func(o *toolcmd.StampOptions) {

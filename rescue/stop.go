@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/stackrescue/stackrescue/cfnx"
+	"github.com/stackrescue/stackrescue/cfnx/template"
 )
 
 // Stop is why a plan ends before the end of its direction.
@@ -48,6 +49,16 @@ func (p *planner) stop(before Kind, err error) {
 	if e, ok := errors.AsType[*cfnx.DraftError](err); ok {
 		for _, x := range e.Problems {
 			s.Problems = append(s.Problems, x.String())
+			switch {
+			case s.Next != "":
+			case errors.Is(x.Err, template.ErrMangled):
+				s.Next = "give the template as its author has it (Choices.Templates, -template STACK=FILE)"
+			case errors.Is(x.Err, template.ErrLimit) && p.c.TemplateBucket == "":
+				s.Next = "name a bucket for it (Choices.TemplateBucket, -template-bucket)"
+			}
+		}
+		if s.Next == "" {
+			s.Next = "change it at the place that is named, in a template of your own (Choices.Templates, -template STACK=FILE), or let the pipeline deploy the new version"
 		}
 	}
 	p.p.Stop = s
@@ -75,6 +86,9 @@ func (p *planner) valid() error {
 	case "", KindFreeze, KindStamp, KindMigrate, KindRedeploy, KindUnlock, KindSavepoint:
 	default:
 		return refuse("choose freeze, stamp, migrate, redeploy, unlock or savepoint", "until: no step of kind %q", p.c.Until)
+	}
+	if err := p.templatesNamed(); err != nil {
+		return err
 	}
 	return p.named()
 }

@@ -102,6 +102,7 @@ func (p *planner) deletes(keep map[string]string, next string) error {
 			continue
 		}
 		if slices.Contains(p.c.Accept, d.Stack+"."+d.LogicalID) {
+			p.gaveUp = true
 			p.p.Warnings = append(p.p.Warnings, "accepted: "+d.String())
 			continue
 		}

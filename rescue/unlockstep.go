@@ -76,7 +76,10 @@ func (r *runner) unlock(ctx context.Context, c clients, s Step, res *StepResult)
 		if s.Unlock.Force {
 			o.Force = r.p.Stack
 		}
-		o.Enrich = func(_ context.Context, t *cfnx.Tree) error { r.remember(t); return nil }
+		o.Enrich = func(ctx context.Context, t *cfnx.Tree) error {
+			r.remember(t)
+			return r.readAttempted(ctx, c, t)
+		}
 		o.Observe = func(e cfnx.ContinueEvent) { r.o.tell(s.ID, e.String()) }
 	})
 	if err != nil {

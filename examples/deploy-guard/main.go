@@ -118,13 +118,19 @@ func (o options) run(ctx context.Context, cfg aws.Config, w io.Writer) error {
 		}
 	}
 	var reports []*rescue.GuardReport
+	var failed []error
+	cfg = rescue.ShareReads(cfg)
 	for _, stack := range o.stacks {
 		r, err := rescue.Guard(ctx, cfg, stack, func(g *rescue.GuardOptions) {
 			g.Within, g.Images, g.Parameter = o.within, o.images, parameter(ssm.NewFromConfig(cfg))
 			g.TargetHealth = elb.NewFromConfig(cfg)
 		})
 		if err != nil {
-			return err
+			if ctx.Err() != nil || len(o.stacks) == 1 {
+				return err
+			}
+			failed = append(failed, err) // the others are looked at all the same
+			continue
 		}
 		reports = append(reports, r)
 		if o.json {
@@ -136,7 +142,7 @@ func (o options) run(ctx context.Context, cfg aws.Config, w io.Writer) error {
 	if err := o.show(w, reports); err != nil {
 		return err
 	}
-	return verdict(reports)
+	return errors.Join(append([]error{verdict(reports)}, failed...)...)
 }
 
 // show tells what was found, in every form that was asked for.

@@ -60,6 +60,10 @@ func TestGuards(t *testing.T) {
 			require.NoError(t, err)
 			require.Contains(t, string(text), in.Stack)
 		}
+		// One that cannot be looked at does not end the round.
+		out, err = try("-stack", "prdo,"+in.Stack)
+		require.Equal(t, 4, exitCode(err), err)
+		require.Contains(t, out, "SAFE")
 		out, err = try("-stack", in.Stack, "-json")
 		require.NoError(t, err)
 		var r rescue.GuardReport

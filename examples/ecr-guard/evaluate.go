@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/stackrescue/stackrescue/ecrx"
@@ -48,7 +49,7 @@ func evaluate(c *command) error {
 	}
 	// What get-lifecycle-policy prints has the policy as text inside.
 	var got struct{ LifecyclePolicyText string }
-	if json.Unmarshal([]byte(text), &got) == nil && got.LifecyclePolicyText != "" {
+	if json.Unmarshal([]byte(strings.TrimPrefix(text, byteOrderMark)), &got) == nil && got.LifecyclePolicyText != "" {
 		text = got.LifecyclePolicyText
 	}
 	policy, err := ecrx.ParsePolicy(text)

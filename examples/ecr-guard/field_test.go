@@ -181,11 +181,15 @@ func TestField(t *testing.T) {
 			s.want(1, []string{"is not what aws lambda get-function prints"}, "check", "-lambda", file(s.t, failed))
 		}
 		s.want(0, []string{"no image is needed"}, "check", "-lambda", file(s.t, `{"Functions":[]}`))
+		s.want(5, []string{"others follow"}, "check", "-lambda", file(s.t, `{"Functions":[],"NextMarker":"eyJ"}`))
 	})
 	field(t, "nothing runs", web, func(s *site) {
 		s.want(0, []string{"no image is needed"}, "check", "-cluster", "prod")
 		s.want(0, []string{"REPOSITORY"}, "audit", "-cluster", "prod")
 		s.want(2, []string{"no image is named"}, "check")
+		s.want(1, []string{"is empty, as one is whose command has failed"}, "check", "-refs", file(s.t, ""))
+		s.want(0, []string{"no image is needed"}, "check", "-refs", file(s.t, "# nothing yet\n"))
+		s.want(3, nil, "check", "-refs", file(s.t, "# "+strings.Repeat("x", 100_000)+"\r\n"+s.cloud.Registry()+"/web:gone\r\n"))
 	})
 	field(t, "rules that protect nothing", web, func(s *site) {
 		s.push("web", "one", "prod-1")

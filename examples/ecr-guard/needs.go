@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"cmp"
 	"encoding/json"
 	"errors"
@@ -71,6 +70,9 @@ func (c *command) collect(cfg aws.Config, args []string) ([]ecrx.Need, error) {
 		if err != nil {
 			return nil, err
 		}
+		if text == "" {
+			return nil, fmt.Errorf("%s is empty, as one is whose command has failed: a line that begins with # says that nothing is needed", file)
+		}
 		sources = append(sources, ecrx.Refs(file, lines(text)...))
 	}
 	for _, file := range n.functions {
@@ -92,10 +94,13 @@ func (c *command) read(file string) (string, error) {
 	return string(b), err
 }
 
+// byteOrderMark begins what Windows writes.
+const byteOrderMark = "\ufeff"
+
 // lines are those that are not empty and no comments.
 func lines(text string) (out []string) {
-	for s := bufio.NewScanner(strings.NewReader(text)); s.Scan(); {
-		if l := strings.TrimSpace(s.Text()); l != "" && !strings.HasPrefix(l, "#") {
+	for l := range strings.Lines(strings.TrimPrefix(text, byteOrderMark)) {
+		if l = strings.TrimSpace(l); l != "" && !strings.HasPrefix(l, "#") {
 			out = append(out, l)
 		}
 	}
@@ -111,6 +116,7 @@ type function struct {
 	FunctionName, FunctionArn, PackageType string
 	Configuration                          *function
 	Functions                              []function
+	NextMarker, NextToken                  string
 	Code                                   *struct{ ImageUri, ResolvedImageUri string }
 }
 
@@ -132,6 +138,9 @@ func (c *command) functions(file, text string) iter.Seq2[ecrx.Use, error] {
 			if err != nil { // an empty file as well: the call that was to write it has failed
 				yield(ecrx.Use{}, fmt.Errorf("%s is not what aws lambda get-function prints: %w", file, err))
 				return
+			}
+			if f.NextMarker+f.NextToken != "" {
+				c.blind = append(c.blind, file+" is one page of a list of functions: others follow")
 			}
 			for _, x := range append(f.Functions, f) {
 				for _, ref := range c.function(x) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"maps"
 	"net"
 	"strings"
@@ -51,7 +52,11 @@ func TestMariaDB(t *testing.T) {
 		t.Cleanup(func() { _ = db.Close() })
 		return db
 	}
-	_, err := mylease.Table(handle(t)).Read(t.Context(), "k")
+	_, err := mylease.Table(handle(t)).Read(t.Context(), strings.Repeat("k", 256))
+	require.ErrorIs(t, err, migrate.ErrStore, "the server would cut it")
+	_, err = mylease.Table(handle(t)).Acquire(t.Context(), strings.Repeat("k", 256), migrate.Claim{Owner: "o", Lease: time.Minute})
+	require.ErrorIs(t, err, migrate.ErrStore)
+	_, err = mylease.Table(handle(t)).Read(t.Context(), "k")
 	require.ErrorIs(t, err, migrate.ErrStore, "the tables are not there")
 	var wg sync.WaitGroup
 	for range 10 {
@@ -67,6 +72,7 @@ func TestMariaDB(t *testing.T) {
 	db := handle(t)
 	fence(t, db, func(f migrate.Fence) error { return mylease.Raise(t.Context(), db, "f", f) },
 		func(tx *sql.Tx, f migrate.Fence) error { return mylease.Guard(t.Context(), tx, "f", f) })
+	orphanOfMySQL(t, handle)
 }
 
 func TestPostgreSQL(t *testing.T) {
@@ -101,7 +107,7 @@ func TestPostgreSQL(t *testing.T) {
 	t.Run("orphan of another role", func(t *testing.T) { orphanOfRole(t, server) })
 	t.Run("lock of one who vanished", func(t *testing.T) { lockLeft(t, server) })
 	t.Run("pooler", func(t *testing.T) {
-		pooled := servers.StartPgBouncer(t, server).DSN()
+		pooled := servers.StartPgBouncer(t, servers.PgBouncers(t)[0], server).DSN()
 		for range 5 {
 			_, err := pglease.Session(open(t, pooled)).Acquire(t.Context(), "pooled", migrate.Claim{Owner: "a", Lease: time.Minute})
 			require.ErrorIs(t, err, pglease.ErrPooler)
@@ -199,6 +205,85 @@ func orphan(t *testing.T, server *servers.PostgreSQL) {
 			require.Greater(t, took, time.Second)
 		}
 	}
+}
+
+// orphanOfMySQL leaves a statement running of a leader that was killed.
+func orphanOfMySQL(t *testing.T, handle func(t *testing.T) *sql.DB) {
+	db := handle(t)
+	_, err := db.Exec(`CREATE TABLE orphan (n int)`)
+	require.NoError(t, err)
+	_, err = db.Exec(`INSERT INTO orphan VALUES (1)`)
+	require.NoError(t, err)
+	for _, c := range []struct {
+		key, stmt       string
+		terminate, ends bool
+	}{
+		{"wait", "/* app */ UPDATE orphan SET n = n + sleep(3)", false, false},
+		{"another's", "UPDATE orphan SET n = n + sleep(3)", true, false}, // this process has the same address: it may be an application's
+		{"end", "ALTER TABLE orphan ADD COLUMN c%d int DEFAULT 1, ALGORITHM=COPY, LOCK=SHARED", true, true},
+		{"read", "SELECT sleep(3) FROM orphan", true, true},
+	} {
+		require.NoError(t, mylease.Raise(t.Context(), db, c.key, 1))
+		busy := handle(t)
+		ended := make(chan error, 1)
+		stmt := c.stmt
+		var tx *sql.Tx
+		if c.key == "end" { // waits for the lock of a transaction
+			stmt = fmt.Sprintf(stmt, 1)
+			tx, err = db.Begin()
+			require.NoError(t, err)
+			_, err = tx.Exec(`SELECT * FROM orphan`)
+			require.NoError(t, err)
+		}
+		go func() {
+			_, err := busy.ExecContext(context.WithoutCancel(t.Context()), stmt)
+			ended <- err
+		}()
+		wait(t.Context(), 300*time.Millisecond)
+		begin, looks := time.Now(), 0
+		require.NoError(t, mylease.Raise(t.Context(), db, c.key, 2, func(o *mylease.RaiseOptions) {
+			o.Terminate, o.Interval = c.terminate, 50*time.Millisecond
+			o.Observe = func(ids []int) {
+				require.Len(t, ids, 1)
+				looks++
+			}
+		}), c.key)
+		took := time.Since(begin)
+		if tx != nil {
+			require.NoError(t, tx.Rollback())
+		}
+		switch err := <-ended; {
+		case c.key == "end":
+			require.Error(t, err)
+			require.Positive(t, looks)
+			require.Less(t, took, 2*time.Second)
+		case c.ends:
+			require.NoError(t, err)
+			require.Zero(t, looks, c.key)
+		default:
+			require.NoError(t, err)
+			require.Greater(t, took, 2*time.Second, c.key)
+		}
+	}
+	// Applications that go on working are waited for once.
+	stop := make(chan struct{})
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	defer close(stop)
+	wg.Go(func() {
+		for {
+			select {
+			case <-stop:
+				return
+			default:
+				_, _ = handle(t).ExecContext(context.WithoutCancel(t.Context()), "UPDATE orphan SET n = n + sleep(0.3)")
+			}
+		}
+	})
+	wait(t.Context(), 100*time.Millisecond)
+	begin := time.Now()
+	require.NoError(t, mylease.Raise(t.Context(), db, "busy", 2, func(o *mylease.RaiseOptions) { o.Interval = 50 * time.Millisecond }))
+	require.Less(t, time.Since(begin), 4*time.Second)
 }
 
 // limits lets the server find out that the client of a statement is gone.

@@ -1,12 +1,14 @@
 package main
 
 import (
+	"context"
 	"database/sql"
 	"fmt"
 	"net"
 	"os"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/go-sql-driver/mysql"
 	"github.com/jackc/pgx/v5"
@@ -34,6 +36,29 @@ func openDatabase(spec string) (*sql.DB, error) {
 		return nil, err
 	}
 	return openAddress(text, "", false)
+}
+
+// firstAnswer is how long a server may take to say anything.
+const firstAnswer = 15 * time.Second
+
+// openNow opens a database that has to be there: what takes a connection and never
+// says anything is an error.
+func openNow(ctx context.Context, spec string) (*sql.DB, error) {
+	db, err := openDatabase(spec)
+	if err != nil {
+		return nil, err
+	}
+	call, cancel := context.WithTimeout(ctx, firstAnswer)
+	defer cancel()
+	err = db.PingContext(call)
+	if err != nil && call.Err() != nil && ctx.Err() == nil {
+		err = fmt.Errorf("no answer within %s: %w", firstAnswer, err)
+	}
+	if err != nil {
+		_ = db.Close()
+		return nil, fmt.Errorf("the database: %w", err)
+	}
+	return db, nil
 }
 
 // openAddress opens a database. writer asks for a server that takes writes, of

@@ -45,13 +45,47 @@ func many(t *testing.T, n int, args func(i int) []string) []ended {
 	return out
 }
 
-// TestThroughPgBouncer uses the address that the README gives, through a pooler
-// in transaction mode with fewer server sessions than replicas.
+// TestThroughPgBouncer uses the address that the README gives, through poolers in
+// transaction mode with fewer server sessions than replicas: those that lose
+// prepared statements, and those that keep them (1.21 and newer).
 func TestThroughPgBouncer(t *testing.T) {
 	t.Parallel()
+	for _, bin := range servers.PgBouncers(t) {
+		version, keeps := pgBouncerVersion(t, bin)
+		t.Run(version, func(t *testing.T) {
+			t.Parallel()
+			throughPgBouncer(t, bin, keeps)
+		})
+		if keeps {
+			t.Run(version+" without prepared statements", func(t *testing.T) {
+				t.Parallel()
+				throughPgBouncer(t, bin, false, "max_prepared_statements = 0")
+			})
+		}
+	}
+}
+
+// pgBouncerVersion asks a pooler, and reports whether it keeps prepared
+// statements.
+//
+// Source: https://www.pgbouncer.org/config.html#max_prepared_statements
+func pgBouncerVersion(t *testing.T, bin string) (string, bool) {
+	out, err := exec.Command(bin, "--version").Output()
+	require.NoError(t, err)
+	var major, minor int
+	_, err = fmt.Sscanf(string(out), "PgBouncer %d.%d", &major, &minor)
+	require.NoError(t, err)
+	version, _, _ := strings.Cut(string(out), "\n")
+	return version, major > 1 || minor >= 21
+}
+
+func throughPgBouncer(t *testing.T, bin string, keeps bool, settings ...string) {
 	server := servers.StartPostgreSQL(t)
 	url, db := fresh(t, server, "pb")
-	pool := servers.StartPgBouncer(t, server, "default_pool_size = 4")
+	if keeps {
+		settings = append(settings, "max_prepared_statements = 100")
+	}
+	pool := servers.StartPgBouncer(t, bin, server, append(settings, "default_pool_size = 4")...)
 	pooled := strings.Replace(url, ":"+strconv.Itoa(server.Port)+"/", ":"+strconv.Itoa(pool.Port)+"/", 1)
 	for round := range 2 {
 		for _, e := range many(t, 8, func(i int) []string {
@@ -91,6 +125,9 @@ func TestThroughPgBouncer(t *testing.T) {
 		require.ErrorIs(t, err, pglease.ErrPooler)
 	}
 	t.Logf("%d of 20 handles with prepared statements were refused", refused)
+	if keeps {
+		require.Zero(t, refused)
+	}
 	migratetest.TestStore(t, "pooled/", func(t *testing.T) migrate.Store {
 		h, err := openAddress(pooled, postgresKind, true)
 		require.NoError(t, err)

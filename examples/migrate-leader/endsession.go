@@ -27,13 +27,13 @@ func endSession(ctx context.Context, args []string, stdout, stderr io.Writer) er
 	if *url == "" || *id == 0 {
 		return fmt.Errorf("%w: end-session needs -db and -session", errUsage)
 	}
-	db, err := openDatabase(*url)
+	db, err := openNow(ctx, *url)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = db.Close() }()
 	x, err := revision.EndSession(ctx, db, *id, func(o *revision.EndOptions) {
-		o.Tool, o.Table, o.OrphanAfter, o.Force, o.DryRun = *tool, *table, *orphan, *force, !*apply
+		o.Tool, o.Table, o.OrphanAfter, o.Force, o.DryRun = *tool, *table, orphanAfter(*orphan), *force, !*apply
 	})
 	if err != nil {
 		return hinted(err)

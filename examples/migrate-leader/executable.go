@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"runtime"
 	"strings"
+	"syscall"
 )
 
 // runError is a program that cannot be run. Code is what a shell would exit
@@ -31,6 +32,8 @@ func executable(flag, program string) (string, error) {
 	switch {
 	case errors.Is(err, fs.ErrPermission):
 		return "", &runError{flag, program, 126, errors.New("it is not executable")}
+	case errors.Is(err, syscall.EISDIR):
+		return "", &runError{flag, program, 126, errors.New("it is a directory")}
 	case err != nil:
 		return "", &runError{flag, program, 127, err}
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"os/exec"
 	"strconv"
 	"strings"
 	"testing"
@@ -141,4 +142,55 @@ func TestCommandOverAFailover(t *testing.T) {
 	require.Contains(t, e.out, "read only connection")
 	require.Contains(t, e.out, "migrated\n")
 	require.GreaterOrEqual(t, e.took, 3*time.Second)
+}
+
+// TestStatementOfAKilledLeader kills a leader while its tool's statement runs in
+// the database: the next one begins when it has ended, and says what it waits
+// for.
+func TestStatementOfAKilledLeader(t *testing.T) {
+	t.Parallel()
+	long := map[string]func(t *testing.T) (store string, client []string, long string, db *sql.DB){
+		"postgresql": func(t *testing.T) (string, []string, string, *sql.DB) {
+			server := servers.StartPostgreSQL(t)
+			return server.DSN(), []string{"psql", "-qX", server.DSN(), "-c"}, "INSERT INTO runs SELECT 'late' FROM pg_sleep(8)", openURL(t, server.DSN())
+		},
+		"mariadb": func(t *testing.T) (string, []string, string, *sql.DB) {
+			m := servers.StartMariaDB(t)
+			url := fmt.Sprintf("mysql://root@127.0.0.1:%d/app", m.Port)
+			return url, []string{"mariadb", "--no-defaults", "-h127.0.0.1", "-P" + strconv.Itoa(m.Port), "-uroot", "app", "-e"}, "INSERT INTO runs SELECT if(sleep(8), 'x', 'late')", openURL(t, url)
+		},
+	}
+	for name, start := range long {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			store, client, statement, db := start(t)
+			if _, err := exec.LookPath(client[0]); err != nil {
+				servers.Missing(t, client[0], "apt-get install "+client[0])
+			}
+			_, err := db.Exec(`CREATE TABLE runs (what varchar(9))`)
+			require.NoError(t, err)
+			run := func(statement string) []string {
+				return append(append([]string{"run", "-store", store, "-key", "k", "-build", "b", "-lease", "2s", "-max-wait", "40s", "--"}, client...), statement)
+			}
+			first, out := begin(t, nil, run(statement)...)
+			require.Eventually(t, func() bool { return strings.Contains(out.String(), "stepping epoch 1") }, 10*time.Second, 20*time.Millisecond)
+			wait(t.Context(), time.Second)
+			require.NoError(t, first.Process.Kill())
+			_ = first.Wait()
+			e := call(t, run("INSERT INTO runs VALUES ('next')")...)
+			require.Zero(t, e.code, e.out)
+			require.Contains(t, e.out, "waiting for what may be a previous leader's")
+			rows, err := db.Query(`SELECT what FROM runs`)
+			require.NoError(t, err)
+			defer func() { _ = rows.Close() }()
+			var got []string
+			for rows.Next() {
+				var what string
+				require.NoError(t, rows.Scan(&what))
+				got = append(got, what)
+			}
+			require.NoError(t, rows.Err())
+			require.Equal(t, []string{"late", "next"}, got, "the two did not overlap")
+		})
+	}
 }

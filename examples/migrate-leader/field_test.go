@@ -225,6 +225,14 @@ func TestWhatCannotRunIsFoundFirst(t *testing.T) {
 	e := call(t, append(base(t, "--", "true"), "-then")...)
 	require.Equal(t, 2, e.code)
 	require.Contains(t, e.out, "-then needs the application")
+	e = call(t, append(base(t, "--", "true"), "-then", dir)...)
+	require.Equal(t, 126, e.code)
+	require.Contains(t, e.last(), "it is a directory")
+	for _, args := range [][]string{{"-probe", " "}, {"-attempts", "0"}, {"-attempts", "-1"}, {"-drain", "-1s"}} {
+		require.Equal(t, 2, call(t, append(base(t, args...), "--", "touch", dir+"/ran")...).code, args)
+		_, err := os.Stat(dir + "/ran")
+		require.ErrorIs(t, err, os.ErrNotExist)
+	}
 }
 
 func TestStoppedBeforeTheApplication(t *testing.T) {
@@ -259,6 +267,9 @@ func TestProbeThatCannotRun(t *testing.T) {
 
 func TestFileStoreThatCannotBe(t *testing.T) {
 	t.Parallel()
+	long := call(t, "run", "-store", "file:"+t.TempDir(), "-key", strings.Repeat("k", 300), "-max-wait", "30s", "--", "true")
+	require.Equal(t, 1, long.code)
+	require.Less(t, long.took, 5*time.Second)
 	notDir := filepath.Join(t.TempDir(), "file")
 	require.NoError(t, os.WriteFile(notDir, nil, 0o600))
 	e := call(t, "run", "-store", "file:"+notDir+"/deep", "-key", "k", "-max-wait", "30s", "--", "true")

@@ -28,7 +28,7 @@ func forget(ctx context.Context, args []string, stdout, stderr io.Writer) error 
 	}
 	ctx, cancel := context.WithTimeout(ctx, *wait)
 	defer cancel()
-	store, err := openStore(ctx, *spec, *key, false)
+	store, err := openStore(ctx, *spec, *key, false, nil)
 	if err != nil {
 		return err
 	}
@@ -43,6 +43,10 @@ func forget(ctx context.Context, args []string, stdout, stderr io.Writer) error 
 	if err != nil {
 		return err
 	}
-	fmt.Fprintln(secrets.writer(stderr), "migrate-leader: forgotten:", p)
+	what := p.String()
+	if what == "" {
+		what = "nothing, and nothing was remembered"
+	}
+	fmt.Fprintln(secrets.writer(stderr), "migrate-leader: forgotten:", what)
 	return print(stdout, p)
 }

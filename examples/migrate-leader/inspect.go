@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -22,7 +23,7 @@ var errUnfinished = errors.New("something was left unfinished")
 // target is which table of which database, for inspect and stamp.
 type target struct {
 	db, store, key, tool, table, dir *string
-	watch, orphan                    *time.Duration
+	watch, orphan, lease             *time.Duration
 	back                             *bool
 }
 
@@ -33,9 +34,22 @@ func (t *target) flags(fs *flag.FlagSet) {
 	t.tool = fs.String("tool", "", "name of the migration tool, such as alembic; needed where the database has the tables of several")
 	t.table = fs.String("table", "", "the tool's table, where it has a name of its own")
 	t.dir = fs.String("dir", "", "directory of the image's migrations (Django: the one above the apps), to tell what is pending, unknown and backwards")
-	t.watch = fs.Duration("watch", 15*time.Second, "how long a table that looks unfinished is watched for a change")
-	t.orphan = fs.Duration("orphan-after", 5*time.Minute, "how long a session that holds the tool's lock may be idle before it is called an orphan")
+	t.lease = fs.Duration("lease", 0, "as for run: the default of -watch, where no -store says it")
+	t.watch = fs.Duration("watch", 0, "how long a table that looks unfinished is watched for a change; defaults to the lease, or 15s")
+	t.orphan = fs.Duration("orphan-after", 5*time.Minute, "how long a session that holds the tool's lock may be idle before it is called an orphan; 0 for not at all")
 	t.back = fs.Bool("handback", false, "print the result so that the verb task finds it in the log")
+}
+
+// watched is how long a table that looks unfinished is watched: 0 is the
+// package's default, which knows the lease of a store.
+func (t *target) watched() time.Duration { return cmp.Or(*t.watch, *t.lease) }
+
+// orphanAfter takes 0 for what it says, as the flag's own default is another.
+func orphanAfter(d time.Duration) time.Duration {
+	if d == 0 {
+		return -1
+	}
+	return d
 }
 
 // give prints a result.
@@ -86,7 +100,7 @@ func inspect(ctx context.Context, args []string, stdout, stderr io.Writer) error
 		}
 		return print(stdout, table)
 	}
-	db, err := openDatabase(*t.db)
+	db, err := openNow(ctx, *t.db)
 	if err != nil {
 		return err
 	}
@@ -97,12 +111,12 @@ func inspect(ctx context.Context, args []string, stdout, stderr io.Writer) error
 	}
 	var store migrate.Store
 	if *t.store != "" {
-		if store, err = openStore(ctx, *t.store, *t.key, false); err != nil {
+		if store, err = openStore(ctx, *t.store, *t.key, false, nil); err != nil {
 			return err
 		}
 	}
 	in, err := revision.Inspect(ctx, db, func(o *revision.InspectOptions) {
-		o.Table, o.Tool, o.History, o.Store, o.Key, o.Watch, o.OrphanAfter = *t.table, *t.tool, history, store, *t.key, *t.watch, *t.orphan
+		o.Table, o.Tool, o.History, o.Store, o.Key, o.Watch, o.OrphanAfter = *t.table, *t.tool, history, store, *t.key, t.watched(), orphanAfter(*t.orphan)
 	})
 	if err != nil {
 		return hinted(err)

@@ -46,7 +46,7 @@ func (f *runFlags) parse(args []string, stderr io.Writer) error {
 	fs.DurationVar(&f.drain, "drain", 20*time.Second, "how long the migration may go on after SIGTERM")
 	fs.IntVar(&f.attempts, "attempts", 2, "how often a build may fail, killed leaders included, before all replicas give up")
 	fs.BoolVar(&f.back, "handback", false, "print the verified result as the last line, for who started the task to read from its log")
-	fs.BoolVar(&f.end, "end-orphans", false, "let PostgreSQL end what a dead leader left running, rather than wait for it")
+	fs.BoolVar(&f.end, "end-orphans", false, "let the database end what a dead leader left running, rather than wait for it")
 	fs.StringVar(&f.owner, "owner", "", "name of this replica; defaults to the task's ARN, or the host's name")
 	if err := fs.Parse(args); err != nil {
 		return usage(err)
@@ -60,6 +60,10 @@ func (f *runFlags) parse(args []string, stderr io.Writer) error {
 		return fmt.Errorf("%w: -max-wait and -probe-timeout are to be more than 0", errUsage)
 	case then && (len(f.app) == 0 || f.app[0] == ""):
 		return fmt.Errorf("%w: -then needs the application to start", errUsage)
+	case f.probe != "" && strings.TrimSpace(f.probe) == "":
+		return fmt.Errorf("%w: -probe is blank, which every shell calls a success", errUsage)
+	case f.attempts < 1 || f.drain < 0:
+		return fmt.Errorf("%w: -attempts is at least 1, and -drain is not negative", errUsage)
 	case f.probe != "" && f.own.given():
 		return fmt.Errorf("%w: -probe and -dir are two ways to say when it is done: give one", errUsage)
 	}
@@ -76,7 +80,7 @@ func lead(sig context.Context, args []string, stdout, stderr io.Writer) error {
 	say := func(v ...any) { fmt.Fprintln(stderr, append([]any{"migrate-leader:"}, v...)...) }
 	ctx, cancel := context.WithTimeout(sig, f.maxWait)
 	defer cancel()
-	store, err := openStore(ctx, f.store, f.key, f.end)
+	store, err := openStore(ctx, f.store, f.key, f.end, say)
 	if err != nil {
 		return err
 	}
@@ -104,7 +108,7 @@ func lead(sig context.Context, args []string, stdout, stderr io.Writer) error {
 	r, err := migrate.New(store, f.key, look, migrate.Func(f.work(stdout, stderr, &ran)), func(o *migrate.RunOptions) {
 		o.Owner, o.Build, o.Lease, o.Interval, o.Drain, o.Enter = name(ctx, f.owner), f.build, f.lease, f.interval, f.drain, store.enter
 		o.Attempts, o.ProbeTimeout = f.attempts, f.probeFor
-		o.Observe = func(e migrate.Event) { say(e) }
+		o.Observe = func(e migrate.Event) { say(oneLine(e.String())) }
 	})
 	if err != nil {
 		return err

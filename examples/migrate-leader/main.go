@@ -52,6 +52,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -70,9 +71,15 @@ func main() {
 	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
 	stop()
 	if err != nil && !errors.Is(err, flag.ErrHelp) {
-		fmt.Fprintln(os.Stderr, "migrate-leader:", secrets.text(err.Error()))
+		fmt.Fprintln(os.Stderr, "migrate-leader:", secrets.text(oneLine(err.Error())))
 	}
 	os.Exit(code(err))
+}
+
+// oneLine keeps an error together: a log takes each line for one of its own, and
+// drivers list what they tried one below the other.
+func oneLine(s string) string {
+	return strings.NewReplacer("\r", "", "\n\t", " ", "\n", "; ").Replace(strings.TrimSpace(s))
 }
 
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {

@@ -6,11 +6,12 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/stackrescue/stackrescue/internal/redact"
 	"github.com/stackrescue/stackrescue/migrate"
 )
 
-// redactor takes values that are known to be secret out of what is printed:
-// drivers and tools have many ways to name an address.
+// redactor takes what is known to be secret out of what is printed, and what has
+// the shape of a secret: drivers and tools have many ways to name an address.
 type redactor struct {
 	mu     sync.Mutex
 	values []string
@@ -39,7 +40,8 @@ func (r *redactor) text(s string) string {
 	for _, v := range r.values {
 		s = strings.ReplaceAll(s, v, "***")
 	}
-	return s
+	// Other addresses, of a proxy or another database, have the shape alone.
+	return redact.Text(s)
 }
 
 // writer redacts whole writes, which are lines.

@@ -68,7 +68,7 @@ func stamp(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if c.To == "" || (*apply && (*t.key == "" || o.Reason == "")) {
 		return fmt.Errorf("%w: stamp needs -to and, with -apply, -key and -reason", errUsage)
 	}
-	db, err := openDatabase(*t.db)
+	db, err := openNow(ctx, *t.db)
 	if err != nil {
 		return err
 	}
@@ -76,7 +76,7 @@ func stamp(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if c.History, err = t.history(ctx, db); err != nil {
 		return err
 	}
-	c.Tool, c.Table, o.Checks, o.Key, o.Watch = *t.tool, *t.table, checks, *t.key, *t.watch
+	c.Tool, c.Table, o.Checks, o.Key, o.Watch = *t.tool, *t.table, checks, *t.key, t.watched()
 	o.Who = name(ctx, o.Who)
 	if inTask() {
 		o.Task = name(ctx, "")
@@ -97,7 +97,7 @@ func stamp(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 // There, the fence keeps a previous leader out of the stamp's transaction.
 func lockFor(ctx context.Context, o *revision.StampOptions, db *sql.DB, spec string) error {
 	if spec != "" {
-		s, err := openStore(ctx, spec, o.Key, false)
+		s, err := openStore(ctx, spec, o.Key, false, nil)
 		if err != nil {
 			return err
 		}
@@ -109,7 +109,7 @@ func lockFor(ctx context.Context, o *revision.StampOptions, db *sql.DB, spec str
 		guard = mylease.Guard
 	}
 	o.Guard = func(ctx context.Context, tx *sql.Tx, f migrate.Fence) error { return guard(ctx, tx, key, f) }
-	s := leaseTable(db, false, key, false)
+	s := leaseTable(db, false, key, false, nil)
 	o.Store, o.Enter = s, s.enter
 	return nil
 }
@@ -126,7 +126,7 @@ func stampByCommand(ctx context.Context, t target, tool toolcmd.Tool, verify com
 	}
 	var store migrate.Store
 	if *t.store != "" {
-		if store, err = openStore(ctx, *t.store, *t.key, false); err != nil {
+		if store, err = openStore(ctx, *t.store, *t.key, false, nil); err != nil {
 			return err
 		}
 	}

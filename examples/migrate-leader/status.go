@@ -28,7 +28,7 @@ func status(ctx context.Context, args []string, stdout, stderr io.Writer) error 
 	}
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
-	store, err := openStore(ctx, *spec, *key, false)
+	store, err := openStore(ctx, *spec, *key, false, nil)
 	if err != nil {
 		return err
 	}

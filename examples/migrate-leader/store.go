@@ -27,7 +27,10 @@ type opened struct {
 
 // openStore opens what -store names; env:NAME stands for what a variable holds.
 // It makes no call: a store that is away is waited for later.
-func openStore(ctx context.Context, spec, key string, terminate bool) (*opened, error) {
+//
+// say, where it is not nil, gets what a leader waits for before it begins;
+// terminate lets it end that.
+func openStore(ctx context.Context, spec, key string, terminate bool, say func(...any)) (*opened, error) {
 	kind, what, ok := strings.Cut(spec, ":")
 	if !ok || what == "" {
 		return nil, fmt.Errorf("%w: -store is not file:DIR, dynamodb:TABLE, postgres:URL, postgres-session:URL or mysql:URL", errUsage)
@@ -59,19 +62,23 @@ func openStore(ctx context.Context, spec, key string, terminate bool) (*opened, 
 		if err != nil {
 			return nil, err
 		}
-		return leaseTable(db, kind == "postgres-session", key, terminate), nil
+		return leaseTable(db, kind == "postgres-session", key, terminate, say), nil
 	}
 	return nil, fmt.Errorf("%w: -store is of a kind that is not known: file, dynamodb, postgres, postgres-session and mysql are", errUsage)
 }
 
 // leaseTable is a store in a database, whose tables are made when they are first
 // needed.
-func leaseTable(db *sql.DB, session bool, key string, terminate bool) *opened {
+func leaseTable(db *sql.DB, session bool, key string, terminate bool, say func(...any)) *opened {
 	if isMySQL(db) {
 		return &opened{
 			Store: &created{Store: mylease.Table(db), create: func(ctx context.Context) error { return mylease.Create(ctx, db) }},
-			enter: func(ctx context.Context, fence migrate.Fence) error { return mylease.Raise(ctx, db, key, fence) },
-			db:    db,
+			enter: func(ctx context.Context, fence migrate.Fence) error {
+				return mylease.Raise(ctx, db, key, fence, func(o *mylease.RaiseOptions) {
+					o.Terminate, o.Observe = terminate, left(say, "connection", "KILL %d")
+				})
+			},
+			db: db,
 		}
 	}
 	store := pglease.Table(db)
@@ -81,9 +88,25 @@ func leaseTable(db *sql.DB, session bool, key string, terminate bool) *opened {
 	return &opened{
 		Store: &created{Store: store, create: func(ctx context.Context) error { return pglease.Create(ctx, db) }},
 		enter: func(ctx context.Context, fence migrate.Fence) error {
-			return pglease.Raise(ctx, db, key, fence, func(o *pglease.RaiseOptions) { o.Terminate = terminate })
+			return pglease.Raise(ctx, db, key, fence, func(o *pglease.RaiseOptions) {
+				o.Terminate, o.Observe = terminate, left(say, "server process", "SELECT pg_terminate_backend(%d)")
+			})
 		},
 		db: db,
+	}
+}
+
+// left says once what of a previous leader is waited for, and how an operator
+// ends it.
+func left(say func(...any), what, end string) func([]int) {
+	shown := map[int]bool{}
+	return func(ids []int) {
+		for _, id := range ids {
+			if say != nil && !shown[id] {
+				shown[id] = true
+				say(fmt.Sprintf("waiting for what may be a previous leader's, and still runs in the database: %s %d; end it with -end-orphans, or with: "+end, what, id, id))
+			}
+		}
 	}
 }
 

@@ -5,10 +5,12 @@ import (
 	"database/sql"
 	"encoding/json"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -203,6 +205,65 @@ func TestHoldersOfLocks(t *testing.T) {
 	})
 }
 
+// TestLockedTable inspects a table that a session has locked and left: it is not
+// waited for, and the session is named.
+func TestLockedTable(t *testing.T) {
+	t.Parallel()
+	url, db := fresh(t, servers.StartPostgreSQL(t), "lt")
+	_, err := db.Exec("CREATE TABLE schema_migrations (version bigint PRIMARY KEY, dirty boolean NOT NULL); INSERT INTO schema_migrations VALUES (7, true)")
+	require.NoError(t, err)
+	tx, err := db.Begin()
+	require.NoError(t, err)
+	_, err = tx.Exec("TRUNCATE schema_migrations")
+	require.NoError(t, err)
+	e, in := inspected(t, url)
+	require.Equal(t, 4, e.code, e.out)
+	require.Less(t, e.took, 20*time.Second)
+	require.Contains(t, e.out, "could not be read within 5s")
+	require.Contains(t, e.out, "holds AccessExclusiveLock on public.schema_migrations")
+	require.Empty(t, in.Tables[0].Fingerprint)
+	e, in = inspected(t, url, "-orphan-after", "1s")
+	require.Equal(t, 3, e.code, e.out)
+	require.Equal(t, revision.Orphan, in.Tables[0].Verdict)
+	e = call(t, "stamp", "-db", url, "-to", "7", "-watch", "100ms")
+	require.Equal(t, 4, e.code, e.out)
+	e = call(t, "run", "-store", url, "-key", "k", "-dir", goMigrations(t), "-tool", "golang-migrate", "-max-wait", "8s", "--", "true")
+	require.NotZero(t, e.code)
+	require.Contains(t, e.last(), "could not be read within 5s")
+	require.NoError(t, tx.Rollback())
+	_, in = inspected(t, url)
+	require.Equal(t, revision.Stuck, in.Tables[0].Verdict)
+}
+
+// goMigrations is a directory of one migration of golang-migrate.
+func goMigrations(t *testing.T) string {
+	dir := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "7_a.up.sql"), nil, 0o600))
+	return dir
+}
+
+// TestSilentServer asks a server that takes connections and says nothing.
+func TestSilentServer(t *testing.T) {
+	t.Parallel()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = l.Close() })
+	for _, scheme := range []string{"postgres", "mysql"} {
+		url := scheme + "://u:pw@" + l.Addr().String() + "/x"
+		var wg sync.WaitGroup
+		defer wg.Wait()
+		wg.Go(func() {
+			e := call(t, "inspect", "-db", url)
+			if e.code == 0 || e.took > 25*time.Second || !strings.Contains(e.last(), "no answer within 15s") {
+				t.Errorf("%s: %d after %s: %s", scheme, e.code, e.took, e.out)
+			}
+		})
+		e := call(t, "run", "-store", url, "-key", "k", "-max-wait", "3s", "-probe", "exit 1", "--", "true")
+		require.NotZero(t, e.code)
+		require.Contains(t, e.last(), "for the store: no answer for", scheme)
+	}
+}
+
 // holding inspects while the holder of a lock works and while it is idle, and
 // ends it.
 func holding(t *testing.T, url string, holder *sql.Conn, work string, words ...string) {
@@ -224,6 +285,8 @@ func holding(t *testing.T, url string, holder *sql.Conn, work string, words ...s
 	for _, w := range append(words, "holds the lock of", "has been idle for") {
 		require.Contains(t, e.out, w)
 	}
+	_, now := inspected(t, url, "-orphan-after", "0")
+	require.Equal(t, revision.Orphan, now.Tables[0].Verdict, "not at all is not the default")
 	id := fmt.Sprint(in.Sessions[0].ID)
 	require.Equal(t, 4, call(t, "end-session", "-db", url, "-session", id, "-apply").code, "it is no orphan yet")
 	e, in = inspected(t, url, "-orphan-after", "1s")

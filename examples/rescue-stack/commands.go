@@ -186,7 +186,7 @@ func (a *app) carryOut(ctx context.Context, s *settings, x *account, v *screen, 
 	}
 	r, err := rescue.Run(ctx, x.cfg, p, func(o *rescue.Options) {
 		x.options(o)
-		o.Evidence, o.Observe, o.Done, o.Confirm, o.Ledger = s.evidence, v.event, finished, v.confirmed(ctx, typed), s.ledger
+		o.Evidence, o.Observe, o.Done, o.Confirm, o.Ledger, o.Templates = s.evidence, v.event, finished, v.confirmed(ctx, typed), s.ledger, s.choices.Templates
 	})
 	if ctx.Err() != nil && errors.Is(err, rescue.ErrDeclined) {
 		err = ctx.Err()

@@ -91,7 +91,9 @@ func parse(args []string, stderr io.Writer) (*settings, error) {
 		s.choices.Accept = append(s.choices.Accept, v)
 		return nil
 	})
-	asserted := map[string]string{}
+	asserted, templates := map[string]string{}, map[string]string{}
+	f.Func("template", "a template as its author has it, as STACK=FILE: the version that was deployed last, where letters were lost, or the one that the savepoint is to bring; may be repeated", pair(templates, "STACK=FILE"))
+	f.StringVar(&s.choices.TemplateBucket, "template-bucket", "", "the bucket in which the savepoint puts a template of more than 51,200 bytes")
 	f.Func("assert", "your word on users that could not be read, as CLUSTER/SERVICE=served, not-served, …; may be repeated", pair(asserted, "CLUSTER/SERVICE=served"))
 	tool := f.String("migration", "", "the migration tool whose table is stamped before redeploying: alembic")
 	up := f.String("migrate", "", "command in the new image that migrates, under the lock, for a migration that has not run; instead of a stamp")
@@ -128,6 +130,16 @@ func parse(args []string, stderr io.Writer) (*settings, error) {
 		return s, usageError("-demo has a stack of its own: leave -stack out")
 	case !s.demo && s.stack == "":
 		return s, usageError("which stack? -stack NAME, or -demo")
+	}
+	for stack, file := range templates {
+		body, err := os.ReadFile(file)
+		if err != nil {
+			return s, usageError("-template: %w", err)
+		}
+		if s.choices.Templates == nil {
+			s.choices.Templates = map[string][]byte{}
+		}
+		s.choices.Templates[stack] = body
 	}
 	s.choices.Direction = rescue.Direction(*direction)
 	for k, v := range asserted {

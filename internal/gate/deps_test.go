@@ -142,6 +142,32 @@ func TestDependencies(t *testing.T) {
 	}
 }
 
+// TestMigrateImportsNoDriver: what runs in an application's start brings neither
+// a driver of a database nor a package of AWS with it, nor anything else that is
+// not of the Go project or of this module.
+func TestMigrateImportsNoDriver(t *testing.T) {
+	t.Parallel()
+	seen := 0
+	for _, p := range packages(t) {
+		rel := strings.TrimPrefix(p.ImportPath, module+"/")
+		if rel != "migrate" && !strings.HasPrefix(rel, "migrate/") {
+			continue
+		}
+		seen++
+		for _, d := range p.Deps {
+			first, _, _ := strings.Cut(d, "/")
+			ours := strings.HasPrefix(d, module+"/")
+			standard := !strings.Contains(first, ".") || strings.HasPrefix(d, "vendor/") || strings.HasPrefix(d, "golang.org/x/")
+			aws := rel == "migrate/dynamolease" && strings.HasPrefix(d, "github.com/aws/")
+			test := rel == "migrate/migratetest" && (strings.HasPrefix(d, "github.com/stretchr/") || strings.HasPrefix(d, "github.com/davecgh/") || strings.HasPrefix(d, "github.com/pmezard/") || strings.HasPrefix(d, "gopkg.in/"))
+			if !ours && !standard && !aws && !test {
+				t.Errorf("%s depends on %s", rel, d)
+			}
+		}
+	}
+	require.GreaterOrEqual(t, seen, 7)
+}
+
 // TestDigestAlgorithms: package reference knows the digests of an algorithm only in
 // a program that has it, which every test program does and a small one may not.
 func TestDigestAlgorithms(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"io/fs"
 	"path/filepath"
 	"reflect"
 	"strings"
@@ -25,6 +26,10 @@ import (
 	"github.com/stackrescue/stackrescue/ecrx"
 	"github.com/stackrescue/stackrescue/ecsx"
 	"github.com/stackrescue/stackrescue/migrate"
+	"github.com/stackrescue/stackrescue/migrate/dynamolease"
+	"github.com/stackrescue/stackrescue/migrate/mylease"
+	"github.com/stackrescue/stackrescue/migrate/pglease"
+	"github.com/stackrescue/stackrescue/migrate/revision"
 	"github.com/stackrescue/stackrescue/migrate/toolcmd"
 	"github.com/stackrescue/stackrescue/rescue"
 	"github.com/stackrescue/stackrescue/rescue/rescuetest"
@@ -117,6 +122,24 @@ var functions = map[string]any{
 	"migrate.ReportProgress":        migrate.ReportProgress,
 	"migrate.ReportedState":         migrate.ReportedState,
 	"migrate.Status":                migrate.Status,
+	"pglease.ApplicationName":       pglease.ApplicationName,
+	"pglease.Create":                pglease.Create,
+	"pglease.Guard":                 pglease.Guard,
+	"pglease.Limits":                pglease.Limits,
+	"pglease.Raise":                 pglease.Raise,
+	"pglease.Session":               pglease.Session,
+	"pglease.Table":                 pglease.Table,
+	"mylease.Create":                mylease.Create,
+	"mylease.Guard":                 mylease.Guard,
+	"mylease.Raise":                 mylease.Raise,
+	"mylease.Table":                 mylease.Table,
+	"dynamolease.New":               dynamolease.New,
+	"dynamolease.TableInput":        dynamolease.TableInput,
+	"revision.EndSession":           revision.EndSession,
+	"revision.Inspect":              revision.Inspect,
+	"revision.Probe":                revision.Probe,
+	"revision.ReadHistory":          revision.ReadHistory,
+	"revision.Stamp":                revision.Stamp,
 	"toolcmd.Alembic":               toolcmd.Alembic,
 	"toolcmd.Inspect":               toolcmd.Inspect,
 	"toolcmd.Local":                 toolcmd.Local,
@@ -133,10 +156,11 @@ var functions = map[string]any{
 	"rescue.ReadActions":            rescue.ReadActions,
 	"rescue.ReadBundle":             rescue.ReadBundle,
 	"rescue.Run":                    rescue.Run,
+	"rescue.ShareReads":             rescue.ShareReads,
 }
 
 // dirs are the packages of functions.
-var dirs = map[string]string{"ecsx": "ecsx", "cfnx": "cfnx", "template": "cfnx/template", "ecrx": "ecrx", "migrate": "migrate", "toolcmd": "migrate/toolcmd", "rescue": "rescue"}
+var dirs = map[string]string{"ecsx": "ecsx", "cfnx": "cfnx", "template": "cfnx/template", "ecrx": "ecrx", "migrate": "migrate", "toolcmd": "migrate/toolcmd", "pglease": "migrate/pglease", "mylease": "migrate/mylease", "dynamolease": "migrate/dynamolease", "revision": "migrate/revision", "rescue": "rescue"}
 
 // TestNil calls every exported function with nothing but clients: zero values,
 // nil options, resolvers, skippers, sinks, trees. Each has a documented default
@@ -182,11 +206,55 @@ func TestNil(t *testing.T) {
 				}()
 				for _, out := range v.Call(args) {
 					consume(out)
+					if s, ok := out.Interface().(migrate.Store); ok && !strings.HasPrefix(name, "migrate.") {
+						_, err := s.Read(ctx, "k")
+						require.ErrorIs(t, err, migrate.ErrStore)
+						_, err = s.Acquire(ctx, "k", migrate.Claim{Owner: "o", Lease: time.Minute})
+						require.ErrorIs(t, err, migrate.ErrStore)
+					}
 				}
 			})
 		})
 	}
 }
+
+// TestNilHandles holds that what is missing is told by an error that a caller can
+// branch on.
+func TestNilHandles(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	for name, err := range map[string]error{
+		"pglease.Create": pglease.Create(ctx, nil),
+		"pglease.Guard":  pglease.Guard(ctx, nil, "k", 1),
+		"pglease.Raise":  pglease.Raise(ctx, nil, "k", 1),
+		"mylease.Create": mylease.Create(ctx, nil),
+		"mylease.Guard":  mylease.Guard(ctx, nil, "k", 1),
+		"mylease.Raise":  mylease.Raise(ctx, nil, "k", 1),
+		"migrate.Lead":   migrate.Lead(ctx, nil, "k", nil),
+		"zero Runner":    second((&migrate.Runner{}).Run(ctx)),
+		"nil Runner":     second((*migrate.Runner)(nil).Run(ctx)),
+		"migrate.New":    second(migrate.New(nil, "k", nil, nil)),
+	} {
+		require.ErrorIs(t, err, migrate.ErrStore, name)
+	}
+	require.ErrorIs(t, second(migrate.OneOff(ctx, nil, nil)), migrate.ErrProbe)
+	for name, err := range map[string]error{
+		"Inspect":    second(revision.Inspect(ctx, nil)),
+		"Stamp":      second(revision.Stamp(ctx, nil, revision.Change{To: "1"})),
+		"EndSession": second(revision.EndSession(ctx, nil, 1)),
+	} {
+		require.ErrorIs(t, err, revision.ErrEngine, name)
+	}
+	require.ErrorIs(t, second(revision.Probe(nil, nil)(ctx)), migrate.ErrProbe)
+	require.ErrorIs(t, second(revision.ReadHistory(nil, "goose")), fs.ErrInvalid)
+	for _, r := range []*migrate.Runner{nil, {}} {
+		require.Equal(t, "idle", r.Health().Phase)
+		require.NotNil(t, r.Handler())
+	}
+}
+
+// second is the error of a function that returns two values.
+func second[T any](_ T, err error) error { return err }
 
 // consume ranges over what a function returned as a sequence.
 func consume(v reflect.Value) {

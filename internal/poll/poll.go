@@ -3,6 +3,7 @@
 package poll
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -21,6 +22,9 @@ type Options struct {
 	// Transient reports whether an observation that failed with the error is
 	// repeated; nil means that none is.
 	Transient func(error) bool
+	// Next is called before each wait and returns how long it is, jitter aside; nil
+	// and 0 are the interval.
+	Next func() time.Duration
 	// Retried is called with every error after which the loop goes on, before it
 	// waits.
 	Retried func(error)
@@ -45,7 +49,11 @@ func Every[T any](ctx context.Context, interval time.Duration, observe func(cont
 		for first := true; ; first = false {
 			var wait time.Duration
 			if !first {
-				wait = jittered(ctx, interval, opts.Jitter)
+				wait = interval
+				if opts.Next != nil {
+					wait = cmp.Or(opts.Next(), interval)
+				}
+				wait = jittered(ctx, wait, opts.Jitter)
 			}
 			if clock.Sleep(ctx, wait) != nil {
 				yield(zero, Ended(ctx, last))

@@ -24,6 +24,8 @@ var flags = []shape{
 	{gate: []string{"@"}, pattern: regexp.MustCompile(`\b(?:thin:|oci:|oci8:|sqlplus +(?:-\w+ +)*|sqlldr +|expdp +|impdp +|exp +|imp +|rman target +|userid=)["']?[\w$#.]+/("[^"\n]+"|[^\s@"']+)@`)},
 	// user:SECRET@tcp(host)/db, a DSN of Go's MySQL driver
 	{gate: []string{"@tcp", "@udp", "@unix", "@cloudsql", "@pipe", "@memory"}, pattern: regexp.MustCompile(`[\w.+$-]*:([^\s]+)@(?:tcp|tcp4|tcp6|udp|unix|cloudsql|pipe|memory)\(`)},
+	// the same with the driver's own network: user:SECRET@/db
+	{gate: []string{"@/"}, pattern: regexp.MustCompile(`(?:^|[\s"'=(,])[A-Za-z_][\w.+-]*:([^\s:/"'(),;][^\s:"'(),;]{2,})@/\w`)},
 	// user:SECRET@host:port without a scheme
 	{gate: []string{"@"}, pattern: regexp.MustCompile(`(?:^|[\s"'=(,])[A-Za-z_][\w.+-]*:([^\s:/@"'(),;]{3,})@(?:[A-Za-z][\w-]*(?:\.[\w-]+)*|\d{1,3}(?:\.\d{1,3}){3}):\d{2,5}\b`)},
 	// a bearer or basic token without its header

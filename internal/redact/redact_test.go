@@ -25,6 +25,7 @@ var notations = []string{
 	"sqlserver://sa:§@db.internal?database=shop ¦ db.internal?database=shop",
 	"cockroachdb://root:§@[2001:db8::1]:26257/shop ¦ :26257/shop",
 	"app:§@tcp(db.internal:3306)/shop?parseTime=true ¦ tcp(db.internal:3306)/shop?parseTime=true",
+	"app:§@/shop?parseTime=true ¦ /shop?parseTime=true",
 	"jdbc:oracle:thin:app/§@//db.internal:1521/ORCL ¦ db.internal:1521/ORCL",
 	"sqlplus app/§@db.internal/ORCL ¦ db.internal/ORCL",
 	"jdbc:mysql://db.internal/shop?user=app&password=§&useSSL=true ¦ &useSSL=true",

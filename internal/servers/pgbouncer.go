@@ -10,11 +10,21 @@ import (
 	"testing"
 )
 
-// StartPgBouncer starts a pooler in transaction mode before a server. settings
-// are lines of its configuration, such as "default_pool_size = 4".
-func StartPgBouncer(t testing.TB, server *PostgreSQL, settings ...string) *PostgreSQL {
+// PgBouncers are the programs to test with: the one that is installed, and
+// another one, of a newer version, where STACKRESCUE_PGBOUNCER names it.
+func PgBouncers(t testing.TB) []string {
 	t.Helper()
-	bin := need(t, "PgBouncer", "apt-get install pgbouncer", "pgbouncer", "/usr/sbin/pgbouncer")
+	out := []string{need(t, "PgBouncer", "apt-get install pgbouncer", "pgbouncer", "/usr/sbin/pgbouncer")}
+	if newer := os.Getenv("STACKRESCUE_PGBOUNCER"); newer != "" {
+		out = append(out, newer)
+	}
+	return out
+}
+
+// StartPgBouncer starts one of [PgBouncers] in transaction mode before a server.
+// settings are lines of its configuration, such as "default_pool_size = 4".
+func StartPgBouncer(t testing.TB, bin string, server *PostgreSQL, settings ...string) *PostgreSQL {
+	t.Helper()
 	dir := directory(t)
 	p := &PostgreSQL{Host: "127.0.0.1", Port: FreePort(t), bin: server.bin}
 	ini := filepath.Join(dir, "pgbouncer.ini")

@@ -7,16 +7,23 @@ import (
 	"context"
 	"database/sql"
 	"database/sql/driver"
+	"errors"
 	"fmt"
 
 	"github.com/stackrescue/stackrescue/internal/sqlstate"
 )
+
+// ErrNoHandle means that a function was given no database, or no transaction.
+var ErrNoHandle = errors.New("no database handle")
 
 // Do calls fn with one connection of db. A connection whose server takes no
 // writes is closed, and fn is called again with another one, which the driver
 // opens by resolving the server's name anew once the pool has none left. fn may
 // be called more than once: what it does must be safe to repeat.
 func Do(ctx context.Context, db *sql.DB, fn func(*sql.Conn) error) error {
+	if db == nil {
+		return ErrNoHandle
+	}
 	// Each idle connection may be to the same server.
 	tries := db.Stats().Idle + 2
 	for n := 1; ; n++ {

@@ -33,6 +33,9 @@ type store struct {
 // Calls dynamodb:GetItem, dynamodb:UpdateItem.
 func New(api API, table string) migrate.Store { return &store{api, table} }
 
+// errNoAPI is what a store without a client returns.
+var errNoAPI = fmt.Errorf("%w: no client of DynamoDB", migrate.ErrStore)
+
 // The names are reserved words or may become some.
 var names = map[string]string{"#epoch": "epoch", "#beat": "beat", "#owner": "owner", "#lease": "leaseNanos", "#note": "note"}
 
@@ -52,6 +55,9 @@ func number[N ~int64](n N) types.AttributeValue {
 // update is one conditional UpdateItem with the names that it uses: DynamoDB
 // refuses a request with others.
 func (s *store) update(ctx context.Context, key, update, condition string, used []string, values map[string]types.AttributeValue) (map[string]types.AttributeValue, error) {
+	if s.api == nil {
+		return nil, errNoAPI
+	}
 	in := &dynamodb.UpdateItemInput{
 		TableName: &s.table, Key: map[string]types.AttributeValue{"key": text(key)},
 		UpdateExpression: &update, ConditionExpression: &condition,
@@ -70,6 +76,9 @@ func (s *store) update(ctx context.Context, key, update, condition string, used 
 
 // Read is [migrate.Store]'s.
 func (s *store) Read(ctx context.Context, key string) (migrate.Record, error) {
+	if s.api == nil {
+		return migrate.Record{}, errNoAPI
+	}
 	out, err := s.api.GetItem(ctx, &dynamodb.GetItemInput{
 		TableName: &s.table, Key: map[string]types.AttributeValue{"key": text(key)}, ConsistentRead: aws.Bool(true),
 	})

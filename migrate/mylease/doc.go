@@ -14,11 +14,10 @@
 // server that took over.
 //
 // [Guard] lets the database itself turn down a previous leader, and [Raise]
-// waits for the transactions that Guard let pass. MySQL ends a transaction for
-// every statement that changes a schema: Guard protects data, not schemas, and
-// a statement that a dead leader has left running is not seen. Give such steps
-// a Done of their own, and a lease that is longer than they run.
+// waits for the transactions that Guard let pass, and for the statements that a
+// dead leader has left running. MySQL ends a transaction for every statement that
+// changes a schema: Guard protects data, not schemas.
 //
-// The server's clock is never asked. Use the writer's endpoint: a replica that
-// lags would show an old lease.
+// The server's clock is asked for how long a statement has run, and for nothing
+// else. Use the writer's endpoint: a replica that lags would show an old lease.
 package mylease

@@ -3,6 +3,7 @@ package mylease
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 
 	"github.com/stackrescue/stackrescue/internal/sqlconn"
@@ -23,13 +24,17 @@ var Schema = []string{
 ) ENGINE=InnoDB`,
 	`CREATE TABLE IF NOT EXISTS stackrescue_fence (
   name varbinary(255) PRIMARY KEY,
-  epoch bigint NOT NULL
+  epoch bigint NOT NULL,
+  client varchar(255) CHARACTER SET utf8mb4 NOT NULL DEFAULT ''
 ) ENGINE=InnoDB`,
 }
 
 // Create runs [Schema] in the selected database. Safe to repeat, also from many
 // processes at once.
 func Create(ctx context.Context, db *sql.DB) error {
+	if db == nil {
+		return wrap("look for the lease tables", sqlconn.ErrNoHandle)
+	}
 	var there int
 	const look = `SELECT count(*) FROM information_schema.tables
 WHERE table_schema = database() AND table_name IN ('stackrescue_lease', 'stackrescue_fence')`
@@ -47,15 +52,18 @@ WHERE table_schema = database() AND table_name IN ('stackrescue_lease', 'stackre
 }
 
 // wrap says what failed, and marks what waiting does not cure: no database
-// selected or none of that name, no right, no table.
+// selected or none of that name, no right, no table or column, no handle.
 //
 // Source: https://dev.mysql.com/doc/mysql-errors/8.0/en/server-error-reference.html
 func wrap(what string, err error) error {
 	if err == nil {
 		return nil
 	}
+	if errors.Is(err, sqlconn.ErrNoHandle) {
+		return fmt.Errorf("%s: %w: %w", what, migrate.ErrStore, err)
+	}
 	switch sqlstate.Number(err) {
-	case 1044, 1045, 1046, 1049, 1142, 1146:
+	case 1044, 1045, 1046, 1049, 1054, 1142, 1146:
 		return fmt.Errorf("%s: %w: %w", what, migrate.ErrStore, err)
 	}
 	return fmt.Errorf("%s: %w", what, err)

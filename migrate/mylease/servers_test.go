@@ -12,5 +12,5 @@ import (
 // servers, with real drivers.
 func TestOnServers(t *testing.T) {
 	t.Parallel()
-	servers.Module(t, "../../examples/migrate-leader", `^(TestMariaDB|TestDemotedWriterOfMariaDB)$`)
+	servers.Module(t, "../../examples/migrate-leader", `^(TestMariaDB|TestDemotedWriterOfMariaDB|TestStatementOfAKilledLeader)$`)
 }

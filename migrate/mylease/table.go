@@ -25,8 +25,25 @@ func (t table) Read(ctx context.Context, key string) (migrate.Record, error) {
 	return r, err
 }
 
+// longest is how many bytes of a key the table holds.
+const longest = 255
+
+// checkKey returns an error for a key that the server would cut.
+func checkKey(key string) error {
+	if len(key) > longest {
+		return fmt.Errorf("%w: the key has %d bytes, at most %d are kept", migrate.ErrStore, len(key), longest)
+	}
+	return nil
+}
+
 // read also tells whether there is a row.
 func (t table) read(ctx context.Context, key string) (r migrate.Record, there bool, err error) {
+	if t.db == nil {
+		return migrate.Record{}, false, wrap("read lease", sqlconn.ErrNoHandle)
+	}
+	if err := checkKey(key); err != nil {
+		return migrate.Record{}, false, err
+	}
 	var owner sql.NullString
 	var lease int64
 	err = t.db.QueryRowContext(ctx, `SELECT epoch, beat, owner, lease_ns, note FROM stackrescue_lease WHERE name = ?`, key).
@@ -51,6 +68,9 @@ WHERE name = ? AND (owner IS NULL OR (epoch = ? AND beat = ?))`
 // Acquire is [migrate.Store]'s. It is two statements, and two more for a key
 // that was never used or that another one holds.
 func (t table) Acquire(ctx context.Context, key string, claim migrate.Claim) (migrate.Hold, error) {
+	if err := checkKey(key); err != nil {
+		return nil, err
+	}
 	var res sql.Result
 	err := sqlconn.Do(ctx, t.db, func(conn *sql.Conn) (err error) {
 		res, err = conn.ExecContext(ctx, acquireRow, claim.Owner, int64(claim.Lease), key, int64(claim.Over.Epoch), claim.Over.Beat)

@@ -17,6 +17,9 @@ import (
 // for the key, and keeps [Raise] of a newer one waiting until the transaction
 // ends. It returns [migrate.ErrLeaseLost] if a newer one was raised: roll back.
 func Guard(ctx context.Context, tx *sql.Tx, key string, fence migrate.Fence) error {
+	if tx == nil {
+		return wrap("guard", sqlconn.ErrNoHandle)
+	}
 	var one int
 	err := tx.QueryRowContext(ctx, `SELECT 1 FROM stackrescue_fence WHERE key = $1 AND epoch = $2 FOR SHARE`, key, int64(fence)).Scan(&one)
 	if errors.Is(err, sql.ErrNoRows) {

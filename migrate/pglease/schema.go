@@ -29,6 +29,9 @@ const createLock = 7823001655110482135
 
 // Create runs [Schema]. Safe to repeat, also from many processes at once.
 func Create(ctx context.Context, db *sql.DB) error {
+	if db == nil {
+		return wrap("look for the lease tables", sqlconn.ErrNoHandle)
+	}
 	var there bool
 	const look = `SELECT to_regclass('stackrescue_lease') IS NOT NULL AND to_regclass('stackrescue_fence') IS NOT NULL`
 	if err := db.QueryRowContext(ctx, look).Scan(&there); err != nil || there {

@@ -42,7 +42,7 @@ func Session(db *sql.DB) migrate.Store { return &session{db: db, held: map[strin
 
 // Read is [migrate.Store]'s.
 func (s *session) Read(ctx context.Context, key string) (migrate.Record, error) {
-	return read(ctx, s.db, key)
+	return table{s.db}.Read(ctx, key)
 }
 
 // Acquire is [migrate.Store]'s.
@@ -54,7 +54,7 @@ func (s *session) Acquire(ctx context.Context, key string, claim migrate.Claim) 
 	}
 	// A row that another one holds needs no connection to be told from a free
 	// one.
-	rec, err := read(ctx, s.db, key)
+	rec, err := s.Read(ctx, key)
 	if err != nil {
 		return nil, err
 	}

@@ -32,6 +32,9 @@ func Table(db *sql.DB) migrate.Store { return table{db} }
 
 // Read is [migrate.Store]'s.
 func (t table) Read(ctx context.Context, key string) (migrate.Record, error) {
+	if t.db == nil {
+		return migrate.Record{}, wrap("read lease", sqlconn.ErrNoHandle)
+	}
 	return read(ctx, t.db, key)
 }
 
@@ -58,6 +61,9 @@ func (t table) Acquire(ctx context.Context, key string, claim migrate.Claim) (mi
 		r, err = acquire(ctx, conn, key, claim)
 		return err
 	})
+	if errors.Is(err, sqlconn.ErrNoHandle) {
+		return nil, wrap("acquire lease", err)
+	}
 	if err != nil {
 		return nil, err
 	}

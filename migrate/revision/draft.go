@@ -40,6 +40,9 @@ func draft(ctx context.Context, db querier, c Change, o StampOptions) (*planned,
 	if err != nil {
 		return nil, err
 	}
+	if err := last.contents[i].readable(); err != nil {
+		return nil, err
+	}
 	p := &planned{server: last.server, located: last.found[i], change: c, before: last.contents[i]}
 	if err := p.decide(); err != nil {
 		return nil, err

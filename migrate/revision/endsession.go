@@ -21,7 +21,7 @@ type EndOptions struct {
 	// Tool and Table are as in [InspectOptions].
 	Tool, Table string
 	// OrphanAfter is how long the session must have been idle. Defaults to
-	// 5 min.
+	// 5 min; a negative value means not at all.
 	OrphanAfter time.Duration
 	// Force ends a session that is idle though its client works in another one,
 	// or has been idle for less: an idle holder.

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+
+	"github.com/stackrescue/stackrescue/internal/sqlconn"
 )
 
 // ErrEngine is returned by [Inspect] and [Stamp] if the server is neither PostgreSQL nor MySQL or MariaDB,
@@ -39,6 +41,9 @@ type server struct {
 // identify asks the server what it is. Two statements.
 func identify(ctx context.Context, q querier) (server, error) {
 	var s server
+	if db, ok := q.(*sql.DB); ok && db == nil {
+		return s, fmt.Errorf("%w: %w", ErrEngine, sqlconn.ErrNoHandle)
+	}
 	if err := q.QueryRowContext(ctx, `SELECT version()`).Scan(&s.version); err != nil {
 		return s, fmt.Errorf("which server: %w", err)
 	}

@@ -19,7 +19,13 @@ var golangMigrate = tool{
 	read: readGolangMigrate,
 	locks: func(s server, p place) []advisory {
 		if s.engine == MySQL {
-			return []advisory{{name: golangMigrateLock(s.database + ":" + p.name)}}
+			// The second is what the same two names give where they are joined as
+			// for PostgreSQL, the third what version 3 took.
+			return []advisory{
+				{name: golangMigrateLock(s.database + ":" + p.name)},
+				{name: golangMigrateLock(p.name + "\x00" + s.database)},
+				{name: golangMigrateLock(s.database)},
+			}
 		}
 		key, _ := strconv.ParseInt(golangMigrateLock(p.schema+"\x00"+p.name+"\x00"+s.database), 10, 64)
 		// The older pgx driver takes one of the database's name.

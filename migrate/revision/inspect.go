@@ -63,7 +63,8 @@ type InspectOptions struct {
 	// called stuck.
 	Watch time.Duration
 	// OrphanAfter is how long a session that holds the tool's lock may be idle
-	// before it is called an orphan. Defaults to 5 min.
+	// before it is called an orphan. Defaults to 5 min; a negative value means
+	// not at all.
 	OrphanAfter time.Duration
 }
 

@@ -65,7 +65,8 @@ type Table struct {
 	// tool's own commands.
 	Stampable bool     `json:"stampable"`
 	Repair    []string `json:"repair,omitempty"`
-	// Fingerprint is of all that the table holds: see [StampOptions.Expect].
+	// Fingerprint is of all that the table holds, "" where a session has it
+	// locked and it could not be read: see [StampOptions.Expect].
 	Fingerprint string `json:"fingerprint"`
 }
 

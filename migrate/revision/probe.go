@@ -58,6 +58,9 @@ func Probe(db *sql.DB, history History, optFns ...func(*ProbeOptions)) migrate.P
 			return migrate.State{}, fmt.Errorf("%w: %w", migrate.ErrProbe, err)
 		}
 		c := s.contents[i]
+		if err := c.readable(); err != nil {
+			return migrate.State{}, err
+		}
 		pending, unknown := s.found[i].compare(c, history)
 		if len(unknown) > 0 && o.RefuseNewer {
 			return migrate.State{}, fmt.Errorf("%w: %w: it holds %s", migrate.ErrProbe, ErrNewer, strings.Join(unknown, ", "))

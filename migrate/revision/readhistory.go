@@ -30,6 +30,9 @@ var files = map[string]*regexp.Regexp{
 // assignments that their tools write, and a file that computes its revision is
 // an error. Two files of one version are an error, too.
 func ReadHistory(fsys fs.FS, toolName string) (History, error) {
+	if fsys == nil {
+		return nil, fmt.Errorf("migrations of %s: no directory: %w", toolName, fs.ErrInvalid)
+	}
 	var all []Migration
 	var err error
 	switch t, _ := named(toolName); t.name {

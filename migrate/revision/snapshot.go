@@ -64,7 +64,7 @@ func (s *snapshot) readTables(ctx context.Context, db querier, o InspectOptions)
 		if !ok || (o.Tool != "" && !strings.EqualFold(o.Tool, t.name)) {
 			continue
 		}
-		c, err := t.read(ctx, r, p)
+		c, err := t.readWithin(ctx, r, p)
 		if err != nil {
 			return fmt.Errorf("%s of %s: %w", p, t.name, err)
 		}
@@ -72,6 +72,31 @@ func (s *snapshot) readTables(ctx context.Context, db querier, o InspectOptions)
 	}
 	if len(s.found) == 0 {
 		return s.noTable(ctx, db)
+	}
+	return nil
+}
+
+// readLimit is how long a table of a few rows may take to be read. One that a
+// session has locked is not read at all, and who has it is what one wants to
+// know then.
+const readLimit = 5 * time.Second
+
+// readWithin reads a table, or says in the content that it could not be read in
+// time.
+func (t tool) readWithin(ctx context.Context, r reader, p place) (content, error) {
+	call, cancel := context.WithTimeout(ctx, readLimit)
+	defer cancel()
+	c, err := t.read(call, r, p)
+	if err != nil && call.Err() != nil && ctx.Err() == nil {
+		return content{unread: fmt.Sprintf("it could not be read within %s: a session has it locked, or the server does not answer", readLimit)}, nil
+	}
+	return c, err
+}
+
+// readable returns [ErrRunning] for a table that could not be read.
+func (c content) readable() error {
+	if c.unread != "" {
+		return fmt.Errorf("%w: %s", ErrRunning, c.unread)
 	}
 	return nil
 }
@@ -117,7 +142,7 @@ func (s *snapshot) watchFor(watch time.Duration) time.Duration {
 }
 
 // suspicious reports whether the table says that something is unfinished.
-func (c content) suspicious() bool { return len(c.unfinished) > 0 || c.locked != "" }
+func (c content) suspicious() bool { return len(c.unfinished) > 0 || c.locked != "" || c.unread != "" }
 
 // fingerprint is of all that a table holds.
 func (c content) fingerprint() string {

@@ -38,6 +38,9 @@ type content struct {
 	expired bool
 	// odd is what should not be there.
 	odd []string
+	// unread is why the table could not be read, "" where it was: a session has
+	// it locked.
+	unread string
 	// details are the tool's own words about what is unfinished.
 	details []string
 }

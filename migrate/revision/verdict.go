@@ -35,6 +35,8 @@ func report(first, last *snapshot, o InspectOptions) *Inspection {
 			}
 		case !c.suspicious():
 			t.Verdict = Clean
+		case c.unread != "":
+			t.Verdict, t.Why = Unclear, []string{c.unread}
 		case !watched:
 			t.Verdict, t.Why = Unclear, []string{"it was not watched for a change"}
 		case last.blind != "":
@@ -45,6 +47,14 @@ func report(first, last *snapshot, o InspectOptions) *Inspection {
 		out.Tables = append(out.Tables, t)
 	}
 	return out
+}
+
+// oddities also tells that what is shown was not read.
+func (c content) oddities() []string {
+	if c.unread != "" {
+		return append(slices.Clone(c.odd), c.unread)
+	}
+	return c.odd
 }
 
 // alive says who is at work, besides what the tables say.
@@ -88,9 +98,12 @@ func (s *snapshot) idle() []Session {
 func (l located) table(c content, h History) Table {
 	t := Table{
 		Tool: l.tool.name, Name: l.place.String(), Version: c.version, Recorded: len(c.entries), Unfinished: c.unfinished, Details: c.details,
-		Locked: c.locked, Odd: c.odd, Stampable: l.stamp != nil, Repair: l.repair(c), Fingerprint: c.fingerprint(),
+		Locked: c.locked, Odd: c.oddities(), Stampable: l.stamp != nil, Repair: l.repair(c), Fingerprint: c.fingerprint(),
 	}
-	if h != nil && l.stamp != nil {
+	if c.unread != "" {
+		t.Fingerprint = ""
+	}
+	if h != nil && l.stamp != nil && c.unread == "" {
 		t.Pending, t.Unknown = l.compare(c, h)
 	}
 	return t

@@ -12,6 +12,7 @@ import (
 
 	"github.com/stackrescue/stackrescue/internal/poll"
 	"github.com/stackrescue/stackrescue/internal/process"
+	"github.com/stackrescue/stackrescue/internal/redact"
 	"github.com/stackrescue/stackrescue/migrate"
 )
 
@@ -28,7 +29,8 @@ type CommandError struct {
 	Lines []string
 }
 
-// Error names the command, its code and its last line.
+// Error names the command, its code and its last line, without what has the
+// shape of a secret.
 func (e *CommandError) Error() string {
 	s := fmt.Sprintf("%s: exit code %d", strings.Join(e.Args, " "), e.Code)
 	if e.Code < 0 {
@@ -37,7 +39,7 @@ func (e *CommandError) Error() string {
 	if n := len(e.Lines); n > 0 {
 		s += ": " + e.Lines[n-1]
 	}
-	return s
+	return redact.Text(s)
 }
 
 // Local is a [Command] on this machine: args[0] is the program. It runs in a
@@ -53,9 +55,9 @@ func Local(ctx context.Context, args []string) ([]string, error) {
 	cmd.Stdout, cmd.Stderr = &out, &errs
 	err := process.Run(ctx, cmd, 0)
 	if ctx.Err() != nil && err != nil {
-		last := fmt.Errorf("%s: %w", strings.Join(args, " "), err)
+		last := fmt.Errorf("%s: %w", redact.Text(strings.Join(args, " ")), err)
 		if said := append(out.Lines(1), errs.Lines(1)...); len(said) > 0 {
-			last = fmt.Errorf("%w: it last printed %q", last, said[len(said)-1])
+			last = fmt.Errorf("%w: it last printed %q", last, redact.Text(said[len(said)-1]))
 		}
 		return nil, poll.Ended(ctx, last)
 	}

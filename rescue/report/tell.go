@@ -106,6 +106,11 @@ func (t *teller) place() {
 			s.Warnings = append(s.Warnings, say(w))
 		}
 	}
+	if t.in.Report != nil {
+		for _, w := range t.in.Report.Warnings {
+			s.Warnings = append(s.Warnings, say(w))
+		}
+	}
 	for _, b := range t.in.Captures {
 		if b.At.After(s.End) {
 			s.End = b.At

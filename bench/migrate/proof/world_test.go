@@ -28,7 +28,7 @@ func newWorld(t *testing.T) *world {
 		postgres: fmt.Sprintf("%s:%d", server.Host, server.Port),
 		dynamo:   strings.TrimPrefix(servers.StartDynalite(t), "http://"),
 	}
-	pool := servers.StartPgBouncer(t, server, "default_pool_size = 4", "max_client_conn = 2000", "server_idle_timeout = 5")
+	pool := servers.StartPgBouncer(t, servers.PgBouncers(t)[0], server, "default_pool_size = 4", "max_client_conn = 2000", "server_idle_timeout = 5")
 	w.pooler = fmt.Sprintf("%s:%d", pool.Host, pool.Port)
 	w.admin = w.open(t, "postgres")
 	_, err := dynamoClient(w.dynamo, &wire{}).CreateTable(t.Context(), dynamolease.TableInput(leases))
