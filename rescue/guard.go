@@ -15,6 +15,7 @@ import (
 
 	"github.com/stackrescue/stackrescue/ecrx"
 	"github.com/stackrescue/stackrescue/ecsx"
+	"github.com/stackrescue/stackrescue/internal/awsretry"
 )
 
 // GuardOptions change [Guard]. The zero value is the default.
@@ -217,7 +218,9 @@ func (v *verifier) besides(checked []string) {
 func (v *verifier) changeSets(ctx context.Context) ([]string, error) {
 	var out []string
 	for p := cloudformation.NewListChangeSetsPaginator(v.c.cfn, &cloudformation.ListChangeSetsInput{StackName: &v.d.StackID}); p.HasMorePages(); {
-		page, err := p.NextPage(ctx)
+		page, err := awsretry.Read(ctx, time.Second, awsretry.Tries, func(ctx context.Context) (*cloudformation.ListChangeSetsOutput, error) {
+			return p.NextPage(ctx) // two calls a second are let through (docs/aws/cfn.md 8.6)
+		})
 		if err != nil {
 			return nil, err
 		}

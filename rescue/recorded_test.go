@@ -48,7 +48,9 @@ type serviceTruth struct {
 func truthOf(t *testing.T, in *rescuetest.Incident) truth {
 	t.Helper()
 	out := truth{statuses: map[string]cfntypes.StackStatus{}, services: map[string]serviceTruth{}}
-	cfn, api := cloudformation.NewFromConfig(in.Cloud.Config()), ecs.NewFromConfig(in.Cloud.Config())
+	cfg := in.Cloud.Config()
+	cfg.RetryMaxAttempts = 30 // some clouds throttle hard
+	cfn, api := cloudformation.NewFromConfig(cfg), ecs.NewFromConfig(cfg)
 	record := in.Cloud.Record()
 	var walk func(id string, began time.Time)
 	walk = func(id string, began time.Time) {
