@@ -101,12 +101,7 @@ func (f *ServiceFacts) users() (state UserState, why, next string) {
 // the last of them: a service whose tasks die every few minutes has as many as are
 // wanted at most moments.
 func (f *ServiceFacts) loops(tasks []ecsx.StoppedTask) {
-	var primary DeploymentFacts
-	for _, d := range f.Deployments {
-		if d.ID == f.Primary {
-			primary = d
-		}
-	}
+	primary := f.primary()
 	if primary.CreatedAt.IsZero() {
 		return
 	}

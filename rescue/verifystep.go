@@ -63,7 +63,7 @@ func (r *runner) verify(ctx context.Context, c clients, res *StepResult, rep *Re
 		}
 		d := Explain(b)
 		rep.Users, rep.Stacks, rep.Outputs, rep.Checks = d.Users, d.Stacks, nil, nil
-		v := verifier{c: c, d: d, b: b, rep: rep, since: r.since, promised: r.p.promises(r.lost)}
+		v := verifier{c: c, d: d, b: b, rep: rep, since: lately(b.Tasks), promised: r.p.promises(r.lost)}
 		if err := v.all(ctx); err != nil {
 			return err
 		}
@@ -209,9 +209,14 @@ func (v *verifier) stayUp(s *ServiceFacts) {
 		v.unread(true, what, s.TasksUnread)
 		return
 	}
+	// Both are ECS's times: the machine's clock may be another.
+	since := v.since
+	if began := s.primaryBegan(); began.After(since) {
+		since = began
+	}
 	failed, latest := 0, ecsx.StoppedTask{}
 	for _, t := range v.b.Tasks {
-		if s.owns(t) && t.CreatedAt.After(v.since) && t.Failed() {
+		if s.owns(t) && t.CreatedAt.After(since) && t.Failed() {
 			failed++
 			if latest.StoppedAt.Before(t.StoppedAt) {
 				latest = t
@@ -220,7 +225,7 @@ func (v *verifier) stayUp(s *ServiceFacts) {
 	}
 	detail := ""
 	if failed > 0 {
-		detail = fmt.Sprintf("%d failed since %s: %s", failed, v.since.UTC().Format("15:04:05 MST"), latest.Cause.Summary)
+		detail = fmt.Sprintf("%d failed since %s: %s", failed, since.UTC().Format("15:04:05 MST"), latest.Cause.Summary)
 	}
 	v.check(failed <= fewFailures, what, detail)
 }
