@@ -142,11 +142,8 @@ func (c *capturer) tasks(ctx context.Context) error {
 	of = append(of, c.gone()...)
 	found := make([][]ecsx.StoppedTask, len(of))
 	err := c.each(ctx, len(of), func(ctx context.Context, i int) error {
-		err := ecsx.WaitStoppedTaskLogs(ctx, c.c.ecs, c.c.logs, ecsx.Query{Cluster: of[i].Cluster, Service: of[i].Name}, func(t ecsx.StoppedTask) error {
+		err := c.stopped(ctx, ecsx.Query{Cluster: of[i].Cluster, Service: of[i].Name}, c.o.Settle, func(t ecsx.StoppedTask) {
 			found[i] = append(found[i], redacted(t))
-			return nil
-		}, func(o *ecsx.StoppedOptions) {
-			o.AtLeast, o.Interval, o.Settle, o.TailLines = -1, c.o.Interval, c.o.Settle, 200
 		})
 		if clusterGone(err) {
 			return nil // and its tasks with it
@@ -163,6 +160,28 @@ func (c *capturer) tasks(ctx context.Context) error {
 		c.b.Tasks = append(c.b.Tasks, tasks...)
 	}
 	c.tell(fmt.Sprintf("evidence: %d stopped tasks with their logs", len(c.b.Tasks)))
+	return err
+}
+
+// patience is how long stopped tasks and their logs are read for. A call that is
+// throttled is tried again for as long as that: whoever wants to know whether users are
+// served is not to wait for logs all night.
+const patience = 3 * time.Minute
+
+// stopped reads stopped tasks with their logs; settle is how long logs are given to
+// arrive.
+func (c *capturer) stopped(ctx context.Context, q ecsx.Query, settle time.Duration, found func(ecsx.StoppedTask)) error {
+	ctx, cancel := clock.WithTimeoutCause(ctx, patience, fmt.Errorf("%s: not read within %s", q, patience))
+	defer cancel()
+	err := ecsx.WaitStoppedTaskLogs(ctx, c.c.ecs, c.c.logs, q, func(t ecsx.StoppedTask) error {
+		found(t)
+		return nil
+	}, func(o *ecsx.StoppedOptions) {
+		o.AtLeast, o.Interval, o.Settle, o.TailLines = -1, c.o.Interval, settle, 200
+	})
+	if err != nil && ctx.Err() != nil {
+		return errors.Join(context.Cause(ctx), err)
+	}
 	return err
 }
 

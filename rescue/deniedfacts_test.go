@@ -201,7 +201,9 @@ func TestThrottlesAndDeadlinesMakeNoWrongFact(t *testing.T) {
 			atOnce := func(o *rescue.Options) { o.Settle = -1 }
 			whole, err := rescue.Diagnose(t.Context(), in.Cloud.Config(), in.Stack, atOnce)
 			require.NoError(t, err, what)
-			ctx, say := t.Context(), ""
+			ctx, stop := context.WithTimeout(t.Context(), time.Hour)
+			defer stop()
+			say := ""
 			switch actions := rescue.ReadActions(); seed % 3 {
 			case 0: // one action is throttled whatever is done
 				action := actions[seed/3%len(actions)]
@@ -215,12 +217,14 @@ func TestThrottlesAndDeadlinesMakeNoWrongFact(t *testing.T) {
 			default:
 				in.Cloud.Inject(rescuetest.Fault{Kind: rescuetest.Slow, Delay: 200 * time.Millisecond})
 				limit := time.Duration(200+seed*53%4000) * time.Millisecond
-				var cancel context.CancelFunc
-				ctx, cancel = context.WithTimeout(ctx, limit)
+				late, cancel := context.WithTimeout(ctx, limit)
 				defer cancel()
+				ctx = late
 				say = fmt.Sprintf("%s, %s for it", what, limit)
 			}
+			began := time.Now()
 			less, err := rescue.Diagnose(ctx, in.Cloud.Config(), in.Stack, atOnce, func(o *rescue.Options) { o.Evidence = dir })
+			require.Less(t, time.Since(began), 10*time.Minute, "it does not go on for ever: %s", say)
 			if err != nil {
 				b, berr := rescue.OpenBundle(dir)
 				if berr != nil {

@@ -223,13 +223,10 @@ func (c *capturer) scheduled(ctx context.Context, u *ImageUser) error {
 	c.mu.Unlock()
 	family, _, _ := strings.Cut(short(def.ARN), ":")
 	var failed []ecsx.StoppedTask
-	err = ecsx.WaitStoppedTaskLogs(ctx, c.c.ecs, c.c.logs, ecsx.Query{Cluster: u.Cluster, Family: family}, func(t ecsx.StoppedTask) error {
+	err = c.stopped(ctx, ecsx.Query{Cluster: u.Cluster, Family: family}, c.o.Settle, func(t ecsx.StoppedTask) {
 		if t.Failed() && !strings.HasPrefix(t.Group, "service:") {
 			failed = append(failed, redacted(t))
 		}
-		return nil
-	}, func(o *ecsx.StoppedOptions) {
-		o.AtLeast, o.Interval, o.Settle, o.TailLines = -1, c.o.Interval, c.o.Settle, 200
 	})
 	if err != nil {
 		return c.problem(ctx, "stopped tasks of "+u.Type+" "+u.Name, err)

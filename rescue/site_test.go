@@ -37,13 +37,16 @@ type site struct {
 
 func inSite(t *testing.T, test func(*testing.T, *site), optFns ...func(*rescuetest.Options)) {
 	t.Helper()
-	synctest.Test(t, func(t *testing.T) {
-		c := rescuetest.New(optFns...)
-		s := &site{t: t, cloud: c, cfn: cloudformation.NewFromConfig(c.Config()), ecs: ecs.NewFromConfig(c.Config()), ecr: ecr.NewFromConfig(c.Config()), starts: map[string]int{}}
-		_, err := s.ecr.CreateRepository(t.Context(), &ecr.CreateRepositoryInput{RepositoryName: aws.String("app")})
-		require.NoError(t, err)
-		test(t, s)
-	})
+	synctest.Test(t, func(t *testing.T) { test(t, newSite(t, optFns...)) })
+}
+
+func newSite(t *testing.T, optFns ...func(*rescuetest.Options)) *site {
+	t.Helper()
+	c := rescuetest.New(optFns...)
+	s := &site{t: t, cloud: c, cfn: cloudformation.NewFromConfig(c.Config()), ecs: ecs.NewFromConfig(c.Config()), ecr: ecr.NewFromConfig(c.Config()), starts: map[string]int{}}
+	_, err := s.ecr.CreateRepository(t.Context(), &ecr.CreateRepositoryInput{RepositoryName: aws.String("app")})
+	require.NoError(t, err)
+	return s
 }
 
 // push makes an image whose containers run.
