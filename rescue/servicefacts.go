@@ -130,9 +130,6 @@ func (f *ServiceFacts) primary() DeploymentFacts {
 	return DeploymentFacts{}
 }
 
-// primaryBegan is when that began, by ECS's clock; zero where there is none.
-func (f *ServiceFacts) primaryBegan() time.Time { return f.primary().CreatedAt }
-
 // owns reports whether a stopped task was one of the service's. Other clusters may
 // have a service of the same name; an ARN of the old format has no cluster.
 func (f *ServiceFacts) owns(t ecsx.StoppedTask) bool {

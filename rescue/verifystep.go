@@ -209,14 +209,15 @@ func (v *verifier) stayUp(s *ServiceFacts) {
 		v.unread(true, what, s.TasksUnread)
 		return
 	}
-	// Both are ECS's times: the machine's clock may be another.
-	since := v.since
-	if began := s.primaryBegan(); began.After(since) {
-		since = began
+	// Both are ECS's times: the machine's clock may be another. Tasks of another
+	// revision are those that the service was taken from.
+	since, primary := v.since, s.primary()
+	if primary.CreatedAt.After(since) {
+		since = primary.CreatedAt
 	}
 	failed, latest := 0, ecsx.StoppedTask{}
 	for _, t := range v.b.Tasks {
-		if s.owns(t) && t.CreatedAt.After(since) && t.Failed() {
+		if s.owns(t) && t.CreatedAt.After(since) && t.Failed() && (primary.TaskDefinition == "" || t.TaskDefinition == primary.TaskDefinition) {
 			failed++
 			if latest.StoppedAt.Before(t.StoppedAt) {
 				latest = t
