@@ -41,7 +41,9 @@ func (c *capturer) services(ctx context.Context) error {
 	}
 	for i := range c.b.Services {
 		c.wants(&c.b.Services[i])
-		c.revisions(&c.b.Services[i])
+		if err := c.revisions(ctx, &c.b.Services[i]); err != nil {
+			return err
+		}
 		c.b.Services[i].loops(c.b.Tasks)
 	}
 	whole := make([]map[string]*ecstypes.TaskDefinition, len(c.b.Services))

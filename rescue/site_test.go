@@ -129,7 +129,7 @@ func (s *site) create(body string, kv ...string) {
 }
 
 func (s *site) createStack(name, body string, kv ...string) {
-	_, err := s.cfn.CreateStack(s.t.Context(), &cloudformation.CreateStackInput{StackName: &name, TemplateBody: &body, Parameters: parameters(kv), Capabilities: []cfntypes.Capability{cfntypes.CapabilityCapabilityNamedIam}})
+	_, err := s.cfn.CreateStack(s.t.Context(), &cloudformation.CreateStackInput{StackName: &name, TemplateBody: &body, Parameters: parameters(kv), Capabilities: []cfntypes.Capability{cfntypes.CapabilityCapabilityNamedIam, cfntypes.CapabilityCapabilityAutoExpand}})
 	require.NoError(s.t, err)
 	require.Equal(s.t, cfntypes.StackStatusCreateComplete, s.rest(name))
 }
@@ -142,7 +142,7 @@ func (s *site) update(body string, kv ...string) cfntypes.StackStatus {
 
 // begin begins an update.
 func (s *site) begin(body string, kv ...string) {
-	_, err := s.cfn.UpdateStack(s.t.Context(), &cloudformation.UpdateStackInput{StackName: aws.String("prod"), TemplateBody: &body, Parameters: parameters(kv), Capabilities: []cfntypes.Capability{cfntypes.CapabilityCapabilityNamedIam}})
+	_, err := s.cfn.UpdateStack(s.t.Context(), &cloudformation.UpdateStackInput{StackName: aws.String("prod"), TemplateBody: &body, Parameters: parameters(kv), Capabilities: []cfntypes.Capability{cfntypes.CapabilityCapabilityNamedIam, cfntypes.CapabilityCapabilityAutoExpand}})
 	require.NoError(s.t, err)
 }
 
