@@ -11,7 +11,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 
-	"github.com/stackrescue/stackrescue/migrate"
 	"github.com/stackrescue/stackrescue/rescue"
 	"github.com/stackrescue/stackrescue/rescue/rescuetest"
 )
@@ -212,7 +211,7 @@ func ExamplePatience() {
 		return
 	}
 	p.MaxWait = 30 * time.Minute
-	fmt.Println(migrate.Preflight(p))
+	fmt.Println(p.Check())
 	// Output:
 	// <nil>
 }
