@@ -204,7 +204,7 @@ func (c *capturer) images(ctx context.Context) error {
 			}
 		}
 	}
-	for _, ref := range slices.Concat(templateImages(ctx, c.b), c.o.images) {
+	for _, ref := range slices.Concat(templateImages(ctx, c.b), c.o.images, c.b.sourceImages()) {
 		refs[ref] = true
 	}
 	for _, u := range c.b.ImageUsers {

@@ -176,7 +176,9 @@ func TestADeniedActionChangesItsRow(t *testing.T) {
 				require.Contains(t, row, r, "%s\n%s", say, less)
 				seen[action][r] = true
 			}
-			require.NotEqual(t, rescue.Healthy, less.Situation, "not with less: %s", say)
+			if whole.Situation != rescue.Healthy {
+				require.NotEqual(t, rescue.Healthy, less.Situation, "not with less: %s", say)
+			}
 		})
 	}
 	for _, action := range actions {

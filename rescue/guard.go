@@ -128,7 +128,7 @@ func Guard(ctx context.Context, cfg aws.Config, stack string, optFns ...func(*Gu
 	}
 	d := Explain(b)
 	rep := &Report{}
-	v := verifier{c: newClients(only(cfg, append(ReadActions(), "cloudformation:ListChangeSets")...)), d: d, b: b, rep: rep, since: lately(b.Tasks), promised: promises{rests: true, record: true}, parameter: g.Parameter}
+	v := verifier{c: newClients(only(cfg, append(ReadActions(), "cloudformation:ListChangeSets")...)), d: d, b: b, rep: rep, since: lately(b.Tasks), promised: promises{rests: true, record: true, frozen: true}, parameter: g.Parameter}
 	if err := v.all(ctx); err != nil {
 		return nil, err
 	}

@@ -67,18 +67,18 @@ func (c *capturer) health(ctx context.Context, f *ServiceFacts) error {
 		f.Tasks = &TaskFacts{Unread: redact.Text(err.Error())}
 		return c.problem(ctx, "running tasks of service "+f.Service.String(), err)
 	}
-	f.Tasks = &TaskFacts{Revisions: map[string]int{}}
+	x := &TaskFacts{Revisions: map[string]int{}}
 	for _, t := range tasks {
 		if aws.ToString(t.LastStatus) != "RUNNING" {
 			continue
 		}
-		f.Tasks.Running++
-		f.Tasks.Revisions[aws.ToString(t.TaskDefinitionArn)]++
+		x.Running++
+		x.Revisions[aws.ToString(t.TaskDefinitionArn)]++
 		switch t.HealthStatus {
 		case ecstypes.HealthStatusHealthy:
-			f.Tasks.Healthy++
+			x.Healthy++
 		case ecstypes.HealthStatusUnhealthy:
-			f.Tasks.Unhealthy++
+			x.Unhealthy++
 		default:
 			// A task without a check is UNKNOWN for ever, one with a check until the
 			// first has passed: which it is, its definition says.
@@ -87,12 +87,13 @@ func (c *capturer) health(ctx context.Context, f *ServiceFacts) error {
 			case ctx.Err() != nil:
 				return err
 			case err == nil && checked(td):
-				f.Tasks.Starting++
+				x.Starting++
 			default:
-				f.Tasks.Unchecked++
+				x.Unchecked++
 			}
 		}
 	}
+	f.Tasks = x // whole, or not at all: half of them would be another fact
 	return nil
 }
 

@@ -119,6 +119,8 @@ type verifier struct {
 // promises are what a plan promises beyond users who are served.
 type promises struct {
 	rests, record bool
+	// frozen is whether the plan had leave to take rules out of lifecycle policies.
+	frozen bool
 	// left are images that nobody asked to change, lost the outputs whose values
 	// nobody has given.
 	left, lost []string
@@ -131,6 +133,7 @@ func (p *Plan) promises(lost []string) promises {
 	for _, s := range p.Steps {
 		out.rests = out.rests || s.Kind == KindUnlock || s.Kind == KindSavepoint
 		out.record = out.record || s.Kind == KindSavepoint
+		out.frozen = out.frozen || s.Kind == KindFreeze
 		if s.Savepoint != nil {
 			out.left = append(out.left, s.Savepoint.Left...)
 		}
@@ -215,9 +218,10 @@ func (v *verifier) stayUp(s *ServiceFacts) {
 	if primary.CreatedAt.After(since) {
 		since = primary.CreatedAt
 	}
+	// One that never ran has served nobody: whether there are enough is another check.
 	failed, latest := 0, ecsx.StoppedTask{}
 	for _, t := range v.b.Tasks {
-		if s.owns(t) && t.CreatedAt.After(since) && t.Failed() && (primary.TaskDefinition == "" || t.TaskDefinition == primary.TaskDefinition) {
+		if s.owns(t) && t.CreatedAt.After(since) && t.Failed() && !t.StartedAt.IsZero() && (primary.TaskDefinition == "" || t.TaskDefinition == primary.TaskDefinition) {
 			failed++
 			if latest.StoppedAt.Before(t.StoppedAt) {
 				latest = t
@@ -282,7 +286,7 @@ func (v *verifier) revisions(ctx context.Context) error {
 	if unread := v.policiesUnread(images); len(threats) == 0 && len(unread) > 0 {
 		v.unknown(rule, "the lifecycle policy of "+strings.Join(unread, ", ")+" could not be read")
 	} else {
-		v.record(len(threats) == 0, rule, strings.Join(threats, "; "))
+		v.add(v.promised.record && v.promised.frozen, len(threats) == 0, rule, strings.Join(threats, "; "))
 	}
 	return nil
 }
