@@ -39,7 +39,7 @@ type Bundle struct {
 	Images map[string]ImageFacts `json:"images,omitempty"`
 	// Needs are the secrets and log groups that the services' revisions cannot start
 	// without, by ARN and name.
-	Needs map[string]NeedFacts `json:"needs,omitempty"`
+	Needs map[string]needFacts `json:"needs,omitempty"`
 	// Policies are lifecycle policies, by "registry/repository"; "" for a
 	// repository without one.
 	Policies map[string]string `json:"policies,omitempty"`
@@ -80,8 +80,8 @@ type Container struct {
 	LogGroup string            `json:"logGroup,omitempty"`
 }
 
-// NeedFacts say whether something that a revision needs is there.
-type NeedFacts struct {
+// needFacts say whether something that a revision needs is there.
+type needFacts struct {
 	There bool `json:"there"`
 	// Why is why it is not, or why that is not known.
 	Why     string `json:"why,omitempty"`

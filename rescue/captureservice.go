@@ -140,10 +140,10 @@ func (f *ServiceFacts) read(s ecstypes.Service) {
 	}
 	for _, lb := range s.LoadBalancers {
 		if arn := aws.ToString(lb.TargetGroupArn); arn != "" {
-			f.TargetGroups = append(f.TargetGroups, TargetGroupFacts{ARN: arn})
+			f.TargetGroups = append(f.TargetGroups, targetGroupFacts{ARN: arn})
 		}
 		if x := lb.AdvancedConfiguration; x != nil && aws.ToString(x.AlternateTargetGroupArn) != "" {
-			f.TargetGroups = append(f.TargetGroups, TargetGroupFacts{ARN: aws.ToString(x.AlternateTargetGroupArn)})
+			f.TargetGroups = append(f.TargetGroups, targetGroupFacts{ARN: aws.ToString(x.AlternateTargetGroupArn)})
 		}
 	}
 	for _, e := range s.Events {

@@ -12,9 +12,9 @@ import (
 	"github.com/stackrescue/stackrescue/internal/redact"
 )
 
-// TaskFacts are the tasks of a service that run, by what ECS says of their health: a
+// taskFacts are the tasks of a service that run, by what ECS says of their health: a
 // count of running tasks has those in it that fail every health check.
-type TaskFacts struct {
+type taskFacts struct {
 	// Running is how many of the tasks run.
 	Running int `json:"running"`
 	// Healthy have passed their containers' health checks, Unchecked have none:
@@ -30,7 +30,7 @@ type TaskFacts struct {
 }
 
 // serving is how many tasks serve, as far as their containers say.
-func (t *TaskFacts) serving() int { return t.Healthy + t.Unchecked }
+func (t *taskFacts) serving() int { return t.Healthy + t.Unchecked }
 
 // starting reports whether the service's tasks are on their way: they run, and none of
 // them has failed. To start them again would take them further from serving.
@@ -40,7 +40,7 @@ func (f *ServiceFacts) starting() bool {
 }
 
 // String is one line.
-func (t *TaskFacts) String() string {
+func (t *taskFacts) String() string {
 	if t.Unread != "" {
 		return t.Unread
 	}
@@ -64,10 +64,10 @@ func (c *capturer) health(ctx context.Context, f *ServiceFacts) error {
 	}
 	tasks, err := c.running(ctx, f)
 	if err != nil {
-		f.Tasks = &TaskFacts{Unread: redact.Text(err.Error())}
+		f.Tasks = &taskFacts{Unread: redact.Text(err.Error())}
 		return c.problem(ctx, "running tasks of service "+f.Service.String(), err)
 	}
-	x := &TaskFacts{Revisions: map[string]int{}}
+	x := &taskFacts{Revisions: map[string]int{}}
 	for _, t := range tasks {
 		if aws.ToString(t.LastStatus) != "RUNNING" {
 			continue

@@ -61,21 +61,6 @@ func (u ImageUser) String() string {
 	return s
 }
 
-// FunctionState is what Lambda says of a function. The names are those of
-// lambda:GetFunction.
-type FunctionState struct {
-	// ImageURI is the image as the function was given it, ResolvedImageURI with its
-	// digest; both are "" for a function of package type Zip.
-	ImageURI         string
-	ResolvedImageURI string
-	// State is Active, Pending, Inactive or Failed.
-	State       string
-	StateReason string
-	// LastUpdateStatus is Successful, Failed or InProgress.
-	LastUpdateStatus       string
-	LastUpdateStatusReason string
-}
-
 // Resource types of what runs images beside services.
 const (
 	functionType = "AWS::Lambda::Function"
@@ -184,16 +169,10 @@ func (c *capturer) function(ctx context.Context, u *ImageUser) error {
 		u.Unread = redact.Text(err.Error())
 		return c.problem(ctx, "function "+u.Name, err)
 	}
-	if f.ImageURI != "" {
-		u.Images, u.Unread = []string{f.ImageURI}, ""
+	if len(f.Images) > 0 {
+		u.Images, u.Unread = f.Images, ""
 	}
-	u.State, u.Reason = f.State, redact.Text(f.StateReason)
-	if f.LastUpdateStatus == "Failed" {
-		u.State, u.Reason = "Active, and its last update failed", redact.Text(f.LastUpdateStatusReason)
-		if f.State != "Active" && f.State != "" {
-			u.State = f.State
-		}
-	}
+	u.State, u.Reason = f.State, redact.Text(f.Reason)
 	return nil
 }
 

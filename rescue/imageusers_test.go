@@ -27,9 +27,9 @@ const (
 // Functions and scheduled tasks run images too, which no service says anything of.
 func TestImageUsersBesideServices(t *testing.T) {
 	t.Parallel()
-	says := func(f rescue.FunctionState, err error) func(*rescue.Options) {
+	says := func(f rescue.ImageUser, err error) func(*rescue.Options) {
 		return func(o *rescue.Options) {
-			o.Function = func(_ context.Context, name string) (rescue.FunctionState, error) {
+			o.Function = func(_ context.Context, name string) (rescue.ImageUser, error) {
 				if name != "fn" {
 					return f, errors.New("asked for " + name)
 				}
@@ -46,12 +46,12 @@ func TestImageUsersBesideServices(t *testing.T) {
 	}{
 		"none":              {zipped, nil, nil, nil, rescue.Healthy},
 		"a function":        {function + zipped, nil, nil, []string{"function fn: its images are there"}, rescue.Healthy},
-		"a function, asked": {function, nil, says(rescue.FunctionState{State: "Active"}, nil), []string{"function fn is Active"}, rescue.Healthy},
-		"not readable":      {function, nil, says(rescue.FunctionState{}, errors.New("AccessDenied: lambda:GetFunction")), []string{"NOT known: AccessDenied: lambda:GetFunction"}, rescue.Uncertain},
+		"a function, asked": {function, nil, says(rescue.ImageUser{State: "Active"}, nil), []string{"function fn is Active"}, rescue.Healthy},
+		"not readable":      {function, nil, says(rescue.ImageUser{}, errors.New("AccessDenied: lambda:GetFunction")), []string{"NOT known: AccessDenied: lambda:GetFunction"}, rescue.Uncertain},
 		"its image is gone": {function, func(s *site) { s.deleteImage(s.push("fn1")) }, nil, []string{"function fn cannot run: image ", "app:fn1 is missing"}, rescue.Degraded},
-		"it failed":         {function, nil, says(rescue.FunctionState{State: "Failed", StateReason: "The image is too large"}, nil), []string{"cannot run: Lambda says Failed: The image is too large"}, rescue.Degraded},
-		"its update failed": {function, nil, says(rescue.FunctionState{State: "Active", LastUpdateStatus: "Failed", LastUpdateStatusReason: "no such image"}, nil), []string{"its last update failed: no such image"}, rescue.Healthy},
-		"other image":       {function, func(s *site) { s.deleteImage(s.push("fn2")) }, says(rescue.FunctionState{State: "Active", ImageURI: "123456789012.dkr.ecr.us-east-1.amazonaws.com/app:fn2"}, nil), []string{"app:fn2 is missing"}, rescue.Degraded},
+		"it failed":         {function, nil, says(rescue.ImageUser{State: "Failed", Reason: "The image is too large"}, nil), []string{"cannot run: Lambda says Failed: The image is too large"}, rescue.Degraded},
+		"its update failed": {function, nil, says(rescue.ImageUser{State: "Active, and its last update failed", Reason: "no such image"}, nil), []string{"its last update failed: no such image"}, rescue.Healthy},
+		"other image":       {function, func(s *site) { s.deleteImage(s.push("fn2")) }, says(rescue.ImageUser{State: "Active", Images: []string{"123456789012.dkr.ecr.us-east-1.amazonaws.com/app:fn2"}}, nil), []string{"app:fn2 is missing"}, rescue.Degraded},
 		"a rule":            {job + rule, nil, nil, []string{"scheduled task of rule prod-Nightly-", "(job:1): its images are there"}, rescue.Healthy},
 		"a schedule":        {job + schedule, nil, nil, []string{"scheduled task of schedule prod-Hourly-", "(job:1): its images are there"}, rescue.Healthy},
 		"both, image gone":  {job + rule + schedule, func(s *site) { s.deleteImage(s.push("job1")) }, nil, []string{"rule prod-Nightly-", "schedule prod-Hourly-", "(job:1) cannot run: image "}, rescue.Degraded},

@@ -32,9 +32,11 @@ type Options struct {
 	// serves.
 	TargetHealth TargetHealthAPI
 	// Function reads a Lambda function, as lambda:GetFunction does: this module has no
-	// client for it. nil leaves the state of functions unknown; their images are
-	// read off the templates.
-	Function func(ctx context.Context, name string) (FunctionState, error)
+	// client for it. Of what it returns Images, State and Reason are used: the image's
+	// URI, and State with StateReason or, where the last update has failed,
+	// LastUpdateStatusReason. nil leaves the state of functions unknown; their images
+	// are read off the templates.
+	Function func(ctx context.Context, name string) (ImageUser, error)
 	// Minimum reads the minimum of a service's scalable target, as
 	// application-autoscaling:DescribeScalableTargets does; known is false where it
 	// has none. With a minimum of 0 a desired count of 0 is an autoscaler's doing.

@@ -34,9 +34,9 @@ type ServiceFacts struct {
 	State   string `json:"state,omitempty"`
 	Reason  string `json:"reason,omitempty"`
 	// Tasks are its running tasks; nil where none runs or they were not read.
-	Tasks *TaskFacts `json:"tasks,omitempty"`
+	Tasks *taskFacts `json:"tasks,omitempty"`
 	// TargetGroups are those of its load balancers.
-	TargetGroups []TargetGroupFacts `json:"targetGroups,omitempty"`
+	TargetGroups []targetGroupFacts `json:"targetGroups,omitempty"`
 	// TasksUnread is why its stopped tasks could not be read.
 	TasksUnread string `json:"tasksUnread,omitempty"`
 	// Failing is how many tasks of the serving revision have failed since its
