@@ -93,7 +93,9 @@ type ImageFacts struct {
 	State  ecrx.State `json:"state"`
 	Digest string     `json:"digest,omitempty"`
 	Tags   []string   `json:"tags,omitempty"`
-	Error  string     `json:"error,omitempty"`
+	// PushedAt is when the registry got it, by its own clock.
+	PushedAt time.Time `json:"pushedAt,omitzero"`
+	Error    string    `json:"error,omitempty"`
 }
 
 // bundleVersion is the version that is written. Version 1 had the keys of Go's

@@ -218,7 +218,7 @@ func (c *capturer) images(ctx context.Context) error {
 	}
 	c.b.Images, c.b.Policies = map[string]ImageFacts{}, map[string]string{}
 	for _, s := range statuses {
-		f := ImageFacts{State: s.State, Digest: s.Digest, Tags: s.Tags}
+		f := ImageFacts{State: s.State, Digest: s.Digest, Tags: s.Tags, PushedAt: s.PushedAt}
 		if err := s.Err(); err != nil {
 			f.Error = redact.Text(err.Error())
 			if err := c.problem(ctx, "image "+s.Ref, err); err != nil {
