@@ -196,6 +196,9 @@ func (s suite) terms(t *testing.T, key string) {
 	if err := second.Release(t.Context(), nil); err != nil {
 		t.Error(err)
 	}
+	if err := first.Release(t.Context(), nil); !errors.Is(err, migrate.ErrLeaseLost) {
+		t.Errorf("the first term released what the second had: %v", err)
+	}
 }
 
 func (s suite) keys(t *testing.T, key string) {
