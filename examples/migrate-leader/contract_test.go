@@ -274,6 +274,22 @@ func orphanOfMySQL(t *testing.T, handle func(t *testing.T) *sql.DB) {
 			require.Greater(t, took, 2*time.Second, c.key)
 		}
 	}
+	// Where the last leader's work was done, there is nothing to wait for.
+	done, err := mylease.Table(db).Acquire(t.Context(), "done", migrate.Claim{Owner: "a", Lease: time.Minute})
+	require.NoError(t, err)
+	require.NoError(t, done.Release(t.Context(), []byte(`{"version":2,"outcome":"done"}`)))
+	next, err := mylease.Table(db).Acquire(t.Context(), "done", migrate.Claim{Owner: "b", Lease: time.Minute})
+	require.NoError(t, err)
+	busy, ended := handle(t), make(chan error, 1)
+	go func() {
+		_, err := busy.ExecContext(context.WithoutCancel(t.Context()), "UPDATE orphan SET n = n + sleep(2)")
+		ended <- err
+	}()
+	wait(t.Context(), 200*time.Millisecond)
+	begun := time.Now()
+	require.NoError(t, mylease.Raise(t.Context(), db, "done", next.Fence()))
+	require.Less(t, time.Since(begun), time.Second)
+	require.NoError(t, <-ended)
 	// Applications that go on working are waited for once.
 	stop := make(chan struct{})
 	var wg sync.WaitGroup
