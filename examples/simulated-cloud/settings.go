@@ -24,18 +24,18 @@ func (s *settings) flipSwitch(text string) error {
 	return s.switches.Set(name, value)
 }
 
-// fail reads -fail STACK.RESOURCE=create|update|rollback|delete|validation.
+// fail reads -fail STACK.RESOURCE=create|update|rollback|delete|validation|hook.
 func (s *settings) fail(text string) error {
 	place, phase, ok := strings.Cut(text, "=")
 	stack, id, ok2 := strings.Cut(place, ".")
 	p := rescuetest.Phase(phase)
 	switch p {
-	case rescuetest.OnCreate, rescuetest.OnUpdate, rescuetest.OnRollback, rescuetest.OnDelete, rescuetest.OnValidation:
+	case rescuetest.OnCreate, rescuetest.OnUpdate, rescuetest.OnRollback, rescuetest.OnDelete, rescuetest.OnValidation, rescuetest.OnHook:
 	default:
 		ok = false
 	}
 	if !ok || !ok2 {
-		return errors.New("want STACK.RESOURCE=create, update, rollback, delete or validation")
+		return errors.New("want STACK.RESOURCE=create, update, rollback, delete, validation or hook")
 	}
 	s.apply = append(s.apply, func(c *rescuetest.Cloud) { c.FailResource(stack, id, p, "failed as -fail asked") })
 	return nil

@@ -15,7 +15,7 @@ func (s *Story) Annotations(w io.Writer) error {
 		kind = "notice"
 	}
 	name := "stack " + s.Stack
-	if s.Kind == OfGuard {
+	if s.Kind == ofGuard {
 		name = "guard"
 	}
 	out := annotation(kind, name+": "+strings.ToLower(s.Word), s.Headline)

@@ -148,13 +148,13 @@ func (t taken) free(from, to float64) bool {
 }
 
 // lane draws one lane; what does not change with the zoom is drawn once.
-func (c *chart) lane(l laneRow, y, bar int, below bool, zoom int, x func(time.Time) float64, legend map[string]bool) {
+func (c *chart) lane(l laneRow, y, height int, below bool, zoom int, x func(time.Time) float64, legend map[string]bool) {
 	width := float64(narrowest * zoom)
 	px := func(p float64) float64 { return p * width / 100 }
 	class := fmt.Sprintf("z%d", zoom)
 	var row, under taken
 	type placed struct {
-		Bar
+		bar
 		a, b float64
 	}
 	var bars []placed
@@ -174,7 +174,7 @@ func (c *chart) lane(l laneRow, y, bar int, below bool, zoom int, x func(time.Ti
 		row.add(px(p.a), px(p.b))
 		if zoom == 1 {
 			legend[b.Class] = true
-			c.Bars = append(c.Bars, drawnBar{X: pct(p.a), W: pct(p.b - p.a), Y: y + 2, H: bar, Class: b.Class, Title: first(b.Labels), Event: b.Event, Left: b.OpenLeft, Right: b.OpenRight, EndX: pct(p.b)})
+			c.Bars = append(c.Bars, drawnBar{X: pct(p.a), W: pct(p.b - p.a), Y: y + 2, H: height, Class: b.Class, Title: first(b.Labels), Event: b.Event, Left: b.OpenLeft, Right: b.OpenRight, EndX: pct(p.b)})
 		}
 	}
 	c.marks(l, y, zoom, x, px, &row, legend)
@@ -191,7 +191,7 @@ func (c *chart) lane(l laneRow, y, bar int, below bool, zoom int, x func(time.Ti
 		}
 		return ra - rb
 	})
-	base := y + 2 + bar/2 + 4
+	base := y + 2 + height/2 + 4
 	for _, b := range order {
 		a, e := px(b.a), px(b.b)
 		inside, done := "", false
@@ -211,7 +211,7 @@ func (c *chart) lane(l laneRow, y, bar int, below bool, zoom int, x func(time.Ti
 			wide := textWidth(text)
 			if mid := (a + e) / 2; under.free(mid-wide/2-2, mid+wide/2+2) {
 				under.add(mid-wide/2-2, mid+wide/2+2)
-				c.Labels = append(c.Labels, label{X: pct((b.a + b.b) / 2), Y: y + bar + 14, Anchor: "middle", Class: class + " out", Text: text})
+				c.Labels = append(c.Labels, label{X: pct((b.a + b.b) / 2), Y: y + height + 14, Anchor: "middle", Class: class + " out", Text: text})
 			}
 			continue
 		}
@@ -242,7 +242,7 @@ func (c *chart) lane(l laneRow, y, bar int, below bool, zoom int, x func(time.Ti
 				if from+wide >= width-1 {
 					anchor, at, dx = "end", 100, -2
 				}
-				c.Labels = append(c.Labels, label{X: pct(at), Y: y + bar + 14, DX: dx, Anchor: anchor, Class: class + " out", Text: text})
+				c.Labels = append(c.Labels, label{X: pct(at), Y: y + height + 14, DX: dx, Anchor: anchor, Class: class + " out", Text: text})
 				break
 			}
 		}
@@ -262,7 +262,7 @@ func (c *chart) marks(l laneRow, y, zoom int, x func(time.Time) float64, px func
 		apart = crowded
 	}
 	marks := slices.Clone(l.Marks)
-	slices.SortStableFunc(marks, func(a, b Mark) int { return a.At.Compare(b.At) })
+	slices.SortStableFunc(marks, func(a, b mark) int { return a.At.Compare(b.At) })
 	narrow := func(p float64) float64 { return p * narrowest / 100 }
 	for i := 0; i < len(marks); {
 		m, at := marks[i], x(marks[i].At)

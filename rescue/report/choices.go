@@ -17,7 +17,7 @@ var directionSays = map[rescue.Direction]string{
 
 func (t *teller) choices() {
 	for _, p := range t.in.Proposals {
-		c := Choice{Direction: string(p.Direction), What: directionSays[p.Direction], Can: "yes", Proposed: p.Proposed, Refused: say(p.Refused), Next: say(p.Next)}
+		c := choice{Direction: string(p.Direction), What: directionSays[p.Direction], Can: "yes", Proposed: p.Proposed, Refused: say(p.Refused), Next: say(p.Next)}
 		switch {
 		case p.Plan == nil:
 			c.Can = "no"
@@ -43,8 +43,8 @@ func (t *teller) choices() {
 	}
 }
 
-func refusalOf(err error) *Refusal {
-	r := &Refusal{Rule: "Nothing irreversible is planned on what is not known or does not hold.", Fact: say(err.Error())}
+func refusalOf(err error) *refusal {
+	r := &refusal{Rule: "Nothing irreversible is planned on what is not known or does not hold.", Fact: say(err.Error())}
 	if e, ok := errors.AsType[*rescue.Error](err); ok {
 		r.Fact, r.Next = say(e.Err.Error()), say(e.Next)
 	}
@@ -61,12 +61,12 @@ func lines(all []string) []string {
 
 // owed is what is left to do, from what was done and from what the checks found.
 func (t *teller) owed() {
-	add := func(o Owed) { t.s.Owed = append(t.s.Owed, o) }
+	add := func(o owed) { t.s.Owed = append(t.s.Owed, o) }
 	done := map[string]bool{}
 	for _, d := range t.s.Steps {
 		done[d.ID] = d.Outcome == string(rescue.Done) || d.Outcome == string(rescue.Held)
 	}
-	if p := t.in.Plan; p != nil && t.s.Kind == OfRescue {
+	if p := t.in.Plan; p != nil && t.s.Kind == ofRescue {
 		for _, s := range p.Steps {
 			if !done[s.ID] {
 				continue
@@ -74,21 +74,21 @@ func (t *teller) owed() {
 			switch {
 			case s.Freeze != nil && s.Freeze.Frozen != nil && s.Freeze.Frozen.Changes():
 				f := s.Freeze.Frozen
-				add(Owed{Title: "Lifecycle rules of " + say(f.Repository.Name) + " are out of force", By: "by " + f.Until.UTC().Format("2 Jan"),
+				add(owed{Title: "Lifecycle rules of " + say(f.Repository.Name) + " are out of force", By: "by " + f.Until.UTC().Format("2 Jan"),
 					Why:      "Nothing expires until they are back; put back as they were, they take the needed images. Replace rules by age with rules by count first.",
 					Commands: []string{"ecr-guard propose -stack " + shell(t.s.Stack), say(s.Undo)}, DoneWhen: "ecr-guard check is clean"})
 			case s.Savepoint != nil:
-				add(Owed{Title: "The pipeline's template still has what the stack no longer has", By: "before the next deployment",
+				add(owed{Title: "The pipeline's template still has what the stack no longer has", By: "before the next deployment",
 					Why: fmt.Sprintf("%d images and %d outputs were changed in the stack's template, not in the repository: the next deployment would bring the old ones back.", len(s.Savepoint.Images), len(s.Savepoint.Outputs)), Commands: patchCommands(s.Savepoint.Images), DoneWhen: "the pipeline has succeeded once"})
 			case s.Unlock != nil:
 				for _, k := range s.Unlock.Skips {
-					add(Owed{Title: say(k.Name) + " was skipped: it may differ from its template", By: "this week", Why: "A skipped resource is recorded as it was meant to be, not as it is." + impact(k.Impact.String()),
+					add(owed{Title: say(k.Name) + " was skipped: it may differ from its template", By: "this week", Why: "A skipped resource is recorded as it was meant to be, not as it is." + impact(k.Impact.String()),
 						Commands: []string{"aws cloudformation detect-stack-resource-drift --stack-name " + shell(k.StackName) + " --logical-resource-id " + shell(k.LogicalID)}, DoneWhen: "no drift is reported"})
 				}
 			case s.Redeploy != nil:
 				for _, d := range t.s.Steps {
 					if d.ID == s.ID && d.To != "" && strings.Contains(d.To, ":") {
-						add(Owed{Title: "Revision " + d.To + " belongs to no stack", By: "after the next deployment", Why: "It was registered to get users served.", Commands: []string{"aws ecs deregister-task-definition --task-definition " + shell(d.To)}, DoneWhen: "no task runs it"})
+						add(owed{Title: "Revision " + d.To + " belongs to no stack", By: "after the next deployment", Why: "It was registered to get users served.", Commands: []string{"aws ecs deregister-task-definition --task-definition " + shell(d.To)}, DoneWhen: "no task runs it"})
 					}
 				}
 			}
@@ -104,16 +104,16 @@ func (t *teller) owed() {
 		debt = t.d.Debt
 	}
 	for _, d := range debt {
-		add(Owed{Title: say(d)})
+		add(owed{Title: say(d)})
 	}
 	if t.in.Report != nil {
 		for _, f := range t.in.Report.Follow {
-			add(Owed{Title: "The team's own template has to follow", By: "before the next deployment", Why: say(f)})
+			add(owed{Title: "The team's own template has to follow", By: "before the next deployment", Why: say(f)})
 		}
 	}
 	for _, c := range t.s.Checks {
 		if c.State == "failed" {
-			add(Owed{Title: c.What + ": does not hold", Why: c.Detail, By: "now"})
+			add(owed{Title: c.What + ": does not hold", Why: c.Detail, By: "now"})
 		}
 	}
 }

@@ -19,15 +19,20 @@ type serviceEvent struct {
 	Text string
 }
 
-// serviceEvents are the events of a service, which a capture holds with the time
-// of day only: each is of the last such time before the capture.
+// serviceEvents are the events of a service. Captures of earlier releases hold them
+// with the time of day only: each is of the last such time before the capture.
 func serviceEvents(b *rescue.Bundle, f rescue.ServiceFacts) []serviceEvent {
 	var out []serviceEvent
 	for _, e := range f.Events {
-		if len(e) < 9 {
+		stamp, text, ok := strings.Cut(e, " ")
+		if !ok {
 			continue
 		}
-		clock, err := time.Parse("15:04:05", e[:8])
+		if at, err := time.Parse(time.RFC3339, stamp); err == nil {
+			out = append(out, serviceEvent{at.UTC(), text})
+			continue
+		}
+		clock, err := time.Parse("15:04:05", stamp)
 		if err != nil {
 			continue
 		}
@@ -36,7 +41,7 @@ func serviceEvents(b *rescue.Bundle, f rescue.ServiceFacts) []serviceEvent {
 		if day.After(at) {
 			day = day.AddDate(0, 0, -1)
 		}
-		out = append(out, serviceEvent{day, e[9:]})
+		out = append(out, serviceEvent{day, text})
 	}
 	return out
 }
@@ -126,7 +131,7 @@ func (t *teller) stackName(name string) string {
 func (t *teller) events() {
 	t.rows = map[string]int{}
 	type keyed struct {
-		Row
+		row
 		key string
 	}
 	var all []keyed
@@ -147,7 +152,7 @@ func (t *teller) events() {
 		if !own(e) {
 			where += "." + say(e.LogicalID)
 		}
-		all = append(all, keyed{Row{At: e.Time, Where: where, What: string(e.Status), Reason: say(e.Reason), Source: "CloudFormation", Tone: tone}, "cfn " + e.StackName + "." + e.LogicalID + " " + string(e.Status)})
+		all = append(all, keyed{row{At: e.Time, Where: where, What: string(e.Status), Reason: say(e.Reason), Source: "CloudFormation", Tone: tone}, "cfn " + e.StackName + "." + e.LogicalID + " " + string(e.Status)})
 	}
 	seen := map[string]bool{}
 	for _, b := range t.in.Captures {
@@ -162,10 +167,10 @@ func (t *teller) events() {
 				if stopped.MatchString(e.Text) || strings.Contains(e.Text, "failed") || strings.Contains(e.Text, "unable") {
 					tone = "bad"
 				}
-				all = append(all, keyed{Row{At: e.At, Where: "service " + say(f.Service.Name), What: say(e.Text), Source: "ECS", Tone: tone}, "ecs " + e.Text})
+				all = append(all, keyed{row{At: e.At, Where: "service " + say(f.Service.Name), What: say(e.Text), Source: "ECS", Tone: tone}, "ecs " + e.Text})
 			}
 		}
-		all = append(all, keyed{Row{At: b.At, Where: "rescue", What: "evidence read", Source: "this tool"}, "capture " + b.At.String()})
+		all = append(all, keyed{row{At: b.At, Where: "rescue", What: "evidence read", Source: "this tool"}, "capture " + b.At.String()})
 	}
 	for _, x := range t.tasks() {
 		if ended(x).IsZero() || ended(x).Before(t.s.Begin) {
@@ -175,7 +180,7 @@ func (t *teller) events() {
 		if x.Failed() {
 			tone = "bad"
 		}
-		all = append(all, keyed{Row{At: ended(x), Where: "task " + taskName(x.ARN), What: "stopped, " + say(short(x.TaskDefinition)), Reason: say(cmp.Or(x.Cause.Summary, x.Reason)), Source: "ECS", Tone: tone}, "task " + x.ARN})
+		all = append(all, keyed{row{At: ended(x), Where: "task " + taskName(x.ARN), What: "stopped, " + say(short(x.TaskDefinition)), Reason: say(cmp.Or(x.Cause.Summary, x.Reason)), Source: "ECS", Tone: tone}, "task " + x.ARN})
 	}
 	results := t.in.Steps
 	if t.in.Report != nil {
@@ -188,7 +193,7 @@ func (t *teller) events() {
 			if r.Outcome == rescue.Failed {
 				tone = "bad"
 			}
-			all = append(all, keyed{Row{At: r.Began.Add(r.Took), Where: "step " + say(r.ID), What: string(r.Outcome) + ", took " + duration(r.Took), Reason: say(withoutUndo(r.Text)), Source: "this tool", Tone: tone}, "step " + r.ID})
+			all = append(all, keyed{row{At: r.Began.Add(r.Took), Where: "step " + say(r.ID), What: string(r.Outcome) + ", took " + duration(r.Took), Reason: say(withoutUndo(r.Text)), Source: "this tool", Tone: tone}, "step " + r.ID})
 		}
 	}
 	slices.SortStableFunc(all, func(a, b keyed) int { return a.At.Compare(b.At) })
@@ -197,7 +202,7 @@ func (t *teller) events() {
 		if _, known := t.rows[all[i].key]; !known {
 			t.rows[all[i].key] = i + 1
 		}
-		t.s.Events = append(t.s.Events, all[i].Row)
+		t.s.Events = append(t.s.Events, all[i].row)
 	}
 }
 
@@ -225,12 +230,12 @@ func (t *teller) logs() {
 				t.s.LogsLeft++
 				continue
 			}
-			l := Log{Title: say(fmt.Sprintf("%s, container %s, task %s", short(x.TaskDefinition), c.Name, taskName(x.ARN))), Source: say(c.Log.Group + " " + c.Log.Stream), Failed: x.Failed() && (x.Cause.Container == c.Name || x.Cause.Container == ""), Dropped: c.Log.Dropped}
+			l := logTail{Title: say(fmt.Sprintf("%s, container %s, task %s", short(x.TaskDefinition), c.Name, taskName(x.ARN))), Source: say(c.Log.Group + " " + c.Log.Stream), Failed: x.Failed() && (x.Cause.Container == c.Name || x.Cause.Container == ""), Dropped: c.Log.Dropped}
 			if c.ExitCode != nil {
 				l.Title += fmt.Sprintf(", exit code %d", *c.ExitCode)
 			}
 			for _, line := range c.Log.Lines {
-				l.Lines = append(l.Lines, Proof{At: line.Time, Line: say(line.Message), Strong: x.Cause.Excerpt != "" && strings.Contains(line.Message, x.Cause.Excerpt)})
+				l.Lines = append(l.Lines, proof{At: line.Time, Line: say(line.Message), Strong: x.Cause.Excerpt != "" && strings.Contains(line.Message, x.Cause.Excerpt)})
 			}
 			t.s.Logs = append(t.s.Logs, l)
 		}
@@ -256,7 +261,7 @@ func (t *teller) causes() {
 		if len(q.causes) == 0 {
 			continue
 		}
-		w := Why{Letter: q.letter, Question: q.question, Answer: say(t.nice(q.causes[0]))}
+		w := why{Letter: q.letter, Question: q.question, Answer: say(t.nice(q.causes[0]))}
 		for i, c := range q.causes {
 			switch {
 			case i > mostCauses:
@@ -312,7 +317,7 @@ func (t *teller) rowOf(c rescue.Cause) int {
 }
 
 // proof is what a log or AWS said of a cause, and the row of the event.
-func (t *teller) proof(letter string, c rescue.Cause) ([]Proof, int) {
+func (t *teller) proof(letter string, c rescue.Cause) ([]proof, int) {
 	for _, x := range t.tasks() {
 		if x.Cause.Summary == "" || !x.Failed() || !strings.Contains(c.Text, x.Cause.Summary) && (letter != "B" || x.Cause.Reference == "" || !strings.Contains(c.Text, x.Cause.Reference)) {
 			continue
@@ -321,11 +326,11 @@ func (t *teller) proof(letter string, c rescue.Cause) ([]Proof, int) {
 			if !l.Failed || !strings.Contains(l.Title, taskName(x.ARN)) {
 				continue
 			}
-			at := slices.IndexFunc(l.Lines, func(p Proof) bool { return p.Strong })
+			at := slices.IndexFunc(l.Lines, func(p proof) bool { return p.Strong })
 			if at < 0 {
 				at = len(l.Lines) - 1
 			}
-			var out []Proof
+			var out []proof
 			for j := max(0, at-around); j < min(len(l.Lines), at+around+1); j++ {
 				p := l.Lines[j]
 				p.Strong, p.Source, p.Log = j == at, "log "+l.Source, i+1
@@ -333,11 +338,11 @@ func (t *teller) proof(letter string, c rescue.Cause) ([]Proof, int) {
 			}
 			return out, t.rows["task "+x.ARN]
 		}
-		return []Proof{{At: ended(x), Line: say(cmp.Or(x.Reason, x.Cause.Summary)), Source: "stopped reason of task " + taskName(x.ARN), Strong: true}}, t.rows["task "+x.ARN]
+		return []proof{{At: ended(x), Line: say(cmp.Or(x.Reason, x.Cause.Summary)), Source: "stopped reason of task " + taskName(x.ARN), Strong: true}}, t.rows["task "+x.ARN]
 	}
 	if n := t.rowOf(c); n > 0 {
 		e := t.s.Events[n-1]
-		return []Proof{{At: e.At, Line: e.What + " " + e.Reason, Source: "event of " + e.Where, Strong: true}}, n
+		return []proof{{At: e.At, Line: e.What + " " + e.Reason, Source: "event of " + e.Where, Strong: true}}, n
 	}
 	return nil, 0
 }

@@ -41,8 +41,8 @@ type GuardFinding struct {
 	Commands []string  `json:"commands,omitempty"`
 }
 
-// GuardStory is a [Guard] as it is shown, worst first.
-type GuardStory struct {
+// guardStory is a [Guard] as it is shown, worst first.
+type guardStory struct {
 	Stacks  []GuardStack `json:"stacks"`
 	Columns []string     `json:"columns"`
 	Horizon time.Time    `json:"horizon,omitzero"`
@@ -94,8 +94,8 @@ var verdictRank = map[string]int{"broken": 0, "at-risk": 1, "unknown": 2, "ok": 
 
 func (t *teller) guard() {
 	g, s := t.in.Guard, t.s
-	s.Kind, s.Account, s.Region, s.End, s.Begin = OfGuard, say(g.Account), say(g.Region), g.At, g.At
-	out := &GuardStory{}
+	s.Kind, s.Account, s.Region, s.End, s.Begin = ofGuard, say(g.Account), say(g.Region), g.At, g.At
+	out := &guardStory{}
 	names := map[string]bool{}
 	count := map[string]int{}
 	for _, x := range g.Stacks {
@@ -131,7 +131,7 @@ func (t *teller) guard() {
 		s.Mark, s.Word, s.Tone = "?", "NOT KNOWN", "warn"
 	}
 	s.Headline = fmt.Sprintf("A rollback would succeed in %d of %s.", count["ok"], counted(len(out.Stacks), "stack"))
-	s.Facts = []Fact{
+	s.Facts = []fact{
 		{"Would fail now", fmt.Sprint(count["broken"]), "", tone(count["broken"], "bad")},
 		{"Will fail soon", fmt.Sprint(count["at-risk"]), "", tone(count["at-risk"], "warn")},
 		{"Not known", fmt.Sprint(count["unknown"]), "", tone(count["unknown"], "warn")},

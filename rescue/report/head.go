@@ -36,7 +36,7 @@ func (t *teller) headline() {
 		s.Lead += "Stack " + s.Stack + " is " + root + "."
 	}
 	switch s.Kind {
-	case OfRescue:
+	case ofRescue:
 		result := rescue.NotRescued
 		if t.in.Report != nil {
 			result = t.in.Report.Result
@@ -54,13 +54,13 @@ func (t *teller) headline() {
 				s.Lead = say(t.in.Report.Error) + ". " + s.Lead
 			}
 		}
-	case OfPlan:
+	case ofPlan:
 		s.Mark, s.Word, s.Tone, s.Headline = "→", "PLAN", "run", users+" There is a way out: "+counted(len(s.Steps), "step")+"."
 		if t.in.Plan != nil && t.in.Plan.Stop != nil {
 			s.Tone = "warn"
 			s.Headline = users + " There is a way out, up to " + string(t.in.Plan.Stop.Before) + "."
 		}
-	case OfRefusal:
+	case ofRefusal:
 		s.Mark, s.Word, s.Tone, s.Headline = "✗", "REFUSED", "bad", "No plan was made. "+users
 	default:
 		s.Mark, s.Word, s.Tone, s.Headline = "?", strings.ToUpper(string(t.d.Situation)), "warn", users+" "+situationSays(t.d.Situation)
@@ -72,6 +72,9 @@ func (t *teller) headline() {
 		}
 		if t.d.Advice != "" {
 			s.First = append(s.First, say(t.d.Advice))
+		}
+		for _, c := range t.d.Causes.Migration {
+			s.First = append(s.First, say("Perhaps a migration: "+t.nice(c)+": "+c.Next))
 		}
 		if !t.d.Expires.IsZero() {
 			s.First = append(s.First, "Evidence first: ECS may forget the first stopped task from "+t.s.moment(t.d.Expires)+" UTC on.")
@@ -108,7 +111,7 @@ func situationSays(s rescue.Situation) string {
 // facts are the figures at the top.
 func (t *teller) facts() {
 	s := t.s
-	add := func(name, value, more, tone string) { s.Facts = append(s.Facts, Fact{name, value, more, tone}) }
+	add := func(name, value, more, tone string) { s.Facts = append(s.Facts, fact{name, value, more, tone}) }
 	if len(s.Users) > 0 {
 		lost := s.Lost()
 		switch {
@@ -127,7 +130,7 @@ func (t *teller) facts() {
 	if !s.Begin.IsZero() && s.End.After(s.Begin) {
 		add("From update to now", duration(s.End.Sub(s.Begin)), s.moment(s.Begin)+" to "+s.moment(s.End)+" UTC", "")
 	}
-	if s.Kind == OfRescue && !s.RescueBegan.IsZero() {
+	if s.Kind == ofRescue && !s.RescueBegan.IsZero() {
 		ran := 0
 		for _, d := range s.Steps {
 			if d.Outcome != "not reached" {
@@ -149,7 +152,7 @@ func (t *teller) facts() {
 			add("Next rollback", "✗ not safe", fmt.Sprintf("%d of %s do not hold", bad, counted(len(s.Checks), "check")), "bad")
 		}
 	}
-	if s.Kind != OfRescue && !t.d.Expires.IsZero() {
+	if s.Kind != ofRescue && !t.d.Expires.IsZero() {
 		add("Evidence expires", s.moment(t.d.Expires), "ECS may forget stopped tasks from then on", "warn")
 	}
 	if n := len(s.Owed); n > 0 {
@@ -161,37 +164,37 @@ func (t *teller) facts() {
 // service and had it again, what was done.
 func (t *teller) moments() {
 	s := t.s
-	add := func(m Moment) { s.Moments = append(s.Moments, m) }
+	add := func(m moment) { s.Moments = append(s.Moments, m) }
 	if !s.Begin.IsZero() {
-		add(Moment{At: s.Begin, Text: "the update of stack " + s.Stack + " begins", Event: 1})
+		add(moment{At: s.Begin, Text: "the update of stack " + s.Stack + " begins", Event: 1})
 	}
 	for _, b := range s.Users {
 		for i, x := range b.Intervals {
 			switch {
 			case x.State == "not-served" && i > 0:
-				add(Moment{At: x.From, Strong: "users of " + b.Service + " lose service", Tone: "bad", Text: x.Why})
+				add(moment{At: x.From, Strong: "users of " + b.Service + " lose service", Tone: "bad", Text: x.Why})
 			case x.State == "served" && i > 0:
-				add(Moment{At: x.From, Strong: "users of " + b.Service + " are served again", Tone: "ok", Text: x.Why})
+				add(moment{At: x.From, Strong: "users of " + b.Service + " are served again", Tone: "ok", Text: x.Why})
 			}
 		}
 	}
 	for _, c := range s.Causes {
 		if c.Event > 0 {
 			e := s.Events[c.Event-1]
-			add(Moment{At: e.At, Letter: c.Letter, Text: e.Where + " " + e.What, Event: e.N})
+			add(moment{At: e.At, Letter: c.Letter, Text: e.Where + " " + e.What, Event: e.N})
 		}
 	}
 	n := 0
 	for _, e := range s.Events {
 		if e.Source == "CloudFormation" && e.What == "UPDATE_ROLLBACK_FAILED" && e.Where == s.Stack {
 			if n++; n <= 3 {
-				add(Moment{At: e.At, Text: fmt.Sprintf("UPDATE_ROLLBACK_FAILED of %s, time %d", e.Where, n), Event: e.N})
+				add(moment{At: e.At, Text: fmt.Sprintf("UPDATE_ROLLBACK_FAILED of %s, time %d", e.Where, n), Event: e.N})
 			}
 		}
 	}
 	for _, d := range s.Steps {
 		if !d.Began.IsZero() && len(s.Moments) < 16 {
-			add(Moment{At: d.Began.Add(d.Took), Text: fmt.Sprintf("step %d, %s: %s", d.Number, d.Kind, d.Outcome), Event: t.rows["step "+d.ID]})
+			add(moment{At: d.Began.Add(d.Took), Text: fmt.Sprintf("step %d, %s: %s", d.Number, d.Kind, d.Outcome), Event: t.rows["step "+d.ID]})
 		}
 	}
 	sortMoments(s.Moments)

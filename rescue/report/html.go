@@ -33,7 +33,7 @@ var signs = map[string]string{"ok": "✓", "failed": "✗", "unknown": "?", "owe
 // stripPart is a part of the strip at the top that shows what users had.
 type stripPart struct{ X, W, Class, Label string }
 
-func strip(b Band) []stripPart {
+func strip(b band) []stripPart {
 	if len(b.Intervals) == 0 {
 		return nil
 	}
@@ -65,7 +65,7 @@ type pageData struct {
 	Chart   *chart
 	Rows    []foldedRow
 	Folded  string
-	Logs    []Log
+	Logs    []logTail
 	LogNote string
 	Longest string
 	Guard   *guardPage
@@ -74,7 +74,7 @@ type pageData struct {
 }
 
 type foldedRow struct {
-	Row
+	row
 	Count int
 	Also  []int // other events in it that something points to
 }
@@ -123,8 +123,8 @@ func (s *Story) HTML(w io.Writer) error {
 }
 
 // someLogs are the last lines of each log; all, or those of failed tasks.
-func (s *Story) someLogs(lines int, all bool) ([]Log, string) {
-	var out []Log
+func (s *Story) someLogs(lines int, all bool) ([]logTail, string) {
+	var out []logTail
 	left := s.LogsLeft
 	for _, l := range s.Logs {
 		switch {
@@ -167,7 +167,7 @@ var numbers = regexp.MustCompile(`[0-9a-f]{8,}|\d+`)
 
 // fold puts repeats into one row: what is the same but for ids and numbers, in
 // direct sequence or within a window; and says a long reason once.
-func fold(rows []Row, window time.Duration, pointed map[int]bool) []foldedRow {
+func fold(rows []row, window time.Duration, pointed map[int]bool) []foldedRow {
 	var out []foldedRow
 	recent := map[string]int{}
 	said := map[string]string{}
@@ -189,7 +189,7 @@ func fold(rows []Row, window time.Duration, pointed map[int]bool) []foldedRow {
 			}
 		}
 		recent[k] = len(out)
-		out = append(out, foldedRow{Row: r, Count: 1})
+		out = append(out, foldedRow{row: r, Count: 1})
 	}
 	return out
 }
@@ -197,7 +197,7 @@ func fold(rows []Row, window time.Duration, pointed map[int]bool) []foldedRow {
 // longest says which step took most of the time.
 func (s *Story) longest() string {
 	var sum time.Duration
-	longest, ran := Did{}, 0
+	longest, ran := did{}, 0
 	for _, d := range s.Steps {
 		if d.Began.IsZero() {
 			continue
@@ -230,7 +230,7 @@ func (s *Story) brief() string {
 // guardPage is the chart of a guard run: until when a rollback of each stack
 // works.
 type guardPage struct {
-	*GuardStory
+	*guardStory
 	Chart *chart
 }
 
@@ -238,7 +238,7 @@ func (s *Story) guardPage() *guardPage {
 	if s.Guard == nil {
 		return nil
 	}
-	g := &guardPage{GuardStory: s.Guard}
+	g := &guardPage{guardStory: s.Guard}
 	horizon := s.Guard.Horizon
 	if horizon.IsZero() || horizon.Sub(s.End) < 24*time.Hour {
 		horizon = s.End.Add(14 * 24 * time.Hour)
@@ -250,7 +250,7 @@ func (s *Story) guardPage() *guardPage {
 		l := laneRow{Group: "Rollback", Name: x.Stack}
 		bar := func(from, to time.Time, class, text, brief string, open bool) {
 			if to.After(from) {
-				l.Bars = append(l.Bars, Bar{From: from, To: to, Class: class, Labels: []string{text, brief}, OpenRight: open})
+				l.Bars = append(l.Bars, bar{From: from, To: to, Class: class, Labels: []string{text, brief}, OpenRight: open})
 			}
 		}
 		switch x.Verdict {

@@ -69,7 +69,7 @@ func TestLabelsDoNotOverlap(t *testing.T) {
 		at := begin
 		for i := range 1 + n {
 			to := at.Add(time.Duration(1+(i*7+n*3)%11) * time.Minute)
-			l.Bars = append(l.Bars, Bar{From: at, To: to, Class: []string{"ok", "bad", "warn", "run"}[i%4], Labels: labels("UPDATE_ROLLBACK_COMPLETE", to.Sub(at))})
+			l.Bars = append(l.Bars, bar{From: at, To: to, Class: []string{"ok", "bad", "warn", "run"}[i%4], Labels: labels("UPDATE_ROLLBACK_COMPLETE", to.Sub(at))})
 			at = to.Add(time.Duration(i%3) * time.Minute)
 		}
 		lanes = append(lanes, l)

@@ -15,14 +15,14 @@ type laneRow struct {
 	Group string `json:"group"`
 	Name  string `json:"name"`
 	Depth int    `json:"depth,omitempty"`
-	Bars  []Bar  `json:"bars,omitempty"`
-	Marks []Mark `json:"marks,omitempty"`
+	Bars  []bar  `json:"bars,omitempty"`
+	Marks []mark `json:"marks,omitempty"`
 	// Idle is said of a lane without bars.
 	Idle string `json:"idle,omitempty"`
 }
 
-// Bar is a stretch of time in one state: bad, ok, okrun, warn, unknown, run, our.
-type Bar struct {
+// bar is a stretch of time in one state: bad, ok, okrun, warn, unknown, run, our.
+type bar struct {
 	From  time.Time `json:"from"`
 	To    time.Time `json:"to"`
 	Class string    `json:"class"`
@@ -34,16 +34,16 @@ type Bar struct {
 	Event     int  `json:"event,omitempty"`
 }
 
-// Mark is a moment: failed, replaced, ours, seen, or the letter of a cause.
-type Mark struct {
+// mark is a moment: failed, replaced, ours, seen, or the letter of a cause.
+type mark struct {
 	At    time.Time `json:"at"`
 	Shape string    `json:"shape"`
 	Text  string    `json:"text"`
 	Event int       `json:"event,omitempty"`
 }
 
-func sortMoments(m []Moment) {
-	slices.SortStableFunc(m, func(a, b Moment) int { return a.At.Compare(b.At) })
+func sortMoments(m []moment) {
+	slices.SortStableFunc(m, func(a, b moment) int { return a.At.Compare(b.At) })
 }
 
 // Limits of what has a lane of its own.
@@ -62,14 +62,14 @@ func (t *teller) lanes() {
 	for _, b := range s.Users {
 		l := laneRow{Group: "Users", Name: "Users of " + b.Service}
 		for i, x := range b.Intervals {
-			l.Bars = append(l.Bars, Bar{From: x.From, To: x.To, Class: class[x.State], Labels: labels(word[x.State], x.To.Sub(x.From)), OpenLeft: i == 0, OpenRight: x.Open})
+			l.Bars = append(l.Bars, bar{From: x.From, To: x.To, Class: class[x.State], Labels: labels(word[x.State], x.To.Sub(x.From)), OpenLeft: i == 0, OpenRight: x.Open})
 		}
 		s.Lanes = append(s.Lanes, l)
 	}
 	causes := laneRow{Group: "Users", Name: "Causes"}
 	for _, c := range s.Causes {
 		if c.Event > 0 {
-			causes.Marks = append(causes.Marks, Mark{s.Events[c.Event-1].At, c.Letter, c.Question, c.Event})
+			causes.Marks = append(causes.Marks, mark{s.Events[c.Event-1].At, c.Letter, c.Question, c.Event})
 		}
 	}
 	if len(causes.Marks) > 0 {
@@ -88,7 +88,7 @@ func (t *teller) lanes() {
 		if d.Outcome == string(rescue.Failed) {
 			class = "bad"
 		}
-		steps.Bars = append(steps.Bars, Bar{From: d.Began, To: d.Began.Add(d.Took), Class: class, Labels: []string{fmt.Sprintf("%d %s %s", d.Number, d.Kind, duration(d.Took)), fmt.Sprintf("%d %s", d.Number, d.Kind), fmt.Sprint(d.Number)}, Event: t.rows["step "+d.ID]})
+		steps.Bars = append(steps.Bars, bar{From: d.Began, To: d.Began.Add(d.Took), Class: class, Labels: []string{fmt.Sprintf("%d %s %s", d.Number, d.Kind, duration(d.Took)), fmt.Sprintf("%d %s", d.Number, d.Kind), fmt.Sprint(d.Number)}, Event: t.rows["step "+d.ID]})
 	}
 	if len(steps.Bars) > 0 {
 		s.Lanes = append(s.Lanes, steps)
@@ -135,7 +135,7 @@ func (t *teller) stackLanes() {
 				continue
 			}
 			c, w := statusLook(st.status)
-			l.Bars = append(l.Bars, Bar{From: st.at, To: to, Class: c, Labels: []string{st.status + " " + duration(to.Sub(st.at)), w + " " + duration(to.Sub(st.at)), w}, OpenRight: last, Event: st.row})
+			l.Bars = append(l.Bars, bar{From: st.at, To: to, Class: c, Labels: []string{st.status + " " + duration(to.Sub(st.at)), w + " " + duration(to.Sub(st.at)), w}, OpenRight: last, Event: st.row})
 		}
 		if len(l.Bars) == 0 {
 			l.Idle = "not touched (" + x.Status + ")"
@@ -264,7 +264,7 @@ func (t *teller) revisionLanes() {
 			if !x.to.After(x.from) {
 				x.to = x.from.Add(time.Second)
 			}
-			lane.Bars = append(lane.Bars, Bar{From: x.from, To: x.to, Class: class, Labels: labels(word, x.to.Sub(x.from)), OpenLeft: left, OpenRight: x.open})
+			lane.Bars = append(lane.Bars, bar{From: x.from, To: x.to, Class: class, Labels: labels(word, x.to.Sub(x.from)), OpenLeft: left, OpenRight: x.open})
 		}
 		if l := lives[n]; l.ran != nil && l.failed != nil && !l.ran.open && l.ran.from.Before(l.failed.to) && l.failed.from.Before(l.ran.to) {
 			// Some failed while others ran: it is one stretch, and not a good one.
@@ -280,7 +280,7 @@ func (t *teller) revisionLanes() {
 		}
 		put(lives[n].ran, "ok", word)
 		put(lives[n].failed, "bad", "FAILED")
-		slices.SortStableFunc(lane.Bars, func(a, b Bar) int { return a.From.Compare(b.From) })
+		slices.SortStableFunc(lane.Bars, func(a, b bar) int { return a.From.Compare(b.From) })
 		s.Lanes = append(s.Lanes, lane)
 	}
 }
@@ -312,7 +312,7 @@ func (t *teller) taskLanes() {
 			lanes[name] = &laneRow{Group: "Stopped tasks", Name: name}
 			order = append(order, name)
 		}
-		lanes[name].Marks = append(lanes[name].Marks, Mark{at, shape, say(taskName(x.ARN) + ": " + x.Cause.Summary), t.rows["task "+x.ARN]})
+		lanes[name].Marks = append(lanes[name].Marks, mark{at, shape, say(taskName(x.ARN) + ": " + x.Cause.Summary), t.rows["task "+x.ARN]})
 	}
 	for _, n := range order {
 		t.s.Lanes = append(t.s.Lanes, *lanes[n])
@@ -349,10 +349,10 @@ func (t *teller) imageLanes() {
 		}
 		l := laneRow{Group: "Images and rules", Name: say(ref[strings.LastIndexByte(ref, '/')+1:])}
 		if at.After(s.Begin) {
-			l.Bars = append(l.Bars, Bar{From: s.Begin, To: at, Class: "unknown", Labels: []string{"not known when it was taken", "not known"}, OpenLeft: true})
+			l.Bars = append(l.Bars, bar{From: s.Begin, To: at, Class: "unknown", Labels: []string{"not known when it was taken", "not known"}, OpenLeft: true})
 		}
 		if s.End.After(at) {
-			l.Bars = append(l.Bars, Bar{From: at, To: s.End, Class: "bad", Labels: []string{"missing in ECR, first seen " + clockTime(at), "missing in ECR", "missing"}, OpenRight: true})
+			l.Bars = append(l.Bars, bar{From: at, To: s.End, Class: "bad", Labels: []string{"missing in ECR, first seen " + clockTime(at), "missing in ECR", "missing"}, OpenRight: true})
 		}
 		s.Lanes = append(s.Lanes, l)
 	}
@@ -370,7 +370,7 @@ func (t *teller) imageLanes() {
 			}
 		}
 		if to.After(s.Begin) {
-			s.Lanes = append(s.Lanes, laneRow{Group: "Images and rules", Name: "rule of " + name, Bars: []Bar{{From: s.Begin, To: to, Class: "warn", Labels: []string{"in force: would take " + say(x.Image), "in force"}, OpenLeft: true, OpenRight: open}}})
+			s.Lanes = append(s.Lanes, laneRow{Group: "Images and rules", Name: "rule of " + name, Bars: []bar{{From: s.Begin, To: to, Class: "warn", Labels: []string{"in force: would take " + say(x.Image), "in force"}, OpenLeft: true, OpenRight: open}}})
 		}
 	}
 }

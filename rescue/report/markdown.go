@@ -20,7 +20,7 @@ func (s *Story) Markdown(w io.Writer) error {
 	var sections []string
 	add := func(format string, a ...any) { sections = append(sections, fmt.Sprintf(format, a...)) }
 	name := "Stack " + md(s.Stack)
-	if s.Kind == OfGuard {
+	if s.Kind == ofGuard {
 		name = "Guard"
 	}
 	add("## %s: %s\n\n**%s**\n\n%s\n\nAccount %s, region %s%s.\n", name, strings.ToLower(s.Word), md(s.Headline), md(s.Lead), md(s.Account), md(s.Region), by(s.By))
@@ -112,7 +112,7 @@ func (s *Story) Markdown(w io.Writer) error {
 	for _, l := range []struct {
 		title string
 		all   []string
-	}{{"Do first", s.First}, {"Warnings", s.Warnings}, {"Not known", s.Unknown}} {
+	}{{"Do first", s.First}, {"Other image users", s.ImageUsers}, {"Who else operates", s.Others}, {"Warnings", s.Warnings}, {"Not known", s.Unknown}} {
 		if len(l.all) > 0 {
 			var b strings.Builder
 			fmt.Fprintf(&b, "\n### %s\n\n", l.title)
@@ -176,7 +176,7 @@ func (s *Story) Markdown(w io.Writer) error {
 	return err
 }
 
-func at(p Proof) string {
+func at(p proof) string {
 	if p.At.IsZero() {
 		return ""
 	}

@@ -96,7 +96,7 @@ func TestTheNightAsItIsTold(t *testing.T) {
 	t.Parallel()
 	in := night(t, t.TempDir())
 	s := report.Tell(in)
-	require.Equal(t, report.OfRescue, s.Kind)
+	require.Equal(t, "rescue", string(s.Kind))
 	require.Len(t, s.Users, 1)
 	var states []string
 	for _, i := range s.Users[0].Intervals {
@@ -155,16 +155,16 @@ func TestPagesOfADiagnosisAPlanAndARefusal(t *testing.T) {
 		require.Error(t, refused)
 		for name, test := range map[string]struct {
 			in   report.Input
-			kind report.Kind
+			kind string
 			has  []string
 		}{
-			"diagnosis": {report.Input{Diagnosis: d}, report.OfDiagnosis, []string{"✗ STUCK", "Evidence expires", "<b>First:</b> Evidence first"}},
-			"plan":      {report.Input{Diagnosis: d, Plan: p}, report.OfPlan, []string{"→ PLAN", "The plan", "at most"}},
-			"compared":  {report.Input{Diagnosis: d, Proposals: rescue.Compare(d, c)}, report.OfDiagnosis, []string{"Ways out", "(proposed)", "no way back:"}},
-			"refusal":   {report.Input{Diagnosis: d, Refused: refused, Proposals: rescue.Compare(d, c)}, report.OfRefusal, []string{"✗ REFUSED", "Why there is no plan", "What to do instead", "Ways out"}},
+			"diagnosis": {report.Input{Diagnosis: d}, "diagnosis", []string{"✗ STUCK", "Evidence expires", "<b>First:</b> Evidence first"}},
+			"plan":      {report.Input{Diagnosis: d, Plan: p}, "plan", []string{"→ PLAN", "The plan", "at most"}},
+			"compared":  {report.Input{Diagnosis: d, Proposals: rescue.Compare(d, c)}, "diagnosis", []string{"Ways out", "(proposed)", "no way back:"}},
+			"refusal":   {report.Input{Diagnosis: d, Refused: refused, Proposals: rescue.Compare(d, c)}, "refusal", []string{"✗ REFUSED", "Why there is no plan", "What to do instead", "Ways out"}},
 		} {
 			s := report.Tell(test.in)
-			require.Equal(t, test.kind, s.Kind, name)
+			require.Equal(t, test.kind, string(s.Kind), name)
 			page := html(t, s)
 			if dir := os.Getenv("STACKRESCUE_PAGES"); dir != "" {
 				require.NoError(t, os.WriteFile(filepath.Join(dir, name+".html"), []byte(page), 0o600))

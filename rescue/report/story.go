@@ -30,23 +30,23 @@ type Input struct {
 	At time.Time
 }
 
-// Kind is what a story is of.
-type Kind string
+// storyKind is what a story is of.
+type storyKind string
 
 // Kinds of stories.
 const (
-	OfDiagnosis Kind = "diagnosis"
-	OfPlan      Kind = "plan"
-	OfRefusal   Kind = "refusal"
-	OfRescue    Kind = "rescue"
-	OfGuard     Kind = "guard"
+	ofDiagnosis storyKind = "diagnosis"
+	ofPlan      storyKind = "plan"
+	ofRefusal   storyKind = "refusal"
+	ofRescue    storyKind = "rescue"
+	ofGuard     storyKind = "guard"
 )
 
 // Story is an incident as it is reported: every text in it is redacted and on one
 // line, and nothing in it has to be looked up. Parts without data are empty.
 type Story struct {
-	Version int  `json:"version"`
-	Kind    Kind `json:"kind"`
+	Version int       `json:"version"`
+	Kind    storyKind `json:"kind"`
 	// Mark and Word are the result as a sign and a word; Tone is bad, ok, warn or
 	// run.
 	Mark string `json:"mark"`
@@ -71,52 +71,55 @@ type Story struct {
 	Earlier int       `json:"earlier,omitempty"`
 	Made    time.Time `json:"made,omitzero"`
 
-	Users    []Band        `json:"users,omitempty"`
-	Facts    []Fact        `json:"facts,omitempty"`
-	Causes   []Why         `json:"causes,omitempty"`
+	Users    []band        `json:"users,omitempty"`
+	Facts    []fact        `json:"facts,omitempty"`
+	Causes   []why         `json:"causes,omitempty"`
 	Decision string        `json:"decision,omitempty"`
-	Steps    []Did         `json:"steps,omitempty"`
+	Steps    []did         `json:"steps,omitempty"`
 	Checks   []checkedFact `json:"checks,omitempty"`
-	Refusal  *Refusal      `json:"refusal,omitempty"`
-	Choices  []Choice      `json:"choices,omitempty"`
-	Owed     []Owed        `json:"owed,omitempty"`
+	Refusal  *refusal      `json:"refusal,omitempty"`
+	Choices  []choice      `json:"choices,omitempty"`
+	Owed     []owed        `json:"owed,omitempty"`
 	First    []string      `json:"first,omitempty"` // what to do first
 	Warnings []string      `json:"warnings,omitempty"`
 	Unknown  []string      `json:"unknown,omitempty"`
-	Stacks   []stackNow    `json:"stacks,omitempty"`
-	Restored []namedValue  `json:"restored,omitempty"`
-	Lanes    []laneRow     `json:"lanes,omitempty"`
-	Moments  []Moment      `json:"moments,omitempty"`
-	Events   []Row         `json:"events,omitempty"`
+	// Others are who else operates, ImageUsers the functions and scheduled tasks.
+	Others     []string     `json:"others,omitempty"`
+	ImageUsers []string     `json:"imageUsers,omitempty"`
+	Stacks     []stackNow   `json:"stacks,omitempty"`
+	Restored   []namedValue `json:"restored,omitempty"`
+	Lanes      []laneRow    `json:"lanes,omitempty"`
+	Moments    []moment     `json:"moments,omitempty"`
+	Events     []row        `json:"events,omitempty"`
 	// LogsLeft is how many more logs the evidence has.
 	LogsLeft int         `json:"logsLeft,omitempty"`
-	Logs     []Log       `json:"logs,omitempty"`
+	Logs     []logTail   `json:"logs,omitempty"`
 	Calls    []callCount `json:"calls,omitempty"`
-	Guard    *GuardStory `json:"guard,omitempty"`
+	Guard    *guardStory `json:"guard,omitempty"`
 }
 
-// Fact is one of the few figures at the top.
-type Fact struct {
+// fact is one of the few figures at the top.
+type fact struct {
 	Name  string `json:"name"`
 	Value string `json:"value"`
 	More  string `json:"more,omitempty"`
 	Tone  string `json:"tone,omitempty"`
 }
 
-// Why is one of the three questions, with its answers.
-type Why struct {
+// why is one of the three questions, with its answers.
+type why struct {
 	Letter   string   `json:"letter"`
 	Question string   `json:"question"`
 	Answer   string   `json:"answer"`
-	Proof    []Proof  `json:"proof,omitempty"`
+	Proof    []proof  `json:"proof,omitempty"`
 	More     []string `json:"more,omitempty"`
 	Next     []string `json:"next,omitempty"`
 	// Event is the row of the events table that it is, 0 for none.
 	Event int `json:"event,omitempty"`
 }
 
-// Proof is a line that somebody else wrote.
-type Proof struct {
+// proof is a line that somebody else wrote.
+type proof struct {
 	At     time.Time `json:"at,omitzero"`
 	Line   string    `json:"line"`
 	Source string    `json:"source"`
@@ -124,8 +127,8 @@ type Proof struct {
 	Log    int       `json:"log,omitempty"` // of Logs, from 1
 }
 
-// Did is a step with what became of it.
-type Did struct {
+// did is a step with what became of it.
+type did struct {
 	Number  int           `json:"number"`
 	ID      string        `json:"id"`
 	Kind    string        `json:"kind"`
@@ -154,15 +157,15 @@ type checkedFact struct {
 	Detail string `json:"detail,omitempty"`
 }
 
-// Refusal is why no plan was made.
-type Refusal struct {
+// refusal is why no plan was made.
+type refusal struct {
 	Rule string `json:"rule"`
 	Fact string `json:"fact"`
 	Next string `json:"next"`
 }
 
-// Choice is one of the directions.
-type Choice struct {
+// choice is one of the directions.
+type choice struct {
 	Direction string   `json:"direction"`
 	What      string   `json:"what"`
 	Can       string   `json:"can"`
@@ -176,8 +179,8 @@ type Choice struct {
 	Next      string   `json:"next,omitempty"`
 }
 
-// Owed is something that is left to do.
-type Owed struct {
+// owed is something that is left to do.
+type owed struct {
 	Title    string   `json:"title"`
 	By       string   `json:"by,omitempty"`
 	Why      string   `json:"why,omitempty"`
@@ -198,8 +201,8 @@ type namedValue struct {
 	Value string `json:"value"`
 }
 
-// Moment is one of the moments that count.
-type Moment struct {
+// moment is one of the moments that count.
+type moment struct {
 	At     time.Time `json:"at"`
 	Letter string    `json:"letter,omitempty"`
 	Text   string    `json:"text"`
@@ -208,8 +211,8 @@ type Moment struct {
 	Event  int       `json:"event,omitempty"`
 }
 
-// Row is a line of the events table.
-type Row struct {
+// row is a line of the events table.
+type row struct {
 	N      int       `json:"n"`
 	At     time.Time `json:"at"`
 	Where  string    `json:"where"`
@@ -219,12 +222,12 @@ type Row struct {
 	Tone   string    `json:"tone,omitempty"`
 }
 
-// Log is the log of one container of a stopped task.
-type Log struct {
+// logTail is the log of one container of a stopped task.
+type logTail struct {
 	Title   string  `json:"title"`
 	Source  string  `json:"source"`
 	Failed  bool    `json:"failed,omitempty"`
-	Lines   []Proof `json:"lines"`
+	Lines   []proof `json:"lines"`
 	Dropped int     `json:"dropped,omitempty"`
 }
 

@@ -73,14 +73,14 @@ func (t *teller) place() {
 	if r := t.in.Report; r != nil {
 		s.Stack, s.Account, s.Region = say(cmp.Or(r.Stack, d.Stack)), say(cmp.Or(r.Account, d.Account)), say(cmp.Or(r.Region, d.Region))
 	}
-	s.Kind = OfDiagnosis
+	s.Kind = ofDiagnosis
 	switch {
 	case t.in.Report != nil || len(t.in.Steps) > 0:
-		s.Kind = OfRescue
+		s.Kind = ofRescue
 	case t.in.Refused != nil:
-		s.Kind = OfRefusal
+		s.Kind = ofRefusal
 	case t.in.Plan != nil:
-		s.Kind = OfPlan
+		s.Kind = ofPlan
 	}
 	stacks := d.Stacks
 	if t.in.Report != nil && len(t.in.Report.Stacks) > 0 {
@@ -94,6 +94,12 @@ func (t *teller) place() {
 	}
 	for _, x := range d.Assumed {
 		s.Unknown = append(s.Unknown, "assumed: "+say(x))
+	}
+	for _, o := range d.Others {
+		s.Others = append(s.Others, say(o.String()))
+	}
+	for _, u := range d.ImageUsers {
+		s.ImageUsers = append(s.ImageUsers, say(u.String()))
 	}
 	if t.in.Plan != nil {
 		for _, w := range t.in.Plan.Warnings {
@@ -141,7 +147,7 @@ func (t *teller) steps() {
 		planned = t.in.Plan.Steps
 	}
 	add := func(p rescue.Step, r rescue.StepResult, ran bool) {
-		d := Did{Number: len(t.s.Steps) + 1, ID: say(cmp.Or(p.ID, r.ID)), Kind: string(cmp.Or(p.Kind, r.Kind)), Outcome: "planned", Text: say(cmp.Or(p.Subject, r.Subject)), Risk: string(p.Risk), Undo: say(p.Undo), Why: say(p.Why), Command: say(p.Command), Limit: p.Takes}
+		d := did{Number: len(t.s.Steps) + 1, ID: say(cmp.Or(p.ID, r.ID)), Kind: string(cmp.Or(p.Kind, r.Kind)), Outcome: "planned", Text: say(cmp.Or(p.Subject, r.Subject)), Risk: string(p.Risk), Undo: say(p.Undo), Why: say(p.Why), Command: say(p.Command), Limit: p.Takes}
 		if ran {
 			d.Outcome, d.Began, d.Took = string(r.Outcome), r.Began, r.Took
 			d.Text = say(strings.TrimSpace(cmp.Or(p.Subject, r.Subject) + ": " + withoutUndo(r.Text)))
@@ -157,7 +163,7 @@ func (t *teller) steps() {
 			for _, o := range r.Outputs {
 				t.s.Restored = append(t.s.Restored, namedValue{say(o.Stack + "." + o.Key), say(redact.Value(o.Key, o.Value))})
 			}
-		} else if t.s.Kind == OfRescue {
+		} else if t.s.Kind == ofRescue {
 			d.Outcome = "not reached"
 		}
 		d.TookSeconds, d.LimitSeconds = d.Took.Seconds(), d.Limit.Seconds()

@@ -22,7 +22,7 @@ type TextOptions struct {
 // screen when it ends.
 func (s *Story) Text(w io.Writer, o TextOptions) error {
 	p := &printing{w: w, width: o.Width}
-	if s.Kind == OfGuard {
+	if s.Kind == ofGuard {
 		s.guardText(p)
 		return p.err
 	}
@@ -61,7 +61,7 @@ func (s *Story) Text(w io.Writer, o TextOptions) error {
 			p.more("next: " + n)
 		}
 	}
-	if len(s.Stacks) > 0 && s.Kind != OfRescue {
+	if len(s.Stacks) > 0 && s.Kind != ofRescue {
 		p.title("STACKS")
 		for _, x := range s.Stacks {
 			p.item(strings.Repeat("  ", x.Depth) + x.Name + "  " + x.Status)
@@ -96,7 +96,7 @@ func (s *Story) Text(w io.Writer, o TextOptions) error {
 		p.item(s.Decision)
 	}
 	if len(s.Steps) > 0 {
-		if s.Kind == OfRescue {
+		if s.Kind == ofRescue {
 			p.title("DONE")
 		} else {
 			p.title("PLAN")
@@ -132,7 +132,7 @@ func (s *Story) Text(w io.Writer, o TextOptions) error {
 		for _, e := range s.Events {
 			p.item(strings.TrimSpace(fmt.Sprintf("%s  %s  %s  %s", s.moment(e.At), e.Where, e.What, e.Reason)))
 		}
-	} else if len(s.Moments) > 0 && s.Kind == OfRescue {
+	} else if len(s.Moments) > 0 && s.Kind == ofRescue {
 		p.title("WHAT HAPPENED, UTC")
 		for _, m := range s.Moments {
 			p.item(strings.TrimSpace(s.moment(m.At) + "  " + joinWords(m.Letter, m.Strong, m.Text)))
@@ -150,6 +150,8 @@ func (s *Story) Text(w io.Writer, o TextOptions) error {
 			p.item(fmt.Sprintf("[x] %s of %s (-v lists them)", counted(n, "check"), fmt.Sprint(len(s.Checks))))
 		}
 	}
+	p.list("OTHER IMAGE USERS", s.ImageUsers)
+	p.list("WHO ELSE OPERATES", s.Others)
 	p.list("WARNINGS", s.Warnings)
 	p.list("NOT KNOWN", s.Unknown)
 	if s.Refusal != nil {
@@ -185,7 +187,7 @@ func (s *Story) Text(w io.Writer, o TextOptions) error {
 	if s.By != "" {
 		p.wrapped("        by "+s.By, "        ")
 	}
-	if s.Kind == OfRescue && !s.Begin.IsZero() {
+	if s.Kind == ofRescue && !s.Begin.IsZero() {
 		p.wrapped(fmt.Sprintf("        %s to %s UTC, %s", s.moment(s.Begin), s.moment(s.End), duration(s.End.Sub(s.Begin))), "        ")
 	}
 	if s.Evidence != "" {

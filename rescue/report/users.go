@@ -11,15 +11,15 @@ import (
 	"github.com/stackrescue/stackrescue/rescue"
 )
 
-// Band is what users of one service had, in order and without gaps.
-type Band struct {
+// band is what users of one service had, in order and without gaps.
+type band struct {
 	Service   string     `json:"service"`
-	Intervals []Interval `json:"intervals"`
+	Intervals []interval `json:"intervals"`
 }
 
-// Interval is a stretch of time in one state: served, degraded, not-served or
+// interval is a stretch of time in one state: served, degraded, not-served or
 // unknown. Open means that it goes on beyond the story.
-type Interval struct {
+type interval struct {
 	From  time.Time `json:"from"`
 	To    time.Time `json:"to"`
 	State string    `json:"state"`
@@ -95,7 +95,7 @@ func (t *teller) users() {
 		if len(points) == 0 {
 			continue
 		}
-		t.s.Users = append(t.s.Users, Band{say(name), intervals(points, t.s.Begin, t.s.End)})
+		t.s.Users = append(t.s.Users, band{say(name), intervals(points, t.s.Begin, t.s.End)})
 	}
 }
 
@@ -110,11 +110,15 @@ func (t *teller) points(service string) []point {
 			slices.Reverse(events) // ECS lists the newest first
 			slices.SortStableFunc(events, func(a, b serviceEvent) int { return a.At.Compare(b.At) })
 			var fresh []time.Time // when the tasks were started that may replace others
+			var before serviceEvent
 			for _, e := range events {
 				for range startedTasks(e.Text) {
 					fresh = append(fresh, e.At)
 				}
 				if e.At.Before(t.s.Begin) {
+					if before = e; steady.MatchString(e.Text) {
+						fresh = nil
+					}
 					continue
 				}
 				if m := stopped.FindStringSubmatch(e.Text); m != nil {
@@ -132,6 +136,10 @@ func (t *teller) points(service string) []point {
 					fresh = nil
 					out = append(out, point{e.At, "served", "ECS calls the service steady", false})
 				}
+			}
+			if steady.MatchString(before.Text) && f.Desired > 0 {
+				// The last that ECS said before: it is silent as long as nothing changes.
+				out = append(out, point{t.s.Begin, "served", "ECS has called the service steady at " + t.s.moment(before.At), false})
 			}
 		}
 	}
@@ -172,14 +180,14 @@ func userState(s rescue.UserState) string {
 
 // intervals joins points. What is not seen for long is unknown; not served lasts
 // until something says that it ended.
-func intervals(points []point, begin, end time.Time) []Interval {
+func intervals(points []point, begin, end time.Time) []interval {
 	if begin.IsZero() || begin.After(points[0].at) {
 		begin = points[0].at
 	}
 	if end.Before(points[len(points)-1].at) {
 		end = points[len(points)-1].at
 	}
-	var out []Interval
+	var out []interval
 	put := func(from, to time.Time, state, why string) {
 		if !to.After(from) {
 			return
@@ -188,7 +196,7 @@ func intervals(points []point, begin, end time.Time) []Interval {
 			out[n-1].To = to
 			return
 		}
-		out = append(out, Interval{From: from, To: to, State: state, Why: why})
+		out = append(out, interval{From: from, To: to, State: state, Why: why})
 	}
 	first := points[0]
 	switch {

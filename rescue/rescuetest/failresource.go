@@ -15,6 +15,7 @@ const (
 	OnRollback   = simtype.OnRollback
 	OnDelete     = simtype.OnDelete
 	OnValidation = simtype.OnValidation
+	OnHook       = simtype.OnHook
 )
 
 // FailOptions configure [Cloud.FailResource]. The default is a failure before

@@ -161,3 +161,27 @@ func (r recordedELB) ModifyTargetGroup(ctx context.Context, in *elb.ModifyTarget
 func (r recordedELB) DeleteTargetGroup(ctx context.Context, in *elb.DeleteTargetGroupInput) (*elb.DeleteTargetGroupOutput, error) {
 	return recorded(r.w, "elasticloadbalancing:DeleteTargetGroup", r.ELB.DeleteTargetGroup)(ctx, in)
 }
+
+func (r recordedELB) CreateLoadBalancer(ctx context.Context, in *elb.CreateLoadBalancerInput) (*elb.CreateLoadBalancerOutput, error) {
+	return recorded(r.w, "elasticloadbalancing:CreateLoadBalancer", r.ELB.CreateLoadBalancer)(ctx, in)
+}
+
+func (r recordedELB) ModifyLoadBalancerAttributes(ctx context.Context, in *elb.ModifyLoadBalancerAttributesInput) (*elb.ModifyLoadBalancerAttributesOutput, error) {
+	return recorded(r.w, "elasticloadbalancing:ModifyLoadBalancerAttributes", r.ELB.ModifyLoadBalancerAttributes)(ctx, in)
+}
+
+func (r recordedELB) DeleteLoadBalancer(ctx context.Context, in *elb.DeleteLoadBalancerInput) (*elb.DeleteLoadBalancerOutput, error) {
+	return recorded(r.w, "elasticloadbalancing:DeleteLoadBalancer", r.ELB.DeleteLoadBalancer)(ctx, in)
+}
+
+func (r recordedELB) CreateListener(ctx context.Context, in *elb.CreateListenerInput) (*elb.CreateListenerOutput, error) {
+	return recorded(r.w, "elasticloadbalancing:CreateListener", r.ELB.CreateListener)(ctx, in)
+}
+
+func (r recordedELB) ModifyListener(ctx context.Context, in *elb.ModifyListenerInput) (*elb.ModifyListenerOutput, error) {
+	return recorded(r.w, "elasticloadbalancing:ModifyListener", r.ELB.ModifyListener)(ctx, in)
+}
+
+func (r recordedELB) DeleteListener(ctx context.Context, in *elb.DeleteListenerInput) (*elb.DeleteListenerOutput, error) {
+	return recorded(r.w, "elasticloadbalancing:DeleteListener", r.ELB.DeleteListener)(ctx, in)
+}

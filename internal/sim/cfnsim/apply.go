@@ -96,7 +96,7 @@ func (s *stack) make(c *scope, r *resource, d declaration, props object, status 
 	}
 	ended := func(err error) {
 		if err != nil {
-			r.set(fail, message(err), props)
+			r.set(fail, message(err), blank(err, props))
 			done(err)
 			return
 		}
@@ -129,7 +129,7 @@ func (s *stack) make(c *scope, r *resource, d declaration, props object, status 
 func (s *stack) change(c *scope, r *resource, d declaration, props object, done func(error)) {
 	ended := func(err error) {
 		if err != nil {
-			r.set(types.ResourceStatusUpdateFailed, message(err), props)
+			r.set(types.ResourceStatusUpdateFailed, message(err), blank(err, props))
 			done(err)
 			return
 		}
@@ -164,6 +164,12 @@ func (s *stack) handle(r *resource, takes time.Duration, fn func(*call) error, c
 		if err := call.resolve(c, old, props); err != nil {
 			done(err)
 			return
+		}
+		if phase == simtype.OnCreate || phase == simtype.OnUpdate {
+			if err := s.hooked(r); err != nil {
+				done(err)
+				return
+			}
 		}
 		if phase == simtype.OnRollback && r.past != nil && r.past.given != nil && same(props, r.past.record) && s.svc.world.Switches.DynamicAtRollback == "recorded" {
 			call.new = r.past.given
@@ -244,6 +250,9 @@ func (s *stack) actor(id string, phase simtype.Phase) string {
 func (s *Service) patience(c *call) time.Duration {
 	cfg, _ := c.new["DeploymentConfiguration"].(object)
 	strategy := text(cfg["Strategy"])
+	if c.typ == waitConditionType {
+		return max(s.Stabilization, c.waits()+time.Minute)
+	}
 	if c.typ == serviceType && (strategy != "" && strategy != "ROLLING" || s.world.Switches.RollingTimeout == "36h") {
 		return 36 * time.Hour
 	}
@@ -252,6 +261,15 @@ func (s *Service) patience(c *call) time.Duration {
 
 // The text is AWS's (docs/aws/cfn.md 8.1).
 var errStabilize = handlerError{"NotStabilized", "Exceeded attempts to wait"}
+
+// blank are the properties in the event of a failure; after a failed hook there
+// are none (docs/aws/cfn.md 8.9).
+func blank(err error, props object) object {
+	if _, hook := errors.AsType[hookFailure](err); hook {
+		return object{}
+	}
+	return props
+}
 
 // message is an error's text as a status reason.
 func message(err error) string {

@@ -77,8 +77,14 @@ type SSM interface {
 	DeleteParameter(context.Context, *ssm.DeleteParameterInput) (*ssm.DeleteParameterOutput, error)
 }
 
-// ELB is what AWS::ElasticLoadBalancingV2::TargetGroup calls.
+// ELB is what AWS::ElasticLoadBalancingV2 resource types call.
 type ELB interface {
+	CreateLoadBalancer(context.Context, *elasticloadbalancingv2.CreateLoadBalancerInput) (*elasticloadbalancingv2.CreateLoadBalancerOutput, error)
+	ModifyLoadBalancerAttributes(context.Context, *elasticloadbalancingv2.ModifyLoadBalancerAttributesInput) (*elasticloadbalancingv2.ModifyLoadBalancerAttributesOutput, error)
+	DeleteLoadBalancer(context.Context, *elasticloadbalancingv2.DeleteLoadBalancerInput) (*elasticloadbalancingv2.DeleteLoadBalancerOutput, error)
+	CreateListener(context.Context, *elasticloadbalancingv2.CreateListenerInput) (*elasticloadbalancingv2.CreateListenerOutput, error)
+	ModifyListener(context.Context, *elasticloadbalancingv2.ModifyListenerInput) (*elasticloadbalancingv2.ModifyListenerOutput, error)
+	DeleteListener(context.Context, *elasticloadbalancingv2.DeleteListenerInput) (*elasticloadbalancingv2.DeleteListenerOutput, error)
 	CreateTargetGroup(context.Context, *elasticloadbalancingv2.CreateTargetGroupInput) (*elasticloadbalancingv2.CreateTargetGroupOutput, error)
 	ModifyTargetGroup(context.Context, *elasticloadbalancingv2.ModifyTargetGroupInput) (*elasticloadbalancingv2.ModifyTargetGroupOutput, error)
 	DeleteTargetGroup(context.Context, *elasticloadbalancingv2.DeleteTargetGroupInput) (*elasticloadbalancingv2.DeleteTargetGroupOutput, error)

@@ -70,7 +70,7 @@ func (s *Service) DescribeEvents(_ context.Context, in *cloudformation.DescribeE
 			if in.OperationId != nil && !st.partOf(str(e.OperationId), *in.OperationId) {
 				continue
 			}
-			if in.Filters != nil && isTrue(in.Filters.FailedEvents) && !isFailure(e.ResourceStatus) {
+			if in.Filters != nil && isTrue(in.Filters.FailedEvents) && !isFailure(e.ResourceStatus) && e.HookStatus != types.HookStatusHookCompleteFailed {
 				continue
 			}
 			all = append(all, st.operationEvent(e))
@@ -126,8 +126,11 @@ func (s *stack) operationEvent(e types.StackEvent) types.OperationEvent {
 		PhysicalResourceId: e.PhysicalResourceId, ResourceProperties: e.ResourceProperties, ResourceStatus: e.ResourceStatus,
 		ResourceStatusReason: e.ResourceStatusReason, ResourceType: e.ResourceType, Timestamp: e.Timestamp,
 		OperationId: e.OperationId, ClientRequestToken: e.ClientRequestToken, DetailedStatus: e.DetailedStatus,
+		HookType: e.HookType, HookStatus: e.HookStatus, HookStatusReason: e.HookStatusReason, HookFailureMode: e.HookFailureMode, HookInvocationPoint: e.HookInvocationPoint,
 	}
-	if isFailure(e.ResourceStatus) && str(e.PhysicalResourceId) != s.id {
+	if e.HookStatus == types.HookStatusHookCompleteFailed {
+		o.EventType = types.EventTypeHookInvocationError
+	} else if isFailure(e.ResourceStatus) && str(e.PhysicalResourceId) != s.id {
 		o.EventType = types.EventTypeProvisioningError
 	}
 	return s.operationOf(o)

@@ -169,6 +169,9 @@ func (s *stack) forward(done func(failed []string, why error)) {
 	if err == nil {
 		err = s.preflight(c)
 	}
+	if err == nil {
+		err = s.hooked(nil)
+	}
 	if err != nil {
 		done(nil, err)
 		return

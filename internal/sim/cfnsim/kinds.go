@@ -25,24 +25,25 @@ func (s *Service) table() map[string]*kind {
 		"AWS::Lambda::Function":   functionKind(),
 		"AWS::EC2::SecurityGroup": inertKind("GroupName", "GroupDescription", "VpcId"),
 
-		"AWS::ElasticLoadBalancingV2::LoadBalancer": inertKind("Name", "Scheme", "Type"),
+		balancerType:    balancerKind(s.deps.ELB),
+		listenerType:    listenerKind(s.deps.ELB),
 		targetGroupType: targetGroupKind(s.deps.ELB),
 
-		"AWS::RDS::DBInstance":               databaseKind("db", "DBInstanceIdentifier", 6*time.Minute),
-		"AWS::RDS::DBCluster":                databaseKind("cluster", "DBClusterIdentifier", 4*time.Minute),
-		"AWS::ECR::Repository":               repositoryKind(s.deps.ECR),
-		"AWS::Logs::LogGroup":                logGroupKind(s.deps.Logs),
-		"AWS::SecretsManager::Secret":        secretKind(s.deps.Secrets),
-		"AWS::SSM::Parameter":                ssmKind(s.deps.SSM),
-		"AWS::S3::Bucket":                    bucketKind(s.deps.S3),
-		clusterType:                          clusterKind(s.deps.ECS),
-		taskDefinitionType:                   taskDefinitionKind(s.deps.ECS),
-		serviceType:                          serviceKind(s.deps.ECS),
-		"AWS::CloudFormation::WaitCondition": inertKind(),
+		"AWS::RDS::DBInstance":        databaseKind("db", "DBInstanceIdentifier", 6*time.Minute),
+		"AWS::RDS::DBCluster":         databaseKind("cluster", "DBClusterIdentifier", 4*time.Minute),
+		"AWS::ECR::Repository":        repositoryKind(s.deps.ECR),
+		"AWS::Logs::LogGroup":         logGroupKind(s.deps.Logs),
+		"AWS::SecretsManager::Secret": secretKind(s.deps.Secrets),
+		"AWS::SSM::Parameter":         ssmKind(s.deps.SSM),
+		"AWS::S3::Bucket":             bucketKind(s.deps.S3),
+		clusterType:                   clusterKind(s.deps.ECS),
+		taskDefinitionType:            taskDefinitionKind(s.deps.ECS),
+		serviceType:                   serviceKind(s.deps.ECS),
+		waitConditionType:             waitConditionKind(),
 	}
 	for typ, api := range map[string]any{
 		"AWS::ECR::Repository": s.deps.ECR, "AWS::Logs::LogGroup": s.deps.Logs, "AWS::SecretsManager::Secret": s.deps.Secrets, "AWS::SSM::Parameter": s.deps.SSM,
-		targetGroupType: s.deps.ELB, "AWS::S3::Bucket": s.deps.S3, clusterType: s.deps.ECS, taskDefinitionType: s.deps.ECS, serviceType: s.deps.ECS,
+		targetGroupType: s.deps.ELB, balancerType: s.deps.ELB, listenerType: s.deps.ELB, "AWS::S3::Bucket": s.deps.S3, clusterType: s.deps.ECS, taskDefinitionType: s.deps.ECS, serviceType: s.deps.ECS,
 	} {
 		t[typ].serviced = !isNil(api)
 	}

@@ -82,6 +82,9 @@ func (s *stack) makeChild(r *resource, props object, started func(string), ended
 	if reason, due := s.svc.scripted(s, r.id, simtype.OnCreate, BeforeHandler); due && err == nil {
 		err = errors.New(reason)
 	}
+	if err == nil {
+		err = s.hooked(r)
+	}
 	if err != nil {
 		s.svc.world.After(s.svc.Latency, func() { ended(err) })
 		return
@@ -124,6 +127,9 @@ func (s *stack) changeChild(r *resource, props object, ended func(error)) {
 	d, err := s.childDefinition(props, child.now)
 	if reason, due := s.svc.scripted(s, r.id, simtype.OnUpdate, BeforeHandler); due && err == nil {
 		err = errors.New(reason)
+	}
+	if err == nil {
+		err = s.hooked(r)
 	}
 	alone := child.status == types.StackStatusUpdateRollbackFailed
 	if alone && err == nil && s.svc.world.Switches.ChildLockedAlone == "not-visited" && same(r.base(), props) {

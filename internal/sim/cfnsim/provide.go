@@ -175,6 +175,12 @@ func ssmKind(api SSM) *kind {
 		if d := c.text("Description"); d != "" {
 			in.Description = &d
 		}
+		// The tier is sent each time, so that a rollback may ask for what cannot be
+		// had: https://github.com/aws-cloudformation/aws-cloudformation-resource-providers-ssm.
+		in.Tier = ssmtypes.ParameterTier(c.text("Tier"))
+		if p := c.text("AllowedPattern"); p != "" {
+			in.AllowedPattern = &p
+		}
 		_, err := api.PutParameter(c.ctx, in)
 		return err
 	}

@@ -29,10 +29,7 @@ func targetGroupKind(api ELB) *kind {
 		if err := fill(in, settings(c)); err != nil {
 			return err
 		}
-		name := c.name("Name")
-		if c.text("Name") == "" { // generated ones are cut to 32 characters
-			name = strings.Trim(name[:min(len(name), 19)], "-") + "-" + c.world().Name(12)
-		}
+		name := c.shortName()
 		in.Name = &name
 		out, err := api.CreateTargetGroup(c.ctx, in)
 		if err != nil {
@@ -54,7 +51,7 @@ func targetGroupKind(api ELB) *kind {
 	}
 	k.remove = func(c *call) error {
 		_, err := api.DeleteTargetGroup(c.ctx, &elasticloadbalancingv2.DeleteTargetGroupInput{TargetGroupArn: &c.physical})
-		return gone(err, "TargetGroupNotFound", "TargetGroupNotFoundException")
+		return gone(err, "TargetGroupNotFound")
 	}
 	return k
 }

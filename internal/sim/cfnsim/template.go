@@ -155,6 +155,15 @@ func (t *template) readResources(doc *document) error {
 		}
 		t.resources = append(t.resources, d)
 	}
+	var common []string
+	for _, p := range t.parameters {
+		if _, ok := m[p.name]; ok {
+			common = append(common, p.name)
+		}
+	}
+	if len(common) > 0 { // https://github.com/aws-cloudformation/cfn-lint/issues/1689
+		return invalidf("Template error: all resources and parameters must have unique names. Common name(s):[%s]", strings.Join(common, ", "))
+	}
 	return nil
 }
 

@@ -14,6 +14,7 @@ type cluster struct {
 	name, arn string
 	services  map[string]*service // by name; INACTIVE ones stay
 	tasks     map[string]*task    // by id, until their retention ends
+	sorted    []*task             // newest first; nil when tasks has changed since
 	tags      []types.Tag
 	inactive  bool
 }
@@ -134,5 +135,8 @@ func (s *Service) DeleteCluster(_ context.Context, in *ecs.DeleteClusterInput) (
 // sortedTasks are a cluster's tasks, newest first. AWS documents no order; this
 // one is what its console and the CDK assume (docs/aws/ecs.md 1.1).
 func (c *cluster) sortedTasks() []*task {
-	return slices.SortedFunc(maps.Values(c.tasks), func(a, b *task) int { return cmp.Compare(b.order, a.order) })
+	if c.sorted == nil {
+		c.sorted = slices.SortedFunc(maps.Values(c.tasks), func(a, b *task) int { return cmp.Compare(b.order, a.order) })
+	}
+	return c.sorted // whoever ranges over it sees the tasks of that moment
 }

@@ -65,7 +65,7 @@ func (s *Service) launch(c *cluster, r *revision, o *types.TaskOverride, setup f
 	if setup != nil {
 		setup(t)
 	}
-	c.tasks[id] = t
+	c.tasks[id], c.sorted = t, nil
 	s.world.After(provisionTime, t.provisioned)
 	return t
 }

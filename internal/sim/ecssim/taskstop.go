@@ -104,7 +104,10 @@ func (t *task) finish() {
 		if k := t.svc.world.Switches.StoppedTaskRetention; k > 0 {
 			keep = k
 		}
-		t.svc.world.After(keep, func() { delete(t.cluster.tasks, t.id) })
+		t.svc.world.After(keep, func() {
+			delete(t.cluster.tasks, t.id)
+			t.cluster.sorted = nil
+		})
 		if t.service != nil {
 			t.service.reconcileSoon()
 		}

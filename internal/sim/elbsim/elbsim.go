@@ -1,6 +1,7 @@
 // Package elbsim simulates what a deployment meets of Elastic Load Balancing:
 // target groups, their health checks, and the health of their targets. Load
-// balancers and listeners are not simulated: every target group is in use.
+// balancers and listeners can be made and read, and carry no traffic: a target
+// group's checks run whether a listener forwards to it or not.
 //
 // All methods are called inside the clock's Do.
 package elbsim
@@ -21,8 +22,9 @@ import (
 
 // Service is the load balancing of one region.
 type Service struct {
-	w      *world.World
-	groups []*group // in the order they were made
+	w         *world.World
+	groups    []*group // in the order they were made
+	balancers []*balancer
 }
 
 type group struct {
@@ -47,6 +49,7 @@ func (s *Service) Register(t *op.Table) {
 	op.On(t, s.ModifyTargetGroup)
 	op.On(t, s.DeleteTargetGroup)
 	op.On(t, s.DescribeTargetHealth)
+	s.registerBalancers(t)
 }
 
 func (s *Service) find(arn *string) (*group, error) {

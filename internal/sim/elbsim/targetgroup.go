@@ -89,6 +89,9 @@ func (s *Service) DeleteTargetGroup(_ context.Context, in *elasticloadbalancingv
 	if err != nil {
 		return nil, err
 	}
+	if len(s.balancersOf(*g.d.TargetGroupArn)) > 0 {
+		return nil, &types.ResourceInUseException{Message: new("Target group '" + *g.d.TargetGroupArn + "' is currently in use by a listener or a rule")}
+	}
 	s.groups = slices.DeleteFunc(s.groups, func(o *group) bool { return o == g })
 	s.w.Deleted("AWS::ElasticLoadBalancingV2::TargetGroup", *g.d.TargetGroupArn)
 	return &elasticloadbalancingv2.DeleteTargetGroupOutput{}, nil
@@ -96,17 +99,26 @@ func (s *Service) DeleteTargetGroup(_ context.Context, in *elasticloadbalancingv
 
 // DescribeTargetGroups implements https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_DescribeTargetGroups.html
 func (s *Service) DescribeTargetGroups(_ context.Context, in *elasticloadbalancingv2.DescribeTargetGroupsInput) (*elasticloadbalancingv2.DescribeTargetGroupsOutput, error) {
-	out := &elasticloadbalancingv2.DescribeTargetGroupsOutput{TargetGroups: []types.TargetGroup{}}
+	if in.LoadBalancerArn != nil {
+		if _, err := s.balancer(in.LoadBalancerArn); err != nil {
+			return nil, err
+		}
+	}
+	list := []types.TargetGroup{}
 	for _, g := range s.groups {
-		if len(in.TargetGroupArns) > 0 && !slices.Contains(in.TargetGroupArns, *g.d.TargetGroupArn) || len(in.Names) > 0 && !slices.Contains(in.Names, *g.d.TargetGroupName) {
+		d := g.d
+		d.LoadBalancerArns = s.balancersOf(*d.TargetGroupArn)
+		if len(in.TargetGroupArns) > 0 && !slices.Contains(in.TargetGroupArns, *d.TargetGroupArn) || len(in.Names) > 0 && !slices.Contains(in.Names, *d.TargetGroupName) ||
+			in.LoadBalancerArn != nil && !slices.Contains(d.LoadBalancerArns, *in.LoadBalancerArn) {
 			continue
 		}
-		out.TargetGroups = append(out.TargetGroups, g.d)
+		list = append(list, d)
 	}
-	if len(in.TargetGroupArns)+len(in.Names) > len(out.TargetGroups) {
+	if len(in.TargetGroupArns)+len(in.Names) > len(list) {
 		return nil, &types.TargetGroupNotFoundException{Message: new("One or more target groups not found")}
 	}
-	return out, nil
+	part, next, err := cut(list, in.Marker, in.PageSize)
+	return &elasticloadbalancingv2.DescribeTargetGroupsOutput{TargetGroups: part, NextMarker: next}, err
 }
 
 // DescribeTargetHealth implements https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_DescribeTargetHealth.html

@@ -42,7 +42,7 @@ var families = map[string][]family{
 		{0, 2, "UpdateTerminationProtection"},
 	},
 	"elasticloadbalancingv2": {
-		{200, 50, "Describe*"}, {20, 3, "CreateTargetGroup ModifyTargetGroup DeleteTargetGroup"},
+		{200, 50, "Describe*"}, {20, 3, "CreateTargetGroup ModifyTargetGroup DeleteTargetGroup CreateListener ModifyListener DeleteListener CreateLoadBalancer DeleteLoadBalancer ModifyLoadBalancerAttributes"},
 	},
 	"secretsmanager": {
 		{100, 100, "ListSecrets"}, {50, 50, "CreateSecret"}, {50, 50, "DeleteSecret"}, {50, 50, "RestoreSecret"}, {50, 50, "ListSecretVersionIds"},

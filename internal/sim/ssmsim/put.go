@@ -35,13 +35,24 @@ func (s *Service) PutParameter(_ context.Context, in *ssm.PutParameterInput) (*s
 	if in.DataType != nil {
 		v.dataType = *in.DataType
 	}
+	var last version
+	if exists {
+		last = old.versions[len(old.versions)-1]
+	}
 	if v.tier == "" {
-		v.tier = types.ParameterTierStandard
+		if v.tier = types.ParameterTierStandard; exists {
+			v.tier = last.tier
+		}
 	}
 	if v.tier == types.ParameterTierIntelligentTiering {
 		if v.tier = types.ParameterTierStandard; len(v.value) > standardBytes {
 			v.tier = types.ParameterTierAdvanced
 		}
+	}
+	if v.tier == types.ParameterTierStandard && last.tier == types.ParameterTierAdvanced {
+		// https://docs.aws.amazon.com/systems-manager/latest/userguide/parameter-store-advanced-parameters.html
+		// has the rule, https://github.com/go-to-k/cdk-real-drift/pull/408 the text.
+		return nil, invalid("This parameter uses the advanced-parameter tier. You can't downgrade a parameter from the advanced-parameter tier to the standard-parameter tier. If necessary, you can delete the advanced parameter and recreate it as a standard parameter.")
 	}
 	if v.tier == types.ParameterTierStandard && len(v.value) > standardBytes {
 		return nil, invalid("Standard tier parameters support a maximum parameter value of 4096 characters. To create a larger parameter value, upgrade the parameter to use the advanced-parameter tier. For more information, see https://docs.aws.amazon.com/systems-manager/latest/userguide/parameter-store-advanced-parameters.html")
@@ -56,7 +67,6 @@ func (s *Service) PutParameter(_ context.Context, in *ssm.PutParameterInput) (*s
 		}
 	}
 	if exists {
-		last := old.versions[len(old.versions)-1]
 		v.number = last.number + 1
 		if v.kind == "" {
 			v.kind = last.kind

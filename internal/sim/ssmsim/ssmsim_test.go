@@ -72,3 +72,35 @@ func TestParameters(t *testing.T) {
 		require.Equal(t, []string{"none"}, gone.InvalidParameters)
 	})
 }
+
+// A tier goes up and never down, until the parameter is made anew; a put that
+// names none keeps it.
+func TestTiers(t *testing.T) {
+	simtest.Bubble(t, func(t *testing.T) {
+		sim := simtest.New(nil)
+		ssmsim.New(sim.World).Register(&sim.Table)
+		c := ssm.NewFromConfig(sim.Config())
+		put := func(tier types.ParameterTier, overwrite bool) (types.ParameterTier, error) {
+			out, err := c.PutParameter(t.Context(), &ssm.PutParameterInput{Name: aws.String("/gate"), Value: aws.String("v"), Type: types.ParameterTypeString, Tier: tier, Overwrite: &overwrite})
+			if err != nil {
+				return "", err
+			}
+			return out.Tier, nil
+		}
+		tier, err := put("", false)
+		require.NoError(t, err)
+		require.Equal(t, types.ParameterTierStandard, tier)
+		_, err = put(types.ParameterTierAdvanced, true)
+		require.NoError(t, err)
+		tier, err = put("", true)
+		require.NoError(t, err)
+		require.Equal(t, types.ParameterTierAdvanced, tier)
+		_, err = put(types.ParameterTierStandard, true)
+		require.ErrorContains(t, err, "ValidationException: This parameter uses the advanced-parameter tier. You can't downgrade")
+		_, err = c.DeleteParameter(t.Context(), &ssm.DeleteParameterInput{Name: aws.String("/gate")})
+		require.NoError(t, err)
+		tier, err = put(types.ParameterTierStandard, true)
+		require.NoError(t, err)
+		require.Equal(t, types.ParameterTierStandard, tier)
+	})
+}

@@ -16,4 +16,8 @@ const (
 	// OnValidation is the validation before an operation's first resource. Its
 	// reason is in the answer of DescribeEvents alone.
 	OnValidation Phase = "validation"
+	// OnHook is the hook that is asked before a resource is created or updated;
+	// its reason is in the event of the hook's invocation. With the stack's own
+	// name for the resource, the hook is asked before the stack's operation.
+	OnHook Phase = "hook"
 )
