@@ -111,6 +111,7 @@ func (s *Stack) link(depth int) {
 // stack of the tree once or, for long lists, a page at a time, up to 24 calls at
 // once. Safe to repeat.
 func Snapshot(ctx context.Context, api SnapshotAPI, stack string) (*Tree, error) {
+	api = pace(api)
 	describe := func(name string) (*types.Stack, error) {
 		return patiently(ctx, func(ctx context.Context) (*types.Stack, error) { return describeStack(ctx, api, name) })
 	}

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
@@ -19,7 +18,7 @@ import (
 type AuditAPI interface {
 	ecr.DescribeRepositoriesAPIClient
 	ecr.DescribeImagesAPIClient
-	GetPolicyAPI
+	getPolicyAPI
 }
 
 // AuditOptions change [Audit]. The zero value is the default.
@@ -32,7 +31,9 @@ type AuditOptions struct {
 	// children count as needed too, and what all indexes of a repository list in
 	// which an untagged image is needed: it may be a child of one. ECR counts
 	// that as a pull of those indexes.
-	Manifests BatchGetImageAPI
+	Manifests interface {
+		BatchGetImage(context.Context, *ecr.BatchGetImageInput, ...func(*ecr.Options)) (*ecr.BatchGetImageOutput, error)
+	}
 	// Window is for how long what is needed should be safe, beside the 24 hours
 	// that a policy may take. Defaults to 7 days.
 	Window time.Duration
@@ -44,26 +45,7 @@ type AuditOptions struct {
 	// Now is the moment of the audit. Defaults to time.Now.
 	Now func() time.Time
 	// Observe is called with each call that is done. Nil for nothing.
-	Observe func(AuditEvent)
-}
-
-// AuditEvent is progress of an [Audit].
-type AuditEvent struct {
-	Repository Repository
-	// What was read: "policy", "images" or "indexes".
-	What string
-	// Done of Of calls, or series of calls, of this kind are done.
-	Done, Of int
-	Err      error
-}
-
-// String is one line.
-func (e AuditEvent) String() string {
-	s := fmt.Sprintf("%d of %d: repository %s: %s", e.Done, e.Of, e.Repository, e.What)
-	if e.Err != nil {
-		s += ": " + e.Err.Error()
-	}
-	return s
+	Observe func(Event)
 }
 
 // Audit reads every repository of a registry with its policy and says what the

@@ -22,7 +22,7 @@ func TestAudit(t *testing.T) {
 		index := f.pushIndex("multi", child)
 		gone := f.push("gone", "v2")
 		f.delete(gone)
-		f.policy(policy(rule(1, "untagged", ecrx.SincePushed, 1), rule(2, "v*", ecrx.SincePushed, 7)))
+		f.policy(policy(rule(1, "untagged", sincePushed, 1), rule(2, "v*", sincePushed, 7)))
 
 		far := f.app
 		far.Account, far.Registry, far.Tag = "210987654321", "210987654321.dkr.ecr.us-east-1.amazonaws.com", "v1"
@@ -31,7 +31,7 @@ func TestAudit(t *testing.T) {
 		var events []string
 		report, err := ecrx.Audit(t.Context(), f.api, needs, func(o *ecrx.AuditOptions) {
 			o.Now, o.Manifests = f.cloud.Now, f.api
-			o.Observe = func(e ecrx.AuditEvent) { events = append(events, e.String()) }
+			o.Observe = func(e ecrx.Event) { events = append(events, e.String()) }
 		})
 		require.NoError(t, err)
 		require.Len(t, events, 5)

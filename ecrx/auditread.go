@@ -72,7 +72,7 @@ func (a *auditor) read(ctx context.Context) {
 	}, func(i int) {
 		done++
 		r := a.repos[i%n]
-		e := AuditEvent{Repository: r.repo, Done: done, Of: 2 * n}
+		e := Event{Repository: r.repo, Done: done, Of: 2 * n}
 		if i < n { // the other half may be on its way
 			e.What, e.Err = "images", r.error
 		} else {
@@ -82,7 +82,7 @@ func (a *auditor) read(ctx context.Context) {
 	})
 }
 
-func (a *auditor) observe(e AuditEvent) {
+func (a *auditor) observe(e Event) {
 	if a.opts.Observe != nil {
 		a.opts.Observe(e)
 	}
@@ -111,8 +111,8 @@ func (a *auditor) indexes(ctx context.Context) {
 	done := 0
 	errs := make([]error, len(todo))
 	parallel(a.opts.Parallel, len(todo), func(i int) {
-		var found map[string]Manifest
-		found, errs[i] = Manifests(ctx, a.opts.Manifests, todo[i].repo, wanted[todo[i].repo])
+		var found map[string]manifest
+		found, errs[i] = readManifests(ctx, a.opts.Manifests, todo[i].repo, wanted[todo[i].repo])
 		for j := range todo[i].images {
 			if m, ok := found[todo[i].images[j].Digest]; ok {
 				todo[i].images[j].Children = m.Children()
@@ -121,6 +121,6 @@ func (a *auditor) indexes(ctx context.Context) {
 	}, func(i int) {
 		done++
 		todo[i].error = errors.Join(todo[i].error, errs[i])
-		a.observe(AuditEvent{Repository: todo[i].repo, What: "indexes", Done: done, Of: len(todo), Err: errs[i]})
+		a.observe(Event{Repository: todo[i].repo, What: "indexes", Done: done, Of: len(todo), Err: errs[i]})
 	})
 }

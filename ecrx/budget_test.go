@@ -21,7 +21,7 @@ import (
 // them among what is referred to.
 func account(tb testing.TB, cloud *rescuetest.Cloud, setup *ecr.Client) (needs []ecrx.Need) {
 	tb.Helper()
-	p := policy(rule(1, "v*", ecrx.CountMoreThan, 900), rule(2, "untagged", ecrx.SincePushed, 30))
+	p := policy(rule(1, "v*", countMoreThan, 900), rule(2, "untagged", sincePushed, 30))
 	for r := range 100 {
 		name := fmt.Sprintf("team/app-%02d", r)
 		_, err := setup.CreateRepository(tb.Context(), &ecr.CreateRepositoryInput{RepositoryName: &name})
@@ -163,7 +163,7 @@ func BenchmarkAuditCheck(b *testing.B) {
 }
 
 func BenchmarkEvaluate(b *testing.B) {
-	p := policy(rule(1, "release-*", ecrx.CountMoreThan, 50), rule(2, "v*1*2*", ecrx.SincePushed, 30), rule(3, "untagged", ecrx.SincePushed, 7), rule(4, "any", ecrx.CountMoreThan, 500))
+	p := policy(rule(1, "release-*", countMoreThan, 50), rule(2, "v*1*2*", sincePushed, 30), rule(3, "untagged", sincePushed, 7), rule(4, "any", countMoreThan, 500))
 	var images []ecrx.Stored
 	for n := range 10000 {
 		images = append(images, img(fmt.Sprintf("sha256:%064x", n), time.Duration(n)*time.Hour, fmt.Sprint("v", n)))

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"time"
 
@@ -20,20 +19,17 @@ type CheckAPI interface {
 	ecr.DescribeImagesAPIClient
 }
 
-// GetPolicyAPI is GetLifecyclePolicy of *ecr.Client.
-type GetPolicyAPI interface {
-	GetLifecyclePolicy(context.Context, *ecr.GetLifecyclePolicyInput, ...func(*ecr.Options)) (*ecr.GetLifecyclePolicyOutput, error)
-}
-
 // CheckOptions change [Check]. The zero value is the default.
 type CheckOptions struct {
 	// Policies, where set, is asked for the policy of each repository, so that
 	// Status.Headroom is known. It costs one more call for each repository, and
 	// repositories are read to the end.
-	Policies GetPolicyAPI
+	Policies interface {
+		GetLifecyclePolicy(context.Context, *ecr.GetLifecyclePolicyInput, ...func(*ecr.Options)) (*ecr.GetLifecyclePolicyOutput, error)
+	}
 	// PullThrough, where set, is asked for the pull-through cache rules of each
 	// registry in which something is missing, so that Status.Upstream is known.
-	PullThrough PullThroughAPI
+	PullThrough ecr.DescribePullThroughCacheRulesAPIClient
 	// Read are repositories whose images were read before, such as by [Audit]:
 	// they are not read again. Account and Region must be set.
 	Read map[Repository][]Stored
@@ -44,7 +40,9 @@ type CheckOptions struct {
 	// which a policy may take an untagged image that is needed by digest: an
 	// image that an index lists is safe while the index is. ECR counts that as a
 	// pull of those indexes.
-	Manifests BatchGetImageAPI
+	Manifests interface {
+		BatchGetImage(context.Context, *ecr.BatchGetImageInput, ...func(*ecr.Options)) (*ecr.BatchGetImageOutput, error)
+	}
 	// Client is the client for a repository, where accounts need credentials of
 	// their own; it is called from several goroutines. Defaults to the one that
 	// was given, for all of them.
@@ -54,27 +52,9 @@ type CheckOptions struct {
 	// Now is the moment for which Headroom is computed. Defaults to time.Now.
 	Now func() time.Time
 	// Observe is called with each repository that was read. Nil for nothing.
-	Observe func(CheckEvent)
+	Observe func(Event)
 
 	known map[Repository]*Policy // policies of repositories in Read
-}
-
-// CheckEvent is one repository that [Check] has read.
-type CheckEvent struct {
-	Repository Repository
-	// Read of Of repositories are done.
-	Read, Of int
-	// Err is why it could not be read.
-	Err error
-}
-
-// String is one line.
-func (e CheckEvent) String() string {
-	s := fmt.Sprintf("repository %s: %d of %d", e.Repository, e.Read, e.Of)
-	if e.Err != nil {
-		s += ": " + e.Err.Error()
-	}
-	return s
 }
 
 // Check reads the state of each image. It returns one Status per reference, in
@@ -127,7 +107,7 @@ func Check(ctx context.Context, api CheckAPI, refs []string, optFns ...func(*Che
 	parallel(c.opts.Parallel, len(sorted), func(i int) { c.read(ctx, sorted[i]) }, func(i int) {
 		read++
 		if c.opts.Observe != nil {
-			c.opts.Observe(CheckEvent{Repository: sorted[i].repo, Read: read, Of: len(sorted), Err: sorted[i].err})
+			c.opts.Observe(Event{Repository: sorted[i].repo, What: "images", Done: read, Of: len(sorted), Err: sorted[i].err})
 		}
 	})
 	if ctx.Err() != nil {

@@ -131,7 +131,7 @@ func TestCheckHeadroom(t *testing.T) {
 		old := f.push("old", "v1")
 		f.cloud.Advance(5 * day)
 		f.push("new", "main")
-		f.policy(policy(rule(1, "v*", ecrx.SincePushed, 7), rule(2, "any", ecrx.CountMoreThan, 3)))
+		f.policy(policy(rule(1, "v*", sincePushed, 7), rule(2, "any", countMoreThan, 3)))
 		got, err := ecrx.Check(t.Context(), f.api, []string{old.String(), f.tag(f.app, "main").String()}, func(o *ecrx.CheckOptions) {
 			o.Policies, o.Now = f.api, f.cloud.Now
 		})
@@ -181,7 +181,7 @@ func TestResolver(t *testing.T) {
 		_, err := plain(t.Context(), ref("v1"))
 		require.ErrorContains(t, err, "not authorized")
 		require.NotErrorIs(t, err, ecrx.ErrNotFound)
-		_, err = ecrx.Latest(t.Context(), f.api, f.app, v)
+		_, err = newest(t.Context(), ref("v9"))
 		require.Error(t, err)
 		f.cloud.ClearFaults()
 		_, err = ecrx.Resolve(t.Context(), f.api, arch)

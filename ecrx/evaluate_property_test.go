@@ -29,11 +29,11 @@ func randomPolicy(r *rand.Rand) *ecrx.Policy {
 	counted := func(tags string) {
 		switch r.IntN(4) {
 		case 0, 1:
-			add(tags, ecrx.CountMoreThan, 1+r.IntN(4))
+			add(tags, countMoreThan, 1+r.IntN(4))
 		case 2:
-			add(tags, ecrx.SincePushed, 1+r.IntN(20))
+			add(tags, sincePushed, 1+r.IntN(20))
 		default:
-			add(tags, ecrx.SincePulled, 1+r.IntN(20), "archive")
+			add(tags, sincePulled, 1+r.IntN(20), "archive")
 		}
 	}
 	for range r.IntN(4) {
@@ -50,7 +50,7 @@ func randomPolicy(r *rand.Rand) *ecrx.Policy {
 		counted("any")
 	}
 	if r.IntN(3) == 0 {
-		add("any", ecrx.SinceTransitioned, 90+r.IntN(20))
+		add("any", sinceTransitioned, 90+r.IntN(20))
 	}
 	return p
 }
@@ -120,7 +120,7 @@ func TestEvaluateProperties(t *testing.T) {
 
 		// A rule that matches nothing changes nothing, wherever it stands.
 		more := &ecrx.Policy{Rules: slices.Clone(p.Rules)}
-		more.Rules = append(more.Rules, rule(2, "no-such-tag-*", ecrx.SincePushed, 1))
+		more.Rules = append(more.Rules, rule(2, "no-such-tag-*", sincePushed, 1))
 		require.Equal(t, vs, ecrx.Evaluate(more, images, t0))
 
 		// What went by age stays gone; what a count takes, time does not save.

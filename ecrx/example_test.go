@@ -63,16 +63,6 @@ func ExampleResolve() {
 	// Output: v1 sha256:70a8db9a <nil>
 }
 
-func ExampleLatest() {
-	cloud, api, push := registry("")
-	push("one", "release-1")
-	cloud.Advance(time.Hour)
-	repository := push("two", "branch-x")
-	found, err := ecrx.Latest(context.Background(), api, repository, func(tag string) bool { return tag[0] == 'r' })
-	fmt.Println(found.Tag, err)
-	// Output: release-1 <nil>
-}
-
 func ExampleResolver() {
 	cloud, api, push := registry("")
 	push("one", "v1")
@@ -199,14 +189,6 @@ func ExampleImages() {
 	// Output: sha256:70a8db9a [latest v1] <nil>
 }
 
-func ExampleManifests() {
-	_, api, push := registry("")
-	img := push("one", "v1")
-	found, err := ecrx.Manifests(context.Background(), api, img.Repo(), []string{img.Digest})
-	fmt.Println(found[img.Digest].MediaType, found[img.Digest].Check(), err)
-	// Output: application/vnd.oci.image.manifest.v1+json <nil> <nil>
-}
-
 func ExampleUnarchive() {
 	cloud, api, push := registry("")
 	img := push("one", "v1")
@@ -214,7 +196,7 @@ func ExampleUnarchive() {
 		ImageId: &types.ImageIdentifier{ImageDigest: &img.Digest}, TargetStorageClass: types.TargetStorageClassArchive}))
 	restored, err := ecrx.Unarchive(context.Background(), api, img.Repo(), []string{img.Digest}, func(o *ecrx.UnarchiveOptions) {
 		o.Interval = cloud.Wall(15 * time.Second)
-		o.Observe = func(e ecrx.UnarchiveEvent) { fmt.Println(e.Active, "of", e.Of) }
+		o.Observe = func(e ecrx.Event) { fmt.Println(e.Done, "of", e.Of) }
 	})
 	fmt.Println(len(restored), err)
 	// Output:

@@ -22,7 +22,7 @@ type FreezeAPI interface {
 // ThawAPI is GetLifecyclePolicy, PutLifecyclePolicy and DeleteLifecyclePolicy
 // of *ecr.Client.
 type ThawAPI interface {
-	GetPolicyAPI
+	getPolicyAPI
 	PutLifecyclePolicy(context.Context, *ecr.PutLifecyclePolicyInput, ...func(*ecr.Options)) (*ecr.PutLifecyclePolicyOutput, error)
 	DeleteLifecyclePolicy(context.Context, *ecr.DeleteLifecyclePolicyInput, ...func(*ecr.Options)) (*ecr.DeleteLifecyclePolicyOutput, error)
 }
@@ -133,7 +133,7 @@ func parseOrNil(text string) (*Policy, error) {
 	return ParsePolicy(text)
 }
 
-func rereadPolicy(ctx context.Context, api GetPolicyAPI, repo Repository, every time.Duration) (*Policy, string, error) {
+func rereadPolicy(ctx context.Context, api getPolicyAPI, repo Repository, every time.Duration) (*Policy, string, error) {
 	var text string
 	p, err := awsretry.Read(ctx, every, tries, func(ctx context.Context) (p *Policy, err error) {
 		p, text, err = readPolicy(ctx, api, repo)

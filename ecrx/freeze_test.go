@@ -22,7 +22,7 @@ func TestFreeze(t *testing.T) {
 				needed := f.push("needed", "v1")
 				f.push("other", "main-1")
 				// Without rule 1, which shields it, rule 5 would take it.
-				f.policy(policy(rule(1, "v*", ecrx.SincePushed, 7), rule(3, "main-*", ecrx.SincePushed, 7), rule(5, "any", ecrx.SincePushed, 6)))
+				f.policy(policy(rule(1, "v*", sincePushed, 7), rule(3, "main-*", sincePushed, 7), rule(5, "any", sincePushed, 6)))
 				before := f.policyText()
 				now := func(o *ecrx.FreezeOptions) { o.Now = f.cloud.Now }
 				repo := f.app.Repo()
@@ -87,12 +87,12 @@ func TestFreezeChangedInBetween(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T, f *fixture) {
 		needed := f.push("needed", "v1")
-		f.policy(policy(rule(1, "any", ecrx.SincePushed, 1)))
+		f.policy(policy(rule(1, "any", sincePushed, 1)))
 		plan, err := ecrx.Freeze(t.Context(), f.api, f.app.Repo(), []ecrx.Image{needed}, 3*day, dry, func(o *ecrx.FreezeOptions) { o.Now = f.cloud.Now })
 		require.NoError(t, err)
 		require.Empty(t, plan.New)
 
-		f.policy(policy(rule(1, "any", ecrx.SincePushed, 2)))
+		f.policy(policy(rule(1, "any", sincePushed, 2)))
 		after := f.policyText()
 		_, err = ecrx.Freeze(t.Context(), f.api, f.app.Repo(), []ecrx.Image{needed}, 3*day, func(o *ecrx.FreezeOptions) { o.Plan = plan })
 		require.ErrorIs(t, err, ecrx.ErrPolicyChanged)
@@ -102,7 +102,7 @@ func TestFreezeChangedInBetween(t *testing.T) {
 
 		// While a try is throttled.
 		f.cloud.Inject(rescuetest.Fault{Action: "ecr:DeleteLifecyclePolicy", Kind: rescuetest.Throttle, Nth: 1})
-		later(time.Second, func() { f.policy(policy(rule(1, "any", ecrx.SincePushed, 3))) })
+		later(time.Second, func() { f.policy(policy(rule(1, "any", sincePushed, 3))) })
 		_, err = ecrx.Freeze(t.Context(), f.api, f.app.Repo(), []ecrx.Image{needed}, 3*day)
 		require.ErrorIs(t, err, ecrx.ErrPolicyChanged)
 		require.Contains(t, f.policyText(), `"countNumber":3`)
@@ -127,7 +127,7 @@ func TestFreezeSupposes(t *testing.T) {
 		archived := f.push("archived", "v2")
 		f.archive(archived)
 		f.push("fresh", "v3")
-		p := policy(rule(1, "v*", ecrx.SincePushed, 30), rule(2, "untagged", ecrx.CountMoreThan, 50), rule(3, "any", ecrx.CountMoreThan, 5), rule(4, "any", ecrx.SinceTransitioned, 90))
+		p := policy(rule(1, "v*", sincePushed, 30), rule(2, "untagged", countMoreThan, 50), rule(3, "any", countMoreThan, 5), rule(4, "any", sinceTransitioned, 90))
 		f.policy(p)
 		freeze := func(within time.Duration, img ecrx.Image, fns ...func(*ecrx.FreezeOptions)) (out []int) {
 			got, err := ecrx.Freeze(t.Context(), f.api, f.app.Repo(), []ecrx.Image{img}, within, append(fns, dry)...)

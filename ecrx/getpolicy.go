@@ -2,7 +2,6 @@ package ecrx
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -10,9 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecr/types"
 )
 
-// ErrNoPolicy is for programs that need a lifecycle policy where there is none.
-var ErrNoPolicy = errors.New("no lifecycle policy")
-
+// getPolicyAPI is GetLifecyclePolicy of *ecr.Client.
 type getPolicyAPI interface {
 	GetLifecyclePolicy(context.Context, *ecr.GetLifecyclePolicyInput, ...func(*ecr.Options)) (*ecr.GetLifecyclePolicyOutput, error)
 }

@@ -66,7 +66,7 @@ func (c *checker) judge(ctx context.Context, g *group) {
 		now := c.opts.Now()
 		verdicts = evaluated(g.policy, g.images.all(children), now)
 		if indexes := g.unread(verdicts, children); len(indexes) > 0 && c.opts.Manifests != nil {
-			found, err := Manifests(ctx, c.opts.Manifests, g.repo, indexes)
+			found, err := readManifests(ctx, c.opts.Manifests, g.repo, indexes)
 			if err != nil {
 				g.noManifests = err
 			}

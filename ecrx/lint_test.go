@@ -55,9 +55,9 @@ func TestLint(t *testing.T) {
 	d9.images = d9.images[1:]
 	require.Equal(t, []string{"tight-count 1"}, lint(d9, "rails-app-0"))
 
-	age := vector{policy: policy(rule(1, "untagged", ecrx.SincePushed, 3), rule(2, "any", ecrx.SincePushed, 30)), images: []ecrx.Stored{img("A", day, "latest")}}
+	age := vector{policy: policy(rule(1, "untagged", sincePushed, 3), rule(2, "any", sincePushed, 30)), images: []ecrx.Stored{img("A", day, "latest")}}
 	require.Equal(t, []string{"untagged-under-digests 1", "age-rule 2"}, lint(age, "A"))
-	hidden := vector{policy: policy(rule(1, "v*", ecrx.CountMoreThan, 100), rule(2, "v1*", ecrx.CountMoreThan, 1)), images: []ecrx.Stored{img("A", day, "v1"), img("B", day, "v12")}}
+	hidden := vector{policy: policy(rule(1, "v*", countMoreThan, 100), rule(2, "v1*", countMoreThan, 1)), images: []ecrx.Stored{img("A", day, "v1"), img("B", day, "v12")}}
 	require.Equal(t, []string{"unreachable 2"}, lint(hidden))
 	require.Empty(t, ecrx.Lint(nil, hidden.images, nil, t0))
 	require.Contains(t, ecrx.Lint(age.policy, age.images, []ecrx.Need{need(t, "A")}, t0)[1].Text, "needed by service prod/web")
@@ -66,7 +66,7 @@ func TestLint(t *testing.T) {
 func TestPropose(t *testing.T) {
 	t.Parallel()
 	at := func(o *ecrx.ProposeOptions) { o.Now = func() time.Time { return t0 } }
-	p := policy(rule(1, "untagged", ecrx.SincePushed, 3), rule(2, "any", ecrx.SincePushed, 30))
+	p := policy(rule(1, "untagged", sincePushed, 3), rule(2, "any", sincePushed, 30))
 	images := []ecrx.Stored{img("A", 29*day, "v1"), img("B", 2*day), img("C", day, "v3"), img("D", 40*day, "v0")}
 	got, err := ecrx.Propose(p, images, []ecrx.Need{need(t, "B"), need(t, "v1-"), need(t, "A")}, at)
 	require.NoError(t, err)
@@ -93,11 +93,11 @@ func TestPropose(t *testing.T) {
 	// In the archive a pin is of no use.
 	archived := img("X", 500*day, "v9")
 	archived.Status, archived.ArchivedAt = "ARCHIVED", t0.Add(-365*day)
-	_, err = ecrx.Propose(policy(rule(1, "any", ecrx.SinceTransitioned, 90)), []ecrx.Stored{archived}, []ecrx.Need{need(t, "v9-")}, at)
+	_, err = ecrx.Propose(policy(rule(1, "any", sinceTransitioned, 90)), []ecrx.Stored{archived}, []ecrx.Need{need(t, "v9-")}, at)
 	require.NoError(t, err, "v9- is not there")
 	n := need(t, "v9-")
 	n.Image.Tag = "v9"
-	_, err = ecrx.Propose(policy(rule(1, "any", ecrx.SinceTransitioned, 90)), []ecrx.Stored{archived}, []ecrx.Need{n}, at)
+	_, err = ecrx.Propose(policy(rule(1, "any", sinceTransitioned, 90)), []ecrx.Stored{archived}, []ecrx.Need{n}, at)
 	require.ErrorIs(t, err, ecrx.ErrUnsafe)
 
 	got, err = ecrx.Propose(nil, images, []ecrx.Need{need(t, "B")}, at)

@@ -124,7 +124,7 @@ func (l *linter) need(v Verdict, needs []Need) []Finding {
 	case v.MayGo():
 		out = append(out, find(lintLoses, "%s", v.Headroom()))
 	case i < 0 || v.Action != Keep || v.HeldBy != "":
-	case l.policy.Rules[i].Selection.CountType != CountMoreThan:
+	case l.policy.Rules[i].Selection.CountType != countMoreThan:
 		out = append(out, find(lintAge, "%s, newer images or not; count instead", v.Headroom()))
 	case v.PushesLeft > 0 && v.PushesLeft <= lintMargin:
 		code, why := lintTight, "keep more, or pin it"

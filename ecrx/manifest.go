@@ -13,13 +13,13 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecr/types"
 )
 
-// BatchGetImageAPI is BatchGetImage of *ecr.Client. It counts as a pull.
-type BatchGetImageAPI interface {
+// batchGetImageAPI is BatchGetImage of *ecr.Client. It counts as a pull.
+type batchGetImageAPI interface {
 	BatchGetImage(context.Context, *ecr.BatchGetImageInput, ...func(*ecr.Options)) (*ecr.BatchGetImageOutput, error)
 }
 
 // Manifest is an image's manifest, byte by byte.
-type Manifest struct {
+type manifest struct {
 	Text      string `json:"text"`
 	MediaType string `json:"mediaType"`
 	Digest    string `json:"digest"`
@@ -29,7 +29,7 @@ type Manifest struct {
 var errDigest = errors.New("manifest does not have the digest")
 
 // Check returns an error if the text does not have the digest.
-func (m Manifest) Check() error {
+func (m manifest) Check() error {
 	sum := sha256.Sum256([]byte(m.Text))
 	if got := "sha256:" + hex.EncodeToString(sum[:]); got != m.Digest {
 		return fmt.Errorf("image %s: %w: it is %s", m.Digest, errDigest, got)
@@ -38,7 +38,7 @@ func (m Manifest) Check() error {
 }
 
 // Children are the digests that an index lists; empty for anything else.
-func (m Manifest) Children() []string {
+func (m manifest) Children() []string {
 	var doc struct {
 		Manifests []struct {
 			Digest string `json:"digest"`
@@ -53,15 +53,15 @@ func (m Manifest) Children() []string {
 	return out
 }
 
-// Manifests reads the manifests of images by digest, checked against it. An
+// readManifests reads the manifests of images by digest, checked against it. An
 // image that is not there, or is archived, is not in the answer.
 //
 // ECR counts this as a pull of each image. Fetched by digest a manifest is never
 // translated (docs/aws/ecr.md 1.5).
 //
 // Calls ecr:BatchGetImage, once for each 100 digests. Safe to repeat.
-func Manifests(ctx context.Context, api BatchGetImageAPI, repo Repository, digests []string) (map[string]Manifest, error) {
-	out := map[string]Manifest{}
+func readManifests(ctx context.Context, api batchGetImageAPI, repo Repository, digests []string) (map[string]manifest, error) {
+	out := map[string]manifest{}
 	for from := 0; from < len(digests); from += maxIDs {
 		var ids []types.ImageIdentifier
 		for _, d := range digests[from:min(from+maxIDs, len(digests))] {
@@ -72,7 +72,7 @@ func Manifests(ctx context.Context, api BatchGetImageAPI, repo Repository, diges
 			return nil, fmt.Errorf("repository %s: %w", repo, err)
 		}
 		for _, i := range page.Images {
-			m := Manifest{Text: aws.ToString(i.ImageManifest), MediaType: aws.ToString(i.ImageManifestMediaType)}
+			m := manifest{Text: aws.ToString(i.ImageManifest), MediaType: aws.ToString(i.ImageManifestMediaType)}
 			if i.ImageId != nil {
 				m.Digest = aws.ToString(i.ImageId.ImageDigest)
 			}

@@ -134,16 +134,16 @@ func (r Rule) check() *PolicyError {
 		return refuse("requires tagStatus tagged").at("selection.tagPrefixList")
 	case s.TagStatus != tagged && len(s.TagPatternList) > 0:
 		return refuse("requires tagStatus tagged").at("selection.tagPatternList")
-	case s.CountType == SincePulled && r.Action.Type != transition:
-		return refuse("countType %s requires transition", SincePulled).at("action.type")
-	case s.CountType == SinceTransitioned && r.Action.Type != expire:
-		return refuse("countType %s requires expire", SinceTransitioned).at("action.type")
-	case s.CountType == SinceTransitioned && !s.archive():
-		return refuse("countType %s requires archive", SinceTransitioned).at("selection.storageClass")
-	case s.CountType == SinceTransitioned && s.CountNumber < minArchiveDays:
-		return refuse("countType %s requires at least %d, found %d", SinceTransitioned, minArchiveDays, s.CountNumber).at("selection.countNumber")
-	case s.CountType != SinceTransitioned && s.archive():
-		return refuse("archive requires countType %s", SinceTransitioned).at("selection.storageClass")
+	case s.CountType == sincePulled && r.Action.Type != transition:
+		return refuse("countType %s requires transition", sincePulled).at("action.type")
+	case s.CountType == sinceTransitioned && r.Action.Type != expire:
+		return refuse("countType %s requires expire", sinceTransitioned).at("action.type")
+	case s.CountType == sinceTransitioned && !s.archive():
+		return refuse("countType %s requires archive", sinceTransitioned).at("selection.storageClass")
+	case s.CountType == sinceTransitioned && s.CountNumber < minArchiveDays:
+		return refuse("countType %s requires at least %d, found %d", sinceTransitioned, minArchiveDays, s.CountNumber).at("selection.countNumber")
+	case s.CountType != sinceTransitioned && s.archive():
+		return refuse("archive requires countType %s", sinceTransitioned).at("selection.storageClass")
 	}
 	for _, p := range s.TagPatternList {
 		if n := strings.Count(p, "*"); n > maxWildcards {

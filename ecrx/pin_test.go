@@ -88,7 +88,7 @@ func TestReconcile(t *testing.T) {
 					_, err := ecrx.Pin(t.Context(), f.api, img)
 					require.NoError(t, err)
 				}
-				f.policy(policy(rule(1, "pin-*", ecrx.CountMoreThan, 5), rule(2, "any", ecrx.SincePushed, 7)))
+				f.policy(policy(rule(1, "pin-*", countMoreThan, 5), rule(2, "any", sincePushed, 7)))
 				f.cloud.Inject(fault)
 				run := func(fns ...func(*ecrx.TagOptions)) (*ecrx.Reconciled, error) {
 					return ecrx.Reconcile(t.Context(), f.api, f.app, []string{two.Digest, "sha256:" + one.Digest[8:] + "0"}, fns...)

@@ -38,7 +38,7 @@ type Selection struct {
 	TagPatternList []string `json:"tagPatternList,omitzero"`
 	// StorageClass is "standard", also where it is "", or "archive".
 	StorageClass string `json:"storageClass,omitempty"`
-	// CountType is one of the constants [CountMoreThan] to [SinceTransitioned].
+	// CountType is one of the constants [countMoreThan] to [sinceTransitioned].
 	CountType string `json:"countType"`
 	// CountUnit is "days" for the ages and "" for the count.
 	CountUnit string `json:"countUnit,omitempty"`
@@ -56,10 +56,10 @@ type RuleAction struct {
 
 // Values of [Selection].CountType.
 const (
-	CountMoreThan     = "imageCountMoreThan"
-	SincePushed       = "sinceImagePushed"
-	SincePulled       = "sinceImagePulled"
-	SinceTransitioned = "sinceImageTransitioned"
+	countMoreThan     = "imageCountMoreThan"
+	sincePushed       = "sinceImagePushed"
+	sincePulled       = "sinceImagePulled"
+	sinceTransitioned = "sinceImageTransitioned"
 )
 
 const (
@@ -141,11 +141,11 @@ func (r Rule) String() string {
 	}
 	when := fmt.Sprintf("more than %d", s.CountNumber)
 	switch s.CountType {
-	case SincePushed:
+	case sincePushed:
 		when = fmt.Sprintf("%d days after push", s.CountNumber)
-	case SincePulled:
+	case sincePulled:
 		when = fmt.Sprintf("%d days after pull", s.CountNumber)
-	case SinceTransitioned:
+	case sinceTransitioned:
 		when = fmt.Sprintf("%d days in the archive", s.CountNumber)
 	}
 	return fmt.Sprintf("rule %d (%s, %s: %s)", r.Priority, tags, when, r.Action.Type)

@@ -95,11 +95,11 @@ func selectionSchema(x any) *PolicyError {
 		return err
 	}
 	switch s["countType"] {
-	case CountMoreThan:
+	case countMoreThan:
 		if hasUnit {
 			return refuse(noSchema).at("countUnit")
 		}
-	case SincePushed, SincePulled, SinceTransitioned:
+	case sincePushed, sincePulled, sinceTransitioned:
 		if !hasUnit {
 			return refuse(noSchema).at("countUnit")
 		}

@@ -87,7 +87,7 @@ func ComparePreview(ctx context.Context, api PreviewAPI, repo Repository, optFns
 			return nil, err
 		}
 		if out.Policy == nil {
-			return nil, fmt.Errorf("repository %s: %w", repo, ErrNoPolicy)
+			return nil, fmt.Errorf("repository %s: no lifecycle policy", repo)
 		}
 	}
 	images, err := Images(ctx, api, repo)

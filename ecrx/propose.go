@@ -120,11 +120,11 @@ func (out *Proposal) counts(p *Policy, keep int) *Policy {
 	q := &Policy{Rules: slices.Clone(p.Rules)}
 	for r := range q.Rules {
 		rule := &q.Rules[r]
-		if rule.Selection.CountType != SincePushed || rule.Action.Type != expire {
+		if rule.Selection.CountType != sincePushed || rule.Action.Type != expire {
 			continue
 		}
 		counted := *rule
-		counted.Selection.CountType, counted.Selection.CountUnit, counted.Selection.CountNumber = CountMoreThan, "", keep
+		counted.Selection.CountType, counted.Selection.CountUnit, counted.Selection.CountNumber = countMoreThan, "", keep
 		out.Changes = append(out.Changes, fmt.Sprintf("%s -> %s", *rule, counted))
 		*rule = counted
 	}
@@ -145,7 +145,7 @@ func (out *Proposal) widen(q *Policy, pinned []Stored, before []Verdict, now tim
 				keep, why = n, v.Image.Digest
 			}
 		}
-		if rule.Selection.CountType == CountMoreThan && why != "" {
+		if rule.Selection.CountType == countMoreThan && why != "" {
 			at := slices.IndexFunc(q.Rules, func(x Rule) bool { return x.Priority == rule.Priority })
 			q.Rules[at].Selection.CountNumber = keep
 			out.Changes = append(out.Changes, fmt.Sprintf("rule %d keeps %d, because %s is kept now", rule.Priority, keep, why))
@@ -169,7 +169,7 @@ func (out *Proposal) pinFirst(p *Policy, n int, opts ProposeOptions) *Policy {
 		out.Changes = append(out.Changes, "priorities of the other rules grow by 1")
 	}
 	description := "Pinned images: needed for a rollback"
-	pin := Rule{Priority: 1, Description: &description, Selection: Selection{TagStatus: tagged, TagPrefixList: []string{prefix}, CountType: CountMoreThan, CountNumber: max(opts.Pins, 2*n)}, Action: RuleAction{Type: expire}}
+	pin := Rule{Priority: 1, Description: &description, Selection: Selection{TagStatus: tagged, TagPrefixList: []string{prefix}, CountType: countMoreThan, CountNumber: max(opts.Pins, 2*n)}, Action: RuleAction{Type: expire}}
 	out.Changes = append(out.Changes, "new: "+pin.String())
 	return &Policy{Rules: append([]Rule{pin}, rest...)}
 }

@@ -12,11 +12,6 @@ import (
 	"github.com/stackrescue/stackrescue/internal/poll"
 )
 
-// PullThroughAPI is DescribePullThroughCacheRules of *ecr.Client.
-type PullThroughAPI interface {
-	ecr.DescribePullThroughCacheRulesAPIClient
-}
-
 // upstreams adds where a pull-through cache would get what is missing. Rules
 // that cannot be read are named in the reason; they do not change a state.
 func (c *checker) upstreams(ctx context.Context, groups []*group) error {
@@ -52,7 +47,7 @@ func (c *checker) upstreams(ctx context.Context, groups []*group) error {
 	return nil
 }
 
-func cacheRules(ctx context.Context, api PullThroughAPI, registry Repository) ([]types.PullThroughCacheRule, error) {
+func cacheRules(ctx context.Context, api ecr.DescribePullThroughCacheRulesAPIClient, registry Repository) ([]types.PullThroughCacheRule, error) {
 	var out []types.PullThroughCacheRule
 	for p := ecr.NewDescribePullThroughCacheRulesPaginator(api, &ecr.DescribePullThroughCacheRulesInput{RegistryId: registry.registry(), MaxResults: aws.Int32(1000)}); p.HasMorePages(); {
 		page, err := p.NextPage(ctx, registry.there)

@@ -20,7 +20,7 @@ type rank struct {
 
 // rank fills the ranks of the images that rule r matches first.
 func (e *evaluation) rank(r int) {
-	if e.rules[r].Selection.CountType != CountMoreThan {
+	if e.rules[r].Selection.CountType != countMoreThan {
 		return
 	}
 	type member struct {
@@ -87,7 +87,7 @@ type maybe struct {
 // and pushes.
 func (e *evaluation) reach(i int, r Rule, v *Verdict) (likely bool, may []maybe) {
 	x, n := e.images[i], r.Selection.CountNumber
-	if r.Selection.CountType == CountMoreThan {
+	if r.Selection.CountType == countMoreThan {
 		k := e.ranks[i]
 		likely = k.likely >= n
 		v.Reason = fmt.Sprintf("rule %d keeps %d, it is number %d of %d", r.Priority, n, k.likely+1, k.of)
@@ -108,14 +108,14 @@ func (e *evaluation) reach(i int, r Rule, v *Verdict) (likely bool, may []maybe)
 	}
 	since, what := x.PushedAt, "pushed"
 	switch r.Selection.CountType {
-	case SincePulled:
+	case sincePulled:
 		switch {
 		case x.ActivatedAt.After(x.PulledAt):
 			since, what = x.ActivatedAt, "restored"
 		case !x.PulledAt.IsZero():
 			since, what = x.PulledAt, "pulled"
 		}
-	case SinceTransitioned:
+	case sinceTransitioned:
 		since, what = x.ArchivedAt, "archived"
 	}
 	v.At = days(since, n)
@@ -125,7 +125,7 @@ func (e *evaluation) reach(i int, r Rule, v *Verdict) (likely bool, may []maybe)
 		v.Reason = fmt.Sprintf("rule %d: %s %s, acts after %d days", r.Priority, what, since.UTC().Format(time.RFC3339), n)
 	}
 	may = append(may, maybe{likely, ""})
-	if r.Selection.CountType == SincePushed && !x.ActivatedAt.IsZero() {
+	if r.Selection.CountType == sincePushed && !x.ActivatedAt.IsZero() {
 		may = append(may, maybe{days(x.ActivatedAt, n).Before(e.now), doubtAge})
 	}
 	return likely, may

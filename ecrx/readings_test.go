@@ -95,7 +95,7 @@ func TestRestoreUnderPolicy(t *testing.T) {
 	for _, frozen := range []bool{true, false} {
 		bubble(t, func(t *testing.T, f *fixture) {
 			old := f.push("old", "build-7")
-			f.policy(policy(rule(1, "v*", ecrx.SincePushed, 7)))
+			f.policy(policy(rule(1, "v*", sincePushed, 7)))
 			f.cloud.Advance(8 * day)
 			img := f.tag(old, "v1")
 			if frozen {

@@ -14,7 +14,7 @@ import (
 type ReconcileAPI interface {
 	RestoreAPI
 	UnpinAPI
-	GetPolicyAPI
+	getPolicyAPI
 }
 
 // Reconciled is what [Reconcile] did, or would do.
@@ -114,7 +114,7 @@ func covers(p *Policy, prefix string, n int) (bool, int) {
 		// Every pin, whatever other tags the image has: a pin alone must do.
 		all := s.TagStatus == tagged && s.Matches([]string{prefix + "-0123456789ab"}) && s.Matches([]string{prefix + "-fedcba987654"})
 		room := s.CountNumber - n
-		return all && s.CountType == CountMoreThan && room >= 0, max(room, 0)
+		return all && s.CountType == countMoreThan && room >= 0, max(room, 0)
 	}
 	return true, 0
 }

@@ -83,13 +83,13 @@ func search(ctx context.Context, api ecr.DescribeImagesAPIClient, repo Repositor
 	return nil, nil
 }
 
-// Latest returns the newest image of the repository that has a tag for which
+// latest returns the newest image of the repository that has a tag for which
 // match is true, with that tag and its digest; nil matches every tag. Archived
 // images do not count. Where there is none the error is [ErrNotFound].
 //
 // repository may be any image of the repository. Calls ecr:DescribeImages, once
 // for each 1,000 tagged images. Safe to repeat.
-func Latest(ctx context.Context, api CheckAPI, repository Image, match func(tag string) bool) (Image, error) {
+func latest(ctx context.Context, api CheckAPI, repository Image, match func(tag string) bool) (Image, error) {
 	repo := repository.Repo()
 	if repo.Name == "" {
 		return Image{}, &StatusError{Status{Ref: repository.String(), Image: repository, State: External, err: fmt.Errorf("%s is no private registry of ECR", repository.Registry)}}

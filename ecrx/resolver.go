@@ -45,7 +45,7 @@ func Resolver(api CheckAPI, optFns ...func(*ResolverOptions)) func(ctx context.C
 		found, err := Resolve(ctx, api, img)
 		if errors.Is(err, ErrNotFound) && opts.Latest != nil {
 			img.Tag, img.Digest = "", ""
-			if found, err = Latest(ctx, api, img, opts.Latest); err == nil {
+			if found, err = latest(ctx, api, img, opts.Latest); err == nil {
 				ref = found.Name() + ":" + found.Tag
 			}
 		}

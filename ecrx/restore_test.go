@@ -163,7 +163,7 @@ func TestUnarchive(t *testing.T) {
 				var events []string
 				run := func() ([]string, error) {
 					return ecrx.Unarchive(t.Context(), f.api, f.app.Repo(), []string{active.Digest, index.Digest}, func(o *ecrx.UnarchiveOptions) {
-						o.Observe = func(e ecrx.UnarchiveEvent) { events = append(events, e.String()) }
+						o.Observe = func(e ecrx.Event) { events = append(events, e.String()) }
 					})
 				}
 				got, err := run()

@@ -14,7 +14,7 @@ import (
 // RestoreAPI is DescribeImages, BatchGetImage and PutImage of *ecr.Client.
 type RestoreAPI interface {
 	ecr.DescribeImagesAPIClient
-	BatchGetImageAPI
+	batchGetImageAPI
 	PutImage(context.Context, *ecr.PutImageInput, ...func(*ecr.Options)) (*ecr.PutImageOutput, error)
 }
 

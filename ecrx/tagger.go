@@ -61,7 +61,7 @@ func (t *tagger) restore(ctx context.Context, img Image) (*Restored, error) {
 }
 
 // manifest is that of an image that can be pulled.
-func (t *tagger) manifest(ctx context.Context, img Image) (Manifest, error) {
+func (t *tagger) manifest(ctx context.Context, img Image) (manifest, error) {
 	repo, from := t.repo, img
 	x, err := t.look(ctx, "", img.Digest)
 	if err == nil && x == nil && t.opts.From.Private() {
@@ -72,29 +72,29 @@ func (t *tagger) manifest(ctx context.Context, img Image) (Manifest, error) {
 	s := Status{Ref: from.String(), Image: from}
 	switch {
 	case err != nil:
-		return Manifest{}, fmt.Errorf("image %s: %w", img, err)
+		return manifest{}, fmt.Errorf("image %s: %w", img, err)
 	case x == nil:
 		s.State = Missing
-		return Manifest{}, &StatusError{s}
+		return manifest{}, &StatusError{s}
 	case len(x.Tags) >= maxTags:
-		return Manifest{}, fmt.Errorf("image %s: %w", img, ErrTagLimit)
+		return manifest{}, fmt.Errorf("image %s: %w", img, ErrTagLimit)
 	}
 	n := newInventory()
 	n.add(*x)
 	s.Image.Tag = ""
 	if s.find(n, nil); !s.State.Usable() {
-		return Manifest{}, &StatusError{s}
+		return manifest{}, &StatusError{s}
 	}
-	found, err := awsretry.Read(ctx, t.opts.Interval, tries, func(ctx context.Context) (map[string]Manifest, error) {
-		return Manifests(ctx, t.api, repo, []string{img.Digest})
+	found, err := awsretry.Read(ctx, t.opts.Interval, tries, func(ctx context.Context) (map[string]manifest, error) {
+		return readManifests(ctx, t.api, repo, []string{img.Digest})
 	})
 	if err != nil {
-		return Manifest{}, err
+		return manifest{}, err
 	}
 	m, ok := found[img.Digest]
 	if !ok {
 		s.State = Missing
-		return Manifest{}, &StatusError{s}
+		return manifest{}, &StatusError{s}
 	}
 	m.MediaType = cmp.Or(m.MediaType, x.MediaType)
 	return m, nil
@@ -102,7 +102,7 @@ func (t *tagger) manifest(ctx context.Context, img Image) (Manifest, error) {
 
 // put gives the manifest the tag. What the tag names is read before every try,
 // so that a lost answer, or somebody else's push, is not run over.
-func (t *tagger) put(ctx context.Context, m Manifest, tag, previous string) error {
+func (t *tagger) put(ctx context.Context, m manifest, tag, previous string) error {
 	there := func(ctx context.Context) (bool, error) {
 		now, err := t.look(ctx, tag, "")
 		if err == nil && now != nil && now.Digest != m.Digest && now.Digest != previous {

@@ -18,7 +18,7 @@ import (
 // *ecr.Client; the last only for indexes, to learn what they list.
 type UnarchiveAPI interface {
 	ecr.DescribeImagesAPIClient
-	BatchGetImageAPI
+	batchGetImageAPI
 	UpdateImageStorageClass(context.Context, *ecr.UpdateImageStorageClassInput, ...func(*ecr.Options)) (*ecr.UpdateImageStorageClassOutput, error)
 }
 
@@ -27,31 +27,7 @@ type UnarchiveOptions struct {
 	// Interval is the time between polls. Defaults to 15 s.
 	Interval time.Duration
 	// Observe is called with each change. Nil for nothing.
-	Observe func(UnarchiveEvent)
-}
-
-// UnarchiveEvent is how far a restore from the archive is.
-type UnarchiveEvent struct {
-	Repository Repository
-	// Active are available, of all that are wanted so far; children of an index
-	// join once it can be read.
-	Active, Of int
-	// Asked are the digests whose restore was just asked for.
-	Asked []string
-	// Err is a passing failure that is retried.
-	Err error
-}
-
-// String is one line.
-func (e UnarchiveEvent) String() string {
-	s := fmt.Sprintf("repository %s: %d of %d active", e.Repository, e.Active, e.Of)
-	if n := len(e.Asked); n > 0 {
-		s += fmt.Sprintf(", restore of %d asked for", n)
-	}
-	if e.Err != nil {
-		s += ": still trying: " + e.Err.Error()
-	}
-	return s
+	Observe func(Event)
 }
 
 // Unarchive restores images of one repository from the archive storage class,
@@ -72,23 +48,23 @@ func Unarchive(ctx context.Context, api UnarchiveAPI, repo Repository, digests [
 		}
 	}
 	u.opts.Interval = cmp.Or(u.opts.Interval, 15*time.Second)
-	last := UnarchiveEvent{Active: -1}
-	observe := func(e UnarchiveEvent) {
+	last := Event{Done: -1}
+	observe := func(e Event) {
 		e.Repository = repo
 		if u.opts.Observe != nil {
 			u.opts.Observe(e)
 		}
 	}
 	for e, err := range awsretry.Every(ctx, u.opts.Interval, u.look, func(o *poll.Options) {
-		o.Retried = func(err error) { observe(UnarchiveEvent{Active: max(last.Active, 0), Of: len(u.wanted), Err: err}) }
+		o.Retried = func(err error) { observe(Event{What: "archive", Done: max(last.Done, 0), Of: len(u.wanted), Err: err}) }
 	}) {
 		if err != nil {
 			return u.restored(), fmt.Errorf("repository %s: unarchive: %w", repo, err)
 		}
-		if e.Active != last.Active || e.Of != last.Of || len(e.Asked) > 0 {
+		if e.Done != last.Done || e.Of != last.Of || len(e.Asked) > 0 {
 			observe(e)
 		}
-		if last = e; e.Active == e.Of {
+		if last = e; e.Done == e.Of {
 			break
 		}
 	}
@@ -116,8 +92,8 @@ func (u *unarchiver) restored() []string {
 }
 
 // look is one round: read the state of everything, ask for what is archived.
-func (u *unarchiver) look(ctx context.Context) (UnarchiveEvent, error) {
-	var e UnarchiveEvent
+func (u *unarchiver) look(ctx context.Context) (Event, error) {
+	e := Event{What: "archive"}
 	stored, err := u.describe(ctx)
 	if err != nil {
 		return e, err
@@ -140,7 +116,7 @@ func (u *unarchiver) look(ctx context.Context) (UnarchiveEvent, error) {
 			u.asked[d] = true
 		default:
 			if x.Index() && !u.opened[d] {
-				found, err := Manifests(ctx, u.api, u.repo, []string{d})
+				found, err := readManifests(ctx, u.api, u.repo, []string{d})
 				if err != nil {
 					return e, err
 				}
@@ -151,7 +127,7 @@ func (u *unarchiver) look(ctx context.Context) (UnarchiveEvent, error) {
 				}
 				u.opened[d] = true
 			}
-			e.Active++
+			e.Done++
 		}
 	}
 	e.Of = len(u.wanted)

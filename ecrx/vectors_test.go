@@ -13,6 +13,14 @@ import (
 	"github.com/stackrescue/stackrescue/ecrx"
 )
 
+// Values of Selection.CountType.
+const (
+	countMoreThan     = "imageCountMoreThan"
+	sincePushed       = "sinceImagePushed"
+	sincePulled       = "sinceImagePulled"
+	sinceTransitioned = "sinceImageTransitioned"
+)
+
 var t0 = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
 const day = 24 * time.Hour
@@ -32,10 +40,10 @@ func rule(priority int, tags, count string, n int, more ...string) ecrx.Rule {
 	default:
 		r.Selection.TagStatus, r.Selection.TagPatternList = "tagged", strings.Fields(tags)
 	}
-	if count != ecrx.CountMoreThan {
+	if count != countMoreThan {
 		r.Selection.CountUnit = "days"
 	}
-	if count == ecrx.SinceTransitioned {
+	if count == sinceTransitioned {
 		r.Selection.StorageClass = "archive"
 	}
 	if slices.Contains(more, "archive") {
@@ -97,21 +105,21 @@ func documented() []vector {
 	d := func(n int) time.Duration { return time.Duration(n) * day }
 	prodBeta := []ecrx.Stored{img("A", d(10), "beta-1", "prod-1"), img("B", d(9), "beta-2", "prod-2"), img("C", d(8), "beta-3")}
 	return []vector{
-		{"V1", policy(rule(1, "prod*", ecrx.CountMoreThan, 1), rule(2, "beta*", ecrx.CountMoreThan, 1)), prodBeta,
+		{"V1", policy(rule(1, "prod*", countMoreThan, 1), rule(2, "beta*", countMoreThan, 1)), prodBeta,
 			"A:expire(1) B:keep<1 C:keep"},
-		{"V2", policy(rule(1, "beta*", ecrx.CountMoreThan, 1), rule(2, "prod*", ecrx.CountMoreThan, 1)), prodBeta,
+		{"V2", policy(rule(1, "beta*", countMoreThan, 1), rule(2, "prod*", countMoreThan, 1)), prodBeta,
 			"A:expire(1) B:expire(1) C:keep"},
-		{"V3", policy(rule(1, "alpha* beta*", ecrx.SincePushed, 5)), []ecrx.Stored{
+		{"V3", policy(rule(1, "alpha* beta*", sincePushed, 5)), []ecrx.Stored{
 			img("A", d(12), "alpha-1"), img("B", d(11), "beta-1"), img("C", d(10), "alpha-2", "beta-2"),
 			img("D", d(4), "alpha-3"), img("E", d(3), "beta-3"), img("F", d(2), "alpha-4", "beta-4")},
 			"A:keep B:keep C:expire(1) D:keep E:keep F:keep"},
-		{"V4", policy(rule(1, "alpha* beta*", ecrx.CountMoreThan, 1)), []ecrx.Stored{
+		{"V4", policy(rule(1, "alpha* beta*", countMoreThan, 1)), []ecrx.Stored{
 			img("A", d(10), "alpha-1", "beta-1", "gamma-1"), img("B", d(9), "alpha-2", "beta-2"), img("C", d(8), "alpha-3", "beta-3", "gamma-2")},
 			"A:expire(1) B:expire(1) C:keep"},
-		{"V5", policy(rule(1, "any", ecrx.CountMoreThan, 1)), []ecrx.Stored{
+		{"V5", policy(rule(1, "any", countMoreThan, 1)), []ecrx.Stored{
 			img("A", d(4), "alpha-1"), img("B", d(3), "beta-1"), img("C", d(2)), img("D", d(1), "alpha-2")},
 			"A:expire(1) B:expire(1) C:expire(1) D:keep"},
-		{"V6", policy(rule(1, "alpha*", ecrx.CountMoreThan, 1), rule(2, "untagged", ecrx.SincePushed, 1), rule(3, "any", ecrx.CountMoreThan, 1)), []ecrx.Stored{
+		{"V6", policy(rule(1, "alpha*", countMoreThan, 1), rule(2, "untagged", sincePushed, 1), rule(3, "any", countMoreThan, 1)), []ecrx.Stored{
 			img("A", d(4), "alpha-1", "beta-1"), img("B", d(3)), img("C", d(2), "alpha-2"), img("D", d(1), "git-hash"), img("E", d(1)-time.Hour)},
 			"A:expire(1) B:expire(2) C:keep<1 D:expire(3) E:keep<2"},
 	}
@@ -143,34 +151,34 @@ func derived() []vector {
 		mono = append(mono, img(fmt.Sprintf("r%02d", i), d(100-i), fmt.Sprintf("rails-app-%d", i)))
 	}
 	return []vector{
-		{"D1 and-trap", policy(rule(1, "latest main master cache 20*", ecrx.SincePushed, 3650), rule(2, "untagged", ecrx.SincePushed, 7), rule(3, "any", ecrx.SincePushed, 60)),
+		{"D1 and-trap", policy(rule(1, "latest main master cache 20*", sincePushed, 3650), rule(2, "untagged", sincePushed, 7), rule(3, "any", sincePushed, 60)),
 			[]ecrx.Stored{img("L", d(90), "latest"), img("M", d(90), "main"), img("N", d(90), "2023-01-01"), img("U", d(90))},
 			"L:expire(3) M:expire(3) N:expire(3) U:expire(2)"},
-		{"D2 shield", policy(rule(1, "deployed-to*", ecrx.CountMoreThan, 100), rule(2, "any", ecrx.SincePushed, 30)),
+		{"D2 shield", policy(rule(1, "deployed-to*", countMoreThan, 100), rule(2, "any", sincePushed, 30)),
 			[]ecrx.Stored{img("P", d(100), "deployed-to-prod", "release-1"), img("R", d(100), "release-2"), img("N", d(1), "release-3")},
 			"P:keep<1 R:expire(2) N:keep"},
-		{"D3 counted though gone", policy(rule(1, "x*", ecrx.CountMoreThan, 1), rule(2, "y*", ecrx.CountMoreThan, 1)),
+		{"D3 counted though gone", policy(rule(1, "x*", countMoreThan, 1), rule(2, "y*", countMoreThan, 1)),
 			[]ecrx.Stored{img("N", d(1), "x-9"), img("M", d(2), "x-1", "y-9"), img("O", d(4), "y-1")},
 			"N:keep M:expire(1) O:expire(2)"},
-		{"D4 dead keep rule", policy(rule(1, "sha256.*", ecrx.CountMoreThan, 5), rule(2, "untagged", ecrx.SincePushed, 3), rule(3, "any", ecrx.SincePushed, 7)),
+		{"D4 dead keep rule", policy(rule(1, "sha256.*", countMoreThan, 5), rule(2, "untagged", sincePushed, 3), rule(3, "any", sincePushed, 7)),
 			[]ecrx.Stored{img("L", d(8), "latest"), img("D", d(9))},
 			"L:expire(3) D:expire(2)"},
-		{"D5 promotion by tag", policy(rule(1, "dev*", ecrx.SincePushed, 30)),
+		{"D5 promotion by tag", policy(rule(1, "dev*", sincePushed, 30)),
 			[]ecrx.Stored{img("P", d(40), "dev-1", "prod-1")},
 			"P:expire(1)"},
-		{"D6 children of an index", policy(rule(1, "untagged", ecrx.SincePushed, 1)),
+		{"D6 children of an index", policy(rule(1, "untagged", sincePushed, 1)),
 			[]ecrx.Stored{index, img("X", d(2)), img("Y", d(2))},
 			"I:keep X:blocked(1) Y:blocked(1)"},
-		{"D7 pulled", policy(rule(1, "any", ecrx.SincePulled, 30, "archive")),
+		{"D7 pulled", policy(rule(1, "any", sincePulled, 30, "archive")),
 			[]ecrx.Stored{pulled("A", d(5)), pulled("B", 0), restored},
 			"A:keep B:transition(1) R:transition(1)"},
-		{"D8 storage classes", policy(rule(1, "any", ecrx.SincePushed, 30, "archive"), rule(2, "any", ecrx.SinceTransitioned, 365)),
+		{"D8 storage classes", policy(rule(1, "any", sincePushed, 30, "archive"), rule(2, "any", sinceTransitioned, 365)),
 			[]ecrx.Stored{archived("A", d(366), "v1"), archived("B", d(10), "v2"), img("C", d(31), "v3"), img("D", d(29), "v4")},
 			"A:expire(2) B:keep C:transition(1) D:keep"},
-		{"D8 count without archived", policy(rule(1, "any", ecrx.CountMoreThan, 1)),
+		{"D8 count without archived", policy(rule(1, "any", countMoreThan, 1)),
 			[]ecrx.Stored{img("C", d(31), "v3"), archived("B", d(10), "v2")},
 			"C:keep B:keep"},
-		{"D9 shared pool", policy(rule(1, "any", ecrx.CountMoreThan, 20)), mono[:21],
+		{"D9 shared pool", policy(rule(1, "any", countMoreThan, 20)), mono[:21],
 			"W:expire(1) " + strings.Join(func() (w []string) {
 				for _, x := range mono[1:21] {
 					w = append(w, x.Digest+":keep")
@@ -199,7 +207,7 @@ func TestEvaluateVectors(t *testing.T) {
 
 func TestEvaluateBounds(t *testing.T) {
 	t.Parallel()
-	count := func(n int) *ecrx.Policy { return policy(rule(1, "any", ecrx.CountMoreThan, n)) }
+	count := func(n int) *ecrx.Policy { return policy(rule(1, "any", countMoreThan, n)) }
 	one := func(p *ecrx.Policy, digest string, images ...ecrx.Stored) ecrx.Verdict {
 		for _, v := range ecrx.Evaluate(p, images, t0) {
 			if v.Image.Digest == digest {
@@ -228,14 +236,14 @@ func TestEvaluateBounds(t *testing.T) {
 
 	// An index whose list nobody read may list any older untagged image.
 	index.Children, index.MediaType = nil, "application/vnd.oci.image.index.v1+json"
-	child := one(policy(rule(1, "untagged", ecrx.SincePushed, 1)), "X", index, img("X", 2*day))
+	child := one(policy(rule(1, "untagged", sincePushed, 1)), "X", index, img("X", 2*day))
 	require.Equal(t, ecrx.Expire, child.Action)
 	require.Equal(t, []ecrx.Action{ecrx.Blocked, ecrx.Expire}, child.Possible)
 	require.Equal(t, []string{"unread-index"}, child.Doubts)
 
 	// A child whose only index goes.
 	index.Children = []string{"X"}
-	child = one(policy(rule(1, "v*", ecrx.SincePushed, 0)), "X", index, img("X", 2*day))
+	child = one(policy(rule(1, "v*", sincePushed, 0)), "X", index, img("X", 2*day))
 	require.Equal(t, ecrx.Keep, child.Action)
 	require.Equal(t, both, child.Possible)
 	require.Equal(t, []string{"index-goes"}, child.Doubts)
@@ -245,25 +253,25 @@ func TestEvaluateBounds(t *testing.T) {
 	back.ActivatedAt = t0.Add(-day)
 	require.Equal(t, both, one(count(1), "R", back, img("B", 2*day, "b")).Possible)
 	require.Equal(t, ecrx.Keep, one(count(1), "R", back, img("B", 2*day, "b")).Action)
-	aged := one(policy(rule(1, "any", ecrx.SincePushed, 30)), "R", back)
+	aged := one(policy(rule(1, "any", sincePushed, 30)), "R", back)
 	require.Equal(t, ecrx.Expire, aged.Action)
 	require.Equal(t, []string{"restored-age"}, aged.Doubts)
 
 	// Being restored: no rule sees it yet, or one does.
 	back.Status = types.ImageStatusActivating
-	waking := one(policy(rule(1, "any", ecrx.SincePushed, 30)), "R", back)
+	waking := one(policy(rule(1, "any", sincePushed, 30)), "R", back)
 	require.Equal(t, ecrx.Keep, waking.Action)
 	require.True(t, waking.MayGo())
 
 	// A signature goes with its subject.
 	sig := img("S", time.Hour)
 	sig.Subject = "A"
-	require.Equal(t, ecrx.Expire, one(policy(rule(1, "v*", ecrx.SincePushed, 1)), "S", sig, img("A", 2*day, "v1")).Action)
+	require.Equal(t, ecrx.Expire, one(policy(rule(1, "v*", sincePushed, 1)), "S", sig, img("A", 2*day, "v1")).Action)
 }
 
 func TestHeadroom(t *testing.T) {
 	t.Parallel()
-	p := policy(rule(1, "v*", ecrx.CountMoreThan, 3), rule(2, "any", ecrx.SincePushed, 30))
+	p := policy(rule(1, "v*", countMoreThan, 3), rule(2, "any", sincePushed, 30))
 	images := []ecrx.Stored{img("A", 3*day, "v1"), img("B", 2*day, "v2"), img("C", day, "main"), img("D", 40*day, "main-1")}
 	vs := ecrx.Evaluate(p, images, t0)
 	require.Equal(t, 2, vs[0].PushesLeft)
@@ -280,5 +288,5 @@ func TestHeadroom(t *testing.T) {
 	require.Equal(t, ecrx.Keep, ecrx.Evaluate(p, images, vs[2].At)[2].Action)
 	require.Equal(t, ecrx.Expire, ecrx.Evaluate(p, images, vs[2].At.Add(1))[2].Action)
 	// No number of days is too large.
-	require.Equal(t, ecrx.Keep, ecrx.Evaluate(policy(rule(1, "any", ecrx.SincePushed, 1<<31-1)), images, t0)[3].Action)
+	require.Equal(t, ecrx.Keep, ecrx.Evaluate(policy(rule(1, "any", sincePushed, 1<<31-1)), images, t0)[3].Action)
 }

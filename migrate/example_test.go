@@ -90,7 +90,7 @@ func ExampleOneOff() {
 	task := func(context.Context) ([]string, error) { // ecsx.RunTask, and the container's log
 		var log bytes.Buffer
 		fmt.Fprintln(&log, "INFO applying 0007_state")
-		err := migrate.Handback(&log, migrate.KindResult, migrate.Result{State: migrate.State{Version: "7", Done: true}})
+		err := migrate.Handback(&log, migrate.Result{State: migrate.State{Version: "7", Done: true}})
 		return strings.Split(log.String(), "\n"), err
 	}
 	probe, report := migrate.ReportedState()
@@ -99,7 +99,7 @@ func ExampleOneOff() {
 		if err != nil {
 			return err
 		}
-		res, err := migrate.ReadHandback[migrate.Result](lines, migrate.KindResult)
+		res, err := migrate.ReadHandback[migrate.Result](lines)
 		if err == nil {
 			report(res.State)
 		}
@@ -111,8 +111,8 @@ func ExampleOneOff() {
 }
 
 // What would end a replica that waits for half an hour?
-func ExamplePreflight() {
-	err := migrate.Preflight(migrate.Patience{MaxWait: 30 * time.Minute, LoadBalanced: true, GracePeriod: time.Minute, StopTimeout: 2 * time.Minute})
+func ExamplePatience_Check() {
+	err := migrate.Patience{MaxWait: 30 * time.Minute, LoadBalanced: true, GracePeriod: time.Minute, StopTimeout: 2 * time.Minute}.Check()
 	fmt.Println(err)
 	// Output:
 	// health check grace period 1m0s is shorter than the longest wait of 30m0s: the load balancer's 503 would end replicas that wait: raise healthCheckGracePeriodSeconds to 1800
@@ -195,9 +195,9 @@ func ExampleReportProgress() {
 }
 
 // The team's own tool, in a process group of its own.
-func ExampleExec() {
+func ExampleProgram_Run() {
 	var out bytes.Buffer
-	run := migrate.Exec(migrate.Program{Args: []string{"sh", "-c", "echo upgraded under fence $MIGRATE_FENCE"}, Env: os.Environ(), Stdout: &out})
+	run := migrate.Program{Args: []string{"sh", "-c", "echo upgraded under fence $MIGRATE_FENCE"}, Env: os.Environ(), Stdout: &out}.Run
 	err := run(context.Background(), 7)
 	fmt.Print(out.String())
 	fmt.Println(err)
@@ -228,11 +228,11 @@ func ExampleFileStore() {
 func ExampleHandback() {
 	var log bytes.Buffer
 	fmt.Fprintln(&log, "INFO done")
-	if err := migrate.Handback(&log, migrate.KindResult, migrate.Result{State: migrate.State{Version: "7", Done: true}}); err != nil {
+	if err := migrate.Handback(&log, migrate.Result{State: migrate.State{Version: "7", Done: true}}); err != nil {
 		fmt.Println(err)
 		return
 	}
-	res, err := migrate.ReadHandback[migrate.Result](strings.Split(log.String(), "\n"), migrate.KindResult)
+	res, err := migrate.ReadHandback[migrate.Result](strings.Split(log.String(), "\n"))
 	fmt.Println(res.State, err)
 	// Output:
 	// version 7 <nil>
@@ -240,7 +240,7 @@ func ExampleHandback() {
 
 // The reader's half of Handback: a log without a result is an error.
 func ExampleReadHandback() {
-	_, err := migrate.ReadHandback[migrate.Result]([]string{"INFO starting", "killed"}, migrate.KindResult)
+	_, err := migrate.ReadHandback[migrate.Result]([]string{"INFO starting", "killed"})
 	fmt.Println(err)
 	// Output:
 	// handed-back migrate.Result: unexpected output: none in 2 lines of the log

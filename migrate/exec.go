@@ -56,44 +56,43 @@ func (e *ExitError) Error() string {
 // Unwrap is os/exec's own error.
 func (e *ExitError) Unwrap() error { return e.Err }
 
-// Exec is a step's Run, or [Func]'s, that runs p, and returns nil when it
-// exited with 0. It runs in a process group of its own. When its context ends
-// the group gets SIGTERM and, after Grace, SIGKILL; the error matches the
-// context's cause, also if the program exits with 0 then. What it leaves behind in its group when it exits is killed.
-// A program that exited with another code returns an [*ExitError].
+// Run runs the program, and returns nil when it exited with 0: it is for a
+// [Step]'s Run, or for [Func]. It runs in a process group of its own. When its
+// context ends the group gets SIGTERM and, after Grace, SIGKILL; the error
+// matches the context's cause, also if the program exits with 0 then. What it
+// leaves behind in its group when it exits is killed. A program that exited with
+// another code returns an [*ExitError].
 //
 // On Linux the kernel kills it when this process dies, but not what it has
 // started itself; elsewhere all of it goes on, beside the next leader, with a
 // fence that is out of date. Packages pglease and mylease let the next leader wait
 // for what still runs in its database then.
-func Exec(p Program) func(context.Context, Fence) error {
-	return func(ctx context.Context, fence Fence) error {
-		if len(p.Args) == 0 {
-			return fmt.Errorf("%w: no program", exec.ErrNotFound)
-		}
-		cmd := exec.Command(p.Args[0], p.Args[1:]...)
-		cmd.Env = append(append([]string{}, p.Env...), "MIGRATE_FENCE="+strconv.FormatInt(int64(fence), 10))
-		cmd.Dir = p.Dir
-		var said process.Tail
-		cmd.Stdout = both(p.Stdout, &said)
-		if cmd.Stderr = cmd.Stdout; !process.Same(p.Stdout, p.Stderr) {
-			cmd.Stderr = both(p.Stderr, &said)
-		}
-		err := process.Run(ctx, cmd, cmp.Or(p.Grace, 2*time.Second))
-		switch {
-		case ctx.Err() != nil && err == nil:
-			// Many programs end like that, wherever they were.
-			return fmt.Errorf("%s: %w (it was told to stop, and exited with 0)", redact.Text(strings.Join(p.Args, " ")), context.Cause(ctx))
-		case ctx.Err() != nil:
-			return fmt.Errorf("%s: %w (%w)", redact.Text(strings.Join(p.Args, " ")), context.Cause(ctx), err)
-		case err == nil:
-			return nil
-		}
-		if cmd.ProcessState == nil {
-			return err
-		}
-		return &ExitError{Args: p.Args, Code: cmd.ProcessState.ExitCode(), Lines: said.Lines(lastLines), Err: err}
+func (p Program) Run(ctx context.Context, fence Fence) error {
+	if len(p.Args) == 0 {
+		return fmt.Errorf("%w: no program", exec.ErrNotFound)
 	}
+	cmd := exec.Command(p.Args[0], p.Args[1:]...)
+	cmd.Env = append(append([]string{}, p.Env...), "MIGRATE_FENCE="+strconv.FormatInt(int64(fence), 10))
+	cmd.Dir = p.Dir
+	var said process.Tail
+	cmd.Stdout = both(p.Stdout, &said)
+	if cmd.Stderr = cmd.Stdout; !process.Same(p.Stdout, p.Stderr) {
+		cmd.Stderr = both(p.Stderr, &said)
+	}
+	err := process.Run(ctx, cmd, cmp.Or(p.Grace, 2*time.Second))
+	switch {
+	case ctx.Err() != nil && err == nil:
+		// Many programs end like that, wherever they were.
+		return fmt.Errorf("%s: %w (it was told to stop, and exited with 0)", redact.Text(strings.Join(p.Args, " ")), context.Cause(ctx))
+	case ctx.Err() != nil:
+		return fmt.Errorf("%s: %w (%w)", redact.Text(strings.Join(p.Args, " ")), context.Cause(ctx), err)
+	case err == nil:
+		return nil
+	}
+	if cmd.ProcessState == nil {
+		return err
+	}
+	return &ExitError{Args: p.Args, Code: cmd.ProcessState.ExitCode(), Lines: said.Lines(lastLines), Err: err}
 }
 
 // lastLines is how many lines of a program's output are kept for its error.

@@ -22,15 +22,15 @@ import (
 func TestExecCarriesTheFence(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
-	run := migrate.Exec(migrate.Program{Args: []string{"/bin/sh", "-c", `echo "$A $MIGRATE_FENCE"`}, Env: []string{"A=b"}, Stdout: &out})
+	run := migrate.Program{Args: []string{"/bin/sh", "-c", `echo "$A $MIGRATE_FENCE"`}, Env: []string{"A=b"}, Stdout: &out}.Run
 	require.NoError(t, run(t.Context(), 7))
 	require.Equal(t, "b 7\n", out.String())
-	err := migrate.Exec(migrate.Program{Args: []string{"/bin/sh", "-c", "exit 3"}})(t.Context(), 7)
+	err := migrate.Program{Args: []string{"/bin/sh", "-c", "exit 3"}}.Run(t.Context(), 7)
 	e, ok := errors.AsType[*migrate.ExitError](err)
 	require.True(t, ok)
 	require.Equal(t, 3, e.Code)
-	require.Error(t, migrate.Exec(migrate.Program{})(t.Context(), 7))
-	require.Error(t, migrate.Exec(migrate.Program{Args: []string{"/no/such/program"}})(t.Context(), 7))
+	require.Error(t, migrate.Program{}.Run(t.Context(), 7))
+	require.Error(t, migrate.Program{Args: []string{"/no/such/program"}}.Run(t.Context(), 7))
 }
 
 // TestExecEndsTheWholeFamily ends a program that passes over SIGTERM, and has a
@@ -43,7 +43,7 @@ func TestExecEndsTheWholeFamily(t *testing.T) {
 	defer cancel(nil)
 	errs := make(chan error)
 	go func() {
-		errs <- migrate.Exec(migrate.Program{Args: []string{"/bin/sh", "-c", script, pids}, Grace: 100 * time.Millisecond})(ctx, 1)
+		errs <- migrate.Program{Args: []string{"/bin/sh", "-c", script, pids}, Grace: 100 * time.Millisecond}.Run(ctx, 1)
 	}()
 	var child int
 	require.Eventually(t, func() bool {
@@ -63,12 +63,12 @@ func TestExecEndsTheWholeFamily(t *testing.T) {
 // address that the tool was given may have a password.
 func TestErrorsOfProgramsHaveNoPassword(t *testing.T) {
 	t.Parallel()
-	err := migrate.Exec(migrate.Program{Args: []string{"/bin/sh", "-c", `echo "dial $0"; exit 9`, "postgres://app:hunter2@db/app"}})(t.Context(), 1)
+	err := migrate.Program{Args: []string{"/bin/sh", "-c", `echo "dial $0"; exit 9`, "postgres://app:hunter2@db/app"}}.Run(t.Context(), 1)
 	require.ErrorContains(t, err, "postgres://app:")
 	require.NotContains(t, err.Error(), "hunter2")
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	err = migrate.Exec(migrate.Program{Args: []string{"/bin/sh", "-c", "sleep 60", "mysql://app:hunter2@db/app"}})(ctx, 1)
+	err = migrate.Program{Args: []string{"/bin/sh", "-c", "sleep 60", "mysql://app:hunter2@db/app"}}.Run(ctx, 1)
 	require.Error(t, err)
 	require.NotContains(t, err.Error(), "hunter2")
 }

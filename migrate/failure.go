@@ -20,7 +20,7 @@ type FailedError struct {
 // Error names the recorded error and how to go on.
 func (e *FailedError) Error() string {
 	why := e.Last.Error
-	if e.Last.Outcome == OutcomeRunning {
+	if e.Last.Outcome == outcomeRunning {
 		why = "the leader was killed at " + e.Last.String()
 	}
 	return fmt.Sprintf("migration %s failed in %d attempts, last on %s at %s: %s; not tried again before %s, unless the build or the database's state changes, or the failure is cleared",
@@ -39,9 +39,9 @@ type failures struct {
 // found and the state that was probed.
 func (f failures) before(p Progress, s State) int {
 	switch {
-	case p.Outcome != OutcomeFailed && p.Outcome != OutcomeRunning,
+	case p.Outcome != outcomeFailed && p.Outcome != outcomeRunning,
 		p.Build != f.build,
-		p.Outcome == OutcomeFailed && p.State != s,
+		p.Outcome == outcomeFailed && p.State != s,
 		time.Since(p.At).Abs() > f.remember: // a leader's clock may have been ahead
 		return 0
 	}

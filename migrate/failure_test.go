@@ -37,7 +37,7 @@ func TestWrongClocksDoNotDecideWhoLeads(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var m migratetest.Memory
 				d := &database{}
-				leave(t, &m, migrate.Progress{Outcome: migrate.OutcomeRunning, Attempt: 1}, skew)
+				leave(t, &m, migrate.Progress{Outcome: "running", Attempt: 1}, skew)
 				res, _, err := start(t.Context(), t, m.Client(), d, []migrate.Step{d.step("a", time.Second, true)})()
 				require.NoError(t, err)
 				require.Equal(t, migrate.Fence(2), res.Fence)
@@ -67,7 +67,7 @@ func TestWrongClocksDoNotRememberForEver(t *testing.T) {
 				var m migratetest.Memory
 				d := &database{}
 				steps := []migrate.Step{d.step("a", time.Second, true)}
-				h := leave(t, &m, migrate.Progress{Outcome: migrate.OutcomeFailed, Attempt: 2, Error: "no"}, of.skew)
+				h := leave(t, &m, migrate.Progress{Outcome: "failed", Attempt: 2, Error: "no"}, of.skew)
 				require.NoError(t, h.Release(t.Context(), nil))
 				if of.until > 0 {
 					time.Sleep(of.until - time.Second)

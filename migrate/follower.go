@@ -104,7 +104,7 @@ func (f *follower) judge(ctx context.Context, expired bool) error {
 	}
 	p := parseNote(f.last.Note)
 	f.show(p)
-	over := p.Outcome == OutcomeDone && f.last.Owner == ""
+	over := p.Outcome == outcomeDone && f.last.Owner == ""
 	if over || expired || f.polls%probeEach == 0 {
 		if ok, err := f.probeOnce(ctx); !ok || f.state.ready() {
 			return err
@@ -117,7 +117,7 @@ func (f *follower) judge(ctx context.Context, expired bool) error {
 		f.emit(Event{Kind: Failed, Owner: p.Leader, Err: err})
 		return err
 	}
-	if (f.before(p, f.state) > 0 && p.Outcome == OutcomeFailed || p.Outcome == OutcomeOutage) && !f.rested() {
+	if (f.before(p, f.state) > 0 && p.Outcome == outcomeFailed || p.Outcome == outcomeOutage) && !f.rested() {
 		return nil
 	}
 	return f.acquire(ctx, f.watch.seen)

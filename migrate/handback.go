@@ -8,13 +8,11 @@ import (
 	"hash/crc32"
 	"io"
 	"maps"
+	"reflect"
 	"slices"
 	"strings"
 	"unicode/utf8"
 )
-
-// KindResult is the kind under which a [Result] is handed back.
-const KindResult = "migrate.Result"
 
 // handbackMark is how every line of a handback begins.
 const handbackMark = `{"handback":`
@@ -48,11 +46,12 @@ type handback struct {
 // in, so that whoever started the task finds it there with [ReadHandback].
 // Large values go out in several lines, in one call of Write.
 //
-// kind says what v is, at most 100 bytes. A log is read by many and kept for
-// long: nothing secret may be in v.
-func Handback(w io.Writer, kind string, v any) error {
-	if kind == "" || len(kind) > 100 {
-		return fmt.Errorf("handback: kind %q has not 1 to 100 bytes", kind)
+// The name of v's type, or of what it points to, goes with it. A log is read by
+// many and kept for long: nothing secret may be in v.
+func Handback(w io.Writer, v any) error {
+	kind, err := kindOf(reflect.TypeOf(v))
+	if err != nil {
+		return err
 	}
 	b, err := json.Marshal(v)
 	if err != nil {
@@ -78,6 +77,20 @@ func Handback(w io.Writer, kind string, v any) error {
 	return nil
 }
 
+// kindOf is what a value of a type is handed back as, such as "migrate.Result".
+func kindOf(t reflect.Type) (string, error) {
+	if t == nil {
+		return "", errors.New("handback: nothing was given")
+	}
+	if t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	if t.Name() == "" {
+		return "", fmt.Errorf("handback: type %s has no name", t)
+	}
+	return t.String(), nil
+}
+
 // sum is a checksum against lines that were lost, cut or mixed; it is no
 // protection against people.
 func sum(b []byte) string { return fmt.Sprintf("%08x", crc32.ChecksumIEEE(b)) }
@@ -95,13 +108,17 @@ func chunks(s string, n int) []string {
 	return append(out, s)
 }
 
-// ReadHandback finds the last result of the kind among the lines of a log, in
+// ReadHandback finds the last result of the type among the lines of a log, in
 // whatever order its parts are, with other lines around them. No result, one of
-// another kind alone, one that is not whole, or one that a newer version of
+// another type alone, one that is not whole, or one that a newer version of
 // this package has written is [ErrOutput].
-func ReadHandback[T any](lines []string, kind string) (T, error) {
+func ReadHandback[T any](lines []string) (T, error) {
 	var v T
-	b, err := readHandback(lines, kind)
+	var b []byte
+	kind, err := kindOf(reflect.TypeFor[T]())
+	if err == nil {
+		b, err = readHandback(lines, kind)
+	}
 	if err == nil {
 		if jerr := json.Unmarshal(b, &v); jerr != nil {
 			err = fmt.Errorf("%w: %w", ErrOutput, jerr)

@@ -97,7 +97,7 @@ func (r *Runner) Health() Health {
 // answers like /ready. The body is [Health] as JSON.
 //
 // A load balancer's check that says 503 ends the task after the service's
-// health check grace period: see [Preflight].
+// health check grace period: see [Patience].
 func (r *Runner) Handler() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		h := r.Health()

@@ -52,17 +52,17 @@ func (r *Runner) close(pr *progress, err error, res *Result) {
 		switch {
 		case err == nil:
 			*p = Progress{
-				Outcome: OutcomeDone, Build: r.opts.Build, Builds: with(p.Builds, r.opts.Build), Leader: p.Leader,
+				Outcome: outcomeDone, Build: r.opts.Build, Builds: with(p.Builds, r.opts.Build), Leader: p.Leader,
 				State: res.State, Steps: p.Steps, At: now,
 			}
-		case spent || p.Outcome != OutcomeRunning:
+		case spent || p.Outcome != outcomeRunning:
 			// Nothing was begun: what was found stays.
 		case away:
-			p.Outcome, p.Attempt, p.Error, p.At = OutcomeOutage, p.Attempt-1, redact.Text(err.Error()), now
+			p.Outcome, p.Attempt, p.Error, p.At = outcomeOutage, p.Attempt-1, redact.Text(err.Error()), now
 		case errors.Is(err, errInterrupted):
-			p.Outcome, p.Attempt, p.At = OutcomeInterrupted, p.Attempt-1, now
+			p.Outcome, p.Attempt, p.At = outcomeInterrupted, p.Attempt-1, now
 		default:
-			p.Outcome, p.Error, p.At = OutcomeFailed, redact.Text(err.Error()), now
+			p.Outcome, p.Error, p.At = outcomeFailed, redact.Text(err.Error()), now
 			p.RetryAt = now.Add(r.opts.Backoff)
 			if p.Attempt >= r.opts.Attempts {
 				p.RetryAt = now.Add(r.opts.Remember)
@@ -95,7 +95,7 @@ func (r *Runner) work(ctx, work context.Context, f *follower, pr *progress, foun
 	}
 	pr.change(func(p *Progress) {
 		*p = Progress{
-			Outcome: OutcomeRunning, Build: r.opts.Build, Builds: p.Builds, Leader: f.candidate.opts.Owner, Attempt: f.before(found, state) + 1,
+			Outcome: outcomeRunning, Build: r.opts.Build, Builds: p.Builds, Leader: f.candidate.opts.Owner, Attempt: f.before(found, state) + 1,
 			State: state, Steps: len(r.steps), At: time.Now(),
 		}
 	})

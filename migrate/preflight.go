@@ -36,14 +36,14 @@ type Patience struct {
 	Rollback bool
 }
 
-// Preflight says what would kill a replica for waiting, or a leader before it
+// Check says what would kill a replica for waiting, or a leader before it
 // has handed over, one error per reason. Nil if nothing would.
 //
 // Source: https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Service.html,
 // https://docs.aws.amazon.com/AmazonECS/latest/developerguide/deployment-circuit-breaker.html,
 // https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_HealthCheck.html,
 // https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ContainerDefinition.html
-func Preflight(p Patience) error {
+func (p Patience) Check() error {
 	var errs []error
 	add := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
 	// What ends replicas ends the deployment with them.

@@ -15,9 +15,9 @@ func TestPreflight(t *testing.T) {
 		MaxWait: 30 * time.Minute, Drain: 20 * time.Second, Grace: 2 * time.Second,
 		LoadBalanced: true, GracePeriod: 30 * time.Minute, ContainerCheck: true, LiveCheck: true,
 	}
-	require.NoError(t, migrate.Preflight(good))
+	require.NoError(t, good.Check())
 	good.Breaker, good.Rollback = 3, true
-	require.NoError(t, migrate.Preflight(good), "a circuit breaker harms nobody by itself")
+	require.NoError(t, good.Check(), "a circuit breaker harms nobody by itself")
 	good.Breaker, good.Rollback = 0, false
 	for want, change := range map[string]func(*migrate.Patience){
 		"wait for ever":                         func(p *migrate.Patience) { p.MaxWait = 0 },
@@ -32,6 +32,6 @@ func TestPreflight(t *testing.T) {
 	} {
 		p := good
 		change(&p)
-		require.ErrorContains(t, migrate.Preflight(p), want)
+		require.ErrorContains(t, p.Check(), want)
 	}
 }

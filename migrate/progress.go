@@ -11,27 +11,25 @@ import (
 	"github.com/stackrescue/stackrescue/internal/poll"
 )
 
-// Outcome is how far a run has got.
-type Outcome string
-
-// The outcomes. A run that is recorded as running and whose record does not
-// change for a lease was killed.
+// The outcomes.
 const (
-	OutcomeRunning     Outcome = "running"
-	OutcomeDone        Outcome = "done"
-	OutcomeFailed      Outcome = "failed"
-	OutcomeInterrupted Outcome = "interrupted"
-	// OutcomeOutage means that the database, or the way to it, was away: that
-	// counts for no attempt.
-	OutcomeOutage Outcome = "outage"
+	outcomeRunning     = "running"
+	outcomeDone        = "done"
+	outcomeFailed      = "failed"
+	outcomeInterrupted = "interrupted"
+	outcomeOutage      = "outage"
 )
 
 // Progress is what a leader leaves in the store's note: how far it is, and how
 // it ended.
 type Progress struct {
 	// Version is that of the format, 2.
-	Version int     `json:"version"`
-	Outcome Outcome `json:"outcome"`
+	Version int `json:"version"`
+	// Outcome is how far the run has got: "running", "done", "failed",
+	// "interrupted", or "outage" where the database, or the way to it, was away,
+	// which counts for no attempt. A run that is recorded as running and whose
+	// record does not change for a lease was killed.
+	Outcome string `json:"outcome"`
 	// Build is [RunOptions.Build] of the leader.
 	Build string `json:"build,omitempty"`
 	// Builds are those that were verified with this key, oldest first, at most
@@ -171,7 +169,7 @@ func Forget(ctx context.Context, store Store, key string, builds bool) (Progress
 	}
 	p := parseNote(c.term.hold.Note())
 	next := Progress{Builds: p.Builds, Leader: p.Leader, At: p.At, State: p.State}
-	if p.Outcome == OutcomeDone {
+	if p.Outcome == outcomeDone {
 		next = p
 	}
 	if builds {

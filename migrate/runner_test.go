@@ -134,7 +134,7 @@ func TestTwentyFollowersWaitForTheTruth(t *testing.T) {
 		r, p, err := migrate.Status(t.Context(), m.Client(), "k")
 		require.NoError(t, err)
 		require.Equal(t, migrate.Fence(1), r.Epoch, "the lock was taken once")
-		require.Equal(t, migrate.OutcomeDone, p.Outcome)
+		require.Equal(t, "done", p.Outcome)
 		require.Equal(t, "b", p.State.Version)
 	})
 }
@@ -284,7 +284,7 @@ func TestStopEndsTheStepAfterDraining(t *testing.T) {
 		r, p, err := migrate.Status(t.Context(), m.Client(), "k")
 		require.NoError(t, err)
 		require.Empty(t, r.Owner)
-		require.Equal(t, migrate.OutcomeInterrupted, p.Outcome)
+		require.Equal(t, "interrupted", p.Outcome)
 		require.Zero(t, p.Attempt, "it is no failure of the migration")
 	})
 }

@@ -23,15 +23,15 @@ func TestZeroValues(t *testing.T) {
 		"Lead": func() error {
 			return migrate.Lead(ctx, nil, "k", func(context.Context, migrate.Fence) error { return nil })
 		},
-		"Status":            func() error { _, _, err := migrate.Status(ctx, nil, "k"); return err },
-		"Forget":            func() error { _, err := migrate.Forget(ctx, nil, "k", false); return err },
-		"OneOff":            func() error { _, err := migrate.OneOff(ctx, nil, nil); return err },
-		"Exec":              func() error { return migrate.Exec(migrate.Program{})(ctx, 1) },
-		"toolcmd.Inspect":   func() error { _, err := toolcmd.Inspect(ctx, nil, toolcmd.Alembic()); return err },
-		"toolcmd.Stamp":     func() error { _, err := toolcmd.Stamp(ctx, toolcmd.Local, toolcmd.Tool{}); return err },
-		"toolcmd.Local":     func() error { _, err := toolcmd.Local(ctx, nil); return err },
-		"revision.Probe":    func() error { _, err := revision.Probe(nil, nil)(ctx); return err },
-		"migrate.Preflight": func() error { return migrate.Preflight(migrate.Patience{}) },
+		"Status":          func() error { _, _, err := migrate.Status(ctx, nil, "k"); return err },
+		"Forget":          func() error { _, err := migrate.Forget(ctx, nil, "k", false); return err },
+		"OneOff":          func() error { _, err := migrate.OneOff(ctx, nil, nil); return err },
+		"Program.Run":     func() error { return migrate.Program{}.Run(ctx, 1) },
+		"toolcmd.Inspect": func() error { _, err := toolcmd.Inspect(ctx, nil, toolcmd.Alembic()); return err },
+		"toolcmd.Stamp":   func() error { _, err := toolcmd.Stamp(ctx, toolcmd.Local, toolcmd.Tool{}); return err },
+		"toolcmd.Local":   func() error { _, err := toolcmd.Local(ctx, nil); return err },
+		"revision.Probe":  func() error { _, err := revision.Probe(nil, nil)(ctx); return err },
+		"Patience.Check":  func() error { return migrate.Patience{}.Check() },
 	} {
 		require.NotPanics(t, func() { require.Error(t, call(), name) }, name)
 	}

@@ -28,11 +28,18 @@ type Bundle struct {
 	// Recorded are the revisions that the stacks have recorded for their task
 	// definitions, by ARN, but for those in Services.
 	Recorded map[string]Definition `json:"recorded,omitempty"`
+	// ImageUsers are what runs images beside the services.
+	ImageUsers []ImageUser `json:"imageUsers,omitempty"`
+	// Others are who else operates on the stack, the newest first.
+	Others []Other `json:"others,omitempty"`
+	// Frozen are the repositories whose lifecycle policy a run has frozen and nobody
+	// has put back, with the policy before; read off the folder's journal.
+	Frozen map[string]string `json:"frozen,omitempty"`
 	// Images are all that the services and the templates refer to, by reference.
 	Images map[string]ImageFacts `json:"images,omitempty"`
 	// Needs are the secrets and log groups that the services' revisions cannot start
 	// without, by ARN and name.
-	Needs map[string]NeedFacts `json:"needs,omitempty"`
+	Needs map[string]needFacts `json:"needs,omitempty"`
 	// Policies are lifecycle policies, by "registry/repository"; "" for a
 	// repository without one.
 	Policies map[string]string `json:"policies,omitempty"`
@@ -73,8 +80,8 @@ type Container struct {
 	LogGroup string            `json:"logGroup,omitempty"`
 }
 
-// NeedFacts say whether something that a revision needs is there.
-type NeedFacts struct {
+// needFacts say whether something that a revision needs is there.
+type needFacts struct {
 	There bool `json:"there"`
 	// Why is why it is not, or why that is not known.
 	Why     string `json:"why,omitempty"`
@@ -86,7 +93,9 @@ type ImageFacts struct {
 	State  ecrx.State `json:"state"`
 	Digest string     `json:"digest,omitempty"`
 	Tags   []string   `json:"tags,omitempty"`
-	Error  string     `json:"error,omitempty"`
+	// PushedAt is when the registry got it, by its own clock.
+	PushedAt time.Time `json:"pushedAt,omitzero"`
+	Error    string    `json:"error,omitempty"`
 }
 
 // bundleVersion is the version that is written. Version 1 had the keys of Go's

@@ -13,6 +13,7 @@ import (
 	cfntypes "github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
 	ecrtypes "github.com/aws/aws-sdk-go-v2/service/ecr/types"
+	ecstypes "github.com/aws/aws-sdk-go-v2/service/ecs/types"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 
 	"github.com/stackrescue/stackrescue/cfnx"
@@ -59,7 +60,7 @@ func (c *capturer) capture(ctx context.Context, stack string) error {
 }
 
 func (c *capturer) read(ctx context.Context, stack string) error {
-	tree, err := cfnx.Snapshot(ctx, c.c.cfn, stack)
+	tree, err := c.snapshot(ctx, stack)
 	if err != nil {
 		return err
 	}
@@ -75,11 +76,11 @@ func (c *capturer) read(ctx context.Context, stack string) error {
 		}
 	}
 	// What ECS forgets first, and then at once what does not depend on each other.
-	err = inOrder(ctx, c.tasks, c.services, c.forgotten, c.attempted, c.stackPolicies)
+	err = inOrder(ctx, c.tasks, c.early, c.services, c.forgotten, c.attempted, c.stackPolicies)
 	if err != nil {
 		return err
 	}
-	rest := [][]func(context.Context) error{{c.recorded, c.needed, c.images, c.importers}, {c.outputs}}
+	rest := [][]func(context.Context) error{{c.imageUsers, c.recorded, c.needed, c.images, c.frozen, c.importers}, {c.outputs}, {c.operators}}
 	err = c.each(ctx, len(rest), func(ctx context.Context, i int) error { return inOrder(ctx, rest[i]...) })
 	slices.Sort(c.b.Problems)
 	return err
@@ -141,12 +142,12 @@ func (c *capturer) tasks(ctx context.Context) error {
 	of = append(of, c.gone()...)
 	found := make([][]ecsx.StoppedTask, len(of))
 	err := c.each(ctx, len(of), func(ctx context.Context, i int) error {
-		err := ecsx.WaitStoppedTaskLogs(ctx, c.c.ecs, c.c.logs, ecsx.Query{Cluster: of[i].Cluster, Service: of[i].Name}, func(t ecsx.StoppedTask) error {
+		err := c.stopped(ctx, ecsx.Query{Cluster: of[i].Cluster, Service: of[i].Name}, c.o.Settle, func(t ecsx.StoppedTask) {
 			found[i] = append(found[i], redacted(t))
-			return nil
-		}, func(o *ecsx.StoppedOptions) {
-			o.AtLeast, o.Interval, o.Settle, o.TailLines = -1, c.o.Interval, c.o.Settle, 200
 		})
+		if clusterGone(err) {
+			return nil // and its tasks with it
+		}
 		if err != nil {
 			if i < len(c.b.Services) {
 				c.b.Services[i].TasksUnread = redact.Text(err.Error())
@@ -162,6 +163,34 @@ func (c *capturer) tasks(ctx context.Context) error {
 	return err
 }
 
+// patience is how long stopped tasks and their logs are read for. A call that is
+// throttled is tried again for as long as that: whoever wants to know whether users are
+// served is not to wait for logs all night.
+const patience = 3 * time.Minute
+
+// stopped reads stopped tasks with their logs; settle is how long logs are given to
+// arrive.
+func (c *capturer) stopped(ctx context.Context, q ecsx.Query, settle time.Duration, found func(ecsx.StoppedTask)) error {
+	ctx, cancel := clock.WithTimeoutCause(ctx, patience, fmt.Errorf("%s: not read within %s", q, patience))
+	defer cancel()
+	err := ecsx.WaitStoppedTaskLogs(ctx, c.c.ecs, c.c.logs, q, func(t ecsx.StoppedTask) error {
+		found(t)
+		return nil
+	}, func(o *ecsx.StoppedOptions) {
+		o.AtLeast, o.Interval, o.Settle, o.TailLines = -1, c.o.Interval, settle, 200
+	})
+	if err != nil && ctx.Err() != nil {
+		return errors.Join(context.Cause(ctx), err)
+	}
+	return err
+}
+
+// clusterGone reports whether ECS does not know the cluster that was asked for.
+func clusterGone(err error) bool {
+	_, gone := errors.AsType[*ecstypes.ClusterNotFoundException](err)
+	return gone
+}
+
 func redacted(t ecsx.StoppedTask) ecsx.StoppedTask { return t.Redacted() }
 
 // images reads the state of every image that the services refer to, and which
@@ -175,8 +204,13 @@ func (c *capturer) images(ctx context.Context) error {
 			}
 		}
 	}
-	for _, ref := range slices.Concat(templateImages(ctx, c.b), c.o.images) {
+	for _, ref := range slices.Concat(templateImages(ctx, c.b), c.o.images, c.b.sourceImages()) {
 		refs[ref] = true
+	}
+	for _, u := range c.b.ImageUsers {
+		for _, ref := range u.Images {
+			refs[ref] = true
+		}
 	}
 	statuses, err := ecrx.Check(ctx, c.c.ecr, slices.Sorted(maps.Keys(refs)))
 	if err != nil {
@@ -184,7 +218,7 @@ func (c *capturer) images(ctx context.Context) error {
 	}
 	c.b.Images, c.b.Policies = map[string]ImageFacts{}, map[string]string{}
 	for _, s := range statuses {
-		f := ImageFacts{State: s.State, Digest: s.Digest, Tags: s.Tags}
+		f := ImageFacts{State: s.State, Digest: s.Digest, Tags: s.Tags, PushedAt: s.PushedAt}
 		if err := s.Err(); err != nil {
 			f.Error = redact.Text(err.Error())
 			if err := c.problem(ctx, "image "+s.Ref, err); err != nil {

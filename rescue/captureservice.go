@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
@@ -40,12 +41,20 @@ func (c *capturer) services(ctx context.Context) error {
 	}
 	for i := range c.b.Services {
 		c.wants(&c.b.Services[i])
-		c.revisions(&c.b.Services[i])
+		if err := c.revisions(ctx, &c.b.Services[i]); err != nil {
+			return err
+		}
 		c.b.Services[i].loops(c.b.Tasks)
 	}
 	whole := make([]map[string]*ecstypes.TaskDefinition, len(c.b.Services))
 	err = c.each(ctx, len(c.b.Services), func(ctx context.Context, i int) (err error) {
 		if err := c.targets(ctx, &c.b.Services[i]); err != nil {
+			return err
+		}
+		if err := c.minimum(ctx, &c.b.Services[i]); err != nil {
+			return err
+		}
+		if err := c.health(ctx, &c.b.Services[i]); err != nil {
 			return err
 		}
 		whole[i], err = c.definitions(ctx, &c.b.Services[i])
@@ -72,6 +81,10 @@ func (c *capturer) describe(ctx context.Context, batch []*ServiceFacts, live map
 	}
 	out, err := c.c.ecs.DescribeServices(ctx, in)
 	for _, f := range batch {
+		if clusterGone(err) {
+			f.Status = "MISSING"
+			continue
+		}
 		if err != nil {
 			f.Unread = redact.Text(err.Error())
 			if err := c.problem(ctx, "service "+f.Service.String(), err); err != nil {
@@ -127,17 +140,14 @@ func (f *ServiceFacts) read(s ecstypes.Service) {
 	}
 	for _, lb := range s.LoadBalancers {
 		if arn := aws.ToString(lb.TargetGroupArn); arn != "" {
-			f.TargetGroups = append(f.TargetGroups, TargetGroupFacts{ARN: arn})
+			f.TargetGroups = append(f.TargetGroups, targetGroupFacts{ARN: arn})
 		}
 		if x := lb.AdvancedConfiguration; x != nil && aws.ToString(x.AlternateTargetGroupArn) != "" {
-			f.TargetGroups = append(f.TargetGroups, TargetGroupFacts{ARN: aws.ToString(x.AlternateTargetGroupArn)})
+			f.TargetGroups = append(f.TargetGroups, targetGroupFacts{ARN: aws.ToString(x.AlternateTargetGroupArn)})
 		}
 	}
-	for i, e := range s.Events {
-		if i == 20 {
-			break
-		}
-		f.Events = append(f.Events, aws.ToTime(e.CreatedAt).UTC().Format("15:04:05 ")+redact.Text(aws.ToString(e.Message)))
+	for _, e := range s.Events {
+		f.Events = append(f.Events, aws.ToTime(e.CreatedAt).UTC().Format(time.RFC3339)+" "+redact.Text(aws.ToString(e.Message)))
 	}
 }
 
@@ -158,6 +168,22 @@ func (c *capturer) wants(f *ServiceFacts) {
 	if n, err := strconv.Atoi(strings.TrimSpace(d.Value)); err == nil && n >= 0 {
 		f.Wants = &n
 	}
+}
+
+// minimum asks for the minimum of the scalable target, where the count alone does not
+// say whether somebody wants it.
+func (c *capturer) minimum(ctx context.Context, f *ServiceFacts) error {
+	if c.o.Minimum == nil || f.Status != "ACTIVE" || f.Desired != 0 {
+		return nil
+	}
+	n, known, err := c.o.Minimum(ctx, f.Service)
+	if err != nil {
+		return c.problem(ctx, "scalable target of service "+f.Service.String(), err)
+	}
+	if known {
+		f.Minimum = &n
+	}
+	return nil
 }
 
 // definitions reads the revisions that the service is set to, runs, came from

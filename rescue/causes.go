@@ -2,6 +2,7 @@ package rescue
 
 import (
 	"cmp"
+	"slices"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
@@ -23,10 +24,20 @@ func (d *Diagnosis) causes() {
 	if root := d.bundle.Tree.Root; root.Status != types.StackStatusUpdateRollbackFailed && !root.InProgress() && len(c.Update) == 0 {
 		return
 	}
+	for _, f := range d.bundle.Services {
+		if cause, ok := d.suspects(f); ok {
+			d.Causes.Migration = append(d.Causes.Migration, cause)
+		}
+	}
 	for i, f := range d.bundle.Services {
 		if w, waits := d.waitedFor(); waits && d.service(cfnx.Failure{StackID: w.StackID, LogicalID: w.LogicalID}) == &d.bundle.Services[i] {
 			if c, ok := ecsx.RootCause(d.tasks(f, f.Current)); ok {
-				d.Causes.Service = append(d.Causes.Service, Cause{"service " + f.Service.String(), c.Summary, c.Next})
+				// It waits for the new revision, or for the one to go back to.
+				if goesForward(d.bundle.Tree.Root.Status) {
+					d.Causes.Update = append(d.Causes.Update, Cause{w.StackName + "." + w.LogicalID, c.Summary, c.Next})
+				} else {
+					d.Causes.Service = append(d.Causes.Service, Cause{"service " + f.Service.String(), c.Summary, c.Next})
+				}
 				continue
 			}
 		}
@@ -53,13 +64,30 @@ func (d *Diagnosis) why(f cfnx.Failure, forward bool) Cause {
 	if forward {
 		return d.whyTasks(*s, out)
 	}
-	if missing := d.missing(*s, s.Back); missing != "" {
-		out.Text = "the revision to go back to, " + short(s.Back) + ", cannot run: " + missing
-		out.Next = ecsx.ClassImageMissing.NextStep()
+	if bad, next := d.cannotRun(*s, s.Back); bad != "" {
+		out.Text, out.Next = bad, next
 	} else if c, ok := ecsx.RootCause(d.tasks(*s, s.Back)); ok {
 		out.Text, out.Next = c.Summary, c.Next
 	}
 	return out
+}
+
+// goesForward reports whether a stack's operation under way is not a rollback.
+func goesForward(s types.StackStatus) bool {
+	return s == types.StackStatusUpdateInProgress || s == types.StackStatusCreateInProgress || s == types.StackStatusImportInProgress
+}
+
+// cannotRun says why no task of a revision can start, by what it needs and what is
+// there, with what to do; "" where nothing of it is known to be missing.
+func (d *Diagnosis) cannotRun(s ServiceFacts, revision string) (bad, next string) {
+	what := "the revision to go back to, " + short(revision) + ", cannot run: "
+	if missing := d.missing(s, revision); missing != "" {
+		return what + missing, ecsx.ClassImageMissing.NextStep()
+	}
+	if lacks := d.bundle.lacks(s.Definitions[revision]); lacks != "" {
+		return what + lacks, "put it back under the same name, or deploy a revision that does without it"
+	}
+	return "", ""
 }
 
 // opaque reports whether a reason of CloudFormation's says only that a service
@@ -98,8 +126,16 @@ func (d *Diagnosis) whyTasks(s ServiceFacts, out Cause) Cause {
 
 // goingBack says why ECS could not go back to the revision that ran before.
 func (d *Diagnosis) goingBack(f ServiceFacts) (Cause, bool) {
+	if f.Back == f.Forward {
+		return Cause{}, false
+	}
 	c, ok := ecsx.RootCause(d.tasks(f, f.Back))
-	if !ok || f.Back == f.Forward {
+	if !ok {
+		// Its tasks are forgotten: what the revision needs and does not find is known
+		// all the same, where ECS tried and no task of it came to run.
+		if bad, next := d.cannotRun(f, f.Back); bad != "" && f.triedInVain(f.Back) {
+			return Cause{Subject: "service " + f.Service.String(), Text: bad, Next: next}, true
+		}
 		return Cause{}, false
 	}
 	out := Cause{Subject: "service " + f.Service.String(), Text: c.Summary, Next: c.Next}
@@ -109,6 +145,14 @@ func (d *Diagnosis) goingBack(f ServiceFacts) (Cause, bool) {
 		}
 	}
 	return out, true
+}
+
+// triedInVain reports whether ECS has a deployment of a revision of which no task runs
+// and some have failed.
+func (f *ServiceFacts) triedInVain(revision string) bool {
+	return slices.ContainsFunc(f.Deployments, func(d DeploymentFacts) bool {
+		return d.TaskDefinition == revision && d.Running == 0 && d.Failed > 0
+	})
 }
 
 func (d *Diagnosis) service(f cfnx.Failure) *ServiceFacts {

@@ -82,7 +82,7 @@ type Migration struct {
 	// repeat, such as "migrate-leader run …", and is what the Container's image
 	// is started with. Before anything is deployed the Tool's table must hold
 	// the revision of the image, and Verify must hold; with neither, the command
-	// must hand its result back ([migrate.KindResult]).
+	// must hand its result back ([migrate.Handback]).
 	Run []string `json:"run,omitempty"`
 	// Service is the service, as "cluster/name", whose image brings the
 	// migration. It may be left out where only one of the services that are

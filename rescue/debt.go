@@ -18,8 +18,22 @@ func (d *Diagnosis) debts() []string {
 		if bad := d.missing(f, f.Back); bad != "" {
 			add("the stack's own revision of service %s, %s, cannot run: %s", f.Service, short(f.Back), bad)
 		}
-		if def, ok := f.Definitions[f.Back]; ok && !def.Active {
+		def, ok := f.Definitions[f.Back]
+		if ok && !def.Active {
 			add("the stack's own revision of service %s, %s, is INACTIVE: it cannot be deployed again", f.Service, short(f.Back))
+		}
+		if bad := d.bundle.lacks(def); bad != "" {
+			add("the stack's own revision of service %s, %s, cannot start another task: %s", f.Service, short(f.Back), bad)
+		}
+		if serving := f.Serving(); serving != "" && serving != f.Back {
+			if def, ok := f.Definitions[serving]; ok && !def.Active {
+				add("service %s serves on %s, which is INACTIVE: its tasks are replaced, and it cannot be deployed again", f.Service, short(serving))
+			}
+		}
+	}
+	for _, u := range d.ImageUsers {
+		if u.Trouble != "" {
+			add("%s", u)
 		}
 	}
 	for _, l := range d.Lost {

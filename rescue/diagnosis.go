@@ -23,7 +23,7 @@ const (
 	Stuck        Situation = "stuck"         // the root is UPDATE_ROLLBACK_FAILED
 	ChildStuck   Situation = "child-stuck"   // a nested stack is, the root is not
 	Busy         Situation = "in-progress"   // an operation is under way
-	Uncertain    Situation = "unknown"       // the stack rests, and whether users are served could not be read
+	Uncertain    Situation = "unknown"       // the stack rests, and whether users are served or a rollback would succeed could not be read
 	NotRescuable Situation = "not-rescuable" // see Advice
 )
 
@@ -48,6 +48,12 @@ type Diagnosis struct {
 	// Debt is what the stack's resting state hides: why the next rollback would
 	// not succeed.
 	Debt []string `json:"debt,omitempty"`
+	// ImageUsers are the functions and scheduled tasks of the stacks that run images.
+	ImageUsers []ImageUser `json:"imageUsers,omitempty"`
+	// Others are who else has operated on the stack lately, the newest first.
+	Others []Other `json:"others,omitempty"`
+	// Leftovers are what earlier rescues left behind that no rollback meets.
+	Leftovers []string `json:"leftovers,omitempty"`
 	// Threats would destroy the way out while nobody looks.
 	Threats []Threat `json:"threats,omitempty"`
 	// Expires is when the first of the evidence may be forgotten by ECS; zero
@@ -75,6 +81,9 @@ type Causes struct {
 	Update   []Cause `json:"update"`
 	Service  []Cause `json:"service"`
 	Rollback []Cause `json:"rollback"`
+	// Migration are services whose failure looks like a migration that did not get
+	// to its end: a guess, with the command that tells.
+	Migration []Cause `json:"migration,omitempty"`
 }
 
 // Cause is one reason, with what to do about it.
@@ -122,7 +131,9 @@ func Explain(b *Bundle) *Diagnosis {
 	}
 	d.causes()
 	d.threats()
-	d.Debt = d.debts()
+	d.imageUsers()
+	d.Others = b.Others
+	d.Debt, d.Leftovers = d.debts(), d.leftovers()
 	d.Situation, d.Advice = d.situation()
 	return d
 }
@@ -168,6 +179,9 @@ func (d *Diagnosis) situation() (Situation, string) {
 	}
 	if len(d.Debt) > 0 || slices.ContainsFunc(d.Users, func(u Users) bool { return !u.ok() }) {
 		return Degraded, ""
+	}
+	if open := d.unproven(); len(open) > 0 {
+		return Uncertain, "users are served, and whether a rollback from here would succeed is NOT known: " + strings.Join(open, "; ") + ": allow what could not be read and diagnose again"
 	}
 	return Healthy, ""
 }

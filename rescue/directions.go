@@ -161,6 +161,10 @@ func (p *planner) back() error {
 		p.stays()
 		return nil
 	}
+	if p.stop(KindUnlock, p.functionsGoBack()); p.ended() {
+		p.stays()
+		return nil
+	}
 	p.unlock(nil)
 	return nil
 }

@@ -23,13 +23,19 @@ import (
 const (
 	capturePrefix = "capture-"
 	captureSuffix = ".json"
+	// partialPrefix is of what a capture had read before the calls that may fail:
+	// it counts where that capture itself is not there.
+	partialPrefix = "partial-"
 	legacyFile    = "bundle.json"
 )
 
 // Write adds the bundle to the folder, which it makes, as a file of its own:
 // nothing that is there is replaced. A bundle that is there already is not
-// written again.
-func (b *Bundle) Write(dir string) error {
+// written again. The logs of its tasks are written beside it as text, to the folder
+// logs, one file for each container, for whoever has no program to read the rest.
+func (b *Bundle) Write(dir string) error { return b.write(dir, capturePrefix) }
+
+func (b *Bundle) write(dir, prefix string) error {
 	if b == nil || b.Tree == nil || b.Tree.Root == nil {
 		return errors.New("evidence: there is none to write")
 	}
@@ -41,7 +47,7 @@ func (b *Bundle) Write(dir string) error {
 		return fmt.Errorf("evidence: %w", err)
 	}
 	sum := sha256.Sum256(data)
-	name := filepath.Join(dir, capturePrefix+b.At.UTC().Format("20060102T150405.000Z")+"-"+hex.EncodeToString(sum[:4])+captureSuffix)
+	name := filepath.Join(dir, prefix+b.At.UTC().Format("20060102T150405.000Z")+"-"+hex.EncodeToString(sum[:4])+captureSuffix)
 	f, err := os.CreateTemp(dir, ".capture-*")
 	if err != nil {
 		return fmt.Errorf("evidence: %w", err)
@@ -56,7 +62,7 @@ func (b *Bundle) Write(dir string) error {
 			err = exclusive(name, data) // a file system without links
 		}
 	}
-	if err = errors.Join(err, os.Remove(f.Name())); err != nil {
+	if err = errors.Join(err, os.Remove(f.Name()), b.writeLogs(filepath.Join(dir, logsFolder))); err != nil {
 		return fmt.Errorf("evidence: %w", err)
 	}
 	return nil
@@ -93,8 +99,15 @@ func OpenBundle(dir string) (*Bundle, error) {
 	var all []*Bundle
 	var problems []string
 	var first error
+	whole := map[string]bool{} // the times of captures that came to their end
 	for _, e := range entries {
-		if e.Name() != legacyFile && !(strings.HasPrefix(e.Name(), capturePrefix) && strings.HasSuffix(e.Name(), captureSuffix)) {
+		if stamp := stampOf(e.Name(), capturePrefix); stamp != "" {
+			whole[stamp] = true
+		}
+	}
+	for _, e := range entries {
+		early := stampOf(e.Name(), partialPrefix)
+		if e.Name() != legacyFile && stampOf(e.Name(), capturePrefix) == "" && (early == "" || whole[early]) {
 			continue
 		}
 		data, err := os.ReadFile(filepath.Join(dir, e.Name()))
@@ -140,6 +153,16 @@ func OpenBundle(dir string) (*Bundle, error) {
 		keepEvents(same)
 	}
 	return newest, nil
+}
+
+// stampOf is the time in the name of a capture; "" for another file.
+func stampOf(name, prefix string) string {
+	rest, ok := strings.CutPrefix(name, prefix)
+	if !ok || !strings.HasSuffix(rest, captureSuffix) {
+		return ""
+	}
+	stamp, _, _ := strings.Cut(rest, "-")
+	return stamp
 }
 
 // lastWhole is the newest capture that did not end early; -1 for none.

@@ -32,14 +32,12 @@ func (c *capturer) forgotten(ctx context.Context) error {
 		if !ended.IsZero() {
 			q.Until = ended.Add(lastLines)
 		}
-		err := ecsx.WaitStoppedTaskLogs(ctx, c.c.ecs, c.c.logs, q, func(t ecsx.StoppedTask) error {
-			if !t.LogOnly {
-				return nil // it was among those of the cluster
+		err := c.stopped(ctx, q, -1, func(t ecsx.StoppedTask) {
+			if t.LogOnly { // others were among those of the cluster
+				t.Group, t.TaskDefinition = "service:"+f.Service.Name, f.Forward
+				c.b.Tasks = append(c.b.Tasks, redacted(t))
 			}
-			t.Group, t.TaskDefinition = "service:"+f.Service.Name, f.Forward
-			c.b.Tasks = append(c.b.Tasks, redacted(t))
-			return nil
-		}, func(o *ecsx.StoppedOptions) { o.AtLeast, o.Interval, o.Settle, o.TailLines = -1, c.o.Interval, -1, 200 })
+		})
 		if err != nil {
 			if err := c.problem(ctx, "logs of the forgotten tasks of service "+f.Service.String(), err); err != nil {
 				return err

@@ -15,6 +15,7 @@ import (
 
 	"github.com/stackrescue/stackrescue/ecrx"
 	"github.com/stackrescue/stackrescue/ecsx"
+	"github.com/stackrescue/stackrescue/internal/awsretry"
 )
 
 // GuardOptions change [Guard]. The zero value is the default.
@@ -116,7 +117,7 @@ func Guard(ctx context.Context, cfg aws.Config, stack string, optFns ...func(*Gu
 	var o Options
 	o.resolve(ctx, []func(*Options){func(o *Options) {
 		o.Settle, o.Now, o.Observe, o.TargetHealth = -1, g.Now, g.Observe, g.TargetHealth
-		o.headroom, o.recordedToo, o.images = g.Within, true, g.Images
+		o.headroom, o.recordedToo, o.images, o.countsOnly = g.Within, true, g.Images, true
 	}})
 	if g.Parameter == nil {
 		g.Parameter = func(context.Context, string) (bool, error) { return false, errors.New("not asked for") }
@@ -127,7 +128,7 @@ func Guard(ctx context.Context, cfg aws.Config, stack string, optFns ...func(*Gu
 	}
 	d := Explain(b)
 	rep := &Report{}
-	v := verifier{c: newClients(only(cfg, append(ReadActions(), "cloudformation:ListChangeSets")...)), d: d, b: b, rep: rep, since: lately(b.Tasks), promised: promises{rests: true, record: true}, parameter: g.Parameter}
+	v := verifier{c: newClients(only(cfg, append(ReadActions(), "cloudformation:ListChangeSets")...)), d: d, b: b, rep: rep, since: lately(b.Tasks), promised: promises{rests: true, record: true, frozen: true}, parameter: g.Parameter}
 	if err := v.all(ctx); err != nil {
 		return nil, err
 	}
@@ -217,7 +218,9 @@ func (v *verifier) besides(checked []string) {
 func (v *verifier) changeSets(ctx context.Context) ([]string, error) {
 	var out []string
 	for p := cloudformation.NewListChangeSetsPaginator(v.c.cfn, &cloudformation.ListChangeSetsInput{StackName: &v.d.StackID}); p.HasMorePages(); {
-		page, err := p.NextPage(ctx)
+		page, err := awsretry.Read(ctx, time.Second, awsretry.Tries, func(ctx context.Context) (*cloudformation.ListChangeSetsOutput, error) {
+			return p.NextPage(ctx) // two calls a second are let through (docs/aws/cfn.md 8.6)
+		})
 		if err != nil {
 			return nil, err
 		}

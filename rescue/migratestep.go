@@ -132,7 +132,7 @@ func (r *runner) migrate(ctx context.Context, c clients, s Step, res *StepResult
 		if err != nil || !handed {
 			return err
 		}
-		out, err := migrate.ReadHandback[migrate.Result](lines, migrate.KindResult)
+		out, err := migrate.ReadHandback[migrate.Result](lines)
 		if err != nil {
 			return fmt.Errorf("%w: %w", migrate.ErrUnverified, err)
 		}

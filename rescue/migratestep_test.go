@@ -79,7 +79,7 @@ func (u *unmigrated) lead(c *rescuetest.Container, name string) {
 		case e := <-ended:
 			var out bytes.Buffer
 			if e.err == nil {
-				e.err = migrate.Handback(&out, migrate.KindResult, e.res)
+				e.err = migrate.Handback(&out, e.res)
 			}
 			if e.err != nil {
 				c.Print(e.err.Error())

@@ -51,7 +51,7 @@ func (c *capturer) needed(ctx context.Context) error {
 			}
 		}
 	}
-	c.b.Needs = map[string]NeedFacts{}
+	c.b.Needs = map[string]needFacts{}
 	names := slices.Sorted(maps.Keys(all))
 	return c.each(ctx, len(names), func(ctx context.Context, i int) error {
 		f, err := c.c.need(ctx, names[i])
@@ -66,17 +66,19 @@ func (c *capturer) needed(ctx context.Context) error {
 }
 
 // need looks whether something is there; the error is the end of ctx.
-func (c clients) need(ctx context.Context, what string) (NeedFacts, error) {
-	f := NeedFacts{There: true}
+func (c clients) need(ctx context.Context, what string) (needFacts, error) {
+	f := needFacts{There: true}
 	if arn, secret := strings.CutPrefix(what, "secret "); secret {
 		out, err := c.secrets.DescribeSecret(ctx, &secretsmanager.DescribeSecretInput{SecretId: &arn})
 		switch {
 		case ctx.Err() != nil:
 			return f, err
+		case missing(err):
+			f = needFacts{Why: "there is none"}
 		case err != nil:
-			f = NeedFacts{Why: redact.Text(err.Error()), Unknown: !missing(err)}
+			f = needFacts{Why: redact.Text(err.Error()), Unknown: true}
 		case out.DeletedDate != nil:
-			f = NeedFacts{Why: "it is to be deleted"}
+			f = needFacts{Why: "it is to be deleted"}
 		}
 		return f, nil
 	}
@@ -86,14 +88,14 @@ func (c clients) need(ctx context.Context, what string) (NeedFacts, error) {
 		return f, err
 	}
 	if err != nil {
-		return NeedFacts{Why: redact.Text(err.Error()), Unknown: true}, nil
+		return needFacts{Why: redact.Text(err.Error()), Unknown: true}, nil
 	}
 	for _, x := range out.LogGroups {
 		if aws.ToString(x.LogGroupName) == name {
 			return f, nil
 		}
 	}
-	return NeedFacts{Why: "there is none"}, nil
+	return needFacts{Why: "there is none"}, nil
 }
 
 // lacks says what a revision needs and does not find; "" where nothing is known to

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/stackrescue/stackrescue/cfnx"
+	"github.com/stackrescue/stackrescue/ecsx"
 	"github.com/stackrescue/stackrescue/internal/clock"
 	"github.com/stackrescue/stackrescue/internal/redact"
 	"github.com/stackrescue/stackrescue/migrate"
@@ -30,6 +31,22 @@ type Options struct {
 	// healthy. nil leaves that unknown: then a task that runs counts as one that
 	// serves.
 	TargetHealth TargetHealthAPI
+	// Function reads a Lambda function, as lambda:GetFunction does: this module has no
+	// client for it. Of what it returns Images, State and Reason are used: the image's
+	// URI, and State with StateReason or, where the last update has failed,
+	// LastUpdateStatusReason. nil leaves the state of functions unknown; their images
+	// are read off the templates.
+	Function func(ctx context.Context, name string) (ImageUser, error)
+	// Minimum reads the minimum of a service's scalable target, as
+	// application-autoscaling:DescribeScalableTargets does; known is false where it
+	// has none. With a minimum of 0 a desired count of 0 is an autoscaler's doing.
+	// nil leaves that unknown.
+	Minimum func(ctx context.Context, service ecsx.Service) (minimum int, known bool, err error)
+	// Operators says who has operated on the stack and its services since a time:
+	// principals by CloudTrail's events, pipelines with their transitions. What it
+	// returns beside an error is kept. nil leaves it to the stack's events and the
+	// folder's journal.
+	Operators func(ctx context.Context, stackID string, since time.Time) ([]Other, error)
 	// Ledger is what the stacks were before anything was touched, where
 	// somebody wrote it down with [cfnx.Record].
 	Ledger *cfnx.Ledger
@@ -65,7 +82,10 @@ type Options struct {
 
 	// headroom is for how long images must stay; recordedToo, whether those of the
 	// recorded revision must; images are more of them.
-	headroom    time.Duration
+	headroom time.Duration
+	// countsOnly leaves out the health of running tasks: whoever asks for many stacks
+	// every day does with ECS's counts.
+	countsOnly  bool
 	recordedToo bool
 	images      []string
 }

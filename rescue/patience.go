@@ -15,7 +15,7 @@ import (
 
 // Patience reads off a service and its task definition what ECS grants a
 // container that waits for a migration. MaxWait, Drain and Grace are left for
-// the caller, who knows them; then [migrate.Preflight] judges. container is a
+// the caller, who knows them; then [migrate.Patience.Check] judges. container is a
 // name, or "" for the first essential one. It calls nothing.
 //
 // A health check counts as one that asks for /live when its command says so:

@@ -24,7 +24,13 @@ func (p *planner) raises(d *cfnx.Draft, step *SavepointStep, keep map[string]str
 	for i := range p.b.Services {
 		s := &p.b.Services[i]
 		kept := keep[s.Service.String()]
-		if kept == "" || kept == s.Back && s.Current == s.Back || s.Scheduling == "DAEMON" || s.MinimumHealthy == nil || *s.MinimumHealthy > 0 || s.Desired == 0 {
+		if kept == "" || kept == s.Back && s.Current == s.Back || s.Scheduling == "DAEMON" || s.MinimumHealthy == nil || s.Desired == 0 {
+			continue
+		}
+		if *s.MinimumHealthy > 0 {
+			if left := s.leftRunning(); left < s.Desired {
+				p.p.Warnings = append(p.p.Warnings, fmt.Sprintf("service %s: the savepoint's deployment leaves at least %d of %d tasks while it replaces the others (minimumHealthyPercent is %d)", s.Service, left, s.Desired, *s.MinimumHealthy))
+			}
 			continue
 		}
 		what := fmt.Sprintf("service %s: the savepoint's deployment stops every task before a new one is healthy (minimumHealthyPercent is 0)", s.Service)
@@ -38,4 +44,13 @@ func (p *planner) raises(d *cfnx.Draft, step *SavepointStep, keep map[string]str
 		}
 		step.Raise = append(step.Raise, RaisedMinimum{s.StackID, s.LogicalID})
 	}
+}
+
+// leftRunning is how many tasks a deployment of the service leaves running: ECS rounds
+// up (https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DeploymentConfiguration.html).
+func (f *ServiceFacts) leftRunning() int {
+	if f.MinimumHealthy == nil {
+		return 0
+	}
+	return (f.Desired**f.MinimumHealthy + 99) / 100
 }

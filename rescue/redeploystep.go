@@ -81,7 +81,7 @@ func (p *planner) need(s *ServiceFacts) int {
 // restarts reports whether a deployment would only start again what runs, for users
 // who have some of it: as many tasks as are wanted, all of the revision.
 func (p *planner) restarts(s *ServiceFacts, target string) bool {
-	return p.c.Revisions[s.Service.String()] == "" && p.c.Migration == nil && p.usersOf(s).State == PartlyServed &&
+	return p.c.Revisions[s.Service.String()] == "" && p.c.Migration == nil && (p.usersOf(s).State == PartlyServed || s.starting()) &&
 		s.State != "FAILED" && s.Current == target && s.Serving() == target && s.Running >= s.Desired
 }
 

@@ -126,7 +126,7 @@ func (c Causes) String() string {
 	for _, part := range []struct {
 		title  string
 		causes []Cause
-	}{{"WHY THE UPDATE FAILED", c.Update}, {"WHY ECS COULD NOT GO BACK", c.Service}, {"WHY CLOUDFORMATION COULD NOT GO BACK", c.Rollback}} {
+	}{{"WHY THE UPDATE FAILED", c.Update}, {"WHY ECS COULD NOT GO BACK", c.Service}, {"WHY CLOUDFORMATION COULD NOT GO BACK", c.Rollback}, {"PERHAPS A MIGRATION", c.Migration}} {
 		section(&b, part.title, len(part.causes), func(i int) string {
 			s := part.causes[i].String()
 			if n := part.causes[i].Next; n != "" {
@@ -171,6 +171,9 @@ func (d *Diagnosis) String() string {
 	section(&b, "THREATS", len(d.Threats), func(i int) string {
 		return "repository " + d.Threats[i].Repository + ": " + d.Threats[i].Rule + " will take image " + d.Threats[i].Image
 	})
+	section(&b, "OTHER IMAGE USERS", len(d.ImageUsers), func(i int) string { return d.ImageUsers[i].String() })
+	section(&b, "WHO ELSE OPERATES", len(d.Others), func(i int) string { return d.Others[i].String() })
+	section(&b, "LEFT BEHIND", len(d.Leftovers), func(i int) string { return d.Leftovers[i] })
 	if !d.Expires.IsZero() {
 		fmt.Fprintf(&b, "EVIDENCE  ECS may forget the first stopped task from %s on\n", d.Expires.UTC().Format("2006-01-02 15:04:05 MST"))
 	}

@@ -1,9 +1,11 @@
 package rescue
 
 import (
+	"context"
 	"strings"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	cfntypes "github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 
 	"github.com/stackrescue/stackrescue/cfnx"
@@ -16,7 +18,7 @@ const definitionType = "AWS::ECS::TaskDefinition"
 // revisions finds the revision that the latest update made and the one that
 // the stack goes back to. It follows the service's own reference: names of
 // families and of statuses prove nothing.
-func (c *capturer) revisions(f *ServiceFacts) {
+func (c *capturer) revisions(ctx context.Context, f *ServiceFacts) error {
 	t := c.b.Tree
 	s := t.Stack(f.StackID)
 	began := attemptBegan(t)
@@ -27,7 +29,7 @@ func (c *capturer) revisions(f *ServiceFacts) {
 	if draft, err := c.b.draft(); err == nil {
 		if st, id, ok := draft.TaskDefinitionOf(s, f.LogicalID); ok {
 			f.fromResource(t, st, id, began)
-			return
+			return nil
 		}
 	}
 	d, err := s.Declared(f.LogicalID, "TaskDefinition")
@@ -35,13 +37,32 @@ func (c *capturer) revisions(f *ServiceFacts) {
 	case err != nil:
 		f.RevisionsUnknown = redact.Text(err.Error())
 	case d.Known && isRevision(d.Value):
-		f.Back, f.Literal = d.Value, true
-		f.fromTasks(c.b.Tasks, began)
-		if f.Touched && f.Forward == "" {
-			f.RevisionsUnknown = "service " + f.Service.String() + " is given its revision as a value, and no event says which one the latest update gave it"
+		f.given(d.Value, c.b, began)
+	case d.Known && d.Value != "" && !strings.Contains(d.Value, "/"):
+		// A family, with or without a number: ECS resolves it, as it does for
+		// whatever CloudFormation sends.
+		td, err := c.definition(ctx, d.Value)
+		if err != nil {
+			f.RevisionsUnknown = "task definition " + d.Value + ": " + redact.Text(err.Error())
+			return c.problem(ctx, "task definition "+d.Value, err)
 		}
+		f.given(aws.ToString(td.TaskDefinitionArn), c.b, began)
 	default:
 		f.RevisionsUnknown = "stack " + s.Name + ": TaskDefinition of " + f.LogicalID + " is an expression whose value is not known"
+	}
+	return nil
+}
+
+// given takes over a revision that the stack is given as a value.
+func (f *ServiceFacts) given(arn string, b *Bundle, began time.Time) {
+	f.Back, f.Literal = arn, true
+	f.fromTasks(b.Tasks, began)
+	switch {
+	case !f.Touched || f.Forward != "":
+	case !goesBack(b.Tree.Root.Status):
+		f.Forward = f.Back // the latest update has succeeded
+	default:
+		f.RevisionsUnknown = "service " + f.Service.String() + " is given its revision as a value, and no event says which one the latest update gave it"
 	}
 }
 

@@ -137,10 +137,9 @@ type runner struct {
 	cfg aws.Config
 	p   *Plan
 	o   Options
-	// since is when the revision that is to stay began to serve: tasks that fail
-	// after it count against the rescue. changed is when a service was changed
-	// last, zero when none was.
-	since, changed time.Time
+	// changed is when a service was changed last, by the machine's clock; zero when none
+	// was.
+	changed time.Time
 	// follow is what the team's templates have to follow.
 	follow []string
 	// live are outputs as this run has seen them, by stack and key; secret, in
@@ -170,7 +169,6 @@ func (r *runner) run(ctx context.Context, rep *Report) error {
 	if err := r.permitted(ctx, rep); err != nil {
 		return err
 	}
-	r.since = r.o.Now()
 	for _, s := range r.p.Steps {
 		if s.Risk != RiskNone && !r.confirmed(s) {
 			return fmt.Errorf("step %s: %w", s.ID, ErrDeclined)
@@ -190,9 +188,6 @@ func (r *runner) run(ctx context.Context, rep *Report) error {
 		}
 		if err != nil {
 			return fmt.Errorf("step %s: %w", s.ID, err)
-		}
-		if s.Kind == KindRedeploy {
-			r.since = res.Began
 		}
 		if s.Kind == KindRedeploy || s.Kind == KindSavepoint {
 			r.changed = r.o.Now()

@@ -25,13 +25,18 @@ type ServiceFacts struct {
 	// Wants is the desired count that the stack's template sets; nil where it
 	// sets none or the value is not known.
 	Wants *int `json:"wants,omitempty"`
+	// Minimum is that of its scalable target; nil where it has none or it was not
+	// read.
+	Minimum *int `json:"minimum,omitempty"`
 	// Primary is the deployment that ECS is bringing the service to, State and
 	// Reason how far it is.
 	Primary string `json:"primary,omitempty"`
 	State   string `json:"state,omitempty"`
 	Reason  string `json:"reason,omitempty"`
+	// Tasks are its running tasks; nil where none runs or they were not read.
+	Tasks *taskFacts `json:"tasks,omitempty"`
 	// TargetGroups are those of its load balancers.
-	TargetGroups []TargetGroupFacts `json:"targetGroups,omitempty"`
+	TargetGroups []targetGroupFacts `json:"targetGroups,omitempty"`
 	// TasksUnread is why its stopped tasks could not be read.
 	TasksUnread string `json:"tasksUnread,omitempty"`
 	// Failing is how many tasks of the serving revision have failed since its
@@ -50,10 +55,12 @@ type ServiceFacts struct {
 	Maximum        *int `json:"maximum,omitempty"`
 	// Scheduling is REPLICA or DAEMON, Strategy how a deployment goes: ROLLING
 	// where it is empty.
-	Scheduling string   `json:"scheduling,omitempty"`
-	Strategy   string   `json:"strategy,omitempty"`
-	Controller string   `json:"controller,omitempty"`
-	Events     []string `json:"events,omitempty"`
+	Scheduling string `json:"scheduling,omitempty"`
+	Strategy   string `json:"strategy,omitempty"`
+	Controller string `json:"controller,omitempty"`
+	// Events are what the service says, the newest first, each with its time before
+	// it: RFC 3339, or the time of day in captures of earlier releases.
+	Events []string `json:"events,omitempty"`
 	// Placement is where and on what its tasks run.
 	ecsx.Placement
 
@@ -111,6 +118,16 @@ func (f *ServiceFacts) Serving() string {
 		serving = d.TaskDefinition
 	}
 	return serving
+}
+
+// primary is the deployment that ECS is bringing the service to.
+func (f *ServiceFacts) primary() DeploymentFacts {
+	for _, d := range f.Deployments {
+		if d.ID == f.Primary {
+			return d
+		}
+	}
+	return DeploymentFacts{}
 }
 
 // owns reports whether a stopped task was one of the service's. Other clusters may

@@ -37,13 +37,16 @@ type site struct {
 
 func inSite(t *testing.T, test func(*testing.T, *site), optFns ...func(*rescuetest.Options)) {
 	t.Helper()
-	synctest.Test(t, func(t *testing.T) {
-		c := rescuetest.New(optFns...)
-		s := &site{t: t, cloud: c, cfn: cloudformation.NewFromConfig(c.Config()), ecs: ecs.NewFromConfig(c.Config()), ecr: ecr.NewFromConfig(c.Config()), starts: map[string]int{}}
-		_, err := s.ecr.CreateRepository(t.Context(), &ecr.CreateRepositoryInput{RepositoryName: aws.String("app")})
-		require.NoError(t, err)
-		test(t, s)
-	})
+	synctest.Test(t, func(t *testing.T) { test(t, newSite(t, optFns...)) })
+}
+
+func newSite(t *testing.T, optFns ...func(*rescuetest.Options)) *site {
+	t.Helper()
+	c := rescuetest.New(optFns...)
+	s := &site{t: t, cloud: c, cfn: cloudformation.NewFromConfig(c.Config()), ecs: ecs.NewFromConfig(c.Config()), ecr: ecr.NewFromConfig(c.Config()), starts: map[string]int{}}
+	_, err := s.ecr.CreateRepository(t.Context(), &ecr.CreateRepositoryInput{RepositoryName: aws.String("app")})
+	require.NoError(t, err)
+	return s
 }
 
 // push makes an image whose containers run.
@@ -126,7 +129,7 @@ func (s *site) create(body string, kv ...string) {
 }
 
 func (s *site) createStack(name, body string, kv ...string) {
-	_, err := s.cfn.CreateStack(s.t.Context(), &cloudformation.CreateStackInput{StackName: &name, TemplateBody: &body, Parameters: parameters(kv), Capabilities: []cfntypes.Capability{cfntypes.CapabilityCapabilityNamedIam}})
+	_, err := s.cfn.CreateStack(s.t.Context(), &cloudformation.CreateStackInput{StackName: &name, TemplateBody: &body, Parameters: parameters(kv), Capabilities: []cfntypes.Capability{cfntypes.CapabilityCapabilityNamedIam, cfntypes.CapabilityCapabilityAutoExpand}})
 	require.NoError(s.t, err)
 	require.Equal(s.t, cfntypes.StackStatusCreateComplete, s.rest(name))
 }
@@ -139,7 +142,7 @@ func (s *site) update(body string, kv ...string) cfntypes.StackStatus {
 
 // begin begins an update.
 func (s *site) begin(body string, kv ...string) {
-	_, err := s.cfn.UpdateStack(s.t.Context(), &cloudformation.UpdateStackInput{StackName: aws.String("prod"), TemplateBody: &body, Parameters: parameters(kv), Capabilities: []cfntypes.Capability{cfntypes.CapabilityCapabilityNamedIam}})
+	_, err := s.cfn.UpdateStack(s.t.Context(), &cloudformation.UpdateStackInput{StackName: aws.String("prod"), TemplateBody: &body, Parameters: parameters(kv), Capabilities: []cfntypes.Capability{cfntypes.CapabilityCapabilityNamedIam, cfntypes.CapabilityCapabilityAutoExpand}})
 	require.NoError(s.t, err)
 }
 

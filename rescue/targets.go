@@ -18,8 +18,8 @@ type TargetHealthAPI interface {
 	DescribeTargetHealth(context.Context, *elb.DescribeTargetHealthInput, ...func(*elb.Options)) (*elb.DescribeTargetHealthOutput, error)
 }
 
-// TargetGroupFacts are what a load balancer says of a service's tasks.
-type TargetGroupFacts struct {
+// targetGroupFacts are what a load balancer says of a service's tasks.
+type targetGroupFacts struct {
 	ARN string `json:"arn"`
 	// Unread is why it could not be read.
 	Unread string `json:"unread,omitempty"`
@@ -84,7 +84,7 @@ func (f *ServiceFacts) routed() (healthy int, why string, known bool) {
 }
 
 // String is one line.
-func (g TargetGroupFacts) String() string {
+func (g targetGroupFacts) String() string {
 	name := g.ARN
 	if parts := strings.Split(g.ARN, "/"); len(parts) > 1 {
 		name = parts[1]

@@ -17,7 +17,7 @@ const (
 	Served       UserState = "served"         // as many tasks run as are wanted
 	PartlyServed UserState = "partly-served"  // some do
 	NotServed    UserState = "not-served"     // none does
-	ScaledToZero UserState = "scaled-to-zero" // none is wanted, and the template says so
+	ScaledToZero UserState = "scaled-to-zero" // none is wanted, and the template or the scalable target says so
 	UsersUnknown UserState = "unknown"        // it could not be read
 )
 
@@ -46,6 +46,9 @@ func usersOf(f ServiceFacts) Users {
 	if _, _, known := f.routed(); u.Served && len(f.TargetGroups) > 0 && !known {
 		u.NotRead = "target health was not read"
 	}
+	if u.Served && f.Tasks != nil && f.Tasks.Unread != "" {
+		u.NotRead = strings.TrimPrefix(u.NotRead+"; the health of its tasks was not read", "; ")
+	}
 	return u
 }
 
@@ -59,6 +62,8 @@ func (f *ServiceFacts) users() (state UserState, why, next string) {
 		return NotServed, "the service is being deleted", "wait until it is gone, then diagnose again"
 	case f.Desired == 0 && f.Wants != nil && *f.Wants == 0:
 		return ScaledToZero, "the template wants 0 tasks", ""
+	case f.Desired == 0 && f.Minimum != nil && *f.Minimum == 0:
+		return ScaledToZero, "the minimum of its scalable target is 0", ""
 	case f.Desired == 0:
 		wants, count := "what the template wants is not known", "N"
 		if f.Wants != nil {
@@ -72,6 +77,14 @@ func (f *ServiceFacts) users() (state UserState, why, next string) {
 		return PartlyServed, "", ""
 	case f.State == "FAILED":
 		return PartlyServed, "its deployment failed", ""
+	}
+	if t := f.Tasks; t != nil && t.Unread == "" && t.Running >= f.Desired { // fewer are listed than run: reads lag
+		switch n := t.serving(); {
+		case n == 0:
+			return NotServed, t.String(), ""
+		case n < f.Desired:
+			return PartlyServed, t.String(), ""
+		}
 	}
 	if n, why, known := f.routed(); known && n == 0 {
 		return NotServed, "no task is healthy behind its load balancer: " + why, ""
@@ -88,12 +101,7 @@ func (f *ServiceFacts) users() (state UserState, why, next string) {
 // the last of them: a service whose tasks die every few minutes has as many as are
 // wanted at most moments.
 func (f *ServiceFacts) loops(tasks []ecsx.StoppedTask) {
-	var primary DeploymentFacts
-	for _, d := range f.Deployments {
-		if d.ID == f.Primary {
-			primary = d
-		}
-	}
+	primary := f.primary()
 	if primary.CreatedAt.IsZero() {
 		return
 	}
@@ -106,7 +114,7 @@ func (f *ServiceFacts) loops(tasks []ecsx.StoppedTask) {
 		if t.StoppedAt.After(last) {
 			last = t.StoppedAt
 		}
-		if t.Failed() {
+		if t.Failed() && !t.StartedAt.IsZero() { // one that never ran has served nobody, and nobody has lost it
 			failed = append(failed, t)
 		}
 	}

@@ -63,7 +63,7 @@ func (r *runner) verify(ctx context.Context, c clients, res *StepResult, rep *Re
 		}
 		d := Explain(b)
 		rep.Users, rep.Stacks, rep.Outputs, rep.Checks = d.Users, d.Stacks, nil, nil
-		v := verifier{c: c, d: d, b: b, rep: rep, since: r.since, promised: r.p.promises(r.lost)}
+		v := verifier{c: c, d: d, b: b, rep: rep, since: lately(b.Tasks), promised: r.p.promises(r.lost)}
 		if err := v.all(ctx); err != nil {
 			return err
 		}
@@ -119,6 +119,8 @@ type verifier struct {
 // promises are what a plan promises beyond users who are served.
 type promises struct {
 	rests, record bool
+	// frozen is whether the plan had leave to take rules out of lifecycle policies.
+	frozen bool
 	// left are images that nobody asked to change, lost the outputs whose values
 	// nobody has given.
 	left, lost []string
@@ -131,6 +133,7 @@ func (p *Plan) promises(lost []string) promises {
 	for _, s := range p.Steps {
 		out.rests = out.rests || s.Kind == KindUnlock || s.Kind == KindSavepoint
 		out.record = out.record || s.Kind == KindSavepoint
+		out.frozen = out.frozen || s.Kind == KindFreeze
 		if s.Savepoint != nil {
 			out.left = append(out.left, s.Savepoint.Left...)
 		}
@@ -209,9 +212,16 @@ func (v *verifier) stayUp(s *ServiceFacts) {
 		v.unread(true, what, s.TasksUnread)
 		return
 	}
+	// Both are ECS's times: the machine's clock may be another. Tasks of another
+	// revision are those that the service was taken from.
+	since, primary := v.since, s.primary()
+	if primary.CreatedAt.After(since) {
+		since = primary.CreatedAt
+	}
+	// One that never ran has served nobody: whether there are enough is another check.
 	failed, latest := 0, ecsx.StoppedTask{}
 	for _, t := range v.b.Tasks {
-		if s.owns(t) && t.CreatedAt.After(v.since) && t.Failed() {
+		if s.owns(t) && t.CreatedAt.After(since) && t.Failed() && !t.StartedAt.IsZero() && (primary.TaskDefinition == "" || t.TaskDefinition == primary.TaskDefinition) {
 			failed++
 			if latest.StoppedAt.Before(t.StoppedAt) {
 				latest = t
@@ -220,7 +230,7 @@ func (v *verifier) stayUp(s *ServiceFacts) {
 	}
 	detail := ""
 	if failed > 0 {
-		detail = fmt.Sprintf("%d failed since %s: %s", failed, v.since.UTC().Format("15:04:05 MST"), latest.Cause.Summary)
+		detail = fmt.Sprintf("%d failed since %s: %s", failed, since.UTC().Format("15:04:05 MST"), latest.Cause.Summary)
 	}
 	v.check(failed <= fewFailures, what, detail)
 }
@@ -276,7 +286,7 @@ func (v *verifier) revisions(ctx context.Context) error {
 	if unread := v.policiesUnread(images); len(threats) == 0 && len(unread) > 0 {
 		v.unknown(rule, "the lifecycle policy of "+strings.Join(unread, ", ")+" could not be read")
 	} else {
-		v.record(len(threats) == 0, rule, strings.Join(threats, "; "))
+		v.add(v.promised.record && v.promised.frozen, len(threats) == 0, rule, strings.Join(threats, "; "))
 	}
 	return nil
 }

@@ -44,7 +44,7 @@ func propose(c *command) error {
 	}
 	got, err := api.GetLifecyclePolicy(c.ctx, &ecr.GetLifecyclePolicyInput{RepositoryName: &repo.Name})
 	if _, none := errors.AsType[*types.LifecyclePolicyNotFoundException](err); none {
-		return fmt.Errorf("repository %s: %w: nothing expires", repo, ecrx.ErrNoPolicy)
+		return fmt.Errorf("repository %s: no lifecycle policy: nothing expires", repo)
 	}
 	if err != nil {
 		return err

@@ -53,9 +53,9 @@ func orphanAfter(d time.Duration) time.Duration {
 }
 
 // give prints a result.
-func (t *target) give(w io.Writer, kind string, v any) error {
+func (t *target) give(w io.Writer, v any) error {
 	if *t.back {
-		return migrate.Handback(w, kind, v)
+		return migrate.Handback(w, v)
 	}
 	return print(w, v)
 }
@@ -121,7 +121,7 @@ func inspect(ctx context.Context, args []string, stdout, stderr io.Writer) error
 	if err != nil {
 		return hinted(err)
 	}
-	return errors.Join(t.give(stdout, revision.KindInspection, in), verdict(in))
+	return errors.Join(t.give(stdout, in), verdict(in))
 }
 
 // hinted names the flag for a table that has another name.

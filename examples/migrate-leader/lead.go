@@ -119,7 +119,7 @@ func lead(sig context.Context, args []string, stdout, stderr io.Writer) error {
 	}
 	res, err := r.Run(ctx)
 	if err == nil && f.back {
-		err = migrate.Handback(stdout, migrate.KindResult, res)
+		err = migrate.Handback(stdout, res)
 	}
 	if err != nil || len(f.app) == 0 {
 		return errors.Join(err, quiet())
@@ -141,7 +141,7 @@ func (f *runFlags) work(stdout, stderr io.Writer, ran *atomic.Bool) func(context
 	return func(ctx context.Context, fence migrate.Fence) error {
 		p := program
 		p.Env = append(slices.Clone(p.Env), "PGAPPNAME="+pglease.ApplicationName(f.key, fence))
-		err := migrate.Exec(p)(ctx, fence)
+		err := p.Run(ctx, fence)
 		ran.Store(err == nil)
 		if exit, ok := err.(*migrate.ExitError); ok { //nolint:errorlint // it is redacted, not looked for
 			return secrets.exit(exit)

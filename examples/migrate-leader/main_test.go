@@ -62,7 +62,7 @@ func TestRunBecomesTheApplication(t *testing.T) {
 	}
 	require.NoError(t, json.Unmarshal(out, &s))
 	require.Equal(t, migrate.Fence(1), s.Epoch)
-	require.Equal(t, migrate.OutcomeDone, s.Progress.Outcome)
+	require.Equal(t, "done", s.Progress.Outcome)
 }
 
 // TestOneShots runs five containers that only migrate, as every task of a
@@ -82,7 +82,7 @@ func TestOneShots(t *testing.T) {
 	led := 0
 	for i, cmd := range shots {
 		require.NoError(t, cmd.Wait())
-		res, err := migrate.ReadHandback[migrate.Result](strings.Split(outs[i].String(), "\n"), migrate.KindResult)
+		res, err := migrate.ReadHandback[migrate.Result](strings.Split(outs[i].String(), "\n"))
 		require.NoError(t, err)
 		require.Equal(t, migrate.State{Version: "v1", Done: true}, res.State)
 		if res.Fence > 0 {

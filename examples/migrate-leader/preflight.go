@@ -11,7 +11,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 
-	"github.com/stackrescue/stackrescue/migrate"
 	"github.com/stackrescue/stackrescue/rescue"
 )
 
@@ -51,7 +50,7 @@ func preflight(ctx context.Context, cfg aws.Config, args []string, stdout, stder
 	}
 	// The program of run has the default grace.
 	p.MaxWait, p.Drain, p.Grace = *maxWait, *drain, 2*time.Second
-	if err := migrate.Preflight(p); err != nil {
+	if err := p.Check(); err != nil {
 		fmt.Fprintln(stdout, err)
 		return fmt.Errorf("service %s/%s: %w", *cluster, *name, errImpatient)
 	}

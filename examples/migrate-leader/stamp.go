@@ -88,7 +88,7 @@ func stamp(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	}
 	out, err := revision.Stamp(ctx, db, c, func(x *revision.StampOptions) { *x = o })
 	if out != nil {
-		err = errors.Join(t.give(stdout, revision.KindStamped, out), err)
+		err = errors.Join(t.give(stdout, out), err)
 	}
 	return hinted(err)
 }

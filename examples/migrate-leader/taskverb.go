@@ -15,6 +15,7 @@ import (
 
 	"github.com/stackrescue/stackrescue/ecsx"
 	"github.com/stackrescue/stackrescue/migrate"
+	"github.com/stackrescue/stackrescue/migrate/revision"
 )
 
 // task is the verb of that name.
@@ -46,15 +47,18 @@ func task(ctx context.Context, cfg aws.Config, args []string, stdout, stderr io.
 	spec.Token, spec.StartedBy = *token, "migrate-leader"
 	spec.Overrides = []ecsx.ContainerOverride{{Container: container, Command: command}}
 	e := errand{api, cloudwatchlogs.NewFromConfig(cfg), spec, container, command, stderr}
-	switch kind := handsBack(command); kind {
+	switch handsBack(command) {
 	case "":
 		_, err := e.run(ctx, stdout)
 		return err
-	case migrate.KindResult:
+	case "run":
 		return e.migrates(ctx, stdout)
-	default:
+	case "inspect":
 		lines, err := e.run(ctx, stderr) // stdout is for the result
-		return pass(stdout, lines, kind, err)
+		return pass[revision.Inspection](stdout, lines, err)
+	default:
+		lines, err := e.run(ctx, stderr)
+		return pass[revision.Stamped](stdout, lines, err)
 	}
 }
 
@@ -91,7 +95,7 @@ func (e errand) migrates(ctx context.Context, stdout io.Writer) error {
 		if err != nil {
 			return err
 		}
-		res, err := migrate.ReadHandback[migrate.Result](lines, migrate.KindResult)
+		res, err := migrate.ReadHandback[migrate.Result](lines)
 		if err != nil {
 			return fmt.Errorf("%w: %w", migrate.ErrUnverified, err)
 		}

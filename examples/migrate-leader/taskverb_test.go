@@ -80,7 +80,7 @@ func (a *account) program(c *rescuetest.Container) {
 		case "up", "half":
 			var out bytes.Buffer
 			state := migrate.State{Version: "7", Done: true, Dirty: command[len(command)-1] == "half"}
-			if migrate.Handback(&out, migrate.KindResult, migrate.Result{State: state}) != nil {
+			if migrate.Handback(&out, migrate.Result{State: state}) != nil {
 				c.Exit(99)
 			}
 			c.Print(strings.TrimSpace(out.String()))

@@ -20,7 +20,7 @@ var alembic = tool{
 	missing: missingOfHeads,
 	stamp: &stamper{
 		target: alembicTarget,
-		insert: func(_ Engine, x Entry) Statement {
+		insert: func(_ engine, x Entry) Statement {
 			return statement(`INSERT INTO {} (version_num) VALUES (?)`, []any{x.Version}, 1)
 		},
 		remove: func(x Entry) Statement {

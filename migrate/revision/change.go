@@ -33,7 +33,7 @@ type stamper struct {
 	target func(before []Entry, c Change) ([]Entry, error)
 	// insert and remove are for one entry; replace, where it is not nil, is for
 	// one that takes the place of another. {} is the table.
-	insert  func(e Engine, add Entry) Statement
+	insert  func(e engine, add Entry) Statement
 	remove  func(old Entry) Statement
 	replace func(old, add Entry) Statement
 }
@@ -76,7 +76,7 @@ func difference(before, after []Entry) (remove, add []Entry) {
 const anyRows = -1
 
 // statements bring the table from one content to the other.
-func (s *stamper) statements(e Engine, before, after []Entry) []Statement {
+func (s *stamper) statements(e engine, before, after []Entry) []Statement {
 	remove, add := difference(before, after)
 	if len(remove) == 1 && len(add) == 1 && s.replace != nil {
 		return []Statement{s.replace(remove[0], add[0])}

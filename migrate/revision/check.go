@@ -16,12 +16,8 @@ import (
 type Check struct {
 	Query string `json:"query"`
 	Want  string `json:"want"`
-}
-
-// Checked is a check that was made.
-type Checked struct {
-	Check
-	// Got is what the query gave, or why it gave nothing.
+	// Got is what the query gave, or why it gave nothing, and OK whether that is
+	// Want. They are set in results.
 	Got string `json:"got"`
 	OK  bool   `json:"ok"`
 }
@@ -29,7 +25,7 @@ type Checked struct {
 // prove makes the checks in a transaction that reads only, and tells whether
 // all hold. An error is one of the connection; a query that fails is a check
 // that does not hold, and so are those after it.
-func prove(ctx context.Context, db *sql.DB, checks []Check) ([]Checked, bool, error) {
+func prove(ctx context.Context, db *sql.DB, checks []Check) ([]Check, bool, error) {
 	if len(checks) == 0 {
 		return nil, false, nil
 	}
@@ -39,13 +35,13 @@ func prove(ctx context.Context, db *sql.DB, checks []Check) ([]Checked, bool, er
 	}
 	defer func() { _ = tx.Rollback() }()
 	all := true
-	var out []Checked
+	var out []Check
 	for _, c := range checks {
 		got, err := single(ctx, tx, c.Query)
 		if ctx.Err() != nil {
 			return out, false, fmt.Errorf("check: %w", context.Cause(ctx))
 		}
-		x := Checked{Check: c, Got: got, OK: err == nil && got == c.Want}
+		x := Check{Query: c.Query, Want: c.Want, Got: got, OK: err == nil && got == c.Want}
 		if err != nil {
 			x.Got = err.Error()
 		}
@@ -98,7 +94,7 @@ func single(ctx context.Context, q querier, query string) (string, error) {
 }
 
 // digest is of the checks and what they gave, for the record.
-func digest(checked []Checked) string {
+func digest(checked []Check) string {
 	if len(checked) == 0 {
 		return ""
 	}

@@ -22,10 +22,10 @@ var django = tool{
 	},
 	stamp: &stamper{
 		target: djangoTarget,
-		insert: func(e Engine, x Entry) Statement {
+		insert: func(e engine, x Entry) Statement {
 			app, name, _ := strings.Cut(x.Version, ".")
 			now := "CURRENT_TIMESTAMP"
-			if e == MySQL {
+			if e == mySQL {
 				now = "UTC_TIMESTAMP(6)" // what Django writes, whatever the session's time zone
 			}
 			return statement(`INSERT INTO {} (app, name, applied) VALUES (?, ?, `+now+`)`, []any{app, name}, 1)

@@ -93,7 +93,7 @@ func (s *snapshot) session(id int64) *Session {
 
 // end ends a session that is still the one that was seen, and still idle.
 func (s server) end(ctx context.Context, db *sql.DB, x Session, idle time.Duration) error {
-	if s.engine == MySQL {
+	if s.engine == mySQL {
 		now := Session{ID: x.ID}
 		if err := now.process(ctx, db); err != nil {
 			return err

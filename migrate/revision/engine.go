@@ -15,13 +15,13 @@ import (
 // or that it only speaks like one and lacks what is needed.
 var ErrEngine = errors.New("not a PostgreSQL, MySQL or MariaDB server")
 
-// Engine is a kind of database server.
-type Engine string
+// engine is a kind of database server.
+type engine string
 
-// The engines. MySQL includes MariaDB and Aurora.
+// The engines. mySQL includes MariaDB and Aurora.
 const (
-	PostgreSQL Engine = "postgresql"
-	MySQL      Engine = "mysql"
+	postgreSQL engine = "postgresql"
+	mySQL      engine = "mysql"
 )
 
 // querier is a database, a connection or a transaction.
@@ -33,7 +33,7 @@ type querier interface {
 
 // server is where a database is.
 type server struct {
-	engine   Engine
+	engine   engine
 	version  string
 	database string
 }
@@ -50,9 +50,9 @@ func identify(ctx context.Context, q querier) (server, error) {
 	name := `SELECT database()`
 	switch {
 	case strings.HasPrefix(s.version, "PostgreSQL ") && !strings.Contains(s.version, "Redshift"):
-		s.engine, name = PostgreSQL, `SELECT current_database()`
+		s.engine, name = postgreSQL, `SELECT current_database()`
 	case s.version != "" && s.version[0] >= '0' && s.version[0] <= '9':
-		s.engine = MySQL
+		s.engine = mySQL
 	default:
 		return s, fmt.Errorf("%s: %w", s.version, ErrEngine)
 	}
@@ -67,9 +67,9 @@ func identify(ctx context.Context, q querier) (server, error) {
 }
 
 // quote makes an identifier of its parts.
-func (e Engine) quote(parts ...string) string {
+func (e engine) quote(parts ...string) string {
 	mark := `"`
-	if e == MySQL {
+	if e == mySQL {
 		mark = "`"
 	}
 	out := make([]string, len(parts))
@@ -81,8 +81,8 @@ func (e Engine) quote(parts ...string) string {
 
 // bind writes the placeholders of a statement, "?", as the engine wants them.
 // The statements of this package have no other question marks.
-func (e Engine) bind(query string) string {
-	if e != PostgreSQL {
+func (e engine) bind(query string) string {
+	if e != postgreSQL {
 		return query
 	}
 	var b strings.Builder

@@ -18,7 +18,7 @@ var golangMigrate = tool{
 	fits: func(c columns, _ func(string) bool) bool { return c.has("version", "dirty") && !c.textual("version") },
 	read: readGolangMigrate,
 	locks: func(s server, p place) []advisory {
-		if s.engine == MySQL {
+		if s.engine == mySQL {
 			// The second is what the same two names give where they are joined as
 			// for PostgreSQL, the third what version 3 took.
 			return []advisory{
@@ -59,7 +59,7 @@ var golangMigrate = tool{
 			}
 			return []Entry{{Version: to}}, nil
 		},
-		insert: func(_ Engine, x Entry) Statement {
+		insert: func(_ engine, x Entry) Statement {
 			return statement(`INSERT INTO {} (version, dirty) VALUES (?, ?)`, []any{integer(x.Version), x.Dirty}, 1)
 		},
 		remove: func(x Entry) Statement {

@@ -29,7 +29,7 @@ var goose = tool{
 		},
 		// One row per version, whatever an older release has left: the newest
 		// one counts, and it is this one.
-		insert: func(_ Engine, x Entry) Statement {
+		insert: func(_ engine, x Entry) Statement {
 			return statement(`INSERT INTO {} (version_id, is_applied) VALUES (?, ?)`, []any{integer(x.Version), true}, 1)
 		},
 		remove: func(x Entry) Statement {

@@ -2,13 +2,6 @@ package revision
 
 import "github.com/stackrescue/stackrescue/migrate"
 
-// KindInspection and KindStamped are the kinds under which results are handed
-// back from a task: see [migrate.Handback].
-const (
-	KindInspection = "revision.Inspection"
-	KindStamped    = "revision.Stamped"
-)
-
 // Verdict is what to think of a table.
 type Verdict string
 
@@ -73,8 +66,9 @@ type Table struct {
 // Inspection is what [Inspect] found.
 type Inspection struct {
 	// Version is that of the format, 2.
-	Version  int     `json:"version"`
-	Engine   Engine  `json:"engine"`
+	Version int `json:"version"`
+	// Engine is "postgresql" or "mysql", which includes MariaDB and Aurora.
+	Engine   string  `json:"engine"`
 	Database string  `json:"database"`
 	Tables   []Table `json:"tables"`
 	// Sessions look as if they migrate, or hold a tool's lock.

@@ -53,7 +53,7 @@ func (s tables) sorted() []place {
 // selected database.
 func (s server) listTables(ctx context.Context, q querier, names []string) (tables, error) {
 	query := `SELECT table_schema, table_name, column_name, data_type FROM information_schema.columns WHERE `
-	if s.engine == MySQL {
+	if s.engine == mySQL {
 		query += `table_schema = database()`
 	} else {
 		query += `table_schema NOT IN ('pg_catalog', 'information_schema')`

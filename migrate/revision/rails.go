@@ -35,7 +35,7 @@ var rails = tool{
 			}
 			return accumulate(before, c, func(v string) bool { return numeric(v, c.To) > 0 })
 		},
-		insert: func(_ Engine, x Entry) Statement {
+		insert: func(_ engine, x Entry) Statement {
 			return statement(`INSERT INTO {} (version) VALUES (?)`, []any{x.Version}, 1)
 		},
 		remove: func(x Entry) Statement {

@@ -27,7 +27,7 @@ func (p *planned) lockConn(ctx context.Context, conn *sql.Conn) (free func(), er
 			}
 		}
 	}
-	if p.engine != MySQL {
+	if p.engine != mySQL {
 		return free, nil
 	}
 	for _, a := range p.located.advisories(p.server) {
@@ -53,7 +53,7 @@ func (p *planned) lockConn(ctx context.Context, conn *sql.Conn) (free func(), er
 // among them.
 func (p *planned) lockTable(ctx context.Context, tx *sql.Tx) error {
 	table := p.engine.quote(p.place.schema, p.place.name)
-	if p.engine == MySQL {
+	if p.engine == mySQL {
 		if _, err := column(ctx, tx, `SELECT 1 FROM `+table+` FOR UPDATE NOWAIT`); err != nil {
 			return p.busy(err)
 		}
@@ -80,7 +80,7 @@ func (p *planned) lockTable(ctx context.Context, tx *sql.Tx) error {
 // busy tells a table that somebody else has locked from other errors:
 // lock_not_available, and MySQL's and MariaDB's answers to NOWAIT.
 func (p *planned) busy(err error) error {
-	if sqlstate.Of(err) == "55P03" || (p.engine == MySQL && slices.Contains([]int{1205, 3572}, sqlstate.Number(err))) {
+	if sqlstate.Of(err) == "55P03" || (p.engine == mySQL && slices.Contains([]int{1205, 3572}, sqlstate.Number(err))) {
 		return fmt.Errorf("%w: another session has %s locked: %w", ErrRunning, p.place, err)
 	}
 	return fmt.Errorf("lock %s: %w", p.place, err)

@@ -98,7 +98,7 @@ func (a advisory) covers(key int64) bool {
 // sessions lists the sessions that look as if they migrate, except our own. It
 // also says what it cannot see, "" for nothing.
 func (s server) sessions(ctx context.Context, q querier, found []located) (live []Session, blind string, err error) {
-	if s.engine == MySQL {
+	if s.engine == mySQL {
 		return mysqlSessions(ctx, q, found, s)
 	}
 	live, err = postgresSessions(ctx, q, found, s)

@@ -108,7 +108,7 @@ var distinctive = []string{"dirty", "version_num", "version_id", "installed_rank
 func (s *snapshot) noTable(ctx context.Context, db querier) error {
 	e := &NoTableError{Database: s.database}
 	query := `SELECT DISTINCT lower(table_name) FROM information_schema.columns WHERE lower(column_name) IN ('` + strings.Join(distinctive, `', '`) + `')`
-	if s.engine == MySQL {
+	if s.engine == mySQL {
 		query += ` AND table_schema = database()`
 	}
 	names, err := column(ctx, db, query)

@@ -71,7 +71,7 @@ type Stamped struct {
 	Removed []Entry `json:"removed,omitempty"`
 	// Statements are what does it. Empty where the table says so already.
 	Statements []Statement `json:"statements,omitempty"`
-	Checks     []Checked   `json:"checks,omitempty"`
+	Checks     []Check     `json:"checks,omitempty"`
 	// Running is who was at work, or held the tool's lock, when it was planned:
 	// then nothing is written.
 	Running []string `json:"running,omitempty"`
@@ -92,7 +92,8 @@ type Stamped struct {
 // meanwhile; it refuses with [ErrRunning] while a leader lives, while the
 // tool's own lock is held, or while another session is changing the schema. In
 // one transaction it locks the table, compares it with the plan, changes it and
-// records the stamp in [AuditTable]; then it reads the table again. A nil error
+// records the stamp in the table stackrescue_stamp; then it reads the table again.
+// A nil error
 // means that the table holds what Stamped says: also where it did so before,
 // which is success without statements and needs no lock.
 //
@@ -103,7 +104,8 @@ type Stamped struct {
 // there was none. Safe to repeat.
 //
 // The database handle needs two connections. On PostgreSQL the user must be
-// able to write the table and to create [AuditTable] in the same schema.
+// able to write the table and to create the table stackrescue_stamp in the same
+// schema.
 func Stamp(ctx context.Context, db *sql.DB, c Change, optFns ...func(*StampOptions)) (*Stamped, error) {
 	var o StampOptions
 	for _, fn := range optFns {

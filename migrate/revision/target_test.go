@@ -104,20 +104,20 @@ func TestTargets(t *testing.T) {
 func TestStatementsNameOnlyTheDifference(t *testing.T) {
 	t.Parallel()
 	require.Equal(t, []Statement{statement(`UPDATE {} SET version = ?, dirty = ? WHERE version = ? AND dirty = ?`, []any{int64(8), false, int64(7), true}, 1)},
-		golangMigrate.stamp.statements(PostgreSQL, entries("7!"), entries("8")))
+		golangMigrate.stamp.statements(postgreSQL, entries("7!"), entries("8")))
 	require.Equal(t, []Statement{statement(`UPDATE {} SET version_num = ? WHERE version_num = ?`, []any{"b", "a"}, 1)},
-		alembic.stamp.statements(MySQL, entries("e a"), entries("e b")))
+		alembic.stamp.statements(mySQL, entries("e a"), entries("e b")))
 	require.Equal(t, []Statement{
 		statement(`DELETE FROM {} WHERE version_num = ?`, []any{"b"}, 1), statement(`DELETE FROM {} WHERE version_num = ?`, []any{"c"}, 1),
 		statement(`INSERT INTO {} (version_num) VALUES (?)`, []any{"d"}, 1),
-	}, alembic.stamp.statements(PostgreSQL, entries("b c"), entries("d")))
-	require.Empty(t, rails.stamp.statements(PostgreSQL, entries("1"), entries("1")))
+	}, alembic.stamp.statements(postgreSQL, entries("b c"), entries("d")))
+	require.Empty(t, rails.stamp.statements(postgreSQL, entries("1"), entries("1")))
 }
 
 func TestBind(t *testing.T) {
 	t.Parallel()
-	require.Equal(t, "a = $1 AND b = $2", PostgreSQL.bind("a = ? AND b = ?"))
-	require.Equal(t, "a = ?", MySQL.bind("a = ?"))
-	require.Equal(t, `"a"."b""c"`, PostgreSQL.quote("a", `b"c`))
-	require.Equal(t, "`a`.`b``c`", MySQL.quote("a", "b`c"))
+	require.Equal(t, "a = $1 AND b = $2", postgreSQL.bind("a = ? AND b = ?"))
+	require.Equal(t, "a = ?", mySQL.bind("a = ?"))
+	require.Equal(t, `"a"."b""c"`, postgreSQL.quote("a", `b"c`))
+	require.Equal(t, "`a`.`b``c`", mySQL.quote("a", "b`c"))
 }

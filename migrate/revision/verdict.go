@@ -9,7 +9,7 @@ import (
 func report(first, last *snapshot, o InspectOptions) *Inspection {
 	watched := first != last
 	out := &Inspection{
-		Version: 2, Engine: last.engine, Database: last.database, Tables: []Table{},
+		Version: 2, Engine: string(last.engine), Database: last.database, Tables: []Table{},
 		Sessions: last.live, Leader: last.lease.Owner, Progress: last.progress, Blind: last.blind,
 	}
 	alive := last.alive(first, watched)

@@ -83,7 +83,7 @@ func (p *planned) swap(ctx context.Context, db *sql.DB, o StampOptions) error {
 	}
 	defer free()
 	opts := &sql.TxOptions{}
-	if p.engine == MySQL {
+	if p.engine == mySQL {
 		// At this level a locking read keeps others from adding rows, too.
 		// Source: https://dev.mysql.com/doc/refman/8.0/en/innodb-locking.html
 		opts.Isolation = sql.LevelRepeatableRead

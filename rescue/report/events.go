@@ -19,15 +19,20 @@ type serviceEvent struct {
 	Text string
 }
 
-// serviceEvents are the events of a service, which a capture holds with the time
-// of day only: each is of the last such time before the capture.
+// serviceEvents are the events of a service. Captures of earlier releases hold them
+// with the time of day only: each is of the last such time before the capture.
 func serviceEvents(b *rescue.Bundle, f rescue.ServiceFacts) []serviceEvent {
 	var out []serviceEvent
 	for _, e := range f.Events {
-		if len(e) < 9 {
+		stamp, text, ok := strings.Cut(e, " ")
+		if !ok {
 			continue
 		}
-		clock, err := time.Parse("15:04:05", e[:8])
+		if at, err := time.Parse(time.RFC3339, stamp); err == nil {
+			out = append(out, serviceEvent{at.UTC(), text})
+			continue
+		}
+		clock, err := time.Parse("15:04:05", stamp)
 		if err != nil {
 			continue
 		}
@@ -36,7 +41,7 @@ func serviceEvents(b *rescue.Bundle, f rescue.ServiceFacts) []serviceEvent {
 		if day.After(at) {
 			day = day.AddDate(0, 0, -1)
 		}
-		out = append(out, serviceEvent{day, e[9:]})
+		out = append(out, serviceEvent{day, text})
 	}
 	return out
 }

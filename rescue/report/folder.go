@@ -91,6 +91,15 @@ func (f *Folder) Read() (Input, error) {
 			}
 		}
 	}
+	if len(in.Captures) == 0 { // one that was ended before its end may have left something
+		b, err := rescue.OpenBundle(f.Path)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return in, err
+		}
+		if err == nil {
+			in.Captures = append(in.Captures, b)
+		}
+	}
 	if len(in.Captures) == 0 {
 		return in, fmt.Errorf("evidence: folder %s has no capture: %w", f.Path, fs.ErrNotExist)
 	}

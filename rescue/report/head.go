@@ -73,6 +73,9 @@ func (t *teller) headline() {
 		if t.d.Advice != "" {
 			s.First = append(s.First, say(t.d.Advice))
 		}
+		for _, c := range t.d.Causes.Migration {
+			s.First = append(s.First, say("Perhaps a migration: "+t.nice(c)+": "+c.Next))
+		}
 		if !t.d.Expires.IsZero() {
 			s.First = append(s.First, "Evidence first: ECS may forget the first stopped task from "+t.s.moment(t.d.Expires)+" UTC on.")
 		}

@@ -112,7 +112,7 @@ func (s *Story) Markdown(w io.Writer) error {
 	for _, l := range []struct {
 		title string
 		all   []string
-	}{{"Do first", s.First}, {"Warnings", s.Warnings}, {"Not known", s.Unknown}} {
+	}{{"Do first", s.First}, {"Other image users", s.ImageUsers}, {"Who else operates", s.Others}, {"Warnings", s.Warnings}, {"Not known", s.Unknown}} {
 		if len(l.all) > 0 {
 			var b strings.Builder
 			fmt.Fprintf(&b, "\n### %s\n\n", l.title)

@@ -83,11 +83,14 @@ type Story struct {
 	First    []string      `json:"first,omitempty"` // what to do first
 	Warnings []string      `json:"warnings,omitempty"`
 	Unknown  []string      `json:"unknown,omitempty"`
-	Stacks   []stackNow    `json:"stacks,omitempty"`
-	Restored []namedValue  `json:"restored,omitempty"`
-	Lanes    []laneRow     `json:"lanes,omitempty"`
-	Moments  []moment      `json:"moments,omitempty"`
-	Events   []row         `json:"events,omitempty"`
+	// Others are who else operates, ImageUsers the functions and scheduled tasks.
+	Others     []string     `json:"others,omitempty"`
+	ImageUsers []string     `json:"imageUsers,omitempty"`
+	Stacks     []stackNow   `json:"stacks,omitempty"`
+	Restored   []namedValue `json:"restored,omitempty"`
+	Lanes      []laneRow    `json:"lanes,omitempty"`
+	Moments    []moment     `json:"moments,omitempty"`
+	Events     []row        `json:"events,omitempty"`
 	// LogsLeft is how many more logs the evidence has.
 	LogsLeft int         `json:"logsLeft,omitempty"`
 	Logs     []logTail   `json:"logs,omitempty"`

@@ -95,6 +95,12 @@ func (t *teller) place() {
 	for _, x := range d.Assumed {
 		s.Unknown = append(s.Unknown, "assumed: "+say(x))
 	}
+	for _, o := range d.Others {
+		s.Others = append(s.Others, say(o.String()))
+	}
+	for _, u := range d.ImageUsers {
+		s.ImageUsers = append(s.ImageUsers, say(u.String()))
+	}
 	if t.in.Plan != nil {
 		for _, w := range t.in.Plan.Warnings {
 			s.Warnings = append(s.Warnings, say(w))

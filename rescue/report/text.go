@@ -150,6 +150,8 @@ func (s *Story) Text(w io.Writer, o TextOptions) error {
 			p.item(fmt.Sprintf("[x] %s of %s (-v lists them)", counted(n, "check"), fmt.Sprint(len(s.Checks))))
 		}
 	}
+	p.list("OTHER IMAGE USERS", s.ImageUsers)
+	p.list("WHO ELSE OPERATES", s.Others)
 	p.list("WARNINGS", s.Warnings)
 	p.list("NOT KNOWN", s.Unknown)
 	if s.Refusal != nil {

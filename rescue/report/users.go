@@ -110,11 +110,15 @@ func (t *teller) points(service string) []point {
 			slices.Reverse(events) // ECS lists the newest first
 			slices.SortStableFunc(events, func(a, b serviceEvent) int { return a.At.Compare(b.At) })
 			var fresh []time.Time // when the tasks were started that may replace others
+			var before serviceEvent
 			for _, e := range events {
 				for range startedTasks(e.Text) {
 					fresh = append(fresh, e.At)
 				}
 				if e.At.Before(t.s.Begin) {
+					if before = e; steady.MatchString(e.Text) {
+						fresh = nil
+					}
 					continue
 				}
 				if m := stopped.FindStringSubmatch(e.Text); m != nil {
@@ -132,6 +136,10 @@ func (t *teller) points(service string) []point {
 					fresh = nil
 					out = append(out, point{e.At, "served", "ECS calls the service steady", false})
 				}
+			}
+			if steady.MatchString(before.Text) && f.Desired > 0 {
+				// The last that ECS said before: it is silent as long as nothing changes.
+				out = append(out, point{t.s.Begin, "served", "ECS has called the service steady at " + t.s.moment(before.At), false})
 			}
 		}
 	}

@@ -33,7 +33,7 @@ func (r *run) recorded(broken func(string, ...any)) {
 		}
 	}
 	for i, s := range r.seen {
-		if i > 0 && r.seen[i-1].p.Outcome == migrate.OutcomeDone && s.p.Outcome != migrate.OutcomeDone {
+		if i > 0 && r.seen[i-1].p.Outcome == "done" && s.p.Outcome != "done" {
 			broken("%s (epoch %d) came after done (epoch %d)", s.p.Outcome, s.rec.Epoch, r.seen[i-1].rec.Epoch)
 		}
 	}
@@ -52,7 +52,7 @@ func (r *run) recorded(broken func(string, ...any)) {
 	if unsure[best.Fence] {
 		return
 	}
-	if p.Outcome != migrate.OutcomeDone || int64(rec.Epoch) < top || !strings.HasPrefix(p.Leader, "r") {
+	if p.Outcome != "done" || int64(rec.Epoch) < top || !strings.HasPrefix(p.Leader, "r") {
 		broken("the record of epoch %d says %s, and epoch %d was led to the end, %d was the newest", rec.Epoch, p, best.Fence, top)
 	}
 	if int64(rec.Epoch) > top && !r.acquiredUnseen("") {

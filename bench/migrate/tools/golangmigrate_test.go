@@ -34,7 +34,7 @@ func golangMigrate(t *testing.T, d *data, files fstest.MapFS) *gm.Migrate {
 	require.NoError(t, err)
 	var driver database.Driver
 	db := d.lab.open(t, d.name) // the tool closes it
-	if d.lab.engine == revision.MySQL {
+	if d.lab.engine == "mysql" {
 		driver, err = gmmysql.WithInstance(db, &gmmysql.Config{})
 	} else {
 		driver, err = gmpgx.WithInstance(db, &gmpgx.Config{})
@@ -69,7 +69,7 @@ func golangMigrateStamped(t *testing.T, l *lab) {
 	history, err := revision.ReadHistory(shop(""), "golang-migrate")
 	require.NoError(t, err)
 	d := killed(t, l)
-	here := map[revision.Engine]string{revision.PostgreSQL: "current_schema()", revision.MySQL: "database()"}[l.engine]
+	here := map[string]string{"postgresql": "current_schema()", "mysql": "database()"}[l.engine]
 	check := priced
 	check.Query += " AND table_schema = " + here
 	got := d.only(t, "golang-migrate", func(o *revision.InspectOptions) { o.History = history })
@@ -134,7 +134,7 @@ func golangMigrateStamped(t *testing.T, l *lab) {
 func golangMigrateAtWork(t *testing.T, l *lab) {
 	d := l.fresh(t)
 	sleep := "SELECT pg_sleep(4);"
-	if l.engine == revision.MySQL {
+	if l.engine == "mysql" {
 		sleep = "SELECT sleep(4);"
 	}
 	m := golangMigrate(t, d, fstest.MapFS{"1_slow.up.sql": {Data: []byte(sleep)}})
@@ -169,7 +169,7 @@ func leaderLives(t *testing.T, l *lab) {
 		return nil
 	}, func(o *migrate.LeadOptions) { o.Lease = time.Second })
 	require.NoError(t, err)
-	if l.engine == revision.PostgreSQL { // a lock file of a process that lives cannot be taken over
+	if l.engine == "postgresql" { // a lock file of a process that lives cannot be taken over
 		_, err = o.Store.Acquire(t.Context(), o.Key, migrate.Claim{Owner: "dead", Lease: time.Second})
 		require.NoError(t, err)
 		in := d.inspect(t, func(i *revision.InspectOptions) { i.Store, i.Key = o.Store, o.Key })

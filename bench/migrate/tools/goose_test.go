@@ -27,7 +27,7 @@ func gooseFiles(third string) fstest.MapFS {
 
 // gooseOn is the tool on a database.
 func gooseOn(t *testing.T, d *data, files fstest.MapFS, opts ...goose.ProviderOption) *goose.Provider {
-	dialect := map[revision.Engine]goose.Dialect{revision.PostgreSQL: goose.DialectPostgres, revision.MySQL: goose.DialectMySQL}[d.lab.engine]
+	dialect := map[string]goose.Dialect{"postgresql": goose.DialectPostgres, "mysql": goose.DialectMySQL}[d.lab.engine]
 	p, err := goose.NewProvider(dialect, d.DB, files, opts...)
 	require.NoError(t, err)
 	return p

@@ -21,7 +21,7 @@ import (
 
 // lab is a server with a fresh database for each test.
 type lab struct {
-	engine revision.Engine
+	engine string
 	admin  *sql.DB
 	pg     *servers.PostgreSQL
 	maria  *servers.MariaDB
@@ -39,14 +39,14 @@ func TestTools(t *testing.T) {
 	}
 	t.Run("postgresql", func(t *testing.T) {
 		t.Parallel()
-		l := &lab{engine: revision.PostgreSQL, pg: servers.StartPostgreSQL(t)}
+		l := &lab{engine: "postgresql", pg: servers.StartPostgreSQL(t)}
 		l.admin = l.open(t, "postgres")
 		l.all(t, both)
 		l.all(t, postgresOnly)
 	})
 	t.Run("mariadb", func(t *testing.T) {
 		t.Parallel()
-		l := &lab{engine: revision.MySQL, maria: servers.StartMariaDB(t)}
+		l := &lab{engine: "mysql", maria: servers.StartMariaDB(t)}
 		l.admin = l.open(t, "app")
 		l.all(t, both)
 	})
@@ -73,14 +73,14 @@ func (l *lab) fresh(t *testing.T) *data {
 
 // url is a database's address as the engine's drivers want it.
 func (l *lab) url(name string) string {
-	if l.engine == revision.MySQL {
+	if l.engine == "mysql" {
 		return strings.Replace(l.maria.DSN("multiStatements=true", "parseTime=true"), "/app", "/"+name, 1)
 	}
 	return strings.Replace(l.pg.DSN(), "/postgres?", "/"+name+"?", 1)
 }
 
 func (l *lab) open(t *testing.T, name string) *sql.DB {
-	driver := map[revision.Engine]string{revision.PostgreSQL: "pgx", revision.MySQL: "mysql"}[l.engine]
+	driver := map[string]string{"postgresql": "pgx", "mysql": "mysql"}[l.engine]
 	db, err := sql.Open(driver, l.url(name))
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = db.Close() })
@@ -135,7 +135,7 @@ func (d *data) only(t *testing.T, tool string, optFns ...func(*revision.InspectO
 // store is a lock for stamps: in the database itself, where that can be.
 func (d *data) store(t *testing.T) migrate.Store {
 	t.Helper()
-	if d.lab.engine == revision.MySQL {
+	if d.lab.engine == "mysql" {
 		return migrate.FileStore(t.TempDir())
 	}
 	require.NoError(t, pglease.Create(t.Context(), d.DB))
@@ -150,7 +150,7 @@ func (d *data) writing(t *testing.T, checks ...revision.Check) func(*revision.St
 		o.Watch = 300 * time.Millisecond
 		o.Store, o.Key, o.Who, o.Reason = store, "lab", "ann", "the column is there"
 		o.Checks, o.Unproven = checks, len(checks) == 0
-		if d.lab.engine == revision.PostgreSQL {
+		if d.lab.engine == "postgresql" {
 			o.Enter = func(ctx context.Context, f migrate.Fence) error { return pglease.Raise(ctx, d.DB, "lab", f) }
 			o.Guard = func(ctx context.Context, tx *sql.Tx, f migrate.Fence) error {
 				return pglease.Guard(ctx, tx, "lab", f)

@@ -57,7 +57,7 @@ func recognised(t *testing.T, l *lab) {
 	} {
 		d := l.fresh(t)
 		for _, s := range c.tables {
-			if l.engine == revision.MySQL {
+			if l.engine == "mysql" {
 				s = strings.ReplaceAll(s, `"`, "`")
 			}
 			d.run(t, s)
