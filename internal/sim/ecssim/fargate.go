@@ -45,15 +45,6 @@ func checkFargate(in *ecs.RegisterTaskDefinitionInput) error {
 	return nil
 }
 
-// checkNetwork refuses tasks of network mode awsvpc without a network
-// (https://github.com/fabfuel/ecs-deploy/issues/133).
-func checkNetwork(r *revision, n *types.NetworkConfiguration) error {
-	if r.def.NetworkMode == types.NetworkModeAwsvpc && (n == nil || n.AwsvpcConfiguration == nil) {
-		return invalid("Network Configuration must be provided when networkMode 'awsvpc' is specified.")
-	}
-	return nil
-}
-
 // fillPorts sets what the service answers for a port mapping that says less: the
 // protocol, and the host's port, which is the container's unless the bridge picks
 // one (https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_PortMapping.html).

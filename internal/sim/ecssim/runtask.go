@@ -49,9 +49,6 @@ func (s *Service) RunTask(_ context.Context, in *ecs.RunTaskInput) (*ecs.RunTask
 	if err != nil {
 		return nil, err
 	}
-	if err := checkNetwork(r, in.NetworkConfiguration); err != nil {
-		return nil, err
-	}
 	if err := checkOverrides(r, in.Overrides); err != nil {
 		return nil, err
 	}

@@ -107,9 +107,6 @@ func (s *Service) CreateService(_ context.Context, in *ecs.CreateServiceInput) (
 		if err != nil {
 			return nil, err
 		}
-		if err := checkNetwork(r, in.NetworkConfiguration); err != nil {
-			return nil, err
-		}
 		v.deploy(r, false)
 	}
 	c.services[v.name] = v
