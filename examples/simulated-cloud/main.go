@@ -56,7 +56,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	speed := fs.Float64("speed", 60, "how many times as fast as the wall clock the cloud's time passes")
 	var set settings
 	fs.Func("switch", "`NAME=VALUE`: how AWS behaves where nobody could confirm it; may be repeated", set.flipSwitch)
-	fs.Func("fail", "`STACK.RESOURCE=PHASE`: the resource's next create, update, rollback or delete fails; may be repeated", set.fail)
+	fs.Func("fail", "`STACK.RESOURCE=PHASE`: the resource's next create, update, rollback, delete, validation or hook fails; may be repeated", set.fail)
 	fs.Func("deny", "`ACTION` that is denied, such as ecs:UpdateService or ecs:*; may be repeated", set.deny)
 	fs.Func("image", "`REF[=PROGRAM]`: an image of a registry elsewhere, and what it does; may be repeated", set.image)
 	if err := fs.Parse(args); err != nil {

@@ -52,7 +52,7 @@ func TestExperiments(t *testing.T) {
 					arguments = append(arguments, []string{"--retain-except-on-create"})
 				}
 			case 10: // hours
-				speed = 600
+				speed = 300
 				if !recent {
 					t.Skip("the installed AWS CLI does not know ecs stop-service-deployment")
 				}

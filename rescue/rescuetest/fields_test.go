@@ -156,3 +156,23 @@ func TestUnknownSwitchValue(t *testing.T) {
 	c := New(func(o *Options) { o.Switches.CleanUp = "sometimes" })
 	require.ErrorContains(t, send(t, c.Config(), &ecs.UpdateServiceInput{Service: new("s")}), `switch CleanUp has no value "sometimes": there are deregisters, keeps`)
 }
+
+// A value that its enumeration does not have is refused as AWS refuses it, at both
+// doors and in templates.
+func TestUnknownEnumValues(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := New()
+		in := &cloudformation.CreateStackInput{StackName: new("s"), TemplateBody: new("Resources: {T: {Type: AWS::SNS::Topic}}"), OnFailure: "EXPLODE"}
+		for _, cfg := range []aws.Config{c.Config(), c.WireConfig()} {
+			require.ErrorContains(t, send(t, cfg, in), "ValidationError: 1 validation error detected: Value 'EXPLODE' at 'onFailure' failed to satisfy constraint: Member must satisfy enum value set: [DELETE, DO_NOTHING, ROLLBACK]")
+		}
+		client := cloudformation.NewFromConfig(c.Config())
+		_, err := client.CreateStack(t.Context(), &cloudformation.CreateStackInput{StackName: new("p"), TemplateBody: new("Resources: {P: {Type: AWS::SSM::Parameter, Properties: {Type: Text, Value: x}}}")})
+		require.NoError(t, err)
+		c.Advance(time.Hour)
+		events, err := client.DescribeStackEvents(t.Context(), &cloudformation.DescribeStackEventsInput{StackName: new("p")})
+		require.NoError(t, err)
+		assert.Contains(t, fmt.Sprint(reasons(events.StackEvents)), "Member must satisfy enum value set")
+	})
+}

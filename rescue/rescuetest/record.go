@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 
 	"github.com/stackrescue/stackrescue/internal/sim/cfnsim"
+	"github.com/stackrescue/stackrescue/internal/sim/fields"
 	"github.com/stackrescue/stackrescue/internal/sim/world"
 	"github.com/stackrescue/stackrescue/rescue/rescuetest/simtype"
 )
@@ -28,6 +29,10 @@ func (c *Cloud) Record() (r simtype.Record) {
 // recorded makes a call of CloudFormation's and records it.
 func recorded[I, O any](w *world.World, action string, fn func(context.Context, *I) (*O, error)) func(context.Context, *I) (*O, error) {
 	return func(ctx context.Context, in *I) (*O, error) {
+		if err := fields.Check(in); err != nil {
+			w.Mutated(action, err)
+			return nil, err
+		}
 		out, err := fn(ctx, in)
 		w.Mutated(action, err)
 		return out, err

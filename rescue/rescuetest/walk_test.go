@@ -276,7 +276,7 @@ func (w *walk) step() {
 		w.last = "PushImage"
 		_, _ = w.c.PushImage(w.one("app", "web"), w.one("a", "b", "c"), w.program(), w.one("v1", "v2", "latest"))
 	case n < 94:
-		stack, id, phase := w.one("a", "b", "c", "Child"), w.one(w.ids()...), w.one("create", "update", "rollback", "delete")
+		stack, id, phase := w.one("a", "b", "c", "Child"), w.one(w.ids()...), w.one("create", "update", "rollback", "delete", "hook", "validation")
 		w.last = "FailResource " + stack + " " + id + " " + phase
 		w.c.FailResource(stack, id, simtype.Phase(phase), "scripted")
 	default:
@@ -336,7 +336,7 @@ var sources = map[string][]string{
 	"stackname": {"stackid"}, "changesetname": {"changesetid", "id"}, "service": {"servicearn"}, "cluster": {"clusterarn"}, "taskdefinition": {"taskdefinitionarn"}, "task": {"taskarn"},
 	"servicedeploymentarn": {"servicedeploymentarn", "currentservicedeployment"}, "servicerevisionarn": {"arn"}, "secretid": {"arn", "name"}, "resourcearn": {"arn", "loggrouparn", "servicearn", "taskarn", "taskdefinitionarn", "clusterarn", "repositoryarn"},
 	"operationid": {"operationid"}, "logstreamname": {"logstreamname"}, "imagedigest": {"imagedigest"}, "stackdriftdetectionid": {"stackdriftdetectionid"}, "nexttoken": {"nexttoken"}, "versionid": {"versionid"}, "resourcestoskip": {"logicalresourceid"},
-	"physicalresourceid": {"physicalresourceid"}, "hookid": {"hookid"}, "targetgrouparn": {"targetgrouparn"}, "loggroupname": {"loggroupname"},
+	"physicalresourceid": {"physicalresourceid"}, "hookid": {"hookid"}, "listenerarn": {"listenerarn"}, "loadbalancerarn": {"loadbalancerarn"}, "targetgrouparn": {"targetgrouparn"}, "loggroupname": {"loggroupname"},
 }
 
 func (w *walk) text(member string) string {

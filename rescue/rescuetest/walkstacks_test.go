@@ -37,10 +37,15 @@ var pieces = map[string]string{
 	"Child":     `{Type: AWS::CloudFormation::Stack, Properties: {TemplateURL: "https://templates.s3.amazonaws.com/child.yaml", Parameters: {V: !Ref V}}}`,
 	"Second":    `{Type: AWS::CloudFormation::Stack, DependsOn: Child, Properties: {TemplateURL: "https://templates.s3.amazonaws.com/other.yaml", Parameters: {V: !GetAtt Child.Outputs.Seen}}}`,
 	"Importer":  `{Type: AWS::SNS::Topic, Properties: {DisplayName: !ImportValue exported}}`,
+	"Balancer":  `{Type: AWS::ElasticLoadBalancingV2::LoadBalancer, Properties: {Subnets: [subnet-1, subnet-2], LoadBalancerAttributes: [{Key: deletion_protection.enabled, Value: !If [Big, "true", "false"]}]}}`,
+	"Targets":   `{Type: AWS::ElasticLoadBalancingV2::TargetGroup, Properties: {Port: 80, Protocol: HTTP, VpcId: vpc-1, TargetType: ip}}`,
+	"Listener":  `{Type: AWS::ElasticLoadBalancingV2::Listener, Properties: {LoadBalancerArn: !Ref Balancer, Port: !If [Big, 81, 80], Protocol: HTTP, DefaultActions: [{Type: forward, TargetGroupArn: !Ref Targets}]}}`,
+	"Handle":    `{Type: AWS::CloudFormation::WaitConditionHandle}`,
+	"Wait":      `{Type: AWS::CloudFormation::WaitCondition, Properties: {Handle: !Ref Handle, Timeout: "300"}}`,
 	"Resolving": `{Type: AWS::SNS::Topic, Properties: {DisplayName: "{{resolve:ssm:/walk/a}}"}}`,
 }
 
-var needs = map[string][]string{"Queue": {"Topic"}, "Service": {"Cluster", "Task"}, "Slow": {"Task"}, "Second": {"Child"}}
+var needs = map[string][]string{"Queue": {"Topic"}, "Service": {"Cluster", "Task"}, "Slow": {"Task"}, "Second": {"Child"}, "Listener": {"Balancer", "Targets"}, "Wait": {"Handle"}}
 
 func (w *walk) ids() []string {
 	ids := w.keys(pieces)
@@ -118,7 +123,7 @@ func (w *walk) sensible() {
 	name := new(w.one("a", "b", "c"))
 	caps := []cfntypes.Capability{cfntypes.CapabilityCapabilityNamedIam, cfntypes.CapabilityCapabilityAutoExpand}
 	cluster, service := new("prod"), new(w.one("web", "api"))
-	switch w.IntN(19) {
+	switch w.IntN(21) {
 	case 0, 1:
 		_, _ = w.invokeInput(&cloudformation.CreateStackInput{StackName: name, TemplateBody: new(w.template()), Parameters: w.parameters(), Capabilities: caps, DisableRollback: new(w.chance(20))})
 	case 2, 3, 4:
@@ -173,6 +178,17 @@ func (w *walk) sensible() {
 		_, _ = w.invokeInput(in)
 	case 17:
 		_, _ = w.invokeInput(&ecs.DeleteServiceInput{Cluster: cluster, Service: service, Force: new(w.chance(80))})
+	case 19: // a deployment that waits for somebody
+		in := &ecs.UpdateServiceInput{Cluster: cluster, Service: service, ForceNewDeployment: true, DeploymentConfiguration: &ecstypes.DeploymentConfiguration{
+			Strategy: ecstypes.DeploymentStrategyBlueGreen, BakeTimeInMinutes: new(int32(w.IntN(10))),
+			LifecycleHooks: []ecstypes.DeploymentLifecycleHook{{TargetType: ecstypes.DeploymentLifecycleHookTargetTypePause, LifecycleStages: []ecstypes.DeploymentLifecycleHookStage{ecstypes.DeploymentLifecycleHookStagePreScaleUp, ecstypes.DeploymentLifecycleHookStagePostScaleUp}}},
+		}}
+		_, _ = w.invokeInput(in)
+	case 20:
+		_, _ = w.call("DescribeServices", map[string]any{"Cluster": "prod", "Services": []string{"web", "api"}})
+		arn := w.text("serviceDeploymentArn")
+		_, _ = w.invokeInput(&ecs.DescribeServiceDeploymentsInput{ServiceDeploymentArns: []string{arn}})
+		_, _ = w.invokeInput(&ecs.ContinueServiceDeploymentInput{ServiceDeploymentArn: &arn, HookId: new(w.text("hookId")), Action: ecstypes.DeploymentLifecycleHookAction(w.one("CONTINUE", "ROLLBACK"))})
 	case 18:
 		_, _ = w.call("DescribeServices", map[string]any{"Cluster": "prod", "Services": []string{"web", "api"}})
 		_, _ = w.invokeInput(&ecs.StopServiceDeploymentInput{ServiceDeploymentArn: new(w.text("serviceDeploymentArn"))})

@@ -108,3 +108,29 @@ func TestUniqueNames(t *testing.T) {
 		require.ErrorContains(t, err, "ValidationError: Template error: all resources and parameters must have unique names. Common name(s):[Name]")
 	})
 }
+
+// An answer that is one list has it where there is nothing, too, and a type that
+// there is not is refused.
+func TestOrdinaryAnswers(t *testing.T) {
+	inBubble(t, &simtype.Switches{}, func(s *sim) {
+		stacks, err := s.DescribeStacks(s.ctx, &cloudformation.DescribeStacksInput{})
+		require.NoError(t, err)
+		require.NotNil(t, stacks.Stacks)
+		exports, err := s.ListExports(s.ctx, &cloudformation.ListExportsInput{})
+		require.NoError(t, err)
+		require.NotNil(t, exports.Exports)
+		for typ, ok := range map[string]bool{"AWS::ECS::Servise": false, "AWS::ECS": false, "ECS::Service": false, "Custom::Thing": true, "AWS::Kinesis::Stream": true, "Third::Party::Type": true} {
+			name, body := "t", "Resources: {T: {Type: '"+typ+"'}}"
+			_, err := s.CreateStack(s.ctx, &cloudformation.CreateStackInput{StackName: &name, TemplateBody: &body})
+			if ok {
+				require.NoError(t, err)
+				s.rest(name)
+				_, err = s.DeleteStack(s.ctx, &cloudformation.DeleteStackInput{StackName: &name})
+				require.NoError(t, err)
+				time.Sleep(time.Hour)
+				continue
+			}
+			require.ErrorContains(t, err, "Template format error: Unrecognized resource types: ["+typ+"]")
+		}
+	})
+}

@@ -170,8 +170,29 @@ func on[I, O any](t *op.Table, fn func(context.Context, *I) (*O, error)) {
 		if f := reflect.ValueOf(in).Elem().FieldByName("StackName"); f.IsValid() && !f.IsNil() && f.Elem().Len() == 0 {
 			return nil, invalid("1 validation error detected: Value '' at 'stackName' failed to satisfy constraint: Member must have length greater than or equal to 1")
 		}
-		return fn(ctx, in)
+		out, err := fn(ctx, in)
+		if err == nil {
+			listed(out)
+		}
+		return out, err
 	})
+}
+
+// listed makes the list of an answer that is one list empty rather than absent:
+// that is how AWS answers where there is nothing.
+func listed(out any) {
+	var only reflect.Value
+	for f, x := range reflect.ValueOf(out).Elem().Fields() {
+		if f.IsExported() && x.Kind() == reflect.Slice {
+			if only.IsValid() {
+				return // a description, whose lists are absent where there is nothing
+			}
+			only = x
+		}
+	}
+	if only.IsValid() && only.IsNil() {
+		only.Set(reflect.MakeSlice(only.Type(), 0, 0))
+	}
 }
 
 // find is the stack by id, or the live one by name.

@@ -167,6 +167,30 @@ func (t *template) readResources(doc *document) error {
 	return nil
 }
 
+var typeName = regexp.MustCompile(`^(?:Custom::[\w@-]+|\w+::\w+::\w+(?:::MODULE)?)$`)
+
+// knownTypes are the resource types of AWS::ECS and AWS::ECR as of the registry of
+// 2026.
+// https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/AWS_ECS.html
+var knownTypes = map[string][]string{
+	"AWS::ECS::": {"CapacityProvider", "Cluster", "ClusterCapacityProviderAssociations", "Daemon", "DaemonTaskDefinition", "ExpressGatewayService", "PrimaryTaskSet", "Service", "TaskDefinition", "TaskSet"},
+	"AWS::ECR::": {"PublicRepository", "PullThroughCacheRule", "PullTimeUpdateExclusion", "RegistryPolicy", "RegistryScanningConfiguration", "ReplicationConfiguration", "Repository", "RepositoryCreationTemplate", "SigningConfiguration"},
+}
+
+// recognized reports whether a name can be a resource type's. Of ECS and ECR all
+// types are known; those of other services are taken as they are.
+func recognized(typ string) bool {
+	if !typeName.MatchString(typ) {
+		return false
+	}
+	for prefix, names := range knownTypes {
+		if name, ok := strings.CutPrefix(typ, prefix); ok {
+			return slices.Contains(names, name)
+		}
+	}
+	return true
+}
+
 func readDeclaration(id string, v any) (declaration, error) {
 	d := declaration{id: id}
 	if !alphanumeric.MatchString(id) {
@@ -183,6 +207,9 @@ func readDeclaration(id string, v any) (declaration, error) {
 	}
 	if d.typ, ok = m["Type"].(string); !ok || d.typ == "" {
 		return d, formatError("[/Resources/" + id + "] Every Resources object must contain a Type member.")
+	}
+	if !recognized(d.typ) {
+		return d, formatError("Unrecognized resource types: [" + d.typ + "]")
 	}
 	if p, there := m["Properties"]; there && p != nil {
 		if d.properties, ok = p.(object); !ok {

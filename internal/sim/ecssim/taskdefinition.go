@@ -81,7 +81,10 @@ func (s *Service) RegisterTaskDefinition(_ context.Context, in *ecs.RegisterTask
 			return nil, invalid("Some tags contain invalid keys. Tag keys starting with 'aws:' are reserved for internal use.")
 		}
 	}
-	essential := false
+	if err := checkFargate(in); err != nil {
+		return nil, err
+	}
+	essential, seen := false, map[string]bool{}
 	for i := range in.ContainerDefinitions {
 		c := &in.ContainerDefinitions[i]
 		if c.Image == nil || *c.Image == "" {
@@ -90,6 +93,10 @@ func (s *Service) RegisterTaskDefinition(_ context.Context, in *ecs.RegisterTask
 		if c.Name == nil || *c.Name == "" {
 			return nil, clientError("Container.name should not be null or empty.")
 		}
+		if seen[*c.Name] {
+			return nil, clientError("Container names must be unique: " + *c.Name + " is there twice.")
+		}
+		seen[*c.Name] = true
 		if c.Essential == nil {
 			c.Essential = new(true) // documented default
 		}
@@ -100,6 +107,7 @@ func (s *Service) RegisterTaskDefinition(_ context.Context, in *ecs.RegisterTask
 		for _, f := range []any{&c.Environment, &c.MountPoints, &c.VolumesFrom, &c.PortMappings} {
 			emptyList(f)
 		}
+		fillPorts(c, in.NetworkMode)
 		if lc := c.LogConfiguration; lc != nil && lc.LogDriver == types.LogDriverAwslogs {
 			if lc.Options["awslogs-group"] == "" {
 				return nil, clientError("Log driver awslogs requires options: awslogs-group")

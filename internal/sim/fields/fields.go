@@ -6,8 +6,10 @@ package fields
 import (
 	_ "embed"
 	"fmt"
+	"net/http"
 	"path"
 	"reflect"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -131,12 +133,49 @@ func check(v reflect.Value, at string) error {
 			if d.Kind == Refused || d.Kind == Undecided || d.Values != nil && !d.accepts(x) {
 				return refusal(at+"."+f.Name, d, x)
 			}
+			if err := checkEnum(v.Type(), f.Name, x); err != nil {
+				return err
+			}
 			if err := check(x, at+"."+f.Name); err != nil {
 				return err
 			}
 		}
 	}
 	return nil
+}
+
+// checkEnum refuses a value that its enumeration does not have, in the words in
+// which AWS's services do (docs/aws/recordings.md logs): a typing error, or a value that
+// is newer than the SDK.
+func checkEnum(in reflect.Type, member string, x reflect.Value) error {
+	if x.Kind() != reflect.String {
+		return nil
+	}
+	m := x.MethodByName("Values")
+	if !m.IsValid() {
+		return nil
+	}
+	var all []string
+	values := m.Call(nil)[0]
+	for i := range values.Len() {
+		if values.Index(i).String() == x.String() {
+			return nil
+		}
+		all = append(all, values.Index(i).String())
+	}
+	service, _, _ := strings.Cut(strings.ReplaceAll(Name(in), "/", "."), ".")
+	code := "InvalidParameterException"
+	switch service {
+	case "cloudformation", "elasticloadbalancingv2", "sts":
+		code = "ValidationError"
+	case "ssm", "secretsmanager", "cloudwatchlogs":
+		code = "ValidationException"
+	case "s3":
+		code = "InvalidArgument"
+	}
+	slices.Sort(all)
+	name := strings.ToLower(member[:1]) + member[1:]
+	return op.WithStatus(http.StatusBadRequest, op.Error(code, fmt.Sprintf("1 validation error detected: Value '%s' at '%s' failed to satisfy constraint: Member must satisfy enum value set: [%s]", x.String(), name, strings.Join(all, ", "))))
 }
 
 func refusal(at string, d Decision, x reflect.Value) error {

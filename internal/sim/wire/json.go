@@ -51,7 +51,7 @@ func (h *Handler) jsonCall(q *request, s *service, name string) (out any, id str
 	}
 	o, ok := h.ops[s.pkg+"."+name]
 	if !ok {
-		return nil, q.id, op.Error("UnknownOperationException", "")
+		return nil, q.id, op.Error("UnknownOperationException", "The simulated cloud has no "+s.pkg+":"+name)
 	}
 	t, err := jsonTree(body)
 	if err != nil {

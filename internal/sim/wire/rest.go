@@ -61,7 +61,10 @@ func (h *Handler) restCall(q *request, bucket, key string) (r route, out any, id
 	}
 	r, ok := find(q.Request, bucket, key)
 	o, known := h.ops["s3."+r.name]
-	if !ok || !known {
+	if ok && !known {
+		return r, nil, q.id, withStatus(http.StatusNotImplemented, "NotImplemented", "The simulated cloud has no s3:"+r.name)
+	}
+	if !ok {
 		return r, nil, q.id, withStatus(http.StatusNotImplemented, "NotImplemented", "A header you provided implies functionality that is not implemented")
 	}
 	in := reflect.New(o.In)
