@@ -16,8 +16,8 @@ import (
 	"github.com/stackrescue/stackrescue/internal/awsretry"
 )
 
-// AdoptTaskAPI is RunTask and DescribeTasks of *ecs.Client.
-type AdoptTaskAPI interface {
+// adoptTaskAPI is RunTask and DescribeTasks of *ecs.Client.
+type adoptTaskAPI interface {
 	ecs.DescribeTasksAPIClient
 	RunTask(context.Context, *ecs.RunTaskInput, ...func(*ecs.Options)) (*ecs.RunTaskOutput, error)
 }
@@ -35,7 +35,7 @@ const adoptions = 100
 //
 // Calls ecs:RunTask, ecs:DescribeTasks. Needs iam:PassRole on the task's roles.
 // Safe to repeat.
-func AdoptTask(ctx context.Context, api AdoptTaskAPI, spec TaskSpec) (string, error) {
+func AdoptTask(ctx context.Context, api adoptTaskAPI, spec TaskSpec) (string, error) {
 	// A token is good for 24 hours, or until an hour after the task has ended,
 	// and gets the answer that was given first: the state of the task has to be
 	// asked for.
@@ -47,7 +47,7 @@ func AdoptTask(ctx context.Context, api AdoptTaskAPI, spec TaskSpec) (string, er
 	}
 	for n := range adoptions {
 		sum := sha256.Sum256(fmt.Append(content, n))
-		spec.Token = OwnerValue + "-" + hex.EncodeToString(sum[:20])
+		spec.Token = ownerValue + "-" + hex.EncodeToString(sum[:20])
 		arns, err := startTasks(ctx, api, spec, 1)
 		if e, ok := errors.AsType[*StartError](err); ok && len(e.Failures) == 0 {
 			continue // a token of which the task is forgotten

@@ -66,7 +66,7 @@ func TestWhatIsMissingIsAskedForOnce(t *testing.T) {
 					for _, x := range ts {
 						for _, c := range x.Containers {
 							if x.Like == "" && (test.delete || c.Name == "c2") {
-								require.Equal(t, ecsx.LogStreamMissing, c.Log.State)
+								require.Equal(t, ecsx.LogState("stream-missing"), c.Log.State)
 								require.NotEmpty(t, c.Log.Problem)
 							}
 						}

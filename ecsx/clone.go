@@ -11,14 +11,31 @@ import (
 
 // Tags that mark the revisions this package registered.
 const (
-	// TagOwner is on every revision that this package registered; its value is
-	// [OwnerValue].
-	TagOwner = "stackrescue:owner"
-	// TagSource is the ARN of the revision that was cloned.
-	TagSource = "stackrescue:source"
-	// OwnerValue is the value of [TagOwner].
-	OwnerValue = "stackrescue"
+	// tagOwner is on every revision that this package registered; its value is
+	// ownerValue.
+	tagOwner = "stackrescue:owner"
+	// tagSource is the ARN of the revision that was cloned.
+	tagSource = "stackrescue:source"
+	// ownerValue is the value of tagOwner.
+	ownerValue = "stackrescue"
 )
+
+// ClonedFrom returns the ARN of the revision that [ForceDeployLatest] has cloned to
+// make the one with these tags. ok is false for a revision that it did not make.
+func ClonedFrom(tags []types.Tag) (arn string, ok bool) {
+	for _, t := range tags {
+		switch aws.ToString(t.Key) {
+		case tagOwner:
+			ok = aws.ToString(t.Value) == ownerValue
+		case tagSource:
+			arn = aws.ToString(t.Value)
+		}
+	}
+	if !ok {
+		return "", false
+	}
+	return arn, true
+}
 
 // clone is the input that registers a revision like def: every field that
 // both have is carried over, so that a field the SDK gains later is not lost.

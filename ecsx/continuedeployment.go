@@ -3,13 +3,19 @@ package ecsx
 import (
 	"context"
 	"fmt"
+	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
+
+	"github.com/stackrescue/stackrescue/internal/awsretry"
 )
 
-// ContinueDeploymentAPI is ContinueServiceDeployment of *ecs.Client.
-type ContinueDeploymentAPI interface {
+// continueDeploymentAPI is ContinueServiceDeployment and
+// DescribeServiceDeployments of *ecs.Client.
+type continueDeploymentAPI interface {
+	DescribeServiceDeployments(context.Context, *ecs.DescribeServiceDeploymentsInput, ...func(*ecs.Options)) (*ecs.DescribeServiceDeploymentsOutput, error)
 	ContinueServiceDeployment(context.Context, *ecs.ContinueServiceDeploymentInput, ...func(*ecs.Options)) (*ecs.ContinueServiceDeploymentOutput, error)
 }
 
@@ -17,15 +23,55 @@ type ContinueDeploymentAPI interface {
 // of Rollout.Hook: with rollBack the deployment goes back, else it goes on. record
 // is the ARN of the service deployment, Deployment.Record.
 //
-// Calls ecs:ContinueServiceDeployment. Calling it again after the deployment has
-// gone on is refused by ECS and changes nothing.
-func ContinueDeployment(ctx context.Context, api ContinueDeploymentAPI, record, hook string, rollBack bool) error {
+// It returns nil if the hook has got this answer already, by an earlier call whose
+// answer was lost or by somebody else, and [ErrChanged] if it has got the other one.
+//
+// Calls ecs:ContinueServiceDeployment and, when that failed,
+// ecs:DescribeServiceDeployments. Safe to repeat.
+func ContinueDeployment(ctx context.Context, api continueDeploymentAPI, record, hook string, rollBack bool) error {
 	in := &ecs.ContinueServiceDeploymentInput{ServiceDeploymentArn: &record, HookId: &hook, Action: types.DeploymentLifecycleHookActionContinue}
 	if rollBack {
 		in.Action = types.DeploymentLifecycleHookActionRollback
 	}
-	if _, err := api.ContinueServiceDeployment(ctx, in); err != nil {
+	err := awsretry.Mutation{
+		Do: func(ctx context.Context) error {
+			_, err := api.ContinueServiceDeployment(ctx, in, once)
+			return err
+		},
+		Happened: func(ctx context.Context) (bool, error) {
+			out, err := api.DescribeServiceDeployments(ctx, &ecs.DescribeServiceDeploymentsInput{ServiceDeploymentArns: []string{record}})
+			if err != nil || len(out.ServiceDeployments) == 0 {
+				return false, err
+			}
+			return answered(&out.ServiceDeployments[0], hook, rollBack)
+		},
+		Interval: 2 * time.Second,
+	}.Run(ctx)
+	if err != nil {
 		return fmt.Errorf("service deployment %s: hook %s: %w", afterSlash(record), hook, err)
 	}
 	return nil
+}
+
+// answered reports whether a hook of a service deployment has got this answer.
+func answered(x *types.ServiceDeployment, hook string, rollBack bool) (bool, error) {
+	for _, h := range x.LifecycleHookDetails {
+		if aws.ToString(h.HookId) != hook {
+			continue
+		}
+		switch h.Status {
+		case types.DeploymentLifecycleHookStatusAwaitingAction, types.DeploymentLifecycleHookStatusInProgress:
+			return false, nil
+		case types.DeploymentLifecycleHookStatusSucceeded:
+			if rollBack {
+				return false, fmt.Errorf("the deployment was continued: %w", ErrChanged)
+			}
+			return true, nil
+		}
+		if !rollBack {
+			return false, fmt.Errorf("the deployment was rolled back: %w", ErrChanged)
+		}
+		return true, nil
+	}
+	return false, nil // not a hook of this deployment: ECS says so
 }

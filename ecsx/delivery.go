@@ -223,7 +223,7 @@ func (d *delivery) read(ctx context.Context, containers []*StoppedContainer) err
 			return err
 		}
 		containers = slices.DeleteFunc(containers, func(x *StoppedContainer) bool {
-			return x.Log.State != LogStreamMissing && x.Log.State != LogEmpty ||
+			return x.Log.State != logStreamMissing && x.Log.State != LogEmpty ||
 				d.late([]*StoppedContainer{x}, settleRounds*settle) <= 0
 		})
 		if len(containers) == 0 || settle <= 0 || round == settleRounds {

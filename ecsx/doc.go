@@ -14,9 +14,9 @@
 //
 // # Access
 //
-// Every function takes the SDK clients it needs as narrow interfaces named
-// <Verb>API: the method set is the list of calls. A further client that makes an
-// answer better is in the options, and nil is not used. Nothing is read from the
+// Every function takes the SDK clients it needs as narrow interfaces: the method set
+// is the list of calls. Those that an embedder may have to name, such as [LogsAPI],
+// are exported. A further client that makes an answer better is in the options, and nil is not used. Nothing is read from the
 // environment, printed or logged. [Limit] keeps clients to half of the request rates
 // that AWS documents; without it there is no limit but the SDK's.
 //

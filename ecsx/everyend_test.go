@@ -164,6 +164,9 @@ func TestOutcomesUnderEverySwitch(t *testing.T) {
 					d := ecsx.Deployment{Service: f.web, ID: *out.Service.Deployments[0].Id, Record: aws.ToString(out.Service.CurrentServiceDeployment), Previous: *before.Services[0].Deployments[0].Id}
 					r := f.ended(d, func(o *ecsx.RolloutOptions) { o.Patience = -1 })
 					require.Contains(t, test.want, r.Outcome, "%s: %s", kind, fmt.Sprint(r, r.Reason))
+					if r.Outcome == ecsx.Succeeded {
+						require.Equal(t, []int{2, 2, 0}, []int{r.Desired, r.Running, r.Pending}, "numbers of the moment of the outcome")
+					}
 					if kind == "paused" {
 						require.NoError(t, ecsx.ContinueDeployment(t.Context(), f.ecs, d.Record, r.Hook.ID, false))
 						start := time.Now()

@@ -121,20 +121,6 @@ func ExamplePreflight() {
 	// <nil>
 }
 
-// What changed between two revisions, secrets' values left out.
-func ExampleDiff() {
-	revision := func(image, level string) *types.TaskDefinition {
-		return &types.TaskDefinition{ContainerDefinitions: []types.ContainerDefinition{{
-			Name: aws.String("web"), Image: &image, Environment: []types.KeyValuePair{{Name: aws.String("LEVEL"), Value: &level}},
-		}}}
-	}
-	for _, d := range ecsx.Diff(revision("web:1", "info"), revision("web:2", "debug")) {
-		fmt.Println(d)
-	}
-	// Output:
-	// container web: environment LEVEL changed
-}
-
 func ExampleParseService() {
 	s := ecsx.ParseService("prod/web") // or "web", or an ARN
 	fmt.Println(s.Cluster, s.Name)

@@ -106,7 +106,7 @@ type ImageChange struct {
 // stops). A nil resolver keeps every reference; ECS resolves tags anew for the
 // forced deployment.
 //
-// The new revision carries [TagOwner]; an equal ACTIVE revision that has the
+// The new revision carries [tagOwner]; an equal ACTIVE revision that has the
 // tag is used again instead of registering another. A revision that something
 // else registered, such as a stack, is never deployed. A service whose
 // deployments ECS does not own is refused with [ErrUnsupportedController]
@@ -247,8 +247,8 @@ func (d *deployer) render(ctx context.Context, from string, resolver func(contex
 	if len(missing) > 0 {
 		return nil, errors.Join(missing...)
 	}
-	setTag(in, TagOwner, OwnerValue)
-	setTag(in, TagSource, aws.ToString(td.TaskDefinition.TaskDefinitionArn))
+	setTag(in, tagOwner, ownerValue)
+	setTag(in, tagSource, aws.ToString(td.TaskDefinition.TaskDefinitionArn))
 	for k, v := range d.opts.Tags {
 		setTag(in, k, v)
 	}

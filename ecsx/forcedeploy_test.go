@@ -43,7 +43,9 @@ func TestForceDeployLatestChangesImagesAndServes(t *testing.T) {
 
 		td, err := f.ecs.DescribeTaskDefinition(t.Context(), &ecs.DescribeTaskDefinitionInput{TaskDefinition: &d.TaskDefinition, Include: []types.TaskDefinitionField{types.TaskDefinitionFieldTags}})
 		require.NoError(t, err)
-		require.Contains(t, td.Tags, types.Tag{Key: aws.String(ecsx.TagOwner), Value: aws.String(ecsx.OwnerValue)})
+		from, ours := ecsx.ClonedFrom(td.Tags)
+		require.True(t, ours)
+		require.NotEmpty(t, from)
 
 		again, err := ecsx.ForceDeployLatest(t.Context(), f.ecs, f.web, known(nil))
 		require.NoError(t, err)

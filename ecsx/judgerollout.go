@@ -12,7 +12,7 @@ import (
 // the list of deployments and the service's events, and off its service
 // deployment where that is known. What earlier answers said is kept by watch.
 func judge(s *types.Service, id string, record *types.ServiceDeployment) Rollout {
-	r := Rollout{Deployment: id, Outcome: InProgress, Desired: int(s.DesiredCount)}
+	r := Rollout{Deployment: id, Outcome: inProgress, Desired: int(s.DesiredCount)}
 	p := primary(s)
 	if p != nil {
 		r.Primary = aws.ToString(p.Id)
@@ -79,13 +79,13 @@ func wentBack(s *types.Service, p, d *types.Deployment, id string) bool {
 func goingBack(p *types.Deployment) Outcome {
 	switch {
 	case p == nil:
-		return RollingBack
+		return rollingBack
 	case p.RolloutState == types.DeploymentRolloutStateFailed:
 		return RollbackFailed
 	case p.RolloutState == types.DeploymentRolloutStateCompleted:
 		return RolledBack
 	}
-	return RollingBack
+	return rollingBack
 }
 
 // refine lets the service deployment, which is exact, decide what the list of
@@ -98,6 +98,10 @@ func (r Rollout) refine(record *types.ServiceDeployment) Rollout {
 	switch record.Status {
 	case types.ServiceDeploymentStatusSuccessful:
 		if r.Outcome != Superseded && r.Outcome != ScaledToZero {
+			if t := record.TargetServiceRevision; t != nil && r.Outcome == inProgress && t.RequestedTaskCount > 0 {
+				// The list was read before the record, and its numbers are of that moment.
+				r.Desired, r.Running, r.Pending = int(t.RequestedTaskCount), int(t.RunningTaskCount), int(t.PendingTaskCount)
+			}
 			r.Outcome = Succeeded
 		}
 	case types.ServiceDeploymentStatusRollbackSuccessful:
@@ -105,19 +109,19 @@ func (r Rollout) refine(record *types.ServiceDeployment) Rollout {
 	case types.ServiceDeploymentStatusRollbackFailed:
 		r.Outcome = RollbackFailed
 	case types.ServiceDeploymentStatusRollbackInProgress, types.ServiceDeploymentStatusRollbackRequested:
-		r.Outcome = RollingBack
+		r.Outcome = rollingBack
 	case types.ServiceDeploymentStatusStopped, types.ServiceDeploymentStatusStopRequested:
-		if r.Outcome == InProgress {
+		if r.Outcome == inProgress {
 			r.Outcome = Superseded // https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-deployment.html
 		}
 	case types.ServiceDeploymentStatusInProgress, types.ServiceDeploymentStatusPending:
 		if r.Outcome == Succeeded { // such as one that bakes
-			r.Outcome = InProgress
+			r.Outcome = inProgress
 		}
 	}
 	r.Stage = string(record.LifecycleStage)
 	for _, h := range record.LifecycleHookDetails {
-		if h.Status == types.DeploymentLifecycleHookStatusAwaitingAction && r.Outcome == InProgress {
+		if h.Status == types.DeploymentLifecycleHookStatusAwaitingAction && r.Outcome == inProgress {
 			r.Outcome = Paused
 			r.Hook = &Hook{ID: aws.ToString(h.HookId), Expires: aws.ToTime(h.ExpiresAt), AtTimeout: string(h.TimeoutAction), Stage: string(record.LifecycleStage)}
 			r.Reason = "hook " + r.Hook.ID + " waits for somebody to continue or roll back"
@@ -129,7 +133,7 @@ func (r Rollout) refine(record *types.ServiceDeployment) Rollout {
 // attribute says what asked for a rollback: by the record, and else by what ECS
 // says of the deployment and in the service's events.
 func (r Rollout) attribute(s *types.Service, d *types.Deployment, record *types.ServiceDeployment) Rollout {
-	if r.Outcome != RolledBack && r.Outcome != RollingBack && r.Outcome != RollbackFailed {
+	if r.Outcome != RolledBack && r.Outcome != rollingBack && r.Outcome != RollbackFailed {
 		return r
 	}
 	said := []string{r.Reason}

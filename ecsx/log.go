@@ -9,18 +9,21 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
 
-// LogState is how much of a container's log was had.
+// LogState is how much of a container's log was had: "never-started" if the
+// container never ran, "stream-missing" if it ran and its group or stream is not
+// there, "empty", "partial" if an error cut the reading short, "complete", or
+// "elsewhere" with another driver than awslogs; "" if it was not asked for.
 type LogState string
 
 // States of a log.
 const (
 	logNotRead       LogState = ""               // not asked for
-	LogNeverStarted  LogState = "never-started"  // the container never ran: there is no log
-	LogStreamMissing LogState = "stream-missing" // it ran; group or stream is not there
+	logNeverStarted  LogState = "never-started"  // the container never ran: there is no log
+	logStreamMissing LogState = "stream-missing" // it ran; group or stream is not there
 	LogEmpty         LogState = "empty"          // the stream has no line
-	LogPartial       LogState = "partial"        // an error cut the reading short
+	logPartial       LogState = "partial"        // an error cut the reading short
 	LogComplete      LogState = "complete"       // all that CloudWatch Logs had after the settling time
-	LogElsewhere     LogState = "elsewhere"      // another driver than awslogs, or none
+	logElsewhere     LogState = "elsewhere"      // another driver than awslogs, or none
 )
 
 // Log is what was read of one container's log.
@@ -67,10 +70,10 @@ func itoa(n int) string { return strconv.Itoa(n) }
 func locate(def types.ContainerDefinition, found bool, c StoppedContainer, taskARN, region string) Log {
 	lc := def.LogConfiguration
 	if !found || lc == nil {
-		return Log{State: LogElsewhere}
+		return Log{State: logElsewhere}
 	}
 	if lc.LogDriver != types.LogDriverAwslogs {
-		return Log{State: LogElsewhere, Driver: string(lc.LogDriver)}
+		return Log{State: logElsewhere, Driver: string(lc.LogDriver)}
 	}
 	l := Log{Region: region, Group: lc.Options["awslogs-group"]}
 	if r := lc.Options["awslogs-region"]; r != "" {
@@ -82,7 +85,7 @@ func locate(def types.ContainerDefinition, found bool, c StoppedContainer, taskA
 		l.Stream = c.runtime
 	}
 	if c.ExitCode == nil && c.runtime == "" {
-		l.State = LogNeverStarted
+		l.State = logNeverStarted
 	}
 	return l
 }

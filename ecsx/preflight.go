@@ -71,7 +71,8 @@ func (f Finding) String() string {
 // go back to the revision that serves now: images and their platform, secrets and
 // parameters, log groups, roles, the deployment controller. A nil in leaves out the
 // first part, a service that does not exist the second. What cannot be read is a
-// finding with Unknown set; the error is that of the service alone.
+// finding with Unknown set; the error is that of the service alone, and what was found
+// without it is returned beside it.
 //
 // Calls ecs:DescribeServices, ecs:DescribeServiceRevisions,
 // ecs:DescribeTaskDefinition. Safe to repeat.
@@ -85,11 +86,11 @@ func Preflight(ctx context.Context, api PreflightAPI, svc Service, in *ecs.Regis
 	if in != nil {
 		p.definition(in, nil, false)
 	}
-	s, err := describe(ctx, api, svc)
+	s, unread := describe(ctx, api, svc)
 	switch {
-	case errors.Is(err, ErrNotFound):
-	case err != nil:
-		return nil, err
+	case errors.Is(unread, ErrNotFound):
+		unread = nil
+	case unread != nil:
 	default:
 		if err := supported(svc, s); err != nil {
 			p.add(Finding{Subject: "service " + svc.String(), Problem: err.Error()})
@@ -103,7 +104,7 @@ func Preflight(ctx context.Context, api PreflightAPI, svc Service, in *ecs.Regis
 	for _, q := range p.questions {
 		out = append(out, q.findings...)
 	}
-	return out, nil
+	return out, unread
 }
 
 // question is a thing somebody else knows; several findings may come of it.

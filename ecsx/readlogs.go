@@ -105,7 +105,7 @@ func (r *logReader) part(ctx context.Context, p part) error {
 	return r.chunk(ctx, p.group, slices.DeleteFunc(slices.Clone(p.containers), func(c *StoppedContainer) bool {
 		silent := r.isSilent(silence{p.group, c.Name})
 		if silent {
-			c.Log.State, c.Log.Problem = LogStreamMissing, "no stream of container "+c.Name+" has an event in that time"
+			c.Log.State, c.Log.Problem = logStreamMissing, "no stream of container "+c.Name+" has an event in that time"
 		}
 		return silent
 	}))
@@ -144,12 +144,12 @@ func (r *logReader) chunk(ctx context.Context, g group, cs []*StoppedContainer) 
 func (r *logReader) missing(ctx context.Context, g group, cs []*StoppedContainer) error {
 	if text, gone := r.isGone(g); gone {
 		for _, c := range cs {
-			c.Log.State, c.Log.Problem = LogStreamMissing, text
+			c.Log.State, c.Log.Problem = logStreamMissing, text
 		}
 		return nil
 	}
 	if len(cs) == 1 {
-		cs[0].Log.State, cs[0].Log.Problem = LogStreamMissing, "log stream "+cs[0].Log.Stream+" does not exist"
+		cs[0].Log.State, cs[0].Log.Problem = logStreamMissing, "log stream "+cs[0].Log.Stream+" does not exist"
 		return nil
 	}
 	byName := map[string][]*StoppedContainer{}
@@ -166,7 +166,7 @@ func (r *logReader) missing(ctx context.Context, g group, cs []*StoppedContainer
 			if err := read(ctx, g, byName[name]); err != nil {
 				return err
 			}
-			whole = whole && !slices.ContainsFunc(byName[name], func(c *StoppedContainer) bool { return c.Log.State == LogStreamMissing })
+			whole = whole && !slices.ContainsFunc(byName[name], func(c *StoppedContainer) bool { return c.Log.State == logStreamMissing })
 		}
 		return nil
 	}
@@ -180,7 +180,7 @@ func (r *logReader) missing(ctx context.Context, g group, cs []*StoppedContainer
 			r.silent[key] = true
 			r.mu.Unlock()
 			for _, c := range cs {
-				c.Log.State, c.Log.Problem = LogStreamMissing, "no stream of container "+c.Name+" has an event in that time"
+				c.Log.State, c.Log.Problem = logStreamMissing, "no stream of container "+c.Name+" has an event in that time"
 			}
 			return nil
 		}
@@ -199,7 +199,7 @@ func (r *logReader) halves(ctx context.Context, g group, cs []*StoppedContainer)
 	case !errors.Is(err, errMissing):
 		return err
 	case len(cs) == 1:
-		cs[0].Log.State, cs[0].Log.Problem = LogStreamMissing, "log stream "+cs[0].Log.Stream+" does not exist"
+		cs[0].Log.State, cs[0].Log.Problem = logStreamMissing, "log stream "+cs[0].Log.Stream+" does not exist"
 		return nil
 	}
 	half := len(cs) / 2
@@ -297,7 +297,7 @@ func (r *logReader) filter(ctx context.Context, g group, cs []*StoppedContainer)
 		if err != nil {
 			// Such as no permission: it must not hide what ECS said.
 			for _, c := range cs {
-				c.Log.State, c.Log.Problem, c.Log.retry = LogPartial, fmt.Sprintf("%s: %v", g, err), passes(err)
+				c.Log.State, c.Log.Problem, c.Log.retry = logPartial, fmt.Sprintf("%s: %v", g, err), passes(err)
 			}
 			return nil
 		}

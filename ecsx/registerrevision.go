@@ -91,7 +91,7 @@ func (d *deployer) reusable(ctx context.Context, in *ecs.RegisterTaskDefinitionI
 		if err != nil {
 			return "", fmt.Errorf("service %s: task definition %s: %w", d.svc, afterSlash(arn), err)
 		}
-		if td.TaskDefinition.Status == types.TaskDefinitionStatusActive && hasTag(td.Tags, TagOwner, OwnerValue) && same(clone(td.TaskDefinition, td.Tags), in) {
+		if td.TaskDefinition.Status == types.TaskDefinitionStatusActive && hasTag(td.Tags, tagOwner, ownerValue) && same(clone(td.TaskDefinition, td.Tags), in) {
 			found = arn
 		}
 	}

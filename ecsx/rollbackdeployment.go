@@ -13,9 +13,9 @@ import (
 	"github.com/stackrescue/stackrescue/internal/awsretry"
 )
 
-// RollBackAPI is DescribeServiceDeployments, DescribeServiceRevisions and
+// rollBackAPI is DescribeServiceDeployments, DescribeServiceRevisions and
 // StopServiceDeployment of *ecs.Client.
-type RollBackAPI interface {
+type rollBackAPI interface {
 	DescribeServiceDeployments(context.Context, *ecs.DescribeServiceDeploymentsInput, ...func(*ecs.Options)) (*ecs.DescribeServiceDeploymentsOutput, error)
 	DescribeServiceRevisions(context.Context, *ecs.DescribeServiceRevisionsInput, ...func(*ecs.Options)) (*ecs.DescribeServiceRevisionsOutput, error)
 	StopServiceDeployment(context.Context, *ecs.StopServiceDeploymentInput, ...func(*ecs.Options)) (*ecs.StopServiceDeploymentOutput, error)
@@ -35,7 +35,7 @@ type RollBackAPI interface {
 //
 // Calls ecs:DescribeServiceDeployments, ecs:DescribeServiceRevisions,
 // ecs:StopServiceDeployment. Safe to repeat.
-func RollBackDeployment(ctx context.Context, api RollBackAPI, record string, resolver func(ctx context.Context, ref string) (string, error)) error {
+func RollBackDeployment(ctx context.Context, api rollBackAPI, record string, resolver func(ctx context.Context, ref string) (string, error)) error {
 	wrap := func(err error) error {
 		if err == nil {
 			return nil
@@ -99,7 +99,7 @@ func goesBack(s types.ServiceDeploymentStatus) bool {
 }
 
 // runnable returns nil if every image of the service revisions exists.
-func runnable(ctx context.Context, api RollBackAPI, revisions []string, resolver func(context.Context, string) (string, error)) error {
+func runnable(ctx context.Context, api rollBackAPI, revisions []string, resolver func(context.Context, string) (string, error)) error {
 	out, err := api.DescribeServiceRevisions(ctx, &ecs.DescribeServiceRevisionsInput{ServiceRevisionArns: revisions})
 	if err != nil {
 		return err

@@ -2,14 +2,15 @@ package ecsx
 
 import "time"
 
-// Outcome is how far a deployment got.
+// Outcome is how far a deployment got: one of the constants, or, while it may still
+// change, "in progress" or "rolling back".
 type Outcome string
 
 // Outcomes of one deployment.
 const (
-	InProgress     Outcome = "in progress"
+	inProgress     Outcome = "in progress"
 	Succeeded      Outcome = "succeeded"       // it is PRIMARY and COMPLETED
-	RollingBack    Outcome = "rolling back"    // to an earlier deployment
+	rollingBack    Outcome = "rolling back"    // to an earlier deployment
 	RolledBack     Outcome = "rolled back"     // an earlier deployment runs again
 	RollbackFailed Outcome = "rollback failed" // and nothing is sure to run
 	Failed         Outcome = "failed"          // without a rollback, or within the soak time
@@ -22,7 +23,7 @@ const (
 )
 
 // Final reports whether the outcome does not change any more.
-func (o Outcome) Final() bool { return o != InProgress && o != RollingBack }
+func (o Outcome) Final() bool { return o != inProgress && o != rollingBack }
 
 // Rollout is one look at a deployment.
 type Rollout struct {
@@ -31,9 +32,8 @@ type Rollout struct {
 	Deployment     string  `json:"deployment"`
 	TaskDefinition string  `json:"taskDefinition,omitempty"`
 	Outcome        Outcome `json:"outcome"`
-	// Desired, Running, Pending and Failed are numbers of tasks, as the service was
-	// last listed, which may be a moment before Outcome; Failed counts consecutive
-	// failures and is reset by a healthy task.
+	// Desired, Running, Pending and Failed are numbers of tasks; Failed counts
+	// consecutive failures and is reset by a healthy task.
 	Desired int `json:"desired"`
 	Running int `json:"running"`
 	Pending int `json:"pending"`

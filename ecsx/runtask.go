@@ -24,22 +24,22 @@ type startTaskAPI interface {
 	RunTask(context.Context, *ecs.RunTaskInput, ...func(*ecs.Options)) (*ecs.RunTaskOutput, error)
 }
 
-// WaitTaskAPI is DescribeTasks and DescribeTaskDefinition of *ecs.Client.
-type WaitTaskAPI interface {
+// waitTaskAPI is DescribeTasks and DescribeTaskDefinition of *ecs.Client.
+type waitTaskAPI interface {
 	ecs.DescribeTasksAPIClient
 	DescribeTaskDefinition(context.Context, *ecs.DescribeTaskDefinitionInput, ...func(*ecs.Options)) (*ecs.DescribeTaskDefinitionOutput, error)
 }
 
-// RunTaskAPI is RunTask, DescribeTasks and DescribeTaskDefinition of
+// runTaskAPI is RunTask, DescribeTasks and DescribeTaskDefinition of
 // *ecs.Client.
-type RunTaskAPI interface {
-	WaitTaskAPI
+type runTaskAPI interface {
+	waitTaskAPI
 	RunTask(context.Context, *ecs.RunTaskInput, ...func(*ecs.Options)) (*ecs.RunTaskOutput, error)
 }
 
 // named makes a [StoppedTasksAPI] for queries that name their tasks, which are
 // never listed.
-type named struct{ WaitTaskAPI }
+type named struct{ waitTaskAPI }
 
 func (named) ListTasks(context.Context, *ecs.ListTasksInput, ...func(*ecs.Options)) (*ecs.ListTasksOutput, error) {
 	return nil, errors.New("tasks that are named are not listed")
@@ -131,7 +131,7 @@ func overrides(list []ContainerOverride) *types.TaskOverride {
 // Calls ecs:RunTask, ecs:DescribeTasks, ecs:DescribeTaskDefinition,
 // logs:FilterLogEvents. Needs iam:PassRole on the task's roles. Safe to repeat
 // with a token.
-func RunTask(ctx context.Context, api RunTaskAPI, logs LogsAPI, spec TaskSpec, optFns ...func(*StoppedOptions)) (*StoppedTask, error) {
+func RunTask(ctx context.Context, api runTaskAPI, logs LogsAPI, spec TaskSpec, optFns ...func(*StoppedOptions)) (*StoppedTask, error) {
 	tasks, err := RunTasks(ctx, api, logs, spec, 1, optFns...)
 	if len(tasks) == 0 {
 		return nil, err
@@ -145,7 +145,7 @@ func RunTask(ctx context.Context, api RunTaskAPI, logs LogsAPI, spec TaskSpec, o
 // placed, a *[StartError]: those that were placed are waited for.
 //
 // Calls what [RunTask] calls. Safe to repeat with a token.
-func RunTasks(ctx context.Context, api RunTaskAPI, logs LogsAPI, spec TaskSpec, count int, optFns ...func(*StoppedOptions)) ([]StoppedTask, error) {
+func RunTasks(ctx context.Context, api runTaskAPI, logs LogsAPI, spec TaskSpec, count int, optFns ...func(*StoppedOptions)) ([]StoppedTask, error) {
 	arns, err := startTasks(ctx, api, spec, count)
 	if len(arns) == 0 {
 		return nil, err
@@ -164,7 +164,7 @@ func RunTasks(ctx context.Context, api RunTaskAPI, logs LogsAPI, spec TaskSpec, 
 //
 // Calls ecs:DescribeTasks, ecs:DescribeTaskDefinition, logs:FilterLogEvents.
 // Safe to repeat.
-func WaitTask(ctx context.Context, api WaitTaskAPI, logs LogsAPI, cluster, arn string, optFns ...func(*StoppedOptions)) (*StoppedTask, error) {
+func WaitTask(ctx context.Context, api waitTaskAPI, logs LogsAPI, cluster, arn string, optFns ...func(*StoppedOptions)) (*StoppedTask, error) {
 	tasks, err := waitTasks(ctx, api, logs, cluster, []string{arn}, optFns)
 	if len(tasks) == 0 {
 		return nil, err
@@ -172,7 +172,7 @@ func WaitTask(ctx context.Context, api WaitTaskAPI, logs LogsAPI, cluster, arn s
 	return &tasks[0], err
 }
 
-func waitTasks(ctx context.Context, api WaitTaskAPI, logs LogsAPI, cluster string, arns []string, optFns []func(*StoppedOptions)) ([]StoppedTask, error) {
+func waitTasks(ctx context.Context, api waitTaskAPI, logs LogsAPI, cluster string, arns []string, optFns []func(*StoppedOptions)) ([]StoppedTask, error) {
 	var tasks []StoppedTask
 	var errs []error
 	seen := map[string]bool{}

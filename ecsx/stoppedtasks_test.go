@@ -70,7 +70,7 @@ func TestStoppedTasksOfAnImageThatIsGone(t *testing.T) {
 		require.True(t, ok)
 		require.Equal(t, ecsx.ClassImageMissing, c.Class)
 		require.Equal(t, f.ref("app", "gone"), c.Reference)
-		require.Equal(t, ecsx.LogNeverStarted, got[1].Containers[0].Log.State)
+		require.Equal(t, ecsx.LogState("never-started"), got[1].Containers[0].Log.State)
 	})
 }
 
@@ -166,7 +166,7 @@ func TestDeniedLogsDoNotHideReasons(t *testing.T) {
 		f.cloud.Inject(rescuetest.Fault{Action: "logs:*", Kind: rescuetest.Deny})
 		require.NoError(t, ecsx.WaitStoppedTaskLogs(t.Context(), f.ecs, f.logs, ecsx.Query{Cluster: "prod"}, func(s ecsx.StoppedTask) error {
 			require.Equal(t, "container app exited with 3", s.Cause.Summary)
-			require.Equal(t, ecsx.LogPartial, s.Containers[0].Log.State)
+			require.Equal(t, ecsx.LogState("partial"), s.Containers[0].Log.State)
 			require.Contains(t, s.Containers[0].Log.Problem, "AccessDenied")
 			return nil
 		}))

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -263,4 +264,141 @@ func TestRollBackDeploymentAtEveryCall(t *testing.T) {
 		require.Equal(t, ecsx.RolledBack, f.ended(d).Outcome)
 	})
 	t.Logf("RollBackDeployment: %d faults, %d called again: one stop each", runs, again)
+}
+
+// An equal spec is one task, whichever answers are lost and whoever dies.
+func TestAdoptTaskAtEveryCall(t *testing.T) {
+	t.Parallel()
+	again := 0
+	runs := sweep(t, func(t *testing.T, f *fixture, inject func() func() bool, kind rescuetest.FaultKind) {
+		td := f.bare(f.push("app", "1", rescuetest.Runs("working")))
+		met := inject()
+		adopt := func() (string, error) {
+			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Minute)
+			defer cancel()
+			return ecsx.AdoptTask(ctx, f.ecs, ecsx.TaskSpec{Cluster: "prod", TaskDefinition: td, Token: "migrate to 7"})
+		}
+		arn, err := adopt()
+		if !met() {
+			require.NoError(t, err)
+			return
+		}
+		if err != nil {
+			again++
+			require.True(t, crash(kind) || kind == rescuetest.Deny, "%v", err)
+			f.cloud.Restart()
+			arn, err = adopt()
+			require.NoError(t, err)
+		}
+		f.cloud.Restart()
+		out, err := f.ecs.ListTasks(t.Context(), &ecs.ListTasksInput{Cluster: aws.String("prod")})
+		require.NoError(t, err)
+		require.Equal(t, []string{arn}, out.TaskArns)
+	})
+	t.Logf("AdoptTask: %d faults, %d called again: one task each", runs, again)
+}
+
+// A hook gets one answer, and the caller learns that it has.
+func TestContinueDeploymentAtEveryCall(t *testing.T) {
+	t.Parallel()
+	for _, rollBack := range []bool{false, true} {
+		again := 0
+		runs := sweep(t, func(t *testing.T, f *fixture, inject func() func() bool, kind rescuetest.FaultKind) {
+			f.serve(f.register("app", f.push("app", "1", rescuetest.Runs())), 1)
+			td := f.register("app", f.push("app", "2", rescuetest.Runs()))
+			d := f.pausing(td)
+			hook := f.ended(d).Hook
+			require.NotNil(t, hook)
+			met := inject()
+			answer := func() error {
+				ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
+				defer cancel()
+				return ecsx.ContinueDeployment(ctx, f.ecs, d.Record, hook.ID, rollBack)
+			}
+			err := answer()
+			if !met() {
+				require.NoError(t, err)
+				return
+			}
+			if err != nil {
+				again++
+				require.True(t, crash(kind) || kind == rescuetest.Deny, "%v", err)
+				f.cloud.Restart()
+				require.NoError(t, answer())
+			}
+			f.cloud.Restart()
+			require.Equal(t, 1, f.done("ecs:ContinueServiceDeployment"))
+			require.ErrorIs(t, ecsx.ContinueDeployment(t.Context(), f.ecs, d.Record, hook.ID, !rollBack), ecsx.ErrChanged)
+			want := ecsx.Succeeded
+			if rollBack {
+				want = ecsx.RolledBack
+			}
+			require.Equal(t, want, f.ended(d).Outcome)
+		})
+		t.Logf("ContinueDeployment, back %v: %d faults, %d called again: one answer each", rollBack, runs, again)
+	}
+}
+
+// What cannot be read is a finding that says so; what can be read is found all the
+// same, nothing is changed, and a second call after a crash finds everything.
+func TestPreflightAtEveryCall(t *testing.T) {
+	t.Parallel()
+	whole, unknown := 0, 0
+	runs := sweep(t, func(t *testing.T, f *fixture, inject func() func() bool, kind rescuetest.FaultKind) {
+		f.serve(f.bare(f.push("app", "1", rescuetest.Runs())), 1)
+		in := &ecs.RegisterTaskDefinitionInput{Family: aws.String("app"), ContainerDefinitions: []types.ContainerDefinition{f.container("app", f.ref("app", "2"))}}
+		look := func() (missing, unread bool, err error) {
+			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
+			defer cancel()
+			found, err := ecsx.Preflight(ctx, f.ecs, f.web, in, func(o *ecsx.PreflightOptions) {
+				o.Image = func(_ context.Context, ref, _ string) error {
+					if ref == f.ref("app", "2") {
+						return ecsx.ErrImageNotFound
+					}
+					return nil
+				}
+				o.LogGroup = func(context.Context, string, string) error { return nil }
+			})
+			for _, x := range found {
+				missing = missing || !x.Unknown && !x.Rollback && strings.Contains(x.Subject, f.ref("app", "2"))
+				unread = unread || x.Unknown
+			}
+			return missing, unread, err
+		}
+		met := inject()
+		missing, unread, err := look()
+		if !met() {
+			require.NoError(t, err)
+			require.True(t, missing)
+			require.False(t, unread)
+			return
+		}
+		switch {
+		case err != nil:
+			require.True(t, crash(kind) || kind == rescuetest.Deny, "%v", err)
+		case unread:
+			unknown++
+		default:
+			whole++
+		}
+		require.True(t, missing, "the image is not there whatever else could not be read")
+		f.cloud.Restart()
+		missing, unread, err = look()
+		require.NoError(t, err)
+		require.True(t, missing && !unread)
+		for _, c := range f.cloud.Calls() {
+			require.False(t, c.Mutates(), c.Action)
+		}
+	})
+	t.Logf("Preflight: %d faults, %d whole answers, %d that say what is unknown", runs, whole, unknown)
+}
+
+// pausing starts a blue/green deployment that waits at a hook.
+func (f *fixture) pausing(td string) ecsx.Deployment {
+	out, err := f.ecs.UpdateService(f.t.Context(), &ecs.UpdateServiceInput{Cluster: aws.String("prod"), Service: aws.String("web"), TaskDefinition: &td, DeploymentConfiguration: &types.DeploymentConfiguration{
+		Strategy: types.DeploymentStrategyBlueGreen, BakeTimeInMinutes: aws.Int32(5),
+		LifecycleHooks: []types.DeploymentLifecycleHook{{TargetType: types.DeploymentLifecycleHookTargetTypePause, LifecycleStages: []types.DeploymentLifecycleHookStage{types.DeploymentLifecycleHookStagePostScaleUp}}},
+	}})
+	require.NoError(f.t, err)
+	return ecsx.Deployment{Service: f.web, ID: *out.Service.Deployments[0].Id, TaskDefinition: td, Record: aws.ToString(out.Service.CurrentServiceDeployment)}
 }

@@ -13,7 +13,7 @@ import (
 // package cfnx.
 //
 // Calls ecs:DescribeTaskDefinition. Safe to repeat.
-func TaskDefinitionImages(api TaskDefinitionAPI) func(ctx context.Context, resourceType, physicalID string) ([]string, error) {
+func TaskDefinitionImages(api taskDefinitionAPI) func(ctx context.Context, resourceType, physicalID string) ([]string, error) {
 	return func(ctx context.Context, resourceType, physicalID string) ([]string, error) {
 		if resourceType != "AWS::ECS::TaskDefinition" || physicalID == "" {
 			return nil, nil
@@ -22,7 +22,7 @@ func TaskDefinitionImages(api TaskDefinitionAPI) func(ctx context.Context, resou
 	}
 }
 
-func taskDefinitionImages(ctx context.Context, api TaskDefinitionAPI, arn string) ([]string, error) {
+func taskDefinitionImages(ctx context.Context, api taskDefinitionAPI, arn string) ([]string, error) {
 	out, err := api.DescribeTaskDefinition(ctx, &ecs.DescribeTaskDefinitionInput{TaskDefinition: &arn})
 	if err != nil {
 		return nil, fmt.Errorf("task definition %s: %w", afterSlash(arn), err)

@@ -25,13 +25,13 @@ type UsesAPI interface {
 	ecs.ListServicesAPIClient
 	ecs.DescribeServicesAPIClient
 	ecs.ListTaskDefinitionsAPIClient
-	TaskDefinitionAPI
+	taskDefinitionAPI
 	ListServiceDeployments(context.Context, *ecs.ListServiceDeploymentsInput, ...func(*ecs.Options)) (*ecs.ListServiceDeploymentsOutput, error)
 	DescribeServiceRevisions(context.Context, *ecs.DescribeServiceRevisionsInput, ...func(*ecs.Options)) (*ecs.DescribeServiceRevisionsOutput, error)
 }
 
-// TaskDefinitionAPI is DescribeTaskDefinition of *ecs.Client.
-type TaskDefinitionAPI interface {
+// taskDefinitionAPI is DescribeTaskDefinition of *ecs.Client.
+type taskDefinitionAPI interface {
 	DescribeTaskDefinition(context.Context, *ecs.DescribeTaskDefinitionInput, ...func(*ecs.Options)) (*ecs.DescribeTaskDefinitionOutput, error)
 }
 

@@ -155,7 +155,7 @@ func newFleet(api RolloutAPI, ds []Deployment, optFns []func(*RolloutOptions)) *
 	f.opts.Patience = cmp.Or(f.opts.Patience, 1)
 	f.opts.Stall = cmp.Or(f.opts.Stall, 10*time.Minute)
 	for _, d := range ds {
-		f.watches = append(f.watches, &watch{fleet: f, d: d, most: -1, last: Rollout{Deployment: d.ID, Outcome: InProgress}})
+		f.watches = append(f.watches, &watch{fleet: f, d: d, most: -1, last: Rollout{Deployment: d.ID, Outcome: inProgress}})
 	}
 	return f
 }

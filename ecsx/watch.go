@@ -193,7 +193,7 @@ func (w *watch) judge(ctx context.Context, s *types.Service, now time.Time) Roll
 	}
 	r := judge(s, w.d.ID, w.record)
 	if !w.seen && r.Outcome == Superseded && w.polled <= unseenPolls && r.Primary == w.d.Previous {
-		r.Outcome = InProgress
+		r.Outcome = inProgress
 		return r
 	}
 	bad := r.Outcome.Final() && r.Outcome != Succeeded && r.Outcome != ScaledToZero && r.Outcome != Superseded
@@ -211,7 +211,7 @@ func (w *watch) judge(ctx context.Context, s *types.Service, now time.Time) Roll
 // remember judges by what was seen before, too.
 func (w *watch) remember(r Rollout, s *types.Service) Rollout {
 	switch r.Outcome {
-	case RollingBack, RolledBack, RollbackFailed:
+	case rollingBack, RolledBack, RollbackFailed:
 		w.back = true
 		if w.by == "" || r.By != "" {
 			w.by = r.By
@@ -238,9 +238,9 @@ func (w *watch) decide(ctx context.Context, r Rollout, now time.Time) Rollout {
 		case w.crashes > 0:
 			r.Outcome, r.Reason = Failed, fmt.Sprintf("it had succeeded, and %d of its tasks failed within %s", w.crashes, now.Sub(w.soaking).Round(time.Second))
 		case now.Sub(w.soaking) < w.opts.Soak:
-			r.Outcome, r.Reason = InProgress, "it has succeeded and is watched for "+w.opts.Soak.String()
+			r.Outcome, r.Reason = inProgress, "it has succeeded and is watched for "+w.opts.Soak.String()
 		}
-	case r.Outcome != InProgress:
+	case r.Outcome != inProgress:
 	case w.opts.Patience > 0 && w.counts >= w.opts.Patience:
 		r.Outcome, r.Reason = Failing, w.groups[0].Cause.Summary
 	case w.opts.Stall > 0 && r.Stage != string(types.ServiceDeploymentLifecycleStageBakeTime) && now.Sub(w.better) >= w.opts.Stall && (w.crashes >= 3 || r.Running < r.Desired || r.Stage != ""):
@@ -252,7 +252,7 @@ func (w *watch) decide(ctx context.Context, r Rollout, now time.Time) Rollout {
 	}
 	if (r.Outcome == Failing || r.Outcome == Stalled) && w.opts.RollBack != nil {
 		if w.asked {
-			r.Outcome = RollingBack
+			r.Outcome = rollingBack
 			return r
 		}
 		w.asked = true
@@ -260,7 +260,7 @@ func (w *watch) decide(ctx context.Context, r Rollout, now time.Time) Rollout {
 			r.Problem = strings.Join(slices.DeleteFunc([]string{r.Problem, "rollback: " + err.Error()}, func(s string) bool { return s == "" }), "; ")
 			return r
 		}
-		r.Outcome, w.by = RollingBack, "user"
+		r.Outcome, w.by = rollingBack, "user"
 	}
 	return r
 }

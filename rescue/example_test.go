@@ -10,11 +10,11 @@ import (
 	"github.com/stackrescue/stackrescue/rescue/rescuetest"
 )
 
-// The whole of it, on a simulated account that runs 20,000 times as fast as
+// The whole of it, on a simulated account that runs 4,000 times as fast as
 // this one.
 func Example() {
 	ctx := context.Background()
-	in, err := rescuetest.ExpiredRollbackImage(ctx, func(o *rescuetest.IncidentOptions) { o.Speed, o.Latency = 20000, 50*time.Microsecond })
+	in, err := rescuetest.ExpiredRollbackImage(ctx, func(o *rescuetest.IncidentOptions) { o.Speed, o.Latency = 4000, 50*time.Microsecond })
 	if err != nil {
 		fmt.Println(err)
 		return

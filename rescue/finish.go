@@ -325,7 +325,7 @@ func (p *payer) clone(arn string) error {
 	if err != nil {
 		return err
 	}
-	if !tagged(td.Tags, ecsx.TagOwner, ecsx.OwnerValue) {
+	if _, ours := ecsx.ClonedFrom(td.Tags); !ours {
 		return nil
 	}
 	if !p.f.DryRun {

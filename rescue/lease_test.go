@@ -18,7 +18,7 @@ import (
 // they share nothing is done twice: the second waits, and is told what has changed.
 func TestTwoOperatorsWithALease(t *testing.T) {
 	t.Parallel()
-	step := 9
+	step := 18
 	if *allPairs {
 		step = 1
 	}

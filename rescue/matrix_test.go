@@ -189,9 +189,9 @@ func TestEveryIncidentInEveryDirection(t *testing.T) {
 // sampled unless -all-pairs is given.
 func TestEveryIncidentUnderSwitches(t *testing.T) {
 	t.Parallel()
-	step := 20 // no multiple of the directions
+	step := 44 // no multiple of the directions
 	if testing.Short() {
-		step = 44
+		step = 88
 	}
 	if *allPairs {
 		step = 1

@@ -200,7 +200,8 @@ func (r *runner) adopt(ctx context.Context, c clients, s Step) (*ecsx.Deployment
 	if err != nil {
 		return nil, err
 	}
-	ours := tagged(td.Tags, ecsx.TagOwner, ecsx.OwnerValue) && tagged(td.Tags, ecsx.TagSource, step.From)
+	from, ours := ecsx.ClonedFrom(td.Tags)
+	ours = ours && from == step.From
 	if !ours && !(r.doneBefore(s) && sameImages(td.TaskDefinition, step.Images)) {
 		return nil, nil
 	}
@@ -227,7 +228,7 @@ func (r *runner) mended(ctx context.Context, c clients, s Step) error {
 	if err != nil {
 		return err
 	}
-	if tagged(td.Tags, ecsx.TagOwner, ecsx.OwnerValue) && tagged(td.Tags, ecsx.TagSource, step.From) {
+	if from, ok := ecsx.ClonedFrom(td.Tags); ok && from == step.From {
 		return nil
 	}
 	return &Error{Stack: r.p.Stack, Err: fmt.Errorf("%w: service %s runs %s now, which is not of this plan", ErrChanged, step.Service, short(now)), Next: "diagnose and plan again"}
@@ -236,10 +237,6 @@ func (r *runner) mended(ctx context.Context, c clients, s Step) error {
 // doneBefore reports whether an earlier run of the plan ended the step well.
 func (r *runner) doneBefore(s Step) bool {
 	return slices.ContainsFunc(r.o.Done, func(d StepResult) bool { return d.ID == s.ID && (d.Outcome == Done || d.Outcome == Held) })
-}
-
-func tagged(tags []ecstypes.Tag, key, value string) bool {
-	return slices.ContainsFunc(tags, func(t ecstypes.Tag) bool { return aws.ToString(t.Key) == key && aws.ToString(t.Value) == value })
 }
 
 func sameImages(td *ecstypes.TaskDefinition, images map[string]string) bool {

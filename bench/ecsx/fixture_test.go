@@ -67,12 +67,15 @@ func (s *site) define(family, group string, images ...string) string {
 	return *out.TaskDefinition.TaskDefinitionArn
 }
 
-func (s *site) serve(name, td string, desired int32) {
+func (s *site) serve(name, td string, desired int32) { s.serveWith(name, td, desired, true) }
+
+// serveWith is serve, with or without a circuit breaker.
+func (s *site) serveWith(name, td string, desired int32, breaker bool) {
 	_, err := s.ecs.CreateService(s.t.Context(), &ecs.CreateServiceInput{
 		Cluster: aws.String("prod"), ServiceName: &name, TaskDefinition: &td, DesiredCount: &desired,
 		DeploymentConfiguration: &types.DeploymentConfiguration{
 			MinimumHealthyPercent: aws.Int32(0), MaximumPercent: aws.Int32(100),
-			DeploymentCircuitBreaker: &types.DeploymentCircuitBreaker{Enable: true, Rollback: true},
+			DeploymentCircuitBreaker: &types.DeploymentCircuitBreaker{Enable: breaker, Rollback: breaker},
 		},
 	})
 	require.NoError(s.t, err)

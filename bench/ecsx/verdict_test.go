@@ -102,6 +102,37 @@ func TestVerdict(t *testing.T) {
 	}
 }
 
+// Fail fast: from the first task that stops for a missing image to the verdict, at
+// any size. Of many tasks that all fail at once a circuit breaker goes back before
+// anybody can ask, so there is none here.
+func TestFailFast(t *testing.T) {
+	for _, tasks := range []int32{2, 10, 1000} {
+		var lag, rate []float64
+		for range *trials {
+			synctest.Test(t, func(t *testing.T) {
+				s := newSite(t)
+				s.serveWith("web", s.define("web", "/app", s.push("1", rescuetest.Runs())), tasks, false)
+				dep := s.deploy("web", s.define("web", "/app", s.ref("2")))
+				s.cloud.ForgetCalls()
+				start := s.cloud.Now()
+				_, err := ecsx.WaitRollout(t.Context(), s.ecs, dep)
+				verdict, calls := s.cloud.Now(), len(s.cloud.Calls())
+				e, ok := errors.AsType[*ecsx.RolloutError](err)
+				require.True(t, ok, "%v", err)
+				require.Equal(t, ecsx.Failing, e.Last.Outcome)
+				require.Equal(t, ecsx.ClassImageMissing, e.Causes[0].Cause.Class)
+				lag = append(lag, verdict.Sub(s.first(dep.ID)).Seconds())
+				rate = append(rate, float64(calls)/verdict.Sub(start).Seconds())
+			})
+		}
+		_, text := stats(lag)
+		calls, rates := stats(rate)
+		t.Logf("%4d tasks, missing image, fail fast: %s s after the first stop; calls a second %s", tasks, text, rates)
+		require.LessOrEqual(t, lag[len(lag)-1], 5.0)
+		require.LessOrEqual(t, calls, 0.6)
+	}
+}
+
 // first is when the first task of a deployment began to stop.
 func (s *site) first(id string) time.Time {
 	first := s.cloud.Now()

@@ -22,7 +22,7 @@ import (
 // persisted are the types whose JSON a user keeps or another program reads:
 // results, events and files. What can be reached from them is walked.
 var persisted = []any{
-	ecsx.StoppedTask{}, ecsx.Cursor{}, ecsx.Deployment{}, ecsx.Rollout{}, ecsx.TaskSpec{}, ecsx.Difference{},
+	ecsx.StoppedTask{}, ecsx.Cursor{}, ecsx.Deployment{}, ecsx.Rollout{}, ecsx.TaskSpec{},
 	cfnx.Tree{}, cfnx.Ledger{}, cfnx.Causes{}, cfnx.SkipPlan{}, cfnx.Continued{}, cfnx.Applied{}, cfnx.Deploy{}, cfnx.Deletion{}, cfnx.Difference{}, cfnx.Round{}, cfnx.ContinueEvent{}, cfnx.ApplyEvent{},
 	ecrx.Frozen{}, ecrx.AuditReport{}, ecrx.Status{}, ecrx.Explanation{}, ecrx.Proposal{}, ecrx.Reconciled{},
 	migrate.Progress{}, migrate.Health{}, migrate.Result{},

@@ -38,10 +38,10 @@ import (
 // functions are all exported functions of these packages.
 var functions = map[string]any{
 	"ecsx.AdoptTask":                ecsx.AdoptTask,
+	"ecsx.ClonedFrom":               ecsx.ClonedFrom,
 	"ecsx.Classify":                 ecsx.Classify,
 	"ecsx.ContinueDeployment":       ecsx.ContinueDeployment,
 	"ecsx.DependsOnMigration":       ecsx.DependsOnMigration,
-	"ecsx.Diff":                     ecsx.Diff,
 	"ecsx.Folder":                   ecsx.Folder,
 	"ecsx.ForceDeployLatest":        ecsx.ForceDeployLatest,
 	"ecsx.GroupFailures":            ecsx.GroupFailures,
