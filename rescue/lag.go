@@ -29,7 +29,7 @@ func (c *capturer) snapshot(ctx context.Context, stack string) (*cfnx.Tree, erro
 			c.b.Problems = append(c.b.Problems, lag)
 			return tree, nil
 		}
-		if err := poll.Sleep(ctx, c.o.Interval); err != nil {
+		if ended := poll.Sleep(ctx, c.o.Interval) != nil; ended {
 			return tree, nil // what was read; the next read meets the end of ctx
 		}
 	}
