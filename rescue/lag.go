@@ -29,8 +29,8 @@ func (c *capturer) snapshot(ctx context.Context, stack string) (*cfnx.Tree, erro
 			c.b.Problems = append(c.b.Problems, lag)
 			return tree, nil
 		}
-		if ended := poll.Sleep(ctx, c.o.Interval) != nil; ended {
-			return tree, nil // what was read; the next read meets the end of ctx
+		if err := poll.Sleep(ctx, c.o.Interval); err != nil {
+			return tree, err // what was read is true all the same
 		}
 	}
 }
