@@ -18,7 +18,7 @@ import (
 // exampleIncident is a stack whose running image has expired and whose new one
 // crashes, and the options that make a wait as short as the cloud's clock allows.
 func exampleIncident() (*rescuetest.Incident, func(*rescue.Options)) {
-	in, err := rescuetest.NewIncident(context.Background(), "flat-stack", func(o *rescuetest.IncidentOptions) { o.Speed, o.Latency = 20000, 50*time.Microsecond })
+	in, err := rescuetest.NewIncident(context.Background(), "flat-stack", func(o *rescuetest.IncidentOptions) { o.Speed, o.Latency = 4000, 50*time.Microsecond })
 	if err != nil {
 		panic(err)
 	}

@@ -16,8 +16,8 @@ import (
 	"github.com/stackrescue/stackrescue/rescue/rescuetest"
 )
 
-// fast and simulated let an example run 20,000 times as fast as an account.
-func fast(o *rescuetest.IncidentOptions) { o.Speed, o.Latency = 20000, 50*time.Microsecond }
+// fast and simulated let an example run 4,000 times as fast as an account.
+func fast(o *rescuetest.IncidentOptions) { o.Speed, o.Latency = 4000, 50*time.Microsecond }
 
 func simulated(c *rescuetest.Cloud) func(*rescue.Options) {
 	return func(o *rescue.Options) {
