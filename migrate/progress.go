@@ -79,7 +79,7 @@ func with(builds []string, build string) []string {
 
 // String is such as "running step 2/5 add-index: 40 %".
 func (p Progress) String() string {
-	s := string(p.Outcome)
+	s := p.Outcome
 	if p.Step != "" {
 		s += fmt.Sprintf(" step %d/%d %s", p.Index, p.Steps, p.Step)
 	}

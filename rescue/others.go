@@ -113,7 +113,7 @@ const mostOthers = 10
 func tokenOwner(token string) string {
 	switch {
 	case token == "":
-		return "somebody without a token"
+		return "a caller without a token"
 	case strings.HasPrefix(token, "stackrescue"):
 		return "a run of stackrescue, token " + token
 	case strings.HasPrefix(token, "Console-"):

@@ -105,7 +105,16 @@ func TestPostgreSQL(t *testing.T) {
 	t.Run("limits", func(t *testing.T) { limits(t, server) })
 	t.Run("orphaned transaction", func(t *testing.T) { orphanedTx(t, server) })
 	t.Run("orphan of another role", func(t *testing.T) { orphanOfRole(t, server) })
+	t.Run("a leader's own", func(t *testing.T) { own(t, server) })
 	t.Run("lock of one who vanished", func(t *testing.T) { lockLeft(t, server) })
+	t.Run("lock left in a pooler", func(t *testing.T) {
+		pooled := servers.StartPgBouncer(t, servers.PgBouncers(t)[0], server, "default_pool_size = 1").DSN()
+		_, err := openURL(t, pooled).Exec(`SELECT pg_advisory_lock(77)`)
+		require.NoError(t, err)
+		_, err = pglease.Session(openURL(t, pooled)).Acquire(t.Context(), "stranded", migrate.Claim{Owner: "a", Lease: time.Minute})
+		require.ErrorIs(t, err, pglease.ErrPooler)
+		require.ErrorContains(t, err, "holds 1 locks already")
+	})
 	t.Run("pooler", func(t *testing.T) {
 		pooled := servers.StartPgBouncer(t, servers.PgBouncers(t)[0], server).DSN()
 		for range 5 {
@@ -265,6 +274,22 @@ func orphanOfMySQL(t *testing.T, handle func(t *testing.T) *sql.DB) {
 			require.Greater(t, took, 2*time.Second, c.key)
 		}
 	}
+	// Where the last leader's work was done, there is nothing to wait for.
+	done, err := mylease.Table(db).Acquire(t.Context(), "done", migrate.Claim{Owner: "a", Lease: time.Minute})
+	require.NoError(t, err)
+	require.NoError(t, done.Release(t.Context(), []byte(`{"version":2,"outcome":"done"}`)))
+	next, err := mylease.Table(db).Acquire(t.Context(), "done", migrate.Claim{Owner: "b", Lease: time.Minute})
+	require.NoError(t, err)
+	busy, ended := handle(t), make(chan error, 1)
+	go func() {
+		_, err := busy.ExecContext(context.WithoutCancel(t.Context()), "UPDATE orphan SET n = n + sleep(2)")
+		ended <- err
+	}()
+	wait(t.Context(), 200*time.Millisecond)
+	begun := time.Now()
+	require.NoError(t, mylease.Raise(t.Context(), db, "done", next.Fence()))
+	require.Less(t, time.Since(begun), time.Second)
+	require.NoError(t, <-ended)
 	// Applications that go on working are waited for once.
 	stop := make(chan struct{})
 	var wg sync.WaitGroup
@@ -372,6 +397,21 @@ func orphanOfRole(t *testing.T, server *servers.PostgreSQL) {
 	}))
 	require.Equal(t, 3, looks)
 	require.NoError(t, dead.Ping(), "an idle session is nothing to wait for")
+}
+
+// own raises a fence while a session of the same leader, or of a newer one, is in
+// a transaction: nobody waits for himself.
+func own(t *testing.T, server *servers.PostgreSQL) {
+	for _, fence := range []migrate.Fence{2, 3} {
+		tx, err := open(t, server.DSN()+"&application_name="+pglease.ApplicationName("own", fence)).Begin()
+		require.NoError(t, err)
+		_, err = tx.Exec(`SELECT 1`)
+		require.NoError(t, err)
+		defer func() { _ = tx.Rollback() }()
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	require.NoError(t, pglease.Raise(ctx, open(t, server.DSN()), "own", 2))
 }
 
 // lockLeft tries for a key that its holder gave no sign of, and whose lock the

@@ -241,6 +241,9 @@ func TestNilHandles(t *testing.T) {
 	} {
 		require.ErrorIs(t, err, revision.ErrEngine, name)
 	}
+	for _, tree := range []*cfnx.Tree{nil, {}} {
+		require.ErrorContains(t, second(tree.Record(ctx, nil)), "tree is empty")
+	}
 	require.ErrorIs(t, second(revision.Probe(nil, nil)(ctx)), migrate.ErrProbe)
 	require.ErrorIs(t, second(revision.ReadHistory(nil, "goose")), fs.ErrInvalid)
 	for _, r := range []*migrate.Runner{nil, {}} {

@@ -34,7 +34,7 @@ func TestStore(t *testing.T, prefix string, open func(*testing.T) migrate.Store,
 	}
 	s := suite{prefix: prefix, open: open}
 	for name, test := range map[string]func(*testing.T, string){
-		"unused": s.unused, "holds": s.holds, "renews": s.renews, "releases": s.releases, "again": s.again,
+		"unused": s.unused, "holds": s.holds, "renews": s.renews, "releases": s.releases, "again": s.again, "terms": s.terms,
 		"keys": s.keys, "contenders": s.contenders, "cancelled": s.cancelled, "leads": s.leads,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, prefix+name) })
@@ -168,6 +168,36 @@ func (s suite) again(t *testing.T, key string) {
 	}
 	if err := again.Release(t.Context(), nil); err != nil {
 		t.Error(err)
+	}
+}
+
+// terms leads twice under one name: what the first term says late changes nothing
+// of the second.
+func (s suite) terms(t *testing.T, key string) {
+	store := s.open(t)
+	first := take(t, store, key, "a")
+	if err := first.Release(t.Context(), []byte("one")); err != nil {
+		t.Fatal(err)
+	}
+	second := take(t, store, key, "a")
+	if second.Fence() <= first.Fence() {
+		t.Errorf("epoch %d after %d", second.Fence(), first.Fence())
+	}
+	if err := first.Renew(t.Context(), []byte("ghost")); !errors.Is(err, migrate.ErrLeaseLost) {
+		t.Errorf("the first term renewed: %v", err)
+	}
+	if err := first.Release(t.Context(), []byte("ghost")); !errors.Is(err, migrate.ErrLeaseLost) {
+		t.Errorf("the first term released: %v", err)
+	}
+	r := must[migrate.Record](t)(s.open(t).Read(t.Context(), key))
+	if r.Owner != "a" || r.Epoch != second.Fence() || string(r.Note) != "one" {
+		t.Errorf("after the first term's last words: %+v", r)
+	}
+	if err := second.Release(t.Context(), nil); err != nil {
+		t.Error(err)
+	}
+	if err := first.Release(t.Context(), nil); !errors.Is(err, migrate.ErrLeaseLost) {
+		t.Errorf("the first term released what the second had: %v", err)
 	}
 }
 

@@ -36,9 +36,11 @@ type RaiseOptions struct {
 // was raised. Safe to repeat.
 //
 // A statement has no sign of whose it is, so that those of applications are
-// waited for as well, once; reads (SELECT, SHOW and the like) are not. A user
-// without the privilege PROCESS sees the statements of his own connections only,
-// and nobody sees one that begins after the call: let [Guard] turn it down.
+// waited for as well, once; reads (SELECT, SHOW and the like) are not. None is
+// waited for where the lease table says that the previous leader's work was done,
+// or that there was none. A user without the privilege PROCESS sees the statements
+// of his own connections only, and nobody sees one that begins after the call: let
+// [Guard] turn it down.
 func Raise(ctx context.Context, db *sql.DB, key string, fence migrate.Fence, optFns ...func(*RaiseOptions)) error {
 	const what = "take over from previous leaders"
 	if db == nil {
@@ -133,11 +135,28 @@ func (t *takeover) begin(ctx context.Context) error {
 		return err
 	}
 	now := time.Now()
-	left, err := t.list(ctx)
+	var left []running
+	nothing, err := t.nothingLeft(ctx)
+	if err == nil && !nothing {
+		left, err = t.list(ctx)
+	}
 	if err == nil {
 		t.since, t.left = now, left
 	}
 	return err
+}
+
+// nothingLeft reports whether the previous leader, as far as the lease of this
+// fence tells, has left nothing behind.
+func (t *takeover) nothingLeft(ctx context.Context) (bool, error) {
+	rec, p, err := migrate.Status(ctx, table{t.db}, t.key)
+	if errors.Is(err, migrate.ErrStore) {
+		return false, nil // the lease may be kept elsewhere
+	}
+	if err != nil || rec.Epoch != t.fence {
+		return false, err
+	}
+	return p.Outcome == "done" || p.Outcome == "" && rec.Epoch == 1, nil
 }
 
 // raise waits for the row, which guarded transactions hold.

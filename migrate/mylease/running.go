@@ -21,13 +21,16 @@ type running struct {
 	seconds float64
 }
 
+// longestText is how much of a statement is looked at.
+const longestText = 4000
+
 // list reads the statements that run in the selected database and that may change
 // it, in the order of their connections.
 //
 // Source: https://dev.mysql.com/doc/refman/8.0/en/information-schema-processlist-table.html
 func (t *takeover) list(ctx context.Context) ([]running, error) {
-	rows, err := t.db.QueryContext(ctx, `SELECT id, user, host, time, info FROM information_schema.processlist
-WHERE id <> connection_id() AND db = database() AND command <> 'Sleep' AND info IS NOT NULL AND user <> 'system user' ORDER BY id`)
+	rows, err := t.db.QueryContext(ctx, `SELECT id, user, host, time, left(info, ?) FROM information_schema.processlist
+WHERE id <> connection_id() AND db = database() AND command <> 'Sleep' AND info IS NOT NULL AND user <> 'system user' ORDER BY id`, longestText)
 	if err != nil {
 		return nil, err
 	}
@@ -96,10 +99,11 @@ func uncommented(text string) string {
 	}
 }
 
-// reads reports whether a statement changes nothing.
+// reads reports whether a statement changes nothing. A long one may go on with
+// something else than what is seen of it.
 func reads(text string) bool {
 	text = uncommented(text)
-	return read.MatchString(text) || with.MatchString(text) && !write.MatchString(text)
+	return read.MatchString(text) || with.MatchString(text) && !write.MatchString(text) && len(text) < longestText/2
 }
 
 // own reports whether a statement is one of this package.

@@ -12,5 +12,5 @@ import (
 // servers, with real drivers.
 func TestOnServers(t *testing.T) {
 	t.Parallel()
-	servers.Module(t, "../../examples/migrate-leader", `^(TestTablesOfTools|TestTablesOfToolsInMariaDB|TestTablesWithOtherNames|TestHoldersOfLocks|TestOwnProbe|TestRepairBySQL)$`)
+	servers.Module(t, "../../examples/migrate-leader", `^(TestTablesOfTools|TestTablesOfToolsInMariaDB|TestTablesWithOtherNames|TestHoldersOfLocks|TestOwnProbe|TestRepairBySQL|TestLockedTable|TestStampOfMoreRows|TestStampAsksTheToolsLock)$`)
 }
