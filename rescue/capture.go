@@ -61,6 +61,9 @@ func (c *capturer) capture(ctx context.Context, stack string) error {
 
 func (c *capturer) read(ctx context.Context, stack string) error {
 	tree, err := c.snapshot(ctx, stack)
+	if tree != nil {
+		c.b.Tree = tree
+	}
 	if err != nil {
 		return err
 	}

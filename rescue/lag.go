@@ -30,7 +30,7 @@ func (c *capturer) snapshot(ctx context.Context, stack string) (*cfnx.Tree, erro
 			return tree, nil
 		}
 		if err := poll.Sleep(ctx, c.o.Interval); err != nil {
-			return tree, nil // what was read; the next read meets the end of ctx
+			return tree, err // what was read is true all the same
 		}
 	}
 }

@@ -40,12 +40,15 @@ func (d drawn) String() string {
 	return fmt.Sprintf("seed %d: %s, %s, looked at %s later", d.seed, d.name, d.knobs, d.later)
 }
 
-// draw makes the incident of a seed; nil where its knobs make another story of it.
-func draw(t *testing.T, seed uint64) (*rescuetest.Incident, drawn) {
+// draw makes the incident of a seed, of a name where one is given; nil where its knobs make another story of it.
+func draw(t *testing.T, seed uint64, is ...string) (*rescuetest.Incident, drawn) {
 	t.Helper()
 	r := rand.New(rand.NewPCG(seed, 15))
 	names := slices.Sorted(maps.Keys(rescuetest.Incidents()))
 	d := drawn{seed: seed, name: names[r.IntN(len(names))]}
+	if len(is) > 0 {
+		d.name = is[0]
+	}
 	pick := func(of ...int) int { return of[r.IntN(len(of))] }
 	desired, minimum, scaled := pick(1, 2, 3), pick(0, 0, 50, 100), pick(0, 0, 0, 1, 4)
 	fresh := r.IntN(2) == 0 // somebody looks at once, not days later
