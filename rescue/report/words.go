@@ -36,7 +36,7 @@ func join(a string, n int, unit string) string {
 
 func clockTime(t time.Time) string { return t.UTC().Format("15:04:05") }
 
-// moment is a time of the story, in UTC, with its day where that is another one
+// Moment is a time of the story, in UTC, with its day where that is another one
 // than that of the beginning.
 func (s *Story) Moment(t time.Time) string { return s.moment(t) }
 
