@@ -87,8 +87,10 @@ func TestHangingProbe(t *testing.T) {
 	t.Run("SIGTERM", func(t *testing.T) {
 		t.Parallel()
 		for _, probe := range []string{"sleep 57; exit 1", "exec sleep 57", "trap '' TERM; sleep 57; sleep 57"} {
-			cmd, out := begin(t, nil, base(t, "-probe", probe, "--", "true")...)
-			e := stop(t, cmd, out, 700*time.Millisecond)
+			mark := filepath.Join(t.TempDir(), "asked")
+			cmd, out := begin(t, nil, base(t, "-probe", "touch "+mark+"; "+probe, "--", "true")...)
+			require.Eventually(t, func() bool { _, err := os.Stat(mark); return err == nil }, 20*time.Second, 20*time.Millisecond)
+			e := stop(t, cmd, out, 200*time.Millisecond)
 			require.Equal(t, 4, e.code, e.out)
 			require.Less(t, e.took, 3*time.Second, probe)
 		}
