@@ -1,4 +1,4 @@
-module github.com/stackrescue/stackrescue/examples/embed/cfnx
+module github.com/stackrescue/stackrescue/examples/embed/restore-outputs
 
 go 1.26.0
 

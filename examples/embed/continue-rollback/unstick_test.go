@@ -14,7 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 
 	"github.com/stackrescue/stackrescue/cfnx"
-	"github.com/stackrescue/stackrescue/examples/embed/cfnx/unstick"
+	unstick "github.com/stackrescue/stackrescue/examples/embed/continue-rollback"
 	"github.com/stackrescue/stackrescue/rescue/rescuetest/awsstub"
 )
 

@@ -5,8 +5,8 @@ import (
 	"testing"
 	"testing/synctest"
 
-	"github.com/stackrescue/stackrescue/examples/embed/cfnx/repatch"
-	"github.com/stackrescue/stackrescue/examples/embed/cfnx/stackstub"
+	repatch "github.com/stackrescue/stackrescue/examples/embed/patch-template-images"
+	"github.com/stackrescue/stackrescue/examples/embed/stackstub"
 )
 
 const body = "Resources: {Task: {Type: AWS::ECS::TaskDefinition, Properties: {ContainerDefinitions: [{Name: web, Image: 'r.example/web:v1'}]}}} # one\n"

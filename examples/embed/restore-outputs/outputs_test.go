@@ -7,8 +7,8 @@ import (
 	"testing/synctest"
 
 	"github.com/stackrescue/stackrescue/cfnx"
-	"github.com/stackrescue/stackrescue/examples/embed/cfnx/outputs"
-	"github.com/stackrescue/stackrescue/examples/embed/cfnx/stackstub"
+	outputs "github.com/stackrescue/stackrescue/examples/embed/restore-outputs"
+	"github.com/stackrescue/stackrescue/examples/embed/stackstub"
 )
 
 const body = "Resources: {Db: {Type: AWS::RDS::DBInstance}}\nOutputs:\n  Host: {Value: !GetAtt Db.Endpoint.Address}\n  Secret: {Value: !GetAtt Db.MasterUserSecret.SecretArn} # by RDS\n"
