@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 
@@ -120,8 +121,39 @@ func (d *Diagnosis) whyTasks(s ServiceFacts, out Cause) Cause {
 			return out
 		}
 	}
-	d.Assumed = append(d.Assumed, "why the tasks of "+s.Service.String()+" failed: ECS has forgotten them, only CloudFormation's word is left")
+	if said := s.says(attemptBegan(d.bundle.Tree)); said != "" {
+		out.Text += "; the service says: " + said
+		return out
+	}
+	what := "no failed task of " + short(s.Forward) + " was seen"
+	if s.failed(s.Forward) || strings.Contains(strings.ToLower(out.Text), "circuit breaker") { // which counts tasks that failed
+		what = "ECS has forgotten them"
+	}
+	d.Assumed = append(d.Assumed, "why the tasks of "+s.Service.String()+" failed: "+what+", only CloudFormation's word is left")
 	return out
+}
+
+// says is the newest event of a service since a time that tells why a deployment
+// failed of which no task is left: alarms, and health checks of a load balancer.
+func (f *ServiceFacts) says(since time.Time) string {
+	for _, e := range f.Events {
+		at, _, _ := strings.Cut(e, " ")
+		if t, err := time.Parse(time.RFC3339, at); err != nil || t.Before(since) {
+			continue
+		}
+		low := strings.ToLower(e)
+		for _, word := range []string{"alarm", "is unhealthy in", "failed elb health checks", "failed container health checks"} {
+			if strings.Contains(low, word) {
+				return e
+			}
+		}
+	}
+	return ""
+}
+
+// failed reports whether ECS knows of failed tasks of a revision.
+func (f *ServiceFacts) failed(revision string) bool {
+	return slices.ContainsFunc(f.Deployments, func(d DeploymentFacts) bool { return d.TaskDefinition == revision && d.Failed > 0 })
 }
 
 // goingBack says why ECS could not go back to the revision that ran before.
