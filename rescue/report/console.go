@@ -46,9 +46,11 @@ type Console struct {
 	wrote time.Time // when a line was written, by this machine's clock
 	text  string
 	live  bool // a status line is shown
-	group bool
-	stop  chan struct{}
-	done  chan struct{}
+	// paused is whether nothing is written until something happens.
+	paused bool
+	group  bool
+	stop   chan struct{}
+	done   chan struct{}
 }
 
 type planned struct {
@@ -102,6 +104,7 @@ func (c *Console) Plan(p *rescue.Plan) {
 func (c *Console) Event(e rescue.Event) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.paused = false
 	if c.began.IsZero() {
 		c.began = e.At
 	}
@@ -121,6 +124,7 @@ func (c *Console) Event(e rescue.Event) {
 func (c *Console) Line(s string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.paused = false
 	c.clear()
 	for _, l := range wrap(say(s), "  ", c.o.Width()) {
 		c.raw(l)
@@ -128,13 +132,13 @@ func (c *Console) Line(s string) {
 	c.draw()
 }
 
-// Pause takes the status line away, such as for a question, until the next
-// event.
+// Pause takes the status line away and writes nothing, such as while a question waits
+// for its answer, until the next event or line.
 func (c *Console) Pause() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.clear()
-	c.wrote = machine()
+	c.paused = true
 }
 
 // Close ends the display and returns the first error of the writer.
@@ -171,6 +175,10 @@ func (c *Console) tick() {
 		case <-t.C:
 		}
 		c.mu.Lock()
+		if c.paused {
+			c.mu.Unlock()
+			continue
+		}
 		if c.o.Live {
 			c.draw()
 		} else if machine().Sub(c.wrote) > c.o.Quiet-every && !c.began.IsZero() {
