@@ -22,8 +22,8 @@ const logsFolder = "logs"
 
 // early writes what has been read before the calls that may fail: the stacks, and the
 // tasks that ECS is about to forget. Whatever ends the program from here on, they are
-// on disk.
-func (c *capturer) early(context.Context) error {
+// on disk. What prevents that is a problem, and ends nothing: the answer is needed more.
+func (c *capturer) early(ctx context.Context) error {
 	if c.o.Evidence == "" {
 		return nil
 	}
@@ -34,7 +34,10 @@ func (c *capturer) early(context.Context) error {
 	for i := range b.Services {
 		b.Services[i].Unread = "the capture came no further than the stopped tasks"
 	}
-	return b.write(c.o.Evidence, partialPrefix)
+	if err := b.write(c.o.Evidence, partialPrefix); err != nil {
+		return c.problem(ctx, "evidence of the stopped tasks", err)
+	}
+	return nil
 }
 
 // writeLogs writes the logs that the bundle has as text. A log that is there already

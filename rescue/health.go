@@ -83,12 +83,13 @@ func (c *capturer) health(ctx context.Context, f *ServiceFacts) error {
 			// A task without a check is UNKNOWN for ever, one with a check until the
 			// first has passed: which it is, its definition says.
 			td, err := c.definition(ctx, aws.ToString(t.TaskDefinitionArn))
-			switch {
-			case ctx.Err() != nil:
-				return err
-			case err == nil && checked(td):
+			if err != nil { // without it a task that has not passed its check is none that has none
+				f.Tasks = &taskFacts{Unread: redact.Text(err.Error())}
+				return c.problem(ctx, "running tasks of service "+f.Service.String(), err)
+			}
+			if checked(td) {
 				x.Starting++
-			default:
+			} else {
 				x.Unchecked++
 			}
 		}

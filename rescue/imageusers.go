@@ -225,10 +225,12 @@ func (d *Diagnosis) imageUsers() {
 		for _, ref := range u.Images {
 			i, read := d.bundle.Images[ref]
 			switch {
-			case u.Trouble != "" || !read:
+			case u.Trouble != "":
+			case !read || i.State == "":
+				u.Unread = "image " + ref + " was not looked for"
 			case i.State == ecrx.Unknown:
 				u.Unread = "image " + ref + ": " + i.Error
-			case !i.State.Usable() && i.State != ecrx.External && i.State != "":
+			case !i.State.Usable() && i.State != ecrx.External:
 				u.Trouble = "image " + ref + " is " + strings.ReplaceAll(string(i.State), "-", " ")
 				if why := d.expired(ref); why != "" && i.State == ecrx.Missing {
 					u.Trouble += "; " + why

@@ -15,7 +15,7 @@ import (
 )
 
 // Two operators begin the same plan, one some time after the other. With a lease that
-// they share nothing is done twice: the second waits, and is told what has changed.
+// they share nothing is done twice: the second waits, and then gets ErrChanged, which names what differs.
 func TestTwoOperatorsWithALease(t *testing.T) {
 	t.Parallel()
 	step := 18

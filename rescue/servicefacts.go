@@ -59,7 +59,7 @@ type ServiceFacts struct {
 	Strategy   string `json:"strategy,omitempty"`
 	Controller string `json:"controller,omitempty"`
 	// Events are what the service says, the newest first, each with its time before
-	// it: RFC 3339, or the time of day in captures of earlier releases.
+	// it: RFC 3339, or the time of day in captures that older versions wrote.
 	Events []string `json:"events,omitempty"`
 	// Placement is where and on what its tasks run.
 	ecsx.Placement

@@ -22,7 +22,7 @@ type migrationTool struct {
 // https://alembic.sqlalchemy.org/en/latest/tutorial.html#getting-information,
 // https://docs.djangoproject.com/en/stable/ref/django-admin/#showmigrations,
 // https://guides.rubyonrails.org/active_record_migrations.html#migration-status,
-// https://documentation.red-gate.com/flyway/reference/commands/info,
+// https://documentation.red-gate.com/flyway/reference/commands/info (Flyway),
 // https://docs.liquibase.com/commands/status/status.html,
 // https://www.prisma.io/docs/orm/reference/prisma-cli-reference#migrate-status,
 // https://knexjs.org/guide/migrations.html#migration-cli,

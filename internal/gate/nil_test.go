@@ -214,7 +214,7 @@ func TestNil(t *testing.T) {
 	}
 }
 
-// TestNilHandles holds that what is missing is told by an error that a caller can
+// TestNilHandles holds that what is missing is returned as an error that a caller can
 // branch on.
 func TestNilHandles(t *testing.T) {
 	t.Parallel()

@@ -19,7 +19,7 @@ type serviceEvent struct {
 	Text string
 }
 
-// serviceEvents are the events of a service. Captures of earlier releases hold them
+// serviceEvents are the events of a service. Captures that older versions wrote hold them
 // with the time of day only: each is of the last such time before the capture.
 func serviceEvents(b *rescue.Bundle, f rescue.ServiceFacts) []serviceEvent {
 	var out []serviceEvent
