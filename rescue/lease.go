@@ -5,12 +5,16 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"sync/atomic"
 
 	"github.com/stackrescue/stackrescue/migrate"
 )
 
 // leaseKey is what a run holds in a store while it runs.
 func leaseKey(stackID string) string { return "stackrescue/" + stackID }
+
+// leaseTries is how often the lock of the folder of evidence is tried.
+const leaseTries = 5
 
 // alone runs while nobody else runs a plan for the stack, of all who share the lease:
 // who comes second waits, and is then told what the first has changed. Without a store
@@ -24,23 +28,36 @@ func (r *runner) alone(ctx context.Context, run func(context.Context) error) err
 		return run(ctx)
 	}
 	var own error
-	began := false
-	err := migrate.Lead(ctx, store, leaseKey(r.p.StackID), func(ctx context.Context, _ migrate.Fence) error {
-		began = true
+	var began atomic.Bool
+	failed := 0
+	// The folder's own lock is a convenience: where it does not work, such as on some
+	// network file systems, that is an error and no wait without end.
+	lead, giveUp := context.WithCancelCause(ctx)
+	defer giveUp(nil)
+	if rec, err := store.Read(ctx, leaseKey(r.p.StackID)); err == nil && rec.Owner != "" {
+		r.o.tell("", fmt.Sprintf("lease of the stack: %q had it last: this run waits as long as that one goes on", rec.Owner))
+	}
+	err := migrate.Lead(lead, store, leaseKey(r.p.StackID), func(ctx context.Context, _ migrate.Fence) error {
+		began.Store(true)
 		own = run(ctx)
 		return own
 	}, func(o *migrate.LeadOptions) {
 		o.Owner = "rescue " + r.p.Hash[:min(12, len(r.p.Hash))]
-		o.Observe = func(e migrate.Event) { r.o.tell("", fmt.Sprintf("lease of the stack: %v", e.Err)) }
+		o.Observe = func(e migrate.Event) {
+			r.o.tell("", fmt.Sprintf("lease of the stack: %v", e.Err))
+			if failed++; !began.Load() && r.o.Lease == nil && failed == leaseTries {
+				giveUp(e.Err)
+			}
+		}
 	})
 	switch {
 	case err == nil:
 		return nil
-	case !began && r.o.Lease == nil && errors.Is(err, errors.ErrUnsupported):
+	case !began.Load() && r.o.Lease == nil && errors.Is(err, errors.ErrUnsupported):
 		return run(ctx) // this system has no lock that ends with its process
 	case errors.Is(err, migrate.ErrLeaseLost):
 		return &Error{Stack: r.p.Stack, Err: fmt.Errorf("%w: another run may go on with it by now", errors.Join(migrate.ErrLeaseLost, own)), Next: "diagnose again; what was begun goes on inside AWS"}
-	case began:
+	case began.Load():
 		return own
 	}
 	return &Error{Stack: r.p.Stack, Err: fmt.Errorf("the lease of the stack could not be had: %w", err), Next: "make sure that the store of the lease can be reached, and run again"}

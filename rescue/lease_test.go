@@ -3,6 +3,8 @@ package rescue_test
 import (
 	"context"
 	"errors"
+	"os"
+	"path/filepath"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -86,5 +88,21 @@ func TestRunWithoutItsLease(t *testing.T) {
 		require.ErrorIs(t, err, context.DeadlineExceeded)
 		require.ErrorContains(t, err, "lease of the stack")
 		require.Empty(t, in.Cloud.Calls())
+	})
+}
+
+// A folder that cannot be locked is an error, and no wait without end.
+func TestFolderThatCannotBeLocked(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "lease"), nil, 0o600)) // no folder
+	synctest.Test(t, func(t *testing.T) {
+		in := newIncident(t)
+		p := plan(t, in, forward())
+		in.Cloud.ForgetCalls()
+		_, err := rescue.Run(t.Context(), in.Cloud.Config(), p, confirmed, func(o *rescue.Options) { o.Evidence = dir })
+		require.ErrorContains(t, err, "lease of the stack could not be had")
+		require.Empty(t, in.Cloud.Calls())
+		require.NoError(t, t.Context().Err())
 	})
 }
