@@ -5,19 +5,6 @@ import (
 	"github.com/stackrescue/stackrescue/rescue/rescuetest/simtype"
 )
 
-// Phase is [simtype.Phase].
-type Phase = simtype.Phase
-
-// Phases; see the constants of the same names in package simtype.
-const (
-	OnCreate     = simtype.OnCreate
-	OnUpdate     = simtype.OnUpdate
-	OnRollback   = simtype.OnRollback
-	OnDelete     = simtype.OnDelete
-	OnValidation = simtype.OnValidation
-	OnHook       = simtype.OnHook
-)
-
 // FailOptions configure [Cloud.FailResource]. The default is a failure before
 // the resource's service was called.
 type FailOptions struct {
@@ -37,7 +24,7 @@ type FailOptions struct {
 //
 // By default the operation fails before the resource's service was called, so
 // that a rollback that fails has not rolled anything back.
-func (c *Cloud) FailResource(stack, logicalID string, phase Phase, reason string, optFns ...func(*FailOptions)) {
+func (c *Cloud) FailResource(stack, logicalID string, phase simtype.Phase, reason string, optFns ...func(*FailOptions)) {
 	o := FailOptions{Times: 1}
 	for _, fn := range optFns {
 		fn(&o)

@@ -14,30 +14,11 @@ import (
 	"github.com/stackrescue/stackrescue/rescue/rescuetest/simtype"
 )
 
-// Fault is [simtype.Fault].
-type Fault = simtype.Fault
-
-// FaultKind is [simtype.FaultKind].
-type FaultKind = simtype.FaultKind
-
-// What a [Fault] does to a call; see the constants of the same names in
-// package simtype.
-const (
-	Throttle     = simtype.Throttle
-	ServerError  = simtype.ServerError
-	Deny         = simtype.Deny
-	LostResponse = simtype.LostResponse
-	Slow         = simtype.Slow
-	Stale        = simtype.Stale
-	CrashBefore  = simtype.CrashBefore
-	CrashAfter   = simtype.CrashAfter
-)
-
 // ErrCrashed is what the SDK's clients return once a crash was injected.
 var ErrCrashed = errors.New("rescuetest: the caller has crashed")
 
 type fault struct {
-	Fault
+	simtype.Fault
 	seen    int
 	answers map[string]any // of a Stale fault's calls, by their inputs
 }
@@ -55,7 +36,7 @@ func (c *Cloud) stale(action string, in, out any) any {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, f := range c.faults {
-		if f.Kind != Stale || !matches(f.Action, action) {
+		if f.Kind != simtype.Stale || !matches(f.Action, action) {
 			continue
 		}
 		before, known := f.answers[action+string(key)]
@@ -75,7 +56,7 @@ func (c *Cloud) stale(action string, in, out any) any {
 
 // Inject adds faults; they apply in the order of their injection, and the
 // first that hits a call decides.
-func (c *Cloud) Inject(faults ...Fault) {
+func (c *Cloud) Inject(faults ...simtype.Fault) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, f := range faults {
@@ -98,21 +79,21 @@ func (c *Cloud) Restart() {
 }
 
 // hit is the fault that the call suffers, if any. c.mu is held.
-func (c *Cloud) hit(action string) (Fault, bool) {
+func (c *Cloud) hit(action string) (simtype.Fault, bool) {
 	var hit *fault
 	for _, f := range c.faults {
 		if !matches(f.Action, action) {
 			continue
 		}
 		f.seen++
-		if hit == nil && f.Kind != Stale && (f.Nth == 0 || f.Nth == f.seen) {
+		if hit == nil && f.Kind != simtype.Stale && (f.Nth == 0 || f.Nth == f.seen) {
 			hit = f
 		}
 	}
 	if hit == nil {
-		return Fault{}, false
+		return simtype.Fault{}, false
 	}
-	if hit.Kind == CrashBefore || hit.Kind == CrashAfter {
+	if hit.Kind == simtype.CrashBefore || hit.Kind == simtype.CrashAfter {
 		c.crashed = true
 	}
 	return hit.Fault, true
@@ -161,5 +142,5 @@ func lost() error { return &smithyhttp.RequestSendError{Err: io.ErrUnexpectedEOF
 func (c *Cloud) hasStale() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return slices.ContainsFunc(c.faults, func(f *fault) bool { return f.Kind == Stale })
+	return slices.ContainsFunc(c.faults, func(f *fault) bool { return f.Kind == simtype.Stale })
 }
