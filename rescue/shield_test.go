@@ -254,7 +254,7 @@ func TestShieldKilledAnywhere(t *testing.T) {
 	})
 	require.True(t, shieldAt > 0 && calls > shieldAt+20, "%d to %d", shieldAt, calls)
 	looked := 0
-	for n := shieldAt; n <= calls; n++ {
+	for n := shieldAt + 1; n <= calls; n++ {
 		for k, kind := range []rescuetest.FaultKind{rescuetest.CrashBefore, rescuetest.CrashAfter} {
 			for j, folder := range []bool{true, false} {
 				if (n+k*3+j*5)%everyNth(7) != 0 {
@@ -295,6 +295,37 @@ func TestShieldKilledAnywhere(t *testing.T) {
 		}
 	}
 	t.Logf("calls %d to %d, killed %d times", shieldAt, calls, looked)
+}
+
+// A process that is killed in the call that shields, before or after it has its
+// effect, has unlocked nothing; the same plan goes on.
+func TestShieldKilledInItsOwnCall(t *testing.T) {
+	t.Parallel()
+	for _, after := range []bool{false, true} {
+		t.Run(fmt.Sprint("after ", after), func(t *testing.T) {
+			t.Parallel()
+			inSite(t, func(t *testing.T, s *site) {
+				lockedWith(s, ordersTable)
+				p, err := rescue.MakePlan(s.diagnose(), rescue.Choices{Direction: rescue.Forward, Shield: true})
+				require.NoError(t, err)
+				x := &process{in: &rescuetest.Incident{Cloud: s.cloud}}
+				_, err = s.run(p, x.options, func(o *rescue.Options) {
+					o.Shield = func(_ context.Context, d cfnx.Deletion, on bool) error {
+						if after {
+							require.NoError(t, s.cloud.Protect(d.PhysicalID, on))
+						}
+						return rescuetest.ErrCrashed
+					}
+				})
+				require.ErrorIs(t, err, rescuetest.ErrCrashed)
+				require.Zero(t, done(s.cloud)["cloudformation:ContinueUpdateRollback"])
+				r, err := s.run(throughJSON(t, p, nil), x.options, s.shields)
+				require.NoError(t, err, r)
+				require.Equal(t, "orders", s.resources()["Orders"])
+				require.Empty(t, s.deletions())
+			})
+		})
+	}
 }
 
 // What the new steps may call is denied, one action at a time: the run ends with that,
