@@ -17,6 +17,7 @@ import (
 	"github.com/stackrescue/stackrescue/cfnx"
 	"github.com/stackrescue/stackrescue/rescue"
 	"github.com/stackrescue/stackrescue/rescue/rescuetest"
+	"github.com/stackrescue/stackrescue/rescue/rescuetest/simtype"
 )
 
 // shields protects as a program with the services' own clients would.
@@ -255,7 +256,7 @@ func TestShieldKilledAnywhere(t *testing.T) {
 	require.True(t, shieldAt > 0 && calls > shieldAt+20, "%d to %d", shieldAt, calls)
 	looked := 0
 	for n := shieldAt + 1; n <= calls; n++ {
-		for k, kind := range []rescuetest.FaultKind{rescuetest.CrashBefore, rescuetest.CrashAfter} {
+		for k, kind := range []simtype.FaultKind{simtype.CrashBefore, simtype.CrashAfter} {
 			for j, folder := range []bool{true, false} {
 				if (n+k*3+j*5)%everyNth(7) != 0 {
 					continue
@@ -267,7 +268,7 @@ func TestShieldKilledAnywhere(t *testing.T) {
 					p, err := rescue.MakePlan(s.diagnose(), c)
 					require.NoError(t, err)
 					s.cloud.ForgetCalls()
-					s.cloud.Inject(rescuetest.Fault{Nth: n, Kind: kind})
+					s.cloud.Inject(simtype.Fault{Nth: n, Kind: kind})
 					x := &process{in: &rescuetest.Incident{Cloud: s.cloud}}
 					_, err = s.run(p, s.shields, x.options)
 					time.Sleep(time.Minute)
@@ -339,7 +340,7 @@ func TestImportDenied(t *testing.T) {
 				lockedWith(s, ordersTable)
 				p, err := rescue.MakePlan(s.diagnose(), rescue.Choices{Direction: rescue.Forward, Shield: true})
 				require.NoError(t, err)
-				s.cloud.Inject(rescuetest.Fault{Action: action, Kind: rescuetest.Deny})
+				s.cloud.Inject(simtype.Fault{Action: action, Kind: simtype.Deny})
 				r, err := s.run(p, s.shields)
 				require.Error(t, err, r)
 				require.Empty(t, s.deletions())
