@@ -112,6 +112,9 @@ func (c *creator) create(ctx context.Context) (string, error) {
 	if root.RoleARN != "" {
 		in.RoleARN = &root.RoleARN
 	}
+	if len(c.d.imports) > 0 {
+		in.ChangeSetType, in.ResourcesToImport, in.IncludeNestedStacks = types.ChangeSetTypeImport, c.d.imports, nil
+	}
 	if c.opts.ImportExisting {
 		in.ImportExistingResources = aws.Bool(true)
 	}

@@ -65,6 +65,11 @@ type Choices struct {
 	// resource as "stack.LogicalID". Each is named in [Plan.Stop] or the error of a
 	// plan without it.
 	Accept []string
+	// Shield lets the plan protect against the clean-up after a continued rollback
+	// what that would delete and what holds data or is used by what serves, where the
+	// type has a protection that can be taken back; what is left outside of the stack
+	// by that is imported into it again, or is debt. [Run] needs Options.Shield then.
+	Shield bool
 	// Assert is the operator's word, by service as "cluster/name", on whether its
 	// users are served where that could not be read. It is recorded in the plan's
 	// warnings.

@@ -165,6 +165,7 @@ func (p *planner) back() error {
 		p.stays()
 		return nil
 	}
+	p.shieldsData()
 	p.unlock(nil)
 	return nil
 }

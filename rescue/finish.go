@@ -29,6 +29,9 @@ type FinishOptions struct {
 	// Evidence is the folder of the rescue: its journal has the lifecycle policies
 	// that were frozen. Without it those are left as they are, and said so.
 	Evidence string
+	// Shield is that of Options.Shield: it takes the protection off that a rescue has
+	// set. nil leaves it on, and says so.
+	Shield func(ctx context.Context, resource cfnx.Deletion, on bool) error
 	// DryRun changes nothing: the answer is what would be done.
 	DryRun bool
 	// Now is the time, for lifecycle rules. Defaults to time.Now.
@@ -105,7 +108,7 @@ func Finish(ctx context.Context, cfg aws.Config, stack string, optFns ...func(*F
 	}
 	p := payer{ctx: ctx, c: newClients(only(cfg, append(ReadActions(), "ecs:ListTaskDefinitions", "ecs:DeregisterTaskDefinition", "ecr:PutLifecyclePolicy", "ecr:BatchGetImage", "ecr:PutImage")...)),
 		o: o, f: f, b: b, out: &Finished{Version: 1, Stack: d.Stack, DryRun: f.DryRun}}
-	if err := errors.Join(p.thaw(), p.clones()); err != nil {
+	if err := errors.Join(p.thaw(), p.clones(), p.unshield()); err != nil {
 		return p.out, err
 	}
 	p.templates()

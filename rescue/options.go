@@ -56,6 +56,12 @@ type Options struct {
 	// caller's permissions, and warns of the answer; nothing else follows, because no
 	// simulation knows every condition. nil asks nobody.
 	Denied func(ctx context.Context, actions []string) ([]string, error)
+	// Shield protects a resource against its deletion (on), or takes that protection
+	// off, as Deletion.Shield and Unshield do: this module has no client for it. It
+	// returns nil only when the resource is seen to be as wanted, and may be called
+	// again. [Run] of a plan that was made with Choices.Shield needs it; nil protects
+	// nothing.
+	Shield func(ctx context.Context, resource cfnx.Deletion, on bool) error
 	// Lease keeps two operators who share it from running a plan for the same stack at
 	// once: see packages dynamolease, pglease and mylease. nil is the folder of
 	// Evidence, for the processes of one machine, and nothing without it.

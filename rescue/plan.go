@@ -98,7 +98,9 @@ type Step struct {
 	Stamp     *StampStep     `json:"stamp,omitempty"`
 	Migrate   *MigrateStep   `json:"migrate,omitempty"`
 	Redeploy  *RedeployStep  `json:"redeploy,omitempty"`
+	Shield    *shieldStep    `json:"shield,omitempty"`
 	Unlock    *UnlockStep    `json:"unlock,omitempty"`
+	Import    *importStep    `json:"import,omitempty"`
 	Savepoint *SavepointStep `json:"savepoint,omitempty"`
 }
 

@@ -2,6 +2,8 @@ package rescue
 
 import (
 	"fmt"
+
+	"github.com/stackrescue/stackrescue/cfnx"
 )
 
 // planner adds the steps of a plan in their order.
@@ -15,10 +17,12 @@ type planner struct {
 	// gaveUp is whether the operator accepts the deletion of what the failed update
 	// made.
 	gaveUp bool
+	// shielded is what the plan protects against the clean-up.
+	shielded []cfnx.Deletion
 }
 
 func (p *planner) add(s Step) {
-	s.Risk, s.Actions = riskOf[s.Kind], actionsOf(s.Kind)
+	s.Risk, s.Actions = riskOf[s.Kind], s.actions()
 	s.ID = fmt.Sprintf("%d-%s", len(p.p.Steps)+1, s.Kind)
 	p.p.Steps = append(p.p.Steps, s)
 }

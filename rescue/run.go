@@ -163,6 +163,9 @@ func (r *runner) run(ctx context.Context, rep *Report) error {
 	if err := r.templatesGiven(); err != nil {
 		return err
 	}
+	if err := r.shieldGiven(); err != nil {
+		return err
+	}
 	if err := r.unchanged(ctx); err != nil {
 		return err
 	}
@@ -254,6 +257,10 @@ func (r *runner) step(ctx context.Context, s Step, res *StepResult, rep *Report)
 		return r.migrate(ctx, c, s, res)
 	case s.Kind == KindRedeploy && s.Redeploy != nil:
 		return r.redeploy(ctx, c, s, res)
+	case s.Kind == kindShield && s.Shield != nil:
+		return r.shield(ctx, s, res)
+	case s.Kind == kindImport && s.Import != nil:
+		return r.take(ctx, c, s, res)
 	case s.Kind == KindUnlock && s.Unlock != nil:
 		return r.unlock(ctx, c, s, res)
 	case s.Kind == KindSavepoint && s.Savepoint != nil:

@@ -97,6 +97,7 @@ func (p *planner) isBack(d cfnx.Deploy) bool {
 // what holds data.
 func (p *planner) deletes(keep map[string]string, next string) error {
 	var lost []string
+	var data []cfnx.Deletion // of lost, what could be shielded
 	for _, d := range p.b.Tree.Deletes() {
 		if d.Kept || d.Type == definitionType {
 			continue
@@ -129,11 +130,28 @@ func (p *planner) deletes(keep map[string]string, next string) error {
 		}
 		if d.HoldsData || len(d.UsedBy) > 0 {
 			slices.Sort(d.UsedBy)
-			lost = append(lost, d.String())
+			lost, data = append(lost, d.String()), append(data, d)
 		}
 	}
 	if len(lost) == 0 {
 		return nil
+	}
+	if len(data) == len(lost) {
+		err := p.shields(data)
+		switch {
+		case err == nil:
+			return nil
+		case p.c.Shield:
+			next = err.Error() + ": " + next
+		case all(data, shieldable):
+			var commands []string
+			for _, d := range data {
+				if d.Shield != "" {
+					commands = append(commands, d.Shield)
+				}
+			}
+			next += "; or let the plan shield it and import it afterwards (Choices.Shield), as by: " + strings.Join(commands, "; ")
+		}
 	}
 	return refuse(next, "the clean-up after the continued rollback would delete what the failed update made: %s", strings.Join(lost, "; "))
 }

@@ -27,6 +27,7 @@ func (p *planner) unlock(skips []cfnx.Skip) {
 	if p.d.Situation != Stuck {
 		return
 	}
+	p.shield()
 	u := &UnlockStep{Skips: skips, Force: p.c.Force, Deletes: p.b.Tree.Deletes()}
 	for _, d := range p.b.Tree.Deploys(skips, p.isBack) {
 		if d.State == "deployed" {
@@ -55,6 +56,7 @@ func (p *planner) unlock(skips []cfnx.Skip) {
 		Command: command, Before: "stack " + p.d.Stack + " is UPDATE_ROLLBACK_FAILED", After: "stack " + p.d.Stack + " is UPDATE_ROLLBACK_COMPLETE",
 		Takes: 3 * time.Hour, Unlock: u,
 	})
+	p.imports()
 }
 
 // unlock continues the rollback, skipping only what the plan names.

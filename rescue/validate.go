@@ -48,8 +48,12 @@ func (s *Step) validate() error {
 		missing = s.Migrate == nil || s.Migrate.Container == "" || len(s.Migrate.Run) == 0
 	case KindRedeploy:
 		missing = s.Redeploy == nil || s.Redeploy.From == "" || s.Redeploy.Service.Name == ""
+	case kindShield:
+		missing = s.Shield == nil || len(s.Shield.Resources) == 0 || !all(s.Shield.Resources, shieldable)
 	case KindUnlock:
 		missing = s.Unlock == nil
+	case kindImport:
+		missing = s.Import == nil || len(s.Import.Resources) == 0
 	case KindSavepoint:
 		missing = s.Savepoint == nil
 	case KindVerify:
@@ -62,7 +66,7 @@ func (s *Step) validate() error {
 	if s.Risk != riskOf[s.Kind] {
 		return fmt.Errorf("its risk is %s and not %q", riskOf[s.Kind], s.Risk)
 	}
-	if !slices.Equal(s.Actions, actionsOf(s.Kind)) {
+	if !slices.Equal(s.Actions, s.actions()) {
 		return fmt.Errorf("its actions are not those of its kind")
 	}
 	return nil
@@ -72,7 +76,20 @@ func (s *Step) validate() error {
 // whatever a file says.
 var riskOf = map[Kind]Risk{
 	KindFreeze: RiskReversible, KindStamp: RiskDatabase, KindMigrate: RiskDatabase, KindRedeploy: RiskService,
-	KindUnlock: RiskIrreversible, KindSavepoint: RiskService, KindVerify: RiskNone,
+	kindShield: RiskReversible, KindUnlock: RiskIrreversible, kindImport: RiskReversible, KindSavepoint: RiskService, KindVerify: RiskNone,
+}
+
+// all reports whether each of a list is as wanted.
+func all[T any](list []T, wanted func(T) bool) bool {
+	return !slices.ContainsFunc(list, func(x T) bool { return !wanted(x) })
+}
+
+// actions are those of the step's kind, and of a shield what its resources need.
+func (s *Step) actions() []string {
+	if s.Kind == kindShield && s.Shield != nil {
+		return s.Shield.actions()
+	}
+	return actionsOf(s.Kind)
 }
 
 // actionsOf are the operations that a step of a kind may use and no others.
@@ -88,6 +105,8 @@ func actionsOf(k Kind) []string {
 		return []string{"ecs:DescribeServices", "ecs:DescribeTaskDefinition", "ecs:ListTaskDefinitions", "ecs:RegisterTaskDefinition", "ecs:DeregisterTaskDefinition", "ecs:TagResource", "ecs:UpdateService", "ecs:DescribeServiceDeployments", "ecs:ListTasks", "ecs:DescribeTasks", "ecr:DescribeImages", "iam:PassRole"}
 	case KindUnlock:
 		return []string{"cloudformation:DescribeStacks", "cloudformation:DescribeStackEvents", "cloudformation:ListStackResources", "cloudformation:GetTemplate", "cloudformation:DescribeChangeSet", "s3:GetObject", "cloudformation:ContinueUpdateRollback"}
+	case kindImport:
+		return []string{"cloudformation:DescribeStacks", "cloudformation:DescribeStackEvents", "cloudformation:ListStackResources", "cloudformation:GetTemplate", "cloudformation:CreateChangeSet", "cloudformation:DescribeChangeSet", "cloudformation:ExecuteChangeSet", "cloudformation:DeleteChangeSet", "s3:GetObject", "s3:PutObject"}
 	case KindSavepoint:
 		return []string{"cloudformation:DescribeStacks", "cloudformation:DescribeStackEvents", "cloudformation:ListStackResources", "cloudformation:GetTemplate", "cloudformation:CreateChangeSet", "cloudformation:DescribeChangeSet", "cloudformation:ExecuteChangeSet", "cloudformation:DeleteChangeSet", "s3:GetObject", "s3:PutObject", "ecs:DescribeServices", "ecs:DescribeTaskDefinition", "ecr:DescribeImages", "secretsmanager:DescribeSecret"}
 	case KindVerify:
