@@ -1,6 +1,8 @@
 package rescue
 
 import (
+	"time"
+
 	"github.com/stackrescue/stackrescue/migrate/toolcmd"
 )
 
@@ -70,6 +72,15 @@ type Choices struct {
 	// type has a protection that can be taken back; what is left outside of the stack
 	// by that is imported into it again, or is debt. [Run] needs Options.Shield then.
 	Shield bool
+	// RoleARN is the service role with which CloudFormation is to continue the
+	// rollback and to update the stack, where the one that the stack has is gone or is
+	// not allowed enough. CloudFormation keeps it for every later operation, and it
+	// cannot be taken away again.
+	RoleARN string
+	// Limits are how long the steps of a kind may take: one that takes longer ends the
+	// run with an error that wraps context.DeadlineExceeded, what AWS has begun goes
+	// on, and a further run waits for it. No limit by default.
+	Limits map[Kind]time.Duration
 	// Assert is the operator's word, by service as "cluster/name", on whether its
 	// users are served where that could not be read. It is recorded in the plan's
 	// warnings.
