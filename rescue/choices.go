@@ -61,9 +61,10 @@ type Choices struct {
 	// "" goes to the end of the direction.
 	Until Kind
 	// Accept has the names of deployments and deletions of the continued rollback
-	// that are no reason to stop before it: a service as "cluster/name", a
-	// resource as "stack.LogicalID". Each is named in [Plan.Stop] or the error of a
-	// plan without it.
+	// that are no reason to stop before it, and of settings that the savepoint may
+	// change: a service as "cluster/name", a resource as "stack.LogicalID", a setting
+	// as "stack.LogicalID.Property". Each is named in [Plan.Stop], the warnings, or
+	// the error of a plan without it.
 	Accept []string
 	// Assert is the operator's word, by service as "cluster/name", on whether its
 	// users are served where that could not be read. It is recorded in the plan's
