@@ -15,6 +15,7 @@ import (
 
 	"github.com/stackrescue/stackrescue/rescue"
 	"github.com/stackrescue/stackrescue/rescue/rescuetest"
+	"github.com/stackrescue/stackrescue/rescue/rescuetest/simtype"
 )
 
 // mutations are the actions of the incident's rescue that change something,
@@ -45,7 +46,7 @@ func TestCrashAnywhereAndRunAgain(t *testing.T) {
 	t.Parallel()
 	for action, times := range mutations {
 		for n := 1; n <= times; n++ {
-			for when, kind := range map[string]rescuetest.FaultKind{"before": rescuetest.CrashBefore, "after": rescuetest.CrashAfter} {
+			for when, kind := range map[string]simtype.FaultKind{"before": simtype.CrashBefore, "after": simtype.CrashAfter} {
 				t.Run(fmt.Sprintf("%s %s %d", when, action, n), func(t *testing.T) {
 					t.Parallel()
 					synctest.Test(t, func(t *testing.T) {
@@ -53,7 +54,7 @@ func TestCrashAnywhereAndRunAgain(t *testing.T) {
 						require.NoError(t, err)
 						p := plan(t, in, forward())
 						in.Cloud.ForgetCalls()
-						in.Cloud.Inject(rescuetest.Fault{Action: action, Nth: n, Kind: kind})
+						in.Cloud.Inject(simtype.Fault{Action: action, Nth: n, Kind: kind})
 						var journal []rescue.StepResult
 						keep := func(o *rescue.Options) {
 							confirmed(o)
@@ -86,13 +87,13 @@ func TestFaultsAtEveryAction(t *testing.T) {
 	t.Parallel()
 	actions := append(rescue.ReadActions(), "ecs:RunTask", "ecs:RegisterTaskDefinition", "ecs:UpdateService", "cloudformation:ContinueUpdateRollback", "s3:PutObject", "cloudformation:CreateChangeSet", "cloudformation:DescribeChangeSet", "cloudformation:ExecuteChangeSet", "ecr:DeleteLifecyclePolicy")
 	for _, action := range actions {
-		for name, kind := range map[string]rescuetest.FaultKind{"throttle": rescuetest.Throttle, "500": rescuetest.ServerError, "lost": rescuetest.LostResponse} {
+		for name, kind := range map[string]simtype.FaultKind{"throttle": simtype.Throttle, "500": simtype.ServerError, "lost": simtype.LostResponse} {
 			t.Run(action+" "+name, func(t *testing.T) {
 				t.Parallel()
 				synctest.Test(t, func(t *testing.T) {
 					in, err := rescuetest.ExpiredRollbackImage(t.Context())
 					require.NoError(t, err)
-					in.Cloud.Inject(rescuetest.Fault{Action: action, Nth: 1, Kind: kind}, rescuetest.Fault{Action: action, Nth: 3, Kind: kind})
+					in.Cloud.Inject(simtype.Fault{Action: action, Nth: 1, Kind: kind}, simtype.Fault{Action: action, Nth: 3, Kind: kind})
 					r, err := rescue.Run(t.Context(), in.Cloud.Config(), plan(t, in, forward()), confirmed)
 					require.NoError(t, err, r)
 					got := done(in.Cloud)
@@ -146,7 +147,7 @@ func TestPolicyTextIsOnDiskBeforeItIsDestroyed(t *testing.T) {
 		in, err := rescuetest.ExpiredRollbackImage(t.Context())
 		require.NoError(t, err)
 		p := plan(t, in, forward())
-		in.Cloud.Inject(rescuetest.Fault{Action: "ecr:DeleteLifecyclePolicy", Nth: 1, Kind: rescuetest.CrashBefore})
+		in.Cloud.Inject(simtype.Fault{Action: "ecr:DeleteLifecyclePolicy", Nth: 1, Kind: simtype.CrashBefore})
 		_, err = rescue.Run(t.Context(), in.Cloud.Config(), p, confirmed, func(o *rescue.Options) { o.Evidence = dir })
 		require.Error(t, err)
 		data, err := os.ReadFile(filepath.Join(dir, "journal.jsonl"))
