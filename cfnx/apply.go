@@ -87,14 +87,15 @@ var errNoDraft = errors.New("draft has no tree: make one with NewDraft")
 // The guard reads every change, of nested change sets too. It refuses, with a
 // *[RefusedError] and after deleting the change set, whatever removes, replaces
 // or changes anything that the draft did not ask for and that does not follow
-// from it. What CloudFormation cannot tell yet passes only when it is traced
+// from it. What CloudFormation does not know yet is accepted only when it is traced
 // to a change of the draft, or to a value that stays the same.
 //
 // It returns [ErrNothingToChange] if the draft is empty, [ErrNoEffect] if it is
-// not and the update would change nothing, a *[DraftError] if no change set can be
-// made of it, [ErrInProgress] if a stack of the tree is busy or somebody else
-// started an update meanwhile, and a *[StackError] if the update fails. Parameters that the draft does not set, tags,
-// notifications and capabilities stay as they are.
+// not and the update would change nothing, a *[DraftError] if no change set can
+// be made of it, [ErrInProgress] if a stack of the tree is busy or somebody
+// else started an update meanwhile, and a *[StackError] if the update fails.
+// Parameters that the draft does not set, tags, notifications and capabilities
+// stay as they are.
 //
 // Calls s3:PutObject for the templates of nested stacks,
 // cloudformation:CreateChangeSet, cloudformation:DescribeChangeSet,

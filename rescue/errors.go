@@ -12,34 +12,39 @@ import (
 )
 
 var (
-	// ErrNoStack means that there is no such stack in this account and region.
+	// ErrNoStack is returned by [Diagnose], [Finish] and [Guard] if there is no such
+	// stack in this account and region.
 	ErrNoStack = errors.New("no such stack")
-	// ErrNoAccess means that the credentials may not read what is needed.
+	// ErrNoAccess is returned by every function that makes calls if the credentials
+	// do not allow one that is required; the error names the action.
 	ErrNoAccess = errors.New("no access")
-	// ErrHealthy means that there is nothing to rescue.
+	// ErrHealthy is returned by [MakePlan] if there is nothing to rescue.
 	ErrHealthy = errors.New("nothing to rescue")
-	// ErrBusy means that an operation on the stack is still under way.
+	// ErrBusy is returned by [MakePlan] if an operation on the stack is still under
+	// way and the direction is not [Serve].
 	ErrBusy = errors.New("operation in progress")
-	// ErrNotRescuable means that the stack is in a status from which this tool
-	// knows no way.
+	// ErrNotRescuable is returned by [MakePlan] if no step of this package leads out
+	// of the stack's status.
 	ErrNotRescuable = errors.New("cannot be rescued by this tool")
-	// ErrDirection means that the chosen direction cannot be taken.
+	// ErrDirection is returned by [MakePlan] if the chosen direction cannot be taken.
 	ErrDirection = errors.New("direction cannot be taken")
-	// ErrUnknown means that something irreversible would rest on a fact that is
-	// not known.
+	// ErrUnknown is returned by [MakePlan] and [Run] if something irreversible would
+	// rest on a fact that is not known.
 	ErrUnknown = errors.New("not known")
-	// ErrNoEvidence means that a diagnosis does not hold the evidence that it was
-	// made from, such as one read from JSON.
+	// ErrNoEvidence is returned by [MakePlan] if the diagnosis does not hold the
+	// evidence that it was made from, such as one read from JSON, and by [Run] if a
+	// template that the plan was made with is not given again.
 	ErrNoEvidence = errors.New("diagnosis without its evidence")
-	// ErrPlan means that a plan is not one that this package can run: of another
-	// version, or incomplete.
+	// ErrPlan is returned by [Run] if the plan is not one that this package can run:
+	// of another version, incomplete, or edited.
 	ErrPlan = errors.New("unusable plan")
-	// ErrChanged means that the account is no longer as it was when the plan
-	// was made.
+	// ErrChanged is returned by [Run] if the account is no longer as it was when the
+	// plan was made.
 	ErrChanged = errors.New("situation has changed since the plan was made")
-	// ErrPartly means that every step ended well and not every check holds.
+	// ErrPartly is returned by [Run] if every step ended well and some check does not
+	// hold.
 	ErrPartly = errors.New("rescued in part")
-	// ErrDeclined means that the operator did not confirm a step.
+	// ErrDeclined is returned by [Run] if the operator did not confirm a step.
 	ErrDeclined = errors.New("not confirmed")
 )
 

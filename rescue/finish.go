@@ -19,8 +19,9 @@ import (
 	"github.com/stackrescue/stackrescue/ecsx"
 )
 
-// ErrUnfinished means that it is too early to pay what a rescue has left: the
-// stack is not healthy, or nothing but the rescue itself has updated it.
+// ErrUnfinished is returned by [Finish] if it is too early to pay what a rescue
+// has left: the stack is not healthy, or nothing but the rescue itself has
+// updated it.
 var ErrUnfinished = errors.New("too early to finish")
 
 // FinishOptions change [Finish]. The zero value is the default.
@@ -69,9 +70,9 @@ func (f *Finished) String() string {
 // task definitions that the rescue has registered and that nothing runs are
 // deregistered. What is left for people is listed.
 //
-// It returns [ErrUnfinished] in an *[Error], and changes nothing, if the stack is
-// not healthy or its latest update went back or was the rescue's. Other errors are those of
-// [Diagnose] and of the calls.
+// It returns [ErrUnfinished] in an *[Error], and changes nothing, if the stack
+// is not healthy or its latest update went back or was the rescue's. Other
+// errors are those of [Diagnose] and of the calls.
 //
 // Calls what [ReadActions] lists, ecs:ListTaskDefinitions,
 // ecs:DeregisterTaskDefinition, ecr:PutLifecyclePolicy and, for images that only a

@@ -37,6 +37,10 @@ type Plan struct {
 	Debt []string `json:"debt,omitempty"`
 	// Warnings are what the operator should know before confirming.
 	Warnings []string `json:"warnings,omitempty"`
+	// Handlers are the actions, as IAM names them, that CloudFormation may use with
+	// the caller's permissions, because no stack of the tree that the plan changes has
+	// a service role for it: see [Plan.Policy].
+	Handlers []string `json:"handlers,omitempty"`
 	// Ledger is what the stacks had before anything was touched.
 	Ledger *cfnx.Ledger `json:"ledger,omitempty"`
 	// Causes are the diagnosis', for the report.
@@ -122,12 +126,12 @@ func (s *Step) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// MakePlan decides the way out of what d found. It is pure and changes
-// nothing. A stack that needs none is [ErrHealthy], one that is busy
-// [ErrBusy], one that this tool cannot help [ErrNotRescuable], a direction
-// that cannot be taken [ErrDirection]: all in an *[Error] with advice. A
-// direction that would rest on something that is not known is [ErrUnknown] as
-// well. A nil diagnosis, or one without its evidence, is [ErrNoEvidence].
+// MakePlan decides the way out of what d found. It is pure and changes nothing.
+// It returns an *[Error] with advice that wraps [ErrHealthy] if the stack needs
+// no rescue, [ErrBusy] if it is busy, [ErrNotRescuable] if this package cannot
+// help it, and [ErrDirection] if the direction cannot be taken; then
+// [ErrUnknown] as well if it would rest on something that is not known. A nil
+// diagnosis, or one without its evidence, gives [ErrNoEvidence].
 func MakePlan(d *Diagnosis, c Choices) (*Plan, error) {
 	fail := func(err error, next string) error {
 		if r, ok := errors.AsType[*refusal](err); ok {
@@ -175,6 +179,7 @@ func MakePlan(d *Diagnosis, c Choices) (*Plan, error) {
 	}
 	p.unused()
 	p.verify()
+	p.handlers()
 	p.p.Hash = p.p.hash()
 	return p.p, nil
 }

@@ -26,7 +26,7 @@ type SavepointStep struct {
 	Images map[string]string `json:"images,omitempty"`
 	// Recorded are the images, by container, that the stacks have recorded for
 	// their task definitions, by the ARN of the stack and the logical id with a
-	// blank between: what an image comes to where its template does not tell.
+	// space between, for images that cannot be computed from the template.
 	Recorded map[string]map[string]string `json:"recorded,omitempty"`
 	// Carry are the revisions whose settings are written into the templates, and
 	// Revisions the services whose template is given its revision as a value.

@@ -5,19 +5,6 @@ import (
 	"github.com/stackrescue/stackrescue/rescue/rescuetest/simtype"
 )
 
-// Phase is [simtype.Phase].
-type Phase = simtype.Phase
-
-// Phases; see the constants of the same names in package simtype.
-const (
-	OnCreate     = simtype.OnCreate
-	OnUpdate     = simtype.OnUpdate
-	OnRollback   = simtype.OnRollback
-	OnDelete     = simtype.OnDelete
-	OnValidation = simtype.OnValidation
-	OnHook       = simtype.OnHook
-)
-
 // FailOptions configure [Cloud.FailResource]. The default is a failure before
 // the resource's service was called.
 type FailOptions struct {
