@@ -149,8 +149,11 @@ func (d *Draft) carrySetting(s *Stack, service string, x setting) error {
 	path = strings.TrimSuffix(path, "/")
 	for i := range parts {
 		n, _, err := doc.At(r.Root, path)
-		if err != nil {
-			break // what is above it is added
+		if err != nil { // it is added with what is above it
+			for _, part := range parts[i:] {
+				path += "/" + tree.Escape(part)
+			}
+			break
 		}
 		at, known := branchPath(r, n, path)
 		if !known {
