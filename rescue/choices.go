@@ -63,9 +63,10 @@ type Choices struct {
 	// "" goes to the end of the direction.
 	Until Kind
 	// Accept has the names of deployments and deletions of the continued rollback
-	// that are no reason to stop before it: a service as "cluster/name", a
-	// resource as "stack.LogicalID". Each is named in [Plan.Stop] or the error of a
-	// plan without it.
+	// that are no reason to stop before it, and of settings that the savepoint may
+	// change: a service as "cluster/name", a resource as "stack.LogicalID", a setting
+	// as "stack.LogicalID.Property". Each is named in [Plan.Stop], the warnings, or
+	// the error of a plan without it.
 	Accept []string
 	// Shield lets the plan protect against the clean-up after a continued rollback
 	// what that would delete and what holds data or is used by what serves, where the

@@ -41,6 +41,13 @@ var swept = map[string]func(t *testing.T) (*rescuetest.Incident, rescue.Choices)
 		s.cloud.ForgetCalls()
 		return &rescuetest.Incident{Cloud: s.cloud, Stack: "prod", Cluster: "prod", Service: "web", OldTag: "v1", NewTag: "v2"}, rescue.Choices{Direction: rescue.Forward, Freeze: true}
 	},
+	"changed settings": func(t *testing.T) (*rescuetest.Incident, rescue.Choices) {
+		s := newSite(t)
+		s.tuned()
+		s.mended = true
+		s.cloud.ForgetCalls()
+		return &rescuetest.Incident{Cloud: s.cloud, Stack: "prod", Cluster: "prod", Service: "web", OldTag: "v1", NewTag: "v2"}, rescue.Choices{Direction: rescue.Forward, Freeze: true}
+	},
 	"flat": func(t *testing.T) (*rescuetest.Incident, rescue.Choices) {
 		in, err := rescuetest.NewIncident(t.Context(), "flat-stack")
 		require.NoError(t, err)

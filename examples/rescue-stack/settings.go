@@ -90,7 +90,7 @@ func parse(args []string, stderr io.Writer) (*settings, error) {
 	f.BoolVar(&s.choices.RaiseMinimum, "raise-minimum", false, "let the savepoint raise a minimumHealthyPercent of 0, so that users are served while it deploys")
 	limits := map[string]string{}
 	until := f.String("until", "", "end after steps of this kind: "+kinds())
-	f.Func("accept", "a deployment or deletion of the continued rollback that is no reason to stop, as CLUSTER/SERVICE or STACK.LOGICALID; may be repeated", func(v string) error {
+	f.Func("accept", "a deployment or deletion of the continued rollback that is no reason to stop, or a setting of a service that the savepoint may change, as CLUSTER/SERVICE, STACK.LOGICALID or STACK.LOGICALID.PROPERTY; may be repeated", func(v string) error {
 		s.choices.Accept = append(s.choices.Accept, v)
 		return nil
 	})
