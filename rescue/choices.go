@@ -63,7 +63,8 @@ type Choices struct {
 	// Accept has the names of deployments and deletions of the continued rollback
 	// that are no reason to stop before it: a service as "cluster/name", a
 	// resource as "stack.LogicalID". Each is named in [Plan.Stop] or the error of a
-	// plan without it.
+	// plan without it. An image by its tag, as a warning of the plan offers it, lets
+	// the missing tag stand for the image that is kept, in place of a skip.
 	Accept []string
 	// Shield lets the plan protect against the clean-up after a continued rollback
 	// what that would delete and what holds data or is used by what serves, where the
