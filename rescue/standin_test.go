@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -45,11 +46,6 @@ func (s *site) ran(since time.Time) map[string]bool {
 		}
 	}
 	return out
-}
-
-// continued is what the continued rollback skipped, by the stack's own events.
-func (s *site) skipped() bool {
-	return strings.Contains(fmt.Sprint(s.diagnose().Leftovers), "was skipped by a rollback")
 }
 
 // The missing tag stands for the image that is kept, where the operator accepts it by
@@ -291,4 +287,43 @@ func TestStandInTagInAnImmutableRepository(t *testing.T) {
 		require.NoError(t, err, r)
 		require.Equal(t, "2 of 2 run web:1", s.counts())
 	})
+}
+
+// The founding incident goes back without a skip where its two tags are accepted, under
+// every value of every switch: nothing but the new code is started, and users who were
+// down are served by the deployment that the unlock needs anyway.
+func TestStandInTagsOfTheFoundingIncident(t *testing.T) {
+	t.Parallel()
+	for _, x := range append([]setting{{set: func(*simtype.Switches) {}}}, settings...) {
+		t.Run(x.name+" "+x.value, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				in, err := rescuetest.ExpiredRollbackImage(t.Context(), func(o *rescuetest.IncidentOptions) { x.set(&o.Switches) })
+				require.NoError(t, err)
+				c := forward()
+				for _, repository := range []string{"backend", "backend-nginx"} {
+					c.Accept = append(c.Accept, in.Cloud.Registry()+"/"+repository+":v1")
+				}
+				p := plan(t, in, c)
+				began := in.Cloud.Now()
+				in.Cloud.ForgetCalls()
+				r, err := rescue.Run(t.Context(), in.Cloud.Config(), p, confirmed)
+				require.NoError(t, err, r)
+				require.Equal(t, rescue.ServedWithDebt, r.Result, r)
+				require.True(t, allServed(r.Users))
+				for _, s := range r.Steps {
+					require.NotContains(t, s.Text, "skipped")
+				}
+				require.Zero(t, done(in.Cloud)["ecs:RegisterTaskDefinition"], "no clone is needed")
+				kept := map[string]bool{}
+				for _, s := range in.Cloud.Record().Starts {
+					if s.Service == "" || !s.At.After(began) {
+						continue
+					}
+					kept[s.Container+" "+s.Digest] = true
+				}
+				require.Len(t, kept, 2, "one image of each container: %v", kept)
+			})
+		})
+	}
 }

@@ -227,50 +227,58 @@ func (r *runner) deployRecorded(ctx context.Context, c clients, s *standInStep) 
 		out, err := awsretry.Read(ctx, r.o.Interval, awsretry.Tries, func(ctx context.Context) (*ecs.DescribeServicesOutput, error) {
 			return c.ecs.DescribeServices(ctx, &ecs.DescribeServicesInput{Cluster: &s.Service.Cluster, Services: []string{s.Service.Name}})
 		})
-		if err != nil {
+		if err != nil || len(out.Services) == 0 {
 			return nil, err
 		}
-		if len(out.Services) == 0 {
-			return nil, fmt.Errorf("service %s: %w", s.Service, ErrChanged)
-		}
-		svc := out.Services[0]
-		i := slices.IndexFunc(svc.Deployments, func(d ecstypes.Deployment) bool { return aws.ToString(d.Status) == "PRIMARY" })
-		if i < 0 {
-			return nil, fmt.Errorf("service %s has no deployment of its own: %w", s.Service, ErrChanged)
-		}
-		return &ecsx.Deployment{
-			Service: s.Service, ID: aws.ToString(svc.Deployments[i].Id), Record: aws.ToString(svc.CurrentServiceDeployment), TaskDefinition: aws.ToString(svc.Deployments[i].TaskDefinition),
-		}, nil
+		return primaryOf(s.Service, &out.Services[0]), nil
+	}
+	ours := func(d *ecsx.Deployment) bool {
+		return d != nil && d.TaskDefinition == s.Revision && d.ID != s.Found
 	}
 	before, err := look(ctx)
-	if err != nil {
-		return nil, err
-	}
-	ours := func(d *ecsx.Deployment) bool { return d.TaskDefinition == s.Revision && d.ID != s.Found }
-	if ours(before) {
-		return before, nil
+	if err != nil || ours(before) {
+		return before, err
 	}
 	now := before
 	err = awsretry.Mutation{
 		Do: func(ctx context.Context) error {
-			_, err := c.ecs.UpdateService(ctx, &ecs.UpdateServiceInput{Cluster: &s.Service.Cluster, Service: &s.Service.Name, TaskDefinition: &s.Revision, ForceNewDeployment: true}, func(o *ecs.Options) { o.RetryMaxAttempts = 1 })
+			out, err := c.ecs.UpdateService(ctx, &ecs.UpdateServiceInput{Cluster: &s.Service.Cluster, Service: &s.Service.Name, TaskDefinition: &s.Revision, ForceNewDeployment: true}, func(o *ecs.Options) { o.RetryMaxAttempts = 1 })
+			if err == nil {
+				now = primaryOf(s.Service, out.Service)
+			}
 			return err
 		},
 		Happened: func(ctx context.Context) (bool, error) {
-			now, err = look(ctx)
-			return err == nil && ours(now), err
+			d, err := look(ctx)
+			if err == nil && ours(d) {
+				now = d
+			}
+			return err == nil && ours(d), err
 		},
 		Interval: r.o.Interval,
 	}.Run(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if now, err = look(ctx); err != nil {
-		return nil, err
-	}
 	if !ours(now) {
-		return nil, &Error{Stack: r.p.Stack, Err: fmt.Errorf("%w: service %s was deployed by somebody else meanwhile", ErrChanged, s.Service), Next: "diagnose and plan again"}
+		return nil, &Error{Stack: r.p.Stack, Err: fmt.Errorf("%w: service %s has no deployment of %s", ErrChanged, s.Service, short(s.Revision)), Next: "diagnose and plan again"}
 	}
-	now.Previous, now.PreviousTaskDefinition = before.ID, before.TaskDefinition
+	if before != nil {
+		now.Previous, now.PreviousTaskDefinition = before.ID, before.TaskDefinition
+	}
 	return now, nil
+}
+
+// primaryOf is the deployment that ECS brings a service to; nil where there is none.
+func primaryOf(service ecsx.Service, svc *ecstypes.Service) *ecsx.Deployment {
+	if svc == nil {
+		return nil
+	}
+	i := slices.IndexFunc(svc.Deployments, func(d ecstypes.Deployment) bool { return aws.ToString(d.Status) == "PRIMARY" })
+	if i < 0 {
+		return nil
+	}
+	return &ecsx.Deployment{
+		Service: service, ID: aws.ToString(svc.Deployments[i].Id), Record: aws.ToString(svc.CurrentServiceDeployment), TaskDefinition: aws.ToString(svc.Deployments[i].TaskDefinition),
+	}
 }
