@@ -66,7 +66,9 @@ type Choices struct {
 	// that are no reason to stop before it, and of settings that the savepoint may
 	// change: a service as "cluster/name", a resource as "stack.LogicalID", a setting
 	// as "stack.LogicalID.Property". Each is named in [Plan.Stop], the warnings, or
-	// the error of a plan without it.
+	// the error of a plan without it. An image by its tag, as a warning of
+	// the plan offers it, lets the missing tag stand for the image that is kept, in
+	// place of a skip.
 	Accept []string
 	// Shield lets the plan protect against the clean-up after a continued rollback
 	// what that would delete and what holds data or is used by what serves, where the

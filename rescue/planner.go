@@ -19,6 +19,8 @@ type planner struct {
 	gaveUp bool
 	// shielded is what the plan protects against the clean-up.
 	shielded []cfnx.Deletion
+	// standIns are, by service, the tags that stand in for missing ones.
+	standIns map[string]*standInStep
 }
 
 func (p *planner) add(s Step) {

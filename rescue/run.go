@@ -194,7 +194,7 @@ func (r *runner) run(ctx context.Context, rep *Report) error {
 		if err != nil {
 			return fmt.Errorf("step %s: %w", s.ID, err)
 		}
-		if s.Kind == KindRedeploy || s.Kind == KindSavepoint {
+		if s.Kind == KindRedeploy || s.Kind == kindStandIn || s.Kind == KindSavepoint {
 			r.changed = r.o.Now()
 		}
 	}
@@ -300,6 +300,8 @@ func (r *runner) step(ctx context.Context, s Step, res *StepResult, rep *Report)
 		return r.migrate(ctx, c, s, res)
 	case s.Kind == KindRedeploy && s.Redeploy != nil:
 		return r.redeploy(ctx, c, s, res)
+	case s.Kind == kindStandIn && s.StandIn != nil:
+		return r.standIn(ctx, c, s, res)
 	case s.Kind == kindShield && s.Shield != nil:
 		return r.shield(ctx, s, res)
 	case s.Kind == kindImport && s.Import != nil:

@@ -32,7 +32,7 @@ func (p *planner) unlocks(skips []cfnx.Skip, keep map[string]string) error {
 		skips = nil
 	}
 	for _, d := range p.b.Tree.Deploys(skips, func(d cfnx.Deploy) bool {
-		return keep[ecsx.ParseService(d.PhysicalID).String()] == d.To && p.isBack(d)
+		return p.isBack(d) && (keep[ecsx.ParseService(d.PhysicalID).String()] == d.To || p.standIns[ecsx.ParseService(d.PhysicalID).String()] != nil)
 	}) {
 		if d.State != "deployed" {
 			continue
@@ -90,6 +90,9 @@ func (p *planner) endsCount(skips []cfnx.Skip, next string) error {
 // deployed when CloudFormation sends the same.
 func (p *planner) isBack(d cfnx.Deploy) bool {
 	s := p.d.service(cfnx.Failure{StackID: d.StackID, LogicalID: d.LogicalID})
+	if s != nil && p.standIns[s.Service.String()] != nil && d.To == s.Back {
+		return true // the plan deploys it before
+	}
 	return s != nil && d.To != "" && s.Current == d.To && (s.Serving() == d.To || s.Running == 0)
 }
 

@@ -27,6 +27,11 @@ func (p *planner) unlock(skips []cfnx.Skip) {
 	if p.d.Situation != Stuck {
 		return
 	}
+	for i := range p.b.Services {
+		if s := &p.b.Services[i]; p.standIns[s.Service.String()] != nil {
+			p.addStandIn(s)
+		}
+	}
 	p.shield()
 	u := &UnlockStep{Skips: skips, Force: p.c.Force, Deletes: p.b.Tree.Deletes()}
 	for _, d := range p.b.Tree.Deploys(skips, p.isBack) {

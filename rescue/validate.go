@@ -3,6 +3,8 @@ package rescue
 import (
 	"fmt"
 	"slices"
+
+	"github.com/stackrescue/stackrescue/ecrx"
 )
 
 // planVersion is the version of a plan's format that this package writes and
@@ -48,6 +50,8 @@ func (s *Step) validate() error {
 		missing = s.Migrate == nil || s.Migrate.Container == "" || len(s.Migrate.Run) == 0
 	case KindRedeploy:
 		missing = s.Redeploy == nil || s.Redeploy.From == "" || s.Redeploy.Service.Name == ""
+	case kindStandIn:
+		missing = s.StandIn == nil || s.StandIn.Revision == "" || s.StandIn.Service.Name == "" || len(s.StandIn.Tags) == 0 || !all(s.StandIn.Tags, func(t ecrx.Image) bool { return t.Private() && t.Tag != "" && t.Digest != "" })
 	case kindShield:
 		missing = s.Shield == nil || len(s.Shield.Resources) == 0 || !all(s.Shield.Resources, shieldable)
 	case KindUnlock:
@@ -79,7 +83,7 @@ func (s *Step) validate() error {
 // whatever a file says.
 var riskOf = map[Kind]Risk{
 	KindFreeze: RiskReversible, KindStamp: RiskDatabase, KindMigrate: RiskDatabase, KindRedeploy: RiskService,
-	kindShield: RiskReversible, KindUnlock: RiskIrreversible, kindImport: RiskReversible, KindSavepoint: RiskService, KindVerify: RiskNone,
+	kindStandIn: RiskService, kindShield: RiskReversible, KindUnlock: RiskIrreversible, kindImport: RiskReversible, KindSavepoint: RiskService, KindVerify: RiskNone,
 }
 
 // all reports whether each of a list is as wanted.
@@ -119,6 +123,8 @@ func actionsOf(k Kind) []string {
 		return []string{"ecs:DescribeServices", "ecs:DescribeTaskDefinition", "ecs:ListTaskDefinitions", "ecs:RegisterTaskDefinition", "ecs:DeregisterTaskDefinition", "ecs:TagResource", "ecs:UpdateService", "ecs:DescribeServiceDeployments", "ecs:ListTasks", "ecs:DescribeTasks", "ecr:DescribeImages", "iam:PassRole"}
 	case KindUnlock:
 		return []string{"cloudformation:DescribeStacks", "cloudformation:DescribeStackEvents", "cloudformation:ListStackResources", "cloudformation:GetTemplate", "cloudformation:DescribeChangeSet", "s3:GetObject", "cloudformation:ContinueUpdateRollback"}
+	case kindStandIn:
+		return []string{"ecr:DescribeImages", "ecr:BatchGetImage", "ecr:PutImage", "ecs:DescribeServices", "ecs:UpdateService", "ecs:DescribeServiceDeployments", "ecs:ListTasks", "ecs:DescribeTasks", "ecs:DescribeTaskDefinition"}
 	case kindImport:
 		return []string{"cloudformation:DescribeStacks", "cloudformation:DescribeStackEvents", "cloudformation:ListStackResources", "cloudformation:GetTemplate", "cloudformation:CreateChangeSet", "cloudformation:DescribeChangeSet", "cloudformation:ExecuteChangeSet", "cloudformation:DeleteChangeSet", "s3:GetObject", "s3:PutObject"}
 	case KindSavepoint:
