@@ -66,6 +66,14 @@ type Choices struct {
 	// as "stack.LogicalID.Property". Each is named in [Plan.Stop], the warnings, or
 	// the error of a plan without it.
 	Accept []string
+	// Mended are causes of the diagnosis that the operator has mended outside, such as a
+	// database that was made bigger: a service whose tasks failed, as "cluster/name",
+	// or a cause by its subject, as "stack.LogicalID". Without it a revision is not
+	// started again whose tasks failed of what it brings along, where nothing of the
+	// plan addresses that: a migration at start, a setting that it does not have, a
+	// command or platform that its image does not fit. It is recorded in the plan's
+	// warnings.
+	Mended []string
 	// Assert is the operator's word, by service as "cluster/name", on whether its
 	// users are served where that could not be read. It is recorded in the plan's
 	// warnings.

@@ -92,6 +92,10 @@ func parse(args []string, stderr io.Writer) (*settings, error) {
 		s.choices.Accept = append(s.choices.Accept, v)
 		return nil
 	})
+	f.Func("mended", "a cause of the failure that you have mended outside, as CLUSTER/SERVICE or STACK.LOGICALID: what failed for it is started again; may be repeated", func(v string) error {
+		s.choices.Mended = append(s.choices.Mended, v)
+		return nil
+	})
 	asserted, templates := map[string]string{}, map[string]string{}
 	f.Func("template", "a template as its author has it, as STACK=FILE: the version that was deployed last, where letters were lost, or the one that the savepoint is to bring; may be repeated", pair(templates, "STACK=FILE"))
 	f.StringVar(&s.choices.TemplateBucket, "template-bucket", "", "the bucket in which the savepoint puts a template of more than 51,200 bytes")
