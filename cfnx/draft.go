@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"github.com/stackrescue/stackrescue/cfnx/internal/expr"
@@ -67,6 +68,8 @@ type Draft struct {
 	images map[string]string // references, by stack id and path
 
 	literals []Difference
+	// imports are what the draft takes into the root stack, see Import.
+	imports []types.ResourceToImport
 
 	parsed map[*byte]*tree.Doc // by the first byte; shared by the clones
 }

@@ -203,7 +203,7 @@ func (r *runner) savepoint(ctx context.Context, c clients, s Step, res *StepResu
 			res.Outputs = append(res.Outputs, Restored{o.Stack, o.Key, redact.Value(o.Key, o.Value)})
 		}
 		out, err := cfnx.Apply(ctx, c.cfn, c.s3, d, func(o *cfnx.ApplyOptions) {
-			o.Interval, o.TemplateURL, o.ImportExisting = r.o.Interval, s.Savepoint.TemplateURL, s.Savepoint.Import
+			o.Interval, o.TemplateURL, o.ImportExisting, o.RoleARN = r.o.Interval, s.Savepoint.TemplateURL, s.Savepoint.Import, s.RoleARN
 			o.Observe = func(e cfnx.ApplyEvent) { r.o.tell(s.ID, e.String()) }
 		})
 		if errors.Is(err, cfnx.ErrNothingToChange) {
