@@ -133,6 +133,9 @@ func (f *ServiceFacts) read(s ecstypes.Service) {
 		}
 		f.Alarms = cfg.Alarms != nil && cfg.Alarms.Enable
 	}
+	for _, r := range s.CurrentServiceRevisions {
+		f.ServiceRevisions = append(f.ServiceRevisions, aws.ToString(r.Arn))
+	}
 	for _, d := range s.Deployments {
 		f.Deployments = append(f.Deployments, DeploymentFacts{
 			ID: aws.ToString(d.Id), CreatedAt: aws.ToTime(d.CreatedAt), Status: aws.ToString(d.Status), State: string(d.RolloutState), TaskDefinition: aws.ToString(d.TaskDefinition),
