@@ -17,6 +17,7 @@ import (
 	"github.com/stackrescue/stackrescue/cfnx"
 	"github.com/stackrescue/stackrescue/cfnx/template"
 	"github.com/stackrescue/stackrescue/rescue/rescuetest"
+	"github.com/stackrescue/stackrescue/rescue/rescuetest/simtype"
 )
 
 // updateByChangeSet updates a stack as most pipelines do, and lets time pass.
@@ -73,7 +74,7 @@ func TestAttemptedUpdateIsReadAndCanBeTheTarget(t *testing.T) {
 		s.create("prod", nestedRoot(s.put("web.yaml", nestedWeb)), "Tag", "v1")
 		next := strings.Replace(nestedWeb, "[{Name: LEVEL", "[{Name: SMTP, Value: smtp}, {Name: LEVEL", 1)
 		root := strings.NewReplacer(", Gone: {Type: String, Default: g}", ", New: {Type: String, Default: n}", "  Topic:", "  Kept: {Type: AWS::SQS::Queue, DeletionPolicy: Retain, Properties: {QueueName: !Ref New}}\n  Topic:").Replace(nestedRoot(s.put("web-2.yaml", next)))
-		s.cloud.FailResource("App", "Web", rescuetest.OnRollback, "Rate exceeded")
+		s.cloud.FailResource("App", "Web", simtype.OnRollback, "Rate exceeded")
 		require.Equal(t, "UPDATE_ROLLBACK_FAILED", s.updateByChangeSet("prod", root, "Tag", "v2", "Level", "debug"))
 
 		tree := s.tree("prod")
@@ -137,7 +138,7 @@ func TestAttemptedUpdateIsNotKnown(t *testing.T) {
 				s.push("web", "v2", rescuetest.Exits(1, 5*time.Second, "no"))
 				body := nestedRoot(s.put("web.yaml", nestedWeb))
 				s.create("prod", body, "Tag", "v1")
-				s.cloud.FailResource("App", "Web", rescuetest.OnRollback, "Rate exceeded")
+				s.cloud.FailResource("App", "Web", simtype.OnRollback, "Rate exceeded")
 				earlier := ""
 				if test.stale {
 					require.Equal(t, "UPDATE_COMPLETE", s.updateByChangeSet("prod", body, "Tag", "v1", "Level", "warn"))
@@ -153,7 +154,7 @@ func TestAttemptedUpdateIsNotKnown(t *testing.T) {
 					tree.Root.ChangeSetID = earlier
 				}
 				if test.denied != "" {
-					s.cloud.Inject(rescuetest.Fault{Action: test.denied, Kind: rescuetest.Deny})
+					s.cloud.Inject(simtype.Fault{Action: test.denied, Kind: simtype.Deny})
 				}
 				require.NoError(t, tree.ReadAttempted(t.Context(), s.cfn, s.s3))
 				stack := tree.Root

@@ -11,6 +11,7 @@ import (
 
 	"github.com/stackrescue/stackrescue/cfnx"
 	"github.com/stackrescue/stackrescue/rescue/rescuetest"
+	"github.com/stackrescue/stackrescue/rescue/rescuetest/simtype"
 )
 
 // CloudFormation's published rates with the smallest bucket: every verb gets
@@ -31,8 +32,8 @@ func TestVerbsGetThroughASmallBucket(t *testing.T) {
 					root += "  App" + name + ": {Type: AWS::CloudFormation::Stack, Properties: {TemplateURL: " + url + ", Parameters: {Tag: !Ref Tag, Level: info}}}\n"
 				}
 				s.create("prod", root, "Tag", "v1")
-				s.cloud.FailResource("Appc3", "Web", rescuetest.OnUpdate, "no")
-				s.cloud.FailResource("Appc3", "Web", rescuetest.OnRollback, "Rate exceeded")
+				s.cloud.FailResource("Appc3", "Web", simtype.OnUpdate, "no")
+				s.cloud.FailResource("Appc3", "Web", simtype.OnRollback, "Rate exceeded")
 				require.Equal(t, "UPDATE_ROLLBACK_FAILED", s.update("prod", root, "Tag", "v2"))
 				s.cloud.ForgetCalls()
 				out, err := cfnx.ContinueRollbackSkipping(t.Context(), s.cfn, "prod", cfnx.SkipMinimal)

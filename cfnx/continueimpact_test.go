@@ -16,6 +16,7 @@ import (
 
 	"github.com/stackrescue/stackrescue/cfnx"
 	"github.com/stackrescue/stackrescue/rescue/rescuetest"
+	"github.com/stackrescue/stackrescue/rescue/rescuetest/simtype"
 )
 
 // ordered is a stack whose service the rollback reaches only after the
@@ -69,8 +70,8 @@ func TestContinueDeploysWhatTheRollbackHasNotReached(t *testing.T) {
 		s.push("web", "v1", rescuetest.Runs())
 		s.push("web", "v2", rescuetest.Runs())
 		s.create("prod", ordered, "Tag", "v1", "Days", "7", "Label", "a")
-		s.cloud.FailResource("prod", "Topic", rescuetest.OnUpdate, "Invalid parameter: DisplayName")
-		s.cloud.FailResource("prod", "Db", rescuetest.OnRollback, "Database instance is not in available state.")
+		s.cloud.FailResource("prod", "Topic", simtype.OnUpdate, "Invalid parameter: DisplayName")
+		s.cloud.FailResource("prod", "Db", simtype.OnRollback, "Database instance is not in available state.")
 		require.Equal(t, "UPDATE_ROLLBACK_FAILED", s.update("prod", ordered, "Tag", "v2", "Days", "14", "Label", "b"))
 		tree := s.tree("prod")
 		skips := cfnx.SkipMinimal(tree)
@@ -123,7 +124,7 @@ func TestContinueDeploysInNestedStacks(t *testing.T) {
 				name = st.Name
 			}
 		}
-		s.cloud.FailResource(name, "Web", rescuetest.OnRollback, "Rate exceeded")
+		s.cloud.FailResource(name, "Web", simtype.OnRollback, "Rate exceeded")
 		require.Equal(t, "UPDATE_ROLLBACK_FAILED", s.update("prod", root("v2", "v2")))
 		tree := s.tree("prod")
 		skips := cfnx.SkipMinimal(tree)
@@ -171,8 +172,8 @@ func TestContinueDeletes(t *testing.T) {
 			"DependsOn: Web", "DependsOn: [Web, Orders, Ord, Queue, Kept, Key, Cache, Bucket, Safe, Repo]",
 		).Replace(before)
 		s.create("prod", before, "Tag", "v1", "Days", "7", "Label", "a")
-		s.cloud.FailResource("prod", "Topic", rescuetest.OnUpdate, "Invalid parameter: DisplayName")
-		s.cloud.FailResource("prod", "Db", rescuetest.OnRollback, "Database instance is not in available state.")
+		s.cloud.FailResource("prod", "Topic", simtype.OnUpdate, "Invalid parameter: DisplayName")
+		s.cloud.FailResource("prod", "Db", simtype.OnRollback, "Database instance is not in available state.")
 		require.Equal(t, "UPDATE_ROLLBACK_FAILED", s.update("prod", after, "Tag", "v2", "Days", "14", "Label", "b"))
 		tree := s.tree("prod")
 		serving := s.revision(*s.service("c", "web").TaskDefinition)

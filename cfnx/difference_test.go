@@ -15,6 +15,7 @@ import (
 
 	"github.com/stackrescue/stackrescue/cfnx"
 	"github.com/stackrescue/stackrescue/rescue/rescuetest"
+	"github.com/stackrescue/stackrescue/rescue/rescuetest/simtype"
 )
 
 const wide = `
@@ -236,7 +237,7 @@ func TestDifferencesOfAStuckStack(t *testing.T) {
 		s.push("wide", "v2", rescuetest.Exits(1, 5*time.Second, "no"))
 		body := strings.Replace(wide, "DesiredCount: 1}", "DesiredCount: 1, DeploymentConfiguration: {DeploymentCircuitBreaker: {Enable: true, Rollback: true}}}", 1)
 		s.create("web", body, "Tag", "v1", "Hush", "very secret")
-		s.cloud.FailResource("web", "Service", rescuetest.OnRollback, "Rate exceeded")
+		s.cloud.FailResource("web", "Service", simtype.OnRollback, "Rate exceeded")
 		next := strings.NewReplacer("{Name: REGION", "{Name: SMTP_HOST, Value: smtp.internal}\n            - {Name: REGION", "Memory: 1 GB", "Memory: 2 GB").Replace(body)
 		require.Equal(t, "UPDATE_ROLLBACK_FAILED", s.update("web", next, "Tag", "v2", "Hush", "very secret"))
 		d := s.draft("web")

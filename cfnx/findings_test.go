@@ -16,6 +16,7 @@ import (
 	"github.com/stackrescue/stackrescue/cfnx"
 	"github.com/stackrescue/stackrescue/rescue/rescuetest"
 	"github.com/stackrescue/stackrescue/rescue/rescuetest/awsstub"
+	"github.com/stackrescue/stackrescue/rescue/rescuetest/simtype"
 )
 
 // rested is a stub of one stack that rests after an operation.
@@ -128,8 +129,8 @@ func TestDriftOfWhatWasSkipped(t *testing.T) {
 		s.push("web", "v1", rescuetest.Runs())
 		s.push("web", "v2", rescuetest.Runs())
 		s.create("prod", ordered, "Tag", "v1", "Days", "7", "Label", "a")
-		s.cloud.FailResource("prod", "Topic", rescuetest.OnUpdate, "no")
-		s.cloud.FailResource("prod", "Web", rescuetest.OnRollback, "Rate exceeded")
+		s.cloud.FailResource("prod", "Topic", simtype.OnUpdate, "no")
+		s.cloud.FailResource("prod", "Web", simtype.OnRollback, "Rate exceeded")
 		require.Equal(t, "UPDATE_ROLLBACK_FAILED", s.update("prod", ordered, "Tag", "v2", "Days", "7", "Label", "b"))
 		out, err := cfnx.ContinueRollbackSkipping(t.Context(), s.cfn, "prod", cfnx.SkipMinimal)
 		require.NoError(t, err)

@@ -15,6 +15,7 @@ import (
 	"github.com/stackrescue/stackrescue/cfnx"
 	"github.com/stackrescue/stackrescue/cfnx/template"
 	"github.com/stackrescue/stackrescue/rescue/rescuetest"
+	"github.com/stackrescue/stackrescue/rescue/rescuetest/simtype"
 )
 
 type fixture struct {
@@ -157,12 +158,12 @@ func TestContinueRollbackForced(t *testing.T) {
 func TestContinueRollbackUnderFaults(t *testing.T) {
 	t.Parallel()
 	for _, action := range []string{"DescribeStacks", "DescribeStackEvents", "ListStackResources", "GetTemplate", "ContinueUpdateRollback"} {
-		for name, kind := range map[string]rescuetest.FaultKind{"throttle": rescuetest.Throttle, "500": rescuetest.ServerError, "lost": rescuetest.LostResponse} {
+		for name, kind := range map[string]simtype.FaultKind{"throttle": simtype.Throttle, "500": simtype.ServerError, "lost": simtype.LostResponse} {
 			t.Run(action+" "+name, func(t *testing.T) {
 				t.Parallel()
 				synctest.Test(t, func(t *testing.T) {
 					f := stuck(t)
-					f.in.Cloud.Inject(rescuetest.Fault{Action: "cloudformation:" + action, Nth: 1, Kind: kind})
+					f.in.Cloud.Inject(simtype.Fault{Action: "cloudformation:" + action, Nth: 1, Kind: kind})
 					_, err := cfnx.ContinueRollbackSkipping(t.Context(), f.cfn, "prod", cfnx.SkipMinimal)
 					require.NoError(t, err)
 					done := 0
@@ -180,7 +181,7 @@ func TestContinueRollbackUnderFaults(t *testing.T) {
 
 func TestPatchTemplateImagesAndRestoreOutputs(t *testing.T) {
 	t.Parallel()
-	for name, sw := range map[string]rescuetest.Switches{
+	for name, sw := range map[string]simtype.Switches{
 		"outputs dropped":   {OutputsAfterSkip: "dropped"},
 		"outputs kept":      {},
 		"outputs stale":     {OutputsAfterSkip: "stale"},

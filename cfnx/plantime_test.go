@@ -16,6 +16,7 @@ import (
 
 	"github.com/stackrescue/stackrescue/cfnx"
 	"github.com/stackrescue/stackrescue/rescue/rescuetest"
+	"github.com/stackrescue/stackrescue/rescue/rescuetest/simtype"
 )
 
 func (s *site) parameter(name, value string) {
@@ -142,7 +143,7 @@ func TestCheckKnowsPoliciesAndImports(t *testing.T) {
 				assert.Contains(t, strings.ToLower(err.Error()), "stack policy", name)
 			}
 		}
-		s.cloud.Inject(rescuetest.Fault{Action: "cloudformation:GetStackPolicy", Kind: rescuetest.Deny})
+		s.cloud.Inject(simtype.Fault{Action: "cloudformation:GetStackPolicy", Kind: simtype.Deny})
 		tree := s.tree("web")
 		require.NoError(t, tree.ReadPolicies(t.Context(), s.cfn))
 		assert.Contains(t, tree.Root.Unread["policy"], "AccessDenied")

@@ -15,6 +15,7 @@ import (
 	"github.com/stackrescue/stackrescue/cfnx"
 	"github.com/stackrescue/stackrescue/internal/sample"
 	"github.com/stackrescue/stackrescue/rescue/rescuetest"
+	"github.com/stackrescue/stackrescue/rescue/rescuetest/simtype"
 )
 
 // randomStack is a stack of services, parameters and topics in a random order,
@@ -94,12 +95,12 @@ func TestRandomIncidents(t *testing.T) {
 			}
 			s.create("prod", body(false))
 			r := rand.New(rand.NewPCG(seed, 3))
-			s.cloud.FailResource("prod", "Last", rescuetest.OnUpdate, "no")
+			s.cloud.FailResource("prod", "Last", simtype.OnUpdate, "no")
 			injected := map[string]bool{}
 			for st := range s.tree("prod").All() {
 				for _, res := range st.Resources {
 					if r.IntN(4) == 0 && res.Type != "AWS::CloudFormation::Stack" {
-						s.cloud.FailResource(st.Name, res.LogicalID, rescuetest.OnRollback, "cannot go back")
+						s.cloud.FailResource(st.Name, res.LogicalID, simtype.OnRollback, "cannot go back")
 						injected[st.Name+"."+res.LogicalID] = true
 					}
 				}

@@ -16,6 +16,7 @@ import (
 
 	"github.com/stackrescue/stackrescue/cfnx"
 	"github.com/stackrescue/stackrescue/rescue/rescuetest"
+	"github.com/stackrescue/stackrescue/rescue/rescuetest/simtype"
 )
 
 // site is a simulated account in which a test makes its own incident.
@@ -38,7 +39,7 @@ func newSite(t *testing.T, optFns ...func(*rescuetest.Options)) *site {
 	return s
 }
 
-func (s *site) push(repository, tag string, p rescuetest.Program) string {
+func (s *site) push(repository, tag string, p simtype.Program) string {
 	s.t.Helper()
 	_, _ = s.ecr.CreateRepository(s.t.Context(), &ecr.CreateRepositoryInput{RepositoryName: &repository})
 	digest, err := s.cloud.PushImage(repository, repository+" "+tag, p, tag)

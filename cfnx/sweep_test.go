@@ -11,6 +11,7 @@ import (
 
 	"github.com/stackrescue/stackrescue/cfnx"
 	"github.com/stackrescue/stackrescue/rescue/rescuetest"
+	"github.com/stackrescue/stackrescue/rescue/rescuetest/simtype"
 )
 
 // Whatever happens to one call, at every index, and whenever the program dies: a
@@ -39,13 +40,13 @@ func TestEveryCallMayFail(t *testing.T) {
 		t.Run(verb, func(t *testing.T) {
 			t.Parallel()
 			calls, crashed := 0, 0
-			kinds := []rescuetest.FaultKind{rescuetest.Throttle, rescuetest.ServerError, rescuetest.LostResponse, rescuetest.Stale, rescuetest.CrashBefore, rescuetest.CrashAfter}
+			kinds := []simtype.FaultKind{simtype.Throttle, simtype.ServerError, simtype.LostResponse, simtype.Stale, simtype.CrashBefore, simtype.CrashAfter}
 			for index := 0; index == 0 || index <= calls; index++ {
 				for _, kind := range kinds {
 					synctest.Test(t, func(t *testing.T) {
 						s := sweepSite(t, verb)
 						if index > 0 {
-							s.cloud.Inject(rescuetest.Fault{Action: "*", Nth: index, Kind: kind})
+							s.cloud.Inject(simtype.Fault{Action: "*", Nth: index, Kind: kind})
 						}
 						err := run(t.Context(), s)
 						if err != nil {
@@ -106,8 +107,8 @@ func sweepSite(t *testing.T, verb string) *site {
 		s.create("prod", body("1"))
 	}
 	if verb != "patch" && verb != "nested" {
-		s.cloud.FailResource("prod", "Topic", rescuetest.OnUpdate, "no")
-		s.cloud.FailResource("prod", "Db", rescuetest.OnRollback, "not available")
+		s.cloud.FailResource("prod", "Topic", simtype.OnUpdate, "no")
+		s.cloud.FailResource("prod", "Db", simtype.OnRollback, "not available")
 		require.Equal(t, "UPDATE_ROLLBACK_FAILED", s.update("prod", body("2")))
 		if verb == "restore" {
 			_, err := cfnx.ContinueRollbackSkipping(t.Context(), s.cfn, "prod", cfnx.SkipMinimal)

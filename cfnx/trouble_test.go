@@ -14,7 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/stackrescue/stackrescue/cfnx"
-	"github.com/stackrescue/stackrescue/rescue/rescuetest"
+	"github.com/stackrescue/stackrescue/rescue/rescuetest/simtype"
 )
 
 const depotChild = "Parameters: {Value: {Type: String}}\nResources:\n  P: {Type: AWS::SSM::Parameter, Properties: {Type: String, Name: /depot/NAME, Value: !Ref Value}}\n"
@@ -89,7 +89,7 @@ func TestDeniedPartsAreUnread(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				s := locked(t, "A")
-				s.cloud.Inject(rescuetest.Fault{Action: action, Kind: rescuetest.Deny})
+				s.cloud.Inject(simtype.Fault{Action: action, Kind: simtype.Deny})
 				tree, err := cfnx.Snapshot(t.Context(), s.cfn, "chain")
 				require.NoError(t, err)
 				require.Len(t, tree.Root.Unread, 1)
@@ -119,12 +119,12 @@ func TestCausesAreOfTheLatestAttempt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newDepot(t)
 		cache := child(s.tree("depot"), "Cache").Name
-		s.cloud.FailResource(cache, "P", rescuetest.OnUpdate, "last month")
+		s.cloud.FailResource(cache, "P", simtype.OnUpdate, "last month")
 		require.Equal(t, "UPDATE_ROLLBACK_COMPLETE", s.update("depot", depot, "Value", "b"))
 		time.Sleep(30 * 24 * time.Hour)
 		queue := child(s.tree("depot"), "Queue").Name
-		s.cloud.FailResource(queue, "P", rescuetest.OnUpdate, "today")
-		s.cloud.FailResource(queue, "P", rescuetest.OnRollback, "today, going back")
+		s.cloud.FailResource(queue, "P", simtype.OnUpdate, "today")
+		s.cloud.FailResource(queue, "P", simtype.OnRollback, "today, going back")
 		body := strings.Replace(depot, "Queue: {Type: AWS::CloudFormation::Stack, DependsOn: Cache, Properties: {TemplateURL: \"https://templates.s3.us-east-1.amazonaws.com/queue.yaml\", Parameters: {Value: !Ref Value}}}",
 			"Queue: {Type: AWS::CloudFormation::Stack, DependsOn: Cache, Properties: {TemplateURL: \"https://templates.s3.us-east-1.amazonaws.com/queue.yaml\", Parameters: {Value: c}}}", 1)
 		require.Equal(t, "UPDATE_ROLLBACK_FAILED", s.update("depot", body, "Value", "a"))
@@ -162,7 +162,7 @@ func TestCausesFromEveryPlace(t *testing.T) {
 		// A nested stack that the update itself created and deleted again.
 		url := s.put("new.yaml", "Resources: {N: {Type: AWS::SNS::Topic}}\n")
 		s.create("top", "Resources: {T: {Type: AWS::SNS::Topic}}\n")
-		s.cloud.FailResource("New", "N", rescuetest.OnCreate, "Topic quota exceeded")
+		s.cloud.FailResource("New", "N", simtype.OnCreate, "Topic quota exceeded")
 		st := s.update("top", "Resources:\n  T: {Type: AWS::SNS::Topic}\n  New: {Type: AWS::CloudFormation::Stack, Properties: {TemplateURL: \""+url+"\"}}\n")
 		require.Equal(t, "UPDATE_ROLLBACK_COMPLETE", st)
 		causes = s.tree("top").Causes()

@@ -15,6 +15,7 @@ import (
 
 	"github.com/stackrescue/stackrescue/cfnx"
 	"github.com/stackrescue/stackrescue/rescue/rescuetest"
+	"github.com/stackrescue/stackrescue/rescue/rescuetest/simtype"
 )
 
 // chain is four parameters, each after the last.
@@ -32,9 +33,9 @@ func locked(t *testing.T, failing ...string) *site {
 	s := newSite(t)
 	s.create("chain", chain, "V", "1")
 	for _, id := range failing {
-		s.cloud.FailResource("chain", id, rescuetest.OnRollback, id+" is locked")
+		s.cloud.FailResource("chain", id, simtype.OnRollback, id+" is locked")
 	}
-	s.cloud.FailResource("chain", "D", rescuetest.OnUpdate, "Value is too long")
+	s.cloud.FailResource("chain", "D", simtype.OnUpdate, "Value is too long")
 	require.Equal(t, "UPDATE_ROLLBACK_FAILED", s.update("chain", chain, "V", "2"))
 	s.cloud.ForgetCalls()
 	return s
@@ -108,8 +109,8 @@ func TestBeforeARound(t *testing.T) {
 		s.push("web", "v1", rescuetest.Runs())
 		s.push("web", "v2", rescuetest.Runs())
 		s.create("prod", ordered, "Tag", "v1", "Days", "7", "Label", "a")
-		s.cloud.FailResource("prod", "Topic", rescuetest.OnUpdate, "no")
-		s.cloud.FailResource("prod", "Db", rescuetest.OnRollback, "not available")
+		s.cloud.FailResource("prod", "Topic", simtype.OnUpdate, "no")
+		s.cloud.FailResource("prod", "Db", simtype.OnRollback, "not available")
 		next := strings.Replace(ordered, "  Topic:", "  Orders: {Type: AWS::DynamoDB::Table, Properties: {TableName: orders}}\n  Topic:", 1)
 		next = strings.Replace(next, "DependsOn: Web,", "DependsOn: [Web, Orders],", 1)
 		require.Equal(t, "UPDATE_ROLLBACK_FAILED", s.update("prod", next, "Tag", "v2", "Days", "14", "Label", "b"))
@@ -308,8 +309,8 @@ func TestRecordAndRestoreOutputs(t *testing.T) {
 		require.Equal(t, ledger, &again)
 		was := ledger.Stacks[0].Outputs
 
-		s.cloud.FailResource("prod", "Q", rescuetest.OnUpdate, "no")
-		s.cloud.FailResource("prod", "Db", rescuetest.OnRollback, "not available")
+		s.cloud.FailResource("prod", "Q", simtype.OnUpdate, "no")
+		s.cloud.FailResource("prod", "Db", simtype.OnRollback, "not available")
 		require.Equal(t, "UPDATE_ROLLBACK_FAILED", s.update("prod", body("2")))
 		_, err = cfnx.ContinueRollbackSkipping(t.Context(), s.cfn, "prod", cfnx.SkipMinimal)
 		require.NoError(t, err)

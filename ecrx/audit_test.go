@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/stackrescue/stackrescue/ecrx"
-	"github.com/stackrescue/stackrescue/rescue/rescuetest"
+	"github.com/stackrescue/stackrescue/rescue/rescuetest/simtype"
 )
 
 func TestAudit(t *testing.T) {
@@ -59,7 +59,7 @@ func TestAudit(t *testing.T) {
 		// A repository that cannot be read is told, and fails closed.
 		for _, action := range []string{"ecr:GetLifecyclePolicy", "ecr:DescribeImages"} {
 			f.cloud.ClearFaults()
-			f.cloud.Inject(rescuetest.Fault{Action: action, Kind: rescuetest.Deny})
+			f.cloud.Inject(simtype.Fault{Action: action, Kind: simtype.Deny})
 			report, err = ecrx.Audit(t.Context(), f.api, needs, func(o *ecrx.AuditOptions) { o.Repositories = []string{"app"} })
 			require.NoError(t, err)
 			require.Len(t, report.Repositories, 1)
@@ -68,7 +68,7 @@ func TestAudit(t *testing.T) {
 				require.Len(t, report.Unknown(), 4)
 			}
 		}
-		f.cloud.Inject(rescuetest.Fault{Action: "ecr:DescribeRepositories", Kind: rescuetest.Deny})
+		f.cloud.Inject(simtype.Fault{Action: "ecr:DescribeRepositories", Kind: simtype.Deny})
 		_, err = ecrx.Audit(t.Context(), f.api, needs)
 		require.ErrorContains(t, err, "repositories:")
 	})

@@ -10,6 +10,7 @@ import (
 
 	"github.com/stackrescue/stackrescue/ecrx"
 	"github.com/stackrescue/stackrescue/rescue/rescuetest"
+	"github.com/stackrescue/stackrescue/rescue/rescuetest/simtype"
 )
 
 func TestCheckStates(t *testing.T) {
@@ -98,10 +99,10 @@ func TestCheckBatches(t *testing.T) {
 
 func TestCheckFailsClosed(t *testing.T) {
 	t.Parallel()
-	for _, kind := range []rescuetest.FaultKind{rescuetest.Throttle, rescuetest.ServerError, rescuetest.Deny, rescuetest.LostResponse} {
+	for _, kind := range []simtype.FaultKind{simtype.Throttle, simtype.ServerError, simtype.Deny, simtype.LostResponse} {
 		bubble(t, func(t *testing.T, f *fixture) {
 			f.push("one", "v1")
-			f.cloud.Inject(rescuetest.Fault{Action: "ecr:DescribeImages", Kind: kind})
+			f.cloud.Inject(simtype.Fault{Action: "ecr:DescribeImages", Kind: kind})
 			got, err := ecrx.Check(t.Context(), f.api, []string{f.tag(f.app, "v1").String(), f.tag(f.app, "v2").String()})
 			require.NoError(t, err)
 			for _, s := range got {
@@ -110,10 +111,10 @@ func TestCheckFailsClosed(t *testing.T) {
 				require.False(t, s.State.Usable() || s.State.Gone())
 			}
 			f.cloud.ClearFaults()
-			f.cloud.Inject(rescuetest.Fault{Action: "ecr:DescribeImages", Nth: 1, Kind: kind})
+			f.cloud.Inject(simtype.Fault{Action: "ecr:DescribeImages", Nth: 1, Kind: kind})
 			got, err = ecrx.Check(t.Context(), f.api, []string{f.tag(f.app, "v1").String(), f.tag(f.app, "v2").String()})
 			require.NoError(t, err)
-			if kind != rescuetest.Deny {
+			if kind != simtype.Deny {
 				require.Equal(t, ecrx.OK, got[0].State)
 				require.Equal(t, ecrx.Missing, got[1].State)
 			}
@@ -177,7 +178,7 @@ func TestResolver(t *testing.T) {
 			require.NoError(t, err, c.is)
 			require.Equal(t, c.want, got, c.is)
 		}
-		f.cloud.Inject(rescuetest.Fault{Action: "ecr:DescribeImages", Kind: rescuetest.Deny})
+		f.cloud.Inject(simtype.Fault{Action: "ecr:DescribeImages", Kind: simtype.Deny})
 		_, err := plain(t.Context(), ref("v1"))
 		require.ErrorContains(t, err, "not authorized")
 		require.NotErrorIs(t, err, ecrx.ErrNotFound)

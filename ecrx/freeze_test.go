@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/stackrescue/stackrescue/ecrx"
-	"github.com/stackrescue/stackrescue/rescue/rescuetest"
+	"github.com/stackrescue/stackrescue/rescue/rescuetest/simtype"
 )
 
 func dry(o *ecrx.FreezeOptions) { o.DryRun = true }
@@ -101,7 +101,7 @@ func TestFreezeChangedInBetween(t *testing.T) {
 		require.ErrorIs(t, err, ecrx.ErrPolicyChanged)
 
 		// While a try is throttled.
-		f.cloud.Inject(rescuetest.Fault{Action: "ecr:DeleteLifecyclePolicy", Kind: rescuetest.Throttle, Nth: 1})
+		f.cloud.Inject(simtype.Fault{Action: "ecr:DeleteLifecyclePolicy", Kind: simtype.Throttle, Nth: 1})
 		later(time.Second, func() { f.policy(policy(rule(1, "any", sincePushed, 3))) })
 		_, err = ecrx.Freeze(t.Context(), f.api, f.app.Repo(), []ecrx.Image{needed}, 3*day)
 		require.ErrorIs(t, err, ecrx.ErrPolicyChanged)

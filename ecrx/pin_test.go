@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/stackrescue/stackrescue/ecrx"
-	"github.com/stackrescue/stackrescue/rescue/rescuetest"
+	"github.com/stackrescue/stackrescue/rescue/rescuetest/simtype"
 )
 
 func TestPinUnpin(t *testing.T) {
@@ -69,7 +69,7 @@ func TestUnpinRace(t *testing.T) {
 		one := f.push("one", "v1")
 		_, err := ecrx.Pin(t.Context(), f.api, one)
 		require.NoError(t, err)
-		f.cloud.Inject(rescuetest.Fault{Action: "ecr:BatchDeleteImage", Kind: rescuetest.Throttle, Nth: 1})
+		f.cloud.Inject(simtype.Fault{Action: "ecr:BatchDeleteImage", Kind: simtype.Throttle, Nth: 1})
 		later(time.Second, func() { f.push("two", "v1") })
 		_, err = ecrx.Unpin(t.Context(), f.api, one)
 		require.ErrorIs(t, err, ecrx.ErrLastTag)

@@ -14,6 +14,7 @@ import (
 
 	"github.com/stackrescue/stackrescue/ecrx"
 	"github.com/stackrescue/stackrescue/rescue/rescuetest"
+	"github.com/stackrescue/stackrescue/rescue/rescuetest/simtype"
 )
 
 // readings are other ways in which ECR may behave where nobody could say
@@ -115,25 +116,25 @@ func TestRestoreUnderPolicy(t *testing.T) {
 // matter to restores.
 func TestEverySwitch(t *testing.T) {
 	t.Parallel()
-	for n, set := range []func(*rescuetest.Switches){
-		func(*rescuetest.Switches) {},
-		func(s *rescuetest.Switches) { s.StaleReads = 3 },
-		func(s *rescuetest.Switches) { s.RollbackDigest = "recorded" },
-		func(s *rescuetest.Switches) { s.CleanUp = "keeps" },
-		func(s *rescuetest.Switches) { s.OutputsAfterSkip = "dropped" },
-		func(s *rescuetest.Switches) { s.OutputsAfterSkip = "stale" },
-		func(s *rescuetest.Switches) { s.OutputsAfterSkip = "child-dropped" },
-		func(s *rescuetest.Switches) { s.ForceRollback = "failed-only" },
-		func(s *rescuetest.Switches) { s.ForceRollback = "unknown" },
-		func(s *rescuetest.Switches) { s.SkipValidation = "relaxed" },
-		func(s *rescuetest.Switches) { s.LogDelay = 32 * time.Second },
-		func(s *rescuetest.Switches) { s.StoppedTaskRetention = 3 * time.Hour },
-		func(s *rescuetest.Switches) { s.SameTemplateURL = "not-fetched" },
-		func(s *rescuetest.Switches) { s.DesiredCount = "always" },
-		func(s *rescuetest.Switches) { s.NoDifferenceAfterSkip = "to-last-sent" },
-		func(s *rescuetest.Switches) { s.NestedChangeSets = "false-replacement" },
-		func(s *rescuetest.Switches) { s.NestedSiblings = "clean-up" },
-		func(s *rescuetest.Switches) { s.DisableRollbackReplacement = "allowed" },
+	for n, set := range []func(*simtype.Switches){
+		func(*simtype.Switches) {},
+		func(s *simtype.Switches) { s.StaleReads = 3 },
+		func(s *simtype.Switches) { s.RollbackDigest = "recorded" },
+		func(s *simtype.Switches) { s.CleanUp = "keeps" },
+		func(s *simtype.Switches) { s.OutputsAfterSkip = "dropped" },
+		func(s *simtype.Switches) { s.OutputsAfterSkip = "stale" },
+		func(s *simtype.Switches) { s.OutputsAfterSkip = "child-dropped" },
+		func(s *simtype.Switches) { s.ForceRollback = "failed-only" },
+		func(s *simtype.Switches) { s.ForceRollback = "unknown" },
+		func(s *simtype.Switches) { s.SkipValidation = "relaxed" },
+		func(s *simtype.Switches) { s.LogDelay = 32 * time.Second },
+		func(s *simtype.Switches) { s.StoppedTaskRetention = 3 * time.Hour },
+		func(s *simtype.Switches) { s.SameTemplateURL = "not-fetched" },
+		func(s *simtype.Switches) { s.DesiredCount = "always" },
+		func(s *simtype.Switches) { s.NoDifferenceAfterSkip = "to-last-sent" },
+		func(s *simtype.Switches) { s.NestedChangeSets = "false-replacement" },
+		func(s *simtype.Switches) { s.NestedSiblings = "clean-up" },
+		func(s *simtype.Switches) { s.DisableRollbackReplacement = "allowed" },
 	} {
 		t.Run(fmt.Sprint(n), func(t *testing.T) {
 			t.Parallel()

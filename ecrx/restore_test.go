@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/stackrescue/stackrescue/ecrx"
-	"github.com/stackrescue/stackrescue/rescue/rescuetest"
+	"github.com/stackrescue/stackrescue/rescue/rescuetest/simtype"
 )
 
 func storageClass(img ecrx.Image, to types.TargetStorageClass) *ecr.UpdateImageStorageClassInput {
@@ -18,13 +18,13 @@ func storageClass(img ecrx.Image, to types.TargetStorageClass) *ecr.UpdateImageS
 }
 
 // faults are one fault each, at the first or second call of every action.
-func faults(actions ...string) map[string]rescuetest.Fault {
-	out := map[string]rescuetest.Fault{"none": {Action: "ecr:Nothing", Kind: rescuetest.Throttle}}
+func faults(actions ...string) map[string]simtype.Fault {
+	out := map[string]simtype.Fault{"none": {Action: "ecr:Nothing", Kind: simtype.Throttle}}
 	for _, a := range actions {
-		for name, kind := range map[string]rescuetest.FaultKind{"throttle": rescuetest.Throttle, "500": rescuetest.ServerError, "lost": rescuetest.LostResponse, "denied": rescuetest.Deny,
-			"crash before": rescuetest.CrashBefore, "crash after": rescuetest.CrashAfter} {
+		for name, kind := range map[string]simtype.FaultKind{"throttle": simtype.Throttle, "500": simtype.ServerError, "lost": simtype.LostResponse, "denied": simtype.Deny,
+			"crash before": simtype.CrashBefore, "crash after": simtype.CrashAfter} {
 			for nth := range 3 {
-				out[fmt.Sprintf("%s %s %d", a, name, nth)] = rescuetest.Fault{Action: a, Kind: kind, Nth: nth + 1}
+				out[fmt.Sprintf("%s %s %d", a, name, nth)] = simtype.Fault{Action: a, Kind: kind, Nth: nth + 1}
 			}
 		}
 	}
@@ -32,8 +32,8 @@ func faults(actions ...string) map[string]rescuetest.Fault {
 }
 
 // final reports whether the fault ends a call for good: then it is made again.
-func final(f rescuetest.Fault) bool {
-	return f.Kind == rescuetest.Deny || f.Kind == rescuetest.CrashBefore || f.Kind == rescuetest.CrashAfter
+func final(f simtype.Fault) bool {
+	return f.Kind == simtype.Deny || f.Kind == simtype.CrashBefore || f.Kind == simtype.CrashAfter
 }
 
 func (f *fixture) heal() {
@@ -117,7 +117,7 @@ func TestRestoreTagRace(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T, f *fixture) {
 		old := f.push("old", "old")
-		f.cloud.Inject(rescuetest.Fault{Action: "ecr:PutImage", Kind: rescuetest.Throttle, Nth: 1})
+		f.cloud.Inject(simtype.Fault{Action: "ecr:PutImage", Kind: simtype.Throttle, Nth: 1})
 		later(time.Second, func() { f.push("theirs", "v1") })
 		_, err := ecrx.RestoreTag(t.Context(), f.api, f.tag(old, "v1"))
 		require.ErrorIs(t, err, ecrx.ErrTagTaken)

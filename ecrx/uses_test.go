@@ -16,6 +16,7 @@ import (
 	"github.com/stackrescue/stackrescue/ecrx"
 	"github.com/stackrescue/stackrescue/ecsx"
 	"github.com/stackrescue/stackrescue/rescue/rescuetest"
+	"github.com/stackrescue/stackrescue/rescue/rescuetest/simtype"
 )
 
 // serve runs a service of the image in cluster "prod", as "web".
@@ -86,7 +87,7 @@ func TestInUse(t *testing.T) {
 		require.ErrorIs(t, err, ecrx.ErrReference)
 		require.Len(t, needs, 1)
 
-		f.cloud.Inject(rescuetest.Fault{Action: "ecs:DescribeServiceRevisions", Kind: rescuetest.Deny})
+		f.cloud.Inject(simtype.Fault{Action: "ecs:DescribeServiceRevisions", Kind: simtype.Deny})
 		_, err = ecrx.InUse(t.Context(), ecsx.Uses(t.Context(), api, "prod"))
 		require.ErrorContains(t, err, "cluster prod: operation error ECS: DescribeServiceRevisions")
 	})

@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/stackrescue/stackrescue/ecsx"
-	"github.com/stackrescue/stackrescue/rescue/rescuetest"
+	"github.com/stackrescue/stackrescue/rescue/rescuetest/simtype"
 )
 
 func TestAdoptTask(t *testing.T) {
@@ -19,7 +19,7 @@ func TestAdoptTask(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFixture(t)
 		ran := 0
-		image := f.push("app", "1", func(c *rescuetest.Container) {
+		image := f.push("app", "1", func(c *simtype.Container) {
 			ran++
 			c.After(time.Minute, func() { c.Exit(1) })
 		})
@@ -49,7 +49,7 @@ func TestAdoptTask(t *testing.T) {
 		third := adopt("", "up")
 		require.NotContains(t, []string{first, second}, third)
 		require.Equal(t, third, adopt("", "up"))
-		f.cloud.Inject(rescuetest.Fault{Action: "ecs:RunTask", Nth: 1, Kind: rescuetest.LostResponse}, rescuetest.Fault{Action: "ecs:DescribeTasks", Nth: 1, Kind: rescuetest.Throttle})
+		f.cloud.Inject(simtype.Fault{Action: "ecs:RunTask", Nth: 1, Kind: simtype.LostResponse}, simtype.Fault{Action: "ecs:DescribeTasks", Nth: 1, Kind: simtype.Throttle})
 		fourth := adopt("x", "up")
 		require.Equal(t, fourth, adopt("x", "up"))
 		_, err = ecsx.WaitTask(t.Context(), f.ecs, f.logs, "prod", fourth)

@@ -15,6 +15,7 @@ import (
 
 	"github.com/stackrescue/stackrescue/ecsx"
 	"github.com/stackrescue/stackrescue/rescue/rescuetest"
+	"github.com/stackrescue/stackrescue/rescue/rescuetest/simtype"
 )
 
 // definition registers containers of one family, by image.
@@ -161,7 +162,7 @@ func TestOnlyTheEndOfALongLogIsRead(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		f := newFixture(t)
-		tick := func(c *rescuetest.Container) {
+		tick := func(c *simtype.Container) {
 			c.SetHealthy(true)
 			var again func()
 			again = func() { c.Print("INFO GET / 200"); c.After(2*time.Second, again) }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/stackrescue/stackrescue/ecsx"
 	"github.com/stackrescue/stackrescue/rescue/rescuetest"
+	"github.com/stackrescue/stackrescue/rescue/rescuetest/simtype"
 )
 
 // fixture is a cluster with a repository, a log group and real SDK clients.
@@ -40,7 +41,7 @@ func newFixture(t *testing.T, optFns ...func(*rescuetest.Options)) *fixture {
 	return f
 }
 
-func (f *fixture) push(repo, tag string, run rescuetest.Program) string {
+func (f *fixture) push(repo, tag string, run simtype.Program) string {
 	_, err := f.cloud.PushImage(repo, repo+" "+tag, run, tag)
 	require.NoError(f.t, err)
 	return f.ref(repo, tag)

@@ -133,20 +133,20 @@ func TestEveryWaitEnds(t *testing.T) {
 // with a bake in clouds that differ in what nobody could confirm.
 func TestOutcomesUnderEverySwitch(t *testing.T) {
 	t.Parallel()
-	clouds := map[string]func(*rescuetest.Switches){"default": func(*rescuetest.Switches) {}, "stale reads": func(s *rescuetest.Switches) { s.StaleReads = 3 }, "late logs": func(s *rescuetest.Switches) { s.LogDelay = 32 * time.Second }}
+	clouds := map[string]func(*simtype.Switches){"default": func(*simtype.Switches) {}, "stale reads": func(s *simtype.Switches) { s.StaleReads = 3 }, "late logs": func(s *simtype.Switches) { s.LogDelay = 32 * time.Second }}
 	for field, values := range simtype.SwitchValues() {
 		for _, v := range values {
-			clouds[field+"="+v] = func(s *rescuetest.Switches) { reflect.ValueOf(s).Elem().FieldByName(field).SetString(v) }
+			clouds[field+"="+v] = func(s *simtype.Switches) { reflect.ValueOf(s).Elem().FieldByName(field).SetString(v) }
 		}
-		if f, ok := reflect.TypeFor[rescuetest.Switches]().FieldByName(field); ok && f.Type.Kind() == reflect.Bool {
-			clouds[field] = func(s *rescuetest.Switches) { reflect.ValueOf(s).Elem().FieldByName(field).SetBool(true) }
+		if f, ok := reflect.TypeFor[simtype.Switches]().FieldByName(field); ok && f.Type.Kind() == reflect.Bool {
+			clouds[field] = func(s *simtype.Switches) { reflect.ValueOf(s).Elem().FieldByName(field).SetBool(true) }
 		}
 	}
 	for name, change := range clouds {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			for kind, test := range map[string]struct {
-				program rescuetest.Program
+				program simtype.Program
 				want    []ecsx.Outcome
 			}{
 				"success":    {rescuetest.Runs(), []ecsx.Outcome{ecsx.Succeeded}},

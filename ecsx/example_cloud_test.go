@@ -10,6 +10,7 @@ import (
 
 	"github.com/stackrescue/stackrescue/ecsx"
 	"github.com/stackrescue/stackrescue/rescue/rescuetest"
+	"github.com/stackrescue/stackrescue/rescue/rescuetest/simtype"
 )
 
 // exampleScript is an account with two tasks of app:v1 behind the service prod/web.
@@ -53,7 +54,7 @@ func exampleCloud() (*rescuetest.Cloud, *ecs.Client) {
 }
 
 // exampleDeploy pushes app:v2 and starts a deployment of it.
-func exampleDeploy(cloud *rescuetest.Cloud, api *ecs.Client, run rescuetest.Program) *ecsx.Deployment {
+func exampleDeploy(cloud *rescuetest.Cloud, api *ecs.Client, run simtype.Program) *ecsx.Deployment {
 	if _, err := cloud.PushImage("app", "app v2", run, "v2"); err != nil {
 		panic(err)
 	}

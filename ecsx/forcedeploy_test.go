@@ -14,6 +14,7 @@ import (
 
 	"github.com/stackrescue/stackrescue/ecsx"
 	"github.com/stackrescue/stackrescue/rescue/rescuetest"
+	"github.com/stackrescue/stackrescue/rescue/rescuetest/simtype"
 )
 
 // known resolves a reference to what the map has for it, or to itself.
@@ -117,14 +118,14 @@ func TestForceDeployLatestUnderFaults(t *testing.T) {
 	t.Parallel()
 	actions := []string{"ecs:DescribeServices", "ecs:DescribeTaskDefinition", "ecs:ListTaskDefinitions", "ecs:RegisterTaskDefinition", "ecs:UpdateService"}
 	for _, action := range actions {
-		for name, kind := range map[string]rescuetest.FaultKind{"throttle": rescuetest.Throttle, "500": rescuetest.ServerError, "lost": rescuetest.LostResponse} {
+		for name, kind := range map[string]simtype.FaultKind{"throttle": simtype.Throttle, "500": simtype.ServerError, "lost": simtype.LostResponse} {
 			t.Run(action+" "+name, func(t *testing.T) {
 				t.Parallel()
 				synctest.Test(t, func(t *testing.T) {
 					f := newFixture(t)
 					f.serve(f.register("app", f.push("app", "1", rescuetest.Runs())), 1)
 					f.cloud.ForgetCalls()
-					f.cloud.Inject(rescuetest.Fault{Action: action, Nth: 1, Kind: kind})
+					f.cloud.Inject(simtype.Fault{Action: action, Nth: 1, Kind: kind})
 					d, err := ecsx.ForceDeployLatest(t.Context(), f.ecs, f.web, known(nil))
 					require.NoError(t, err)
 					f.cloud.ClearFaults()
@@ -146,7 +147,7 @@ func TestForceDeployLatestUnderFaults(t *testing.T) {
 func TestWaitRolloutTellsHowItEnded(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
-		run     rescuetest.Program
+		run     simtype.Program
 		between func(*fixture)
 		patient bool
 		want    ecsx.Outcome
@@ -199,7 +200,7 @@ func TestRunTaskTellsTheTruth(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		f := newFixture(t)
-		image := f.push("app", "1", func(c *rescuetest.Container) {
+		image := f.push("app", "1", func(c *simtype.Container) {
 			c.Print("arguments " + c.Command()[0])
 			c.After(time.Minute, func() {
 				if c.Command()[0] == "fail" {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/stackrescue/stackrescue/ecsx"
 	"github.com/stackrescue/stackrescue/rescue/rescuetest"
+	"github.com/stackrescue/stackrescue/rescue/rescuetest/simtype"
 )
 
 // bare registers a revision with one container and no health check.
@@ -44,7 +45,7 @@ func (f *fixture) collect(q ecsx.Query, optFns ...func(*ecsx.StoppedOptions)) (t
 }
 
 // chatty runs and writes a line every minute.
-func chatty(c *rescuetest.Container) {
+func chatty(c *simtype.Container) {
 	c.SetHealthy(true)
 	var tick func()
 	tick = func() { c.Print("INFO GET / 200"); c.After(time.Minute, tick) }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/stackrescue/stackrescue/ecsx"
 	"github.com/stackrescue/stackrescue/rescue/rescuetest"
+	"github.com/stackrescue/stackrescue/rescue/rescuetest/simtype"
 )
 
 // stopped runs n tasks that exit, and lets time pass.
@@ -34,17 +35,17 @@ func TestWhatIsKnownIsHandedOver(t *testing.T) {
 		tasks  int
 		after  time.Duration
 		ctx    time.Duration
-		fault  *rescuetest.Fault
+		fault  *simtype.Fault
 		least  int
 		wantIs error
 	}{
 		"a deadline while logs settle":    {5, 40 * time.Second, 3 * time.Second, nil, 5, context.DeadlineExceeded},
-		"the second page is denied":       {250, 5 * time.Minute, time.Hour, &rescuetest.Fault{Action: "ecs:DescribeTasks", Nth: 2, Kind: rescuetest.Deny}, 100, nil},
-		"the second list is denied":       {250, 5 * time.Minute, time.Hour, &rescuetest.Fault{Action: "ecs:ListTasks", Nth: 2, Kind: rescuetest.Deny}, 100, nil},
-		"logs may not be read":            {5, 5 * time.Minute, time.Hour, &rescuetest.Fault{Action: "logs:FilterLogEvents", Kind: rescuetest.Deny}, 5, nil},
-		"the definition may not be read":  {5, 5 * time.Minute, time.Hour, &rescuetest.Fault{Action: "ecs:DescribeTaskDefinition", Kind: rescuetest.Deny}, 5, nil},
-		"the definition is throttled":     {5, 5 * time.Minute, time.Hour, &rescuetest.Fault{Action: "ecs:DescribeTaskDefinition", Nth: 1, Kind: rescuetest.Throttle}, 5, nil},
-		"the program dies while it reads": {5, 5 * time.Minute, time.Hour, &rescuetest.Fault{Action: "logs:FilterLogEvents", Nth: 1, Kind: rescuetest.CrashBefore}, 5, nil},
+		"the second page is denied":       {250, 5 * time.Minute, time.Hour, &simtype.Fault{Action: "ecs:DescribeTasks", Nth: 2, Kind: simtype.Deny}, 100, nil},
+		"the second list is denied":       {250, 5 * time.Minute, time.Hour, &simtype.Fault{Action: "ecs:ListTasks", Nth: 2, Kind: simtype.Deny}, 100, nil},
+		"logs may not be read":            {5, 5 * time.Minute, time.Hour, &simtype.Fault{Action: "logs:FilterLogEvents", Kind: simtype.Deny}, 5, nil},
+		"the definition may not be read":  {5, 5 * time.Minute, time.Hour, &simtype.Fault{Action: "ecs:DescribeTaskDefinition", Kind: simtype.Deny}, 5, nil},
+		"the definition is throttled":     {5, 5 * time.Minute, time.Hour, &simtype.Fault{Action: "ecs:DescribeTaskDefinition", Nth: 1, Kind: simtype.Throttle}, 5, nil},
+		"the program dies while it reads": {5, 5 * time.Minute, time.Hour, &simtype.Fault{Action: "logs:FilterLogEvents", Nth: 1, Kind: simtype.CrashBefore}, 5, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -124,7 +125,7 @@ func TestASlowTaskDoesNotHoldUpTheOthers(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				f := newFixture(t)
-				td := f.register("slow", f.push("app", "slow", func(c *rescuetest.Container) {
+				td := f.register("slow", f.push("app", "slow", func(c *simtype.Container) {
 					c.SetHealthy(true)
 					c.OnStop(func() { c.After(110*time.Second, func() { c.Exit(0) }) })
 				}))

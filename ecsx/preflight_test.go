@@ -16,6 +16,7 @@ import (
 
 	"github.com/stackrescue/stackrescue/ecsx"
 	"github.com/stackrescue/stackrescue/rescue/rescuetest"
+	"github.com/stackrescue/stackrescue/rescue/rescuetest/simtype"
 )
 
 func TestPreflight(t *testing.T) {
@@ -81,7 +82,7 @@ func TestPreflight(t *testing.T) {
 		fs, err = ecsx.Preflight(t.Context(), f.ecs, ecsx.Service{Cluster: "prod", Name: "other"}, nil)
 		require.NoError(t, err)
 		require.Empty(t, fs)
-		f.cloud.Inject(rescuetest.Fault{Action: "ecs:DescribeServiceRevisions", Kind: rescuetest.Deny})
+		f.cloud.Inject(simtype.Fault{Action: "ecs:DescribeServiceRevisions", Kind: simtype.Deny})
 		fs, err = ecsx.Preflight(t.Context(), f.ecs, f.web, nil, know)
 		require.NoError(t, err)
 		require.Len(t, fs, 1)

@@ -13,6 +13,7 @@ import (
 
 	"github.com/stackrescue/stackrescue/ecsx"
 	"github.com/stackrescue/stackrescue/rescue/rescuetest"
+	"github.com/stackrescue/stackrescue/rescue/rescuetest/simtype"
 )
 
 // create makes the service with a configuration of its deployments.
@@ -72,7 +73,7 @@ func TestARollbackIsNotTakenForSomebodysDeployment(t *testing.T) {
 					}
 					time.Sleep(late)
 					if test.deny != "" {
-						f.cloud.Inject(rescuetest.Fault{Action: test.deny, Kind: rescuetest.Deny})
+						f.cloud.Inject(simtype.Fault{Action: test.deny, Kind: simtype.Deny})
 					}
 					r := f.ended(d, func(o *ecsx.RolloutOptions) { o.Patience = -1 })
 					require.Equal(t, ecsx.RolledBack, r.Outcome)
@@ -169,7 +170,7 @@ func TestAPausedDeployment(t *testing.T) {
 func TestVerdictsAreSoonAndCheap(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
-		program rescuetest.Program
+		program simtype.Program
 		want    ecsx.Outcome
 	}{
 		"success":       {rescuetest.Runs(), ecsx.Succeeded},

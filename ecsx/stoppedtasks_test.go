@@ -14,6 +14,7 @@ import (
 
 	"github.com/stackrescue/stackrescue/ecsx"
 	"github.com/stackrescue/stackrescue/rescue/rescuetest"
+	"github.com/stackrescue/stackrescue/rescue/rescuetest/simtype"
 )
 
 func TestWaitStoppedTaskLogsTellsTheApplicationsError(t *testing.T) {
@@ -163,7 +164,7 @@ func TestDeniedLogsDoNotHideReasons(t *testing.T) {
 		td := f.register("app", f.push("app", "1", rescuetest.Exits(3, time.Second, "boom")))
 		_, err := f.ecs.RunTask(t.Context(), &ecs.RunTaskInput{Cluster: aws.String("prod"), TaskDefinition: &td})
 		require.NoError(t, err)
-		f.cloud.Inject(rescuetest.Fault{Action: "logs:*", Kind: rescuetest.Deny})
+		f.cloud.Inject(simtype.Fault{Action: "logs:*", Kind: simtype.Deny})
 		require.NoError(t, ecsx.WaitStoppedTaskLogs(t.Context(), f.ecs, f.logs, ecsx.Query{Cluster: "prod"}, func(s ecsx.StoppedTask) error {
 			require.Equal(t, "container app exited with 3", s.Cause.Summary)
 			require.Equal(t, ecsx.LogState("partial"), s.Containers[0].Log.State)
@@ -194,7 +195,7 @@ func TestThrottlingIsRiddenOut(t *testing.T) {
 		_, err := f.ecs.RunTask(t.Context(), &ecs.RunTaskInput{Cluster: aws.String("prod"), TaskDefinition: &td})
 		require.NoError(t, err)
 		for n := range 20 {
-			f.cloud.Inject(rescuetest.Fault{Action: "ecs:ListTasks", Nth: n + 1, Kind: rescuetest.Throttle}, rescuetest.Fault{Action: "logs:FilterLogEvents", Nth: n%7 + 1, Kind: rescuetest.ServerError})
+			f.cloud.Inject(simtype.Fault{Action: "ecs:ListTasks", Nth: n + 1, Kind: simtype.Throttle}, simtype.Fault{Action: "logs:FilterLogEvents", Nth: n%7 + 1, Kind: simtype.ServerError})
 		}
 		n := 0
 		require.NoError(t, ecsx.WaitStoppedTaskLogs(t.Context(), f.ecs, f.logs, ecsx.Query{Cluster: "prod"}, func(s ecsx.StoppedTask) error {

@@ -18,20 +18,21 @@ import (
 	"github.com/stackrescue/stackrescue/ecsx"
 	"github.com/stackrescue/stackrescue/internal/sample"
 	"github.com/stackrescue/stackrescue/rescue/rescuetest"
+	"github.com/stackrescue/stackrescue/rescue/rescuetest/simtype"
 )
 
-var faults = []rescuetest.FaultKind{
-	rescuetest.Throttle, rescuetest.ServerError, rescuetest.Deny, rescuetest.LostResponse, rescuetest.CrashBefore, rescuetest.CrashAfter,
+var faults = []simtype.FaultKind{
+	simtype.Throttle, simtype.ServerError, simtype.Deny, simtype.LostResponse, simtype.CrashBefore, simtype.CrashAfter,
 }
 
-func crash(kind rescuetest.FaultKind) bool {
-	return kind == rescuetest.CrashBefore || kind == rescuetest.CrashAfter
+func crash(kind simtype.FaultKind) bool {
+	return kind == simtype.CrashBefore || kind == simtype.CrashAfter
 }
 
 // sweep runs a verb with a fault at each of its calls: prepare makes the cloud,
 // inject arms the fault and returns a function that says, after the verb, whether it
 // was met. A goroutine that is left ends the bubble with a failure.
-func sweep(t *testing.T, run func(t *testing.T, f *fixture, inject func() (met func() bool), kind rescuetest.FaultKind)) (runs int) {
+func sweep(t *testing.T, run func(t *testing.T, f *fixture, inject func() (met func() bool), kind simtype.FaultKind)) (runs int) {
 	// Without a fault: which calls there are.
 	var actions []string
 	synctest.Test(t, func(t *testing.T) {
@@ -44,9 +45,9 @@ func sweep(t *testing.T, run func(t *testing.T, f *fixture, inject func() (met f
 				}
 				return false
 			}
-		}, rescuetest.Throttle)
+		}, simtype.Throttle)
 	})
-	kinds, names := map[string]rescuetest.FaultKind{}, []string(nil)
+	kinds, names := map[string]simtype.FaultKind{}, []string(nil)
 	for _, kind := range faults {
 		names = append(names, fmt.Sprint(kind))
 		kinds[fmt.Sprint(kind)] = kind
@@ -61,7 +62,7 @@ func sweep(t *testing.T, run func(t *testing.T, f *fixture, inject func() (met f
 			f := newFixture(t)
 			run(t, f, func() func() bool {
 				f.cloud.ForgetCalls()
-				f.cloud.Inject(rescuetest.Fault{Nth: c.N, Kind: kind})
+				f.cloud.Inject(simtype.Fault{Nth: c.N, Kind: kind})
 				return func() bool {
 					met := len(f.cloud.Calls()) >= c.N
 					if met {
@@ -80,7 +81,7 @@ func sweep(t *testing.T, run func(t *testing.T, f *fixture, inject func() (met f
 func TestForceDeployLatestAtEveryCall(t *testing.T) {
 	t.Parallel()
 	refused, died := 0, 0
-	runs := sweep(t, func(t *testing.T, f *fixture, inject func() func() bool, kind rescuetest.FaultKind) {
+	runs := sweep(t, func(t *testing.T, f *fixture, inject func() func() bool, kind simtype.FaultKind) {
 		f.serve(f.bare(f.push("app", "1", rescuetest.Runs())), 1)
 		f.push("app", "2", rescuetest.Runs())
 		met := inject()
@@ -114,7 +115,7 @@ func TestForceDeployLatestAtEveryCall(t *testing.T) {
 			require.NotEmpty(t, again.ID)
 		default:
 			refused++
-			require.Equal(t, rescuetest.Deny, kind, "%v", err)
+			require.Equal(t, simtype.Deny, kind, "%v", err)
 		}
 		out, err := f.ecs.ListTaskDefinitions(t.Context(), &ecs.ListTaskDefinitionsInput{FamilyPrefix: aws.String("app")})
 		require.NoError(t, err)
@@ -130,9 +131,9 @@ func TestForceDeployLatestAtEveryCall(t *testing.T) {
 // after a crash when it is asked for again.
 func TestWaitRolloutAtEveryCall(t *testing.T) {
 	t.Parallel()
-	for want, program := range map[ecsx.Outcome]rescuetest.Program{ecsx.RolledBack: rescuetest.Exits(1, 5*time.Second, "FATAL: no"), ecsx.Succeeded: rescuetest.RunsAfter(2 * time.Minute)} {
+	for want, program := range map[ecsx.Outcome]simtype.Program{ecsx.RolledBack: rescuetest.Exits(1, 5*time.Second, "FATAL: no"), ecsx.Succeeded: rescuetest.RunsAfter(2 * time.Minute)} {
 		denied, died := 0, 0
-		runs := sweep(t, func(t *testing.T, f *fixture, inject func() func() bool, kind rescuetest.FaultKind) {
+		runs := sweep(t, func(t *testing.T, f *fixture, inject func() func() bool, kind simtype.FaultKind) {
 			f.serve(f.bare(f.push("app", "1", rescuetest.Runs())), 1)
 			d := f.deploy(f.bare(f.push("app", "2", program)))
 			met := inject()
@@ -154,7 +155,7 @@ func TestWaitRolloutAtEveryCall(t *testing.T) {
 					died++
 				} else {
 					denied++
-					require.Equal(t, rescuetest.Deny, kind, "%v", err)
+					require.Equal(t, simtype.Deny, kind, "%v", err)
 				}
 				f.cloud.Restart()
 				got, err = wait()
@@ -175,7 +176,7 @@ func TestStoppedTasksAtEveryCall(t *testing.T) {
 	t.Parallel()
 	for _, selection := range []ecsx.LogSelection{ecsx.EveryTask, ecsx.FirstAndLast} {
 		partial, gaps, twice, tasks := 0, 0, 0, 0
-		runs := sweep(t, func(t *testing.T, f *fixture, inject func() func() bool, kind rescuetest.FaultKind) {
+		runs := sweep(t, func(t *testing.T, f *fixture, inject func() func() bool, kind simtype.FaultKind) {
 			f.run(f.bare(f.push("app", "1", rescuetest.Exits(3, time.Second, "a", "b"))), 120)
 			time.Sleep(5 * time.Minute)
 			met := inject()
@@ -217,7 +218,7 @@ func TestStoppedTasksAtEveryCall(t *testing.T) {
 					missing++
 				}
 			}
-			if kind != rescuetest.Deny { // what was denied is not asked for again
+			if kind != simtype.Deny { // what was denied is not asked for again
 				gaps += missing
 			}
 		})
@@ -231,7 +232,7 @@ func TestStoppedTasksAtEveryCall(t *testing.T) {
 func TestRunTaskAtEveryCall(t *testing.T) {
 	t.Parallel()
 	again := 0
-	runs := sweep(t, func(t *testing.T, f *fixture, inject func() func() bool, kind rescuetest.FaultKind) {
+	runs := sweep(t, func(t *testing.T, f *fixture, inject func() func() bool, kind simtype.FaultKind) {
 		td := f.bare(f.push("app", "1", rescuetest.Exits(0, 10*time.Second, "done")))
 		met := inject()
 		run := func() error {
@@ -247,7 +248,7 @@ func TestRunTaskAtEveryCall(t *testing.T) {
 		}
 		if err != nil {
 			again++
-			require.True(t, crash(kind) || kind == rescuetest.Deny, "%v", err)
+			require.True(t, crash(kind) || kind == simtype.Deny, "%v", err)
 			f.cloud.Restart()
 			require.NoError(t, run())
 		}
@@ -265,7 +266,7 @@ func TestRunTaskAtEveryCall(t *testing.T) {
 func TestRollBackDeploymentAtEveryCall(t *testing.T) {
 	t.Parallel()
 	again := 0
-	runs := sweep(t, func(t *testing.T, f *fixture, inject func() func() bool, kind rescuetest.FaultKind) {
+	runs := sweep(t, func(t *testing.T, f *fixture, inject func() func() bool, kind simtype.FaultKind) {
 		f.serve(f.bare(f.push("app", "1", rescuetest.Runs())), 1)
 		d := f.deploy(f.register("app", f.push("app", "2", rescuetest.NeverHealthy("loading"))))
 		time.Sleep(10 * time.Second)
@@ -280,7 +281,7 @@ func TestRollBackDeploymentAtEveryCall(t *testing.T) {
 		}
 		if err != nil {
 			again++
-			require.True(t, crash(kind) || kind == rescuetest.Deny, "%v", err)
+			require.True(t, crash(kind) || kind == simtype.Deny, "%v", err)
 			f.cloud.Restart()
 			require.NoError(t, back())
 		}
@@ -295,7 +296,7 @@ func TestRollBackDeploymentAtEveryCall(t *testing.T) {
 func TestAdoptTaskAtEveryCall(t *testing.T) {
 	t.Parallel()
 	again := 0
-	runs := sweep(t, func(t *testing.T, f *fixture, inject func() func() bool, kind rescuetest.FaultKind) {
+	runs := sweep(t, func(t *testing.T, f *fixture, inject func() func() bool, kind simtype.FaultKind) {
 		td := f.bare(f.push("app", "1", rescuetest.Runs("working")))
 		met := inject()
 		adopt := func() (string, error) {
@@ -310,7 +311,7 @@ func TestAdoptTaskAtEveryCall(t *testing.T) {
 		}
 		if err != nil {
 			again++
-			require.True(t, crash(kind) || kind == rescuetest.Deny, "%v", err)
+			require.True(t, crash(kind) || kind == simtype.Deny, "%v", err)
 			f.cloud.Restart()
 			arn, err = adopt()
 			require.NoError(t, err)
@@ -328,7 +329,7 @@ func TestContinueDeploymentAtEveryCall(t *testing.T) {
 	t.Parallel()
 	for _, rollBack := range []bool{false, true} {
 		again := 0
-		runs := sweep(t, func(t *testing.T, f *fixture, inject func() func() bool, kind rescuetest.FaultKind) {
+		runs := sweep(t, func(t *testing.T, f *fixture, inject func() func() bool, kind simtype.FaultKind) {
 			f.serve(f.register("app", f.push("app", "1", rescuetest.Runs())), 1)
 			td := f.register("app", f.push("app", "2", rescuetest.Runs()))
 			d := f.pausing(td)
@@ -347,7 +348,7 @@ func TestContinueDeploymentAtEveryCall(t *testing.T) {
 			}
 			if err != nil {
 				again++
-				require.True(t, crash(kind) || kind == rescuetest.Deny, "%v", err)
+				require.True(t, crash(kind) || kind == simtype.Deny, "%v", err)
 				f.cloud.Restart()
 				require.NoError(t, answer())
 			}
@@ -369,7 +370,7 @@ func TestContinueDeploymentAtEveryCall(t *testing.T) {
 func TestPreflightAtEveryCall(t *testing.T) {
 	t.Parallel()
 	whole, unknown := 0, 0
-	runs := sweep(t, func(t *testing.T, f *fixture, inject func() func() bool, kind rescuetest.FaultKind) {
+	runs := sweep(t, func(t *testing.T, f *fixture, inject func() func() bool, kind simtype.FaultKind) {
 		f.serve(f.bare(f.push("app", "1", rescuetest.Runs())), 1)
 		in := &ecs.RegisterTaskDefinitionInput{Family: aws.String("app"), ContainerDefinitions: []types.ContainerDefinition{f.container("app", f.ref("app", "2"))}}
 		look := func() (missing, unread bool, err error) {
@@ -400,7 +401,7 @@ func TestPreflightAtEveryCall(t *testing.T) {
 		}
 		switch {
 		case err != nil:
-			require.True(t, crash(kind) || kind == rescuetest.Deny, "%v", err)
+			require.True(t, crash(kind) || kind == simtype.Deny, "%v", err)
 		case unread:
 			unknown++
 		default:

@@ -13,6 +13,7 @@ import (
 
 	"github.com/stackrescue/stackrescue/ecsx"
 	"github.com/stackrescue/stackrescue/rescue/rescuetest"
+	"github.com/stackrescue/stackrescue/rescue/rescuetest/simtype"
 )
 
 // done counts what was carried out.
@@ -32,7 +33,7 @@ func keep(_ context.Context, ref string) (string, error) { return ref, nil }
 func TestALostAnswerStartsNoSecondDeployment(t *testing.T) {
 	t.Parallel()
 	for _, stale := range []int{0, 1, 3, 6} {
-		for name, kind := range map[string]rescuetest.FaultKind{"lost": rescuetest.LostResponse, "500": rescuetest.ServerError, "throttled": rescuetest.Throttle} {
+		for name, kind := range map[string]simtype.FaultKind{"lost": simtype.LostResponse, "500": simtype.ServerError, "throttled": simtype.Throttle} {
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()
 				synctest.Test(t, func(t *testing.T) {
@@ -43,7 +44,7 @@ func TestALostAnswerStartsNoSecondDeployment(t *testing.T) {
 						require.NoError(t, err)
 					}
 					f.cloud.ForgetCalls()
-					f.cloud.Inject(rescuetest.Fault{Action: "ecs:UpdateService", Nth: 1, Kind: kind})
+					f.cloud.Inject(simtype.Fault{Action: "ecs:UpdateService", Nth: 1, Kind: kind})
 					d, err := ecsx.ForceDeployLatest(t.Context(), f.ecs, f.web, keep)
 					require.NoError(t, err)
 					require.NotEmpty(t, d.ID)
@@ -94,7 +95,7 @@ func TestSomebodysDeploymentIsLeftAlone(t *testing.T) {
 					m.before = deploy
 				} else {
 					m.after = deploy
-					f.cloud.Inject(rescuetest.Fault{Action: "ecs:UpdateService", Nth: 1, Kind: rescuetest.LostResponse})
+					f.cloud.Inject(simtype.Fault{Action: "ecs:UpdateService", Nth: 1, Kind: simtype.LostResponse})
 				}
 				_, err := ecsx.ForceDeployLatest(t.Context(), m, f.web, keep)
 				require.ErrorIs(t, err, ecsx.ErrChanged)
@@ -112,7 +113,7 @@ func TestARefusedUpdateLeavesNoRevision(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFixture(t)
 		f.serve(f.register("app", f.push("app", "1", rescuetest.Runs())), 1)
-		f.cloud.Inject(rescuetest.Fault{Action: "ecs:UpdateService", Kind: rescuetest.Deny})
+		f.cloud.Inject(simtype.Fault{Action: "ecs:UpdateService", Kind: simtype.Deny})
 		start := time.Now()
 		_, err := ecsx.ForceDeployLatest(t.Context(), f.ecs, f.web, nil)
 		require.ErrorContains(t, err, "AccessDenied")

@@ -17,6 +17,7 @@ import (
 
 	"github.com/stackrescue/stackrescue/ecsx"
 	"github.com/stackrescue/stackrescue/rescue/rescuetest"
+	"github.com/stackrescue/stackrescue/rescue/rescuetest/simtype"
 )
 
 // Ten services are watched by one call a poll.
@@ -135,11 +136,11 @@ func TestARolloutErrorHasCausesWithLogs(t *testing.T) {
 func TestSoak(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
-		program rescuetest.Program
+		program simtype.Program
 		want    ecsx.Outcome
 	}{
 		"it stays":              {rescuetest.Runs(), ecsx.Succeeded},
-		"it dies after minutes": {func(c *rescuetest.Container) { c.SetHealthy(true); c.After(4*time.Minute, func() { c.Exit(3) }) }, ecsx.Failed},
+		"it dies after minutes": {func(c *simtype.Container) { c.SetHealthy(true); c.After(4*time.Minute, func() { c.Exit(3) }) }, ecsx.Failed},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

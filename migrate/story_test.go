@@ -17,12 +17,13 @@ import (
 	"github.com/stackrescue/stackrescue/migrate"
 	"github.com/stackrescue/stackrescue/migrate/migratetest"
 	"github.com/stackrescue/stackrescue/rescue/rescuetest"
+	"github.com/stackrescue/stackrescue/rescue/rescuetest/simtype"
 )
 
 // fleet deploys a service of six replicas, with a health check and a circuit
 // breaker, and returns how its deployment ended, once enough says so as well.
 // init, where it is true, puts a one-shot container before the application.
-func fleet(t *testing.T, init bool, enough func() bool, program rescuetest.Program) types.Deployment {
+func fleet(t *testing.T, init bool, enough func() bool, program simtype.Program) types.Deployment {
 	cloud := rescuetest.New()
 	_, err := ecr.NewFromConfig(cloud.Config()).CreateRepository(t.Context(), &ecr.CreateRepositoryInput{RepositoryName: aws.String("app")})
 	require.NoError(t, err)
@@ -104,7 +105,7 @@ func TestTheStory(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			var m migration
 			holder := ""
-			d := fleet(t, false, func() bool { return true }, func(c *rescuetest.Container) {
+			d := fleet(t, false, func() bool { return true }, func(c *simtype.Container) {
 				c.OnStop(func() {
 					if holder == c.TaskARN() {
 						holder = ""
@@ -138,7 +139,7 @@ func TestTheStory(t *testing.T) {
 			var m migration
 			var store migratetest.Memory
 			var ready atomic.Int32
-			d := fleet(t, false, func() bool { return ready.Load() == 6 }, func(c *rescuetest.Container) {
+			d := fleet(t, false, func() bool { return ready.Load() == 6 }, func(c *simtype.Container) {
 				r, err := migrate.New(store.Client(), "app", m.probe, migrate.Func(m.run), func(o *migrate.RunOptions) { o.Owner = c.TaskARN() })
 				if err != nil {
 					c.Exit(1)
@@ -191,7 +192,7 @@ func TestOneShotContainers(t *testing.T) {
 				var store migratetest.Memory
 				var ready atomic.Int32
 				done := func() bool { return ready.Load() == 6 || !lock }
-				d := fleet(t, true, done, func(c *rescuetest.Container) {
+				d := fleet(t, true, done, func(c *simtype.Container) {
 					if c.Name() == "app" {
 						ready.Add(1)
 						c.SetHealthy(true)

@@ -13,7 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/stackrescue/stackrescue/rescue"
-	"github.com/stackrescue/stackrescue/rescue/rescuetest"
+	"github.com/stackrescue/stackrescue/rescue/rescuetest/simtype"
 )
 
 // canary is a value that must not be seen anywhere.
@@ -39,7 +39,7 @@ func TestNoSecretLeaves(t *testing.T) {
 		old := s.push("v1")
 		s.create(web("v1", edits...))
 		s.deleteImage(old)
-		s.pushProgram("v2", func(c *rescuetest.Container) {
+		s.pushProgram("v2", func(c *simtype.Container) {
 			if s.mended {
 				c.SetHealthy(true)
 				return

@@ -12,7 +12,7 @@ import (
 	"github.com/stackrescue/stackrescue/cfnx"
 	"github.com/stackrescue/stackrescue/ecsx"
 	"github.com/stackrescue/stackrescue/rescue"
-	"github.com/stackrescue/stackrescue/rescue/rescuetest"
+	"github.com/stackrescue/stackrescue/rescue/rescuetest/simtype"
 )
 
 const breaker = ", DeploymentCircuitBreaker: {Enable: true, Rollback: true}"
@@ -60,7 +60,7 @@ func TestRefusedCallKeepsItsWords(t *testing.T) {
 	t.Parallel()
 	inSite(t, func(t *testing.T, s *site) {
 		crashed := false
-		s.pushProgram("v1", func(c *rescuetest.Container) {
+		s.pushProgram("v1", func(c *simtype.Container) {
 			c.SetHealthy(true)
 			if !crashed {
 				crashed = true
@@ -72,7 +72,7 @@ func TestRefusedCallKeepsItsWords(t *testing.T) {
 		s.create(web("v1"))
 		time.Sleep(20 * time.Minute)
 		const words = "The target group does not have an associated load balancer."
-		s.cloud.FailResource("prod", "Web", rescuetest.OnRollback, words)
+		s.cloud.FailResource("prod", "Web", simtype.OnRollback, words)
 		require.Equal(t, cfntypes.StackStatusUpdateRollbackFailed, s.update(web("v2")))
 		d, err := rescue.Diagnose(t.Context(), s.cloud.Config(), "prod")
 		require.NoError(t, err)
@@ -88,7 +88,7 @@ func TestServiceOfAnotherController(t *testing.T) {
 	t.Parallel()
 	inSite(t, func(t *testing.T, s *site) {
 		alive := true
-		s.pushProgram("v1", func(c *rescuetest.Container) {
+		s.pushProgram("v1", func(c *simtype.Container) {
 			c.SetHealthy(true)
 			var look func()
 			look = func() {

@@ -149,7 +149,7 @@ func TestRandomCombinations(t *testing.T) {
 			denies := ""
 			if r.IntN(4) == 0 {
 				denies = rescue.ReadActions()[r.IntN(len(rescue.ReadActions()))]
-				in.Cloud.Inject(rescuetest.Fault{Action: denies, Kind: rescuetest.Deny})
+				in.Cloud.Inject(simtype.Fault{Action: denies, Kind: simtype.Deny})
 				if d, err = rescue.Diagnose(t.Context(), in.Cloud.Config(), in.Stack); err != nil {
 					ends["diagnosis denied"]++
 					return

@@ -18,6 +18,7 @@ import (
 	"github.com/stackrescue/stackrescue/internal/sample"
 	"github.com/stackrescue/stackrescue/rescue"
 	"github.com/stackrescue/stackrescue/rescue/rescuetest"
+	"github.com/stackrescue/stackrescue/rescue/rescuetest/simtype"
 )
 
 // mutations are the actions of the incident's rescue that change something,
@@ -60,9 +61,9 @@ func TestCrashAnywhereAndRunAgain(t *testing.T) {
 	for _, c := range sample.Of(t, all, 0, func(c crash) string { return c.action }) {
 		{
 			{
-				action, n, when, kind := c.action, c.n, c.when, rescuetest.CrashBefore
+				action, n, when, kind := c.action, c.n, c.when, simtype.CrashBefore
 				if when == "after" {
-					kind = rescuetest.CrashAfter
+					kind = simtype.CrashAfter
 				}
 				t.Run(fmt.Sprintf("%s %s %d", when, action, n), func(t *testing.T) {
 					t.Parallel()
@@ -71,7 +72,7 @@ func TestCrashAnywhereAndRunAgain(t *testing.T) {
 						require.NoError(t, err)
 						p := plan(t, in, forward())
 						in.Cloud.ForgetCalls()
-						in.Cloud.Inject(rescuetest.Fault{Action: action, Nth: n, Kind: kind})
+						in.Cloud.Inject(simtype.Fault{Action: action, Nth: n, Kind: kind})
 						var journal []rescue.StepResult
 						keep := func(o *rescue.Options) {
 							confirmed(o)
@@ -103,7 +104,7 @@ func TestCrashAnywhereAndRunAgain(t *testing.T) {
 func TestFaultsAtEveryAction(t *testing.T) {
 	t.Parallel()
 	actions := append(rescue.ReadActions(), "ecs:RunTask", "ecs:RegisterTaskDefinition", "ecs:UpdateService", "cloudformation:ContinueUpdateRollback", "s3:PutObject", "cloudformation:CreateChangeSet", "cloudformation:DescribeChangeSet", "cloudformation:ExecuteChangeSet", "ecr:DeleteLifecyclePolicy")
-	kinds := map[string]rescuetest.FaultKind{"throttle": rescuetest.Throttle, "500": rescuetest.ServerError, "lost": rescuetest.LostResponse}
+	kinds := map[string]simtype.FaultKind{"throttle": simtype.Throttle, "500": simtype.ServerError, "lost": simtype.LostResponse}
 	for _, c := range sample.Calls(t, actions, slices.Sorted(maps.Keys(kinds)), 0, nil) {
 		action, name, kind := actions[c.N-1], c.Kind, kinds[c.Kind]
 		{
@@ -112,7 +113,7 @@ func TestFaultsAtEveryAction(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
 					in, err := rescuetest.ExpiredRollbackImage(t.Context())
 					require.NoError(t, err)
-					in.Cloud.Inject(rescuetest.Fault{Action: action, Nth: 1, Kind: kind}, rescuetest.Fault{Action: action, Nth: 3, Kind: kind})
+					in.Cloud.Inject(simtype.Fault{Action: action, Nth: 1, Kind: kind}, simtype.Fault{Action: action, Nth: 3, Kind: kind})
 					r, err := rescue.Run(t.Context(), in.Cloud.Config(), plan(t, in, forward()), confirmed)
 					require.NoError(t, err, r)
 					got := done(in.Cloud)
@@ -166,7 +167,7 @@ func TestPolicyTextIsOnDiskBeforeItIsDestroyed(t *testing.T) {
 		in, err := rescuetest.ExpiredRollbackImage(t.Context())
 		require.NoError(t, err)
 		p := plan(t, in, forward())
-		in.Cloud.Inject(rescuetest.Fault{Action: "ecr:DeleteLifecyclePolicy", Nth: 1, Kind: rescuetest.CrashBefore})
+		in.Cloud.Inject(simtype.Fault{Action: "ecr:DeleteLifecyclePolicy", Nth: 1, Kind: simtype.CrashBefore})
 		_, err = rescue.Run(t.Context(), in.Cloud.Config(), p, confirmed, func(o *rescue.Options) { o.Evidence = dir })
 		require.Error(t, err)
 		data, err := os.ReadFile(filepath.Join(dir, "journal.jsonl"))

@@ -11,6 +11,7 @@ import (
 	"github.com/stackrescue/stackrescue/internal/sample"
 	"github.com/stackrescue/stackrescue/rescue"
 	"github.com/stackrescue/stackrescue/rescue/rescuetest"
+	"github.com/stackrescue/stackrescue/rescue/rescuetest/simtype"
 )
 
 // known is what a diagnosis knows of each service.
@@ -50,7 +51,7 @@ func TestOneActionDenied(t *testing.T) {
 				require.NoError(t, err)
 				whole, choices := factsOf(d), rescue.Choices{Direction: rescue.Forward, Freeze: true}
 				full, _ := rescue.MakePlan(d, choices)
-				in.Cloud.Inject(rescuetest.Fault{Action: action, Kind: rescuetest.Deny})
+				in.Cloud.Inject(simtype.Fault{Action: action, Kind: simtype.Deny})
 				d, err = rescue.Diagnose(t.Context(), in.Cloud.Config(), in.Stack)
 				if err != nil {
 					require.ErrorIs(t, err, rescue.ErrNoAccess, "%s without %s", name, action)

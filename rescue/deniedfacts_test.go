@@ -15,6 +15,7 @@ import (
 	"github.com/stackrescue/stackrescue/internal/sample"
 	"github.com/stackrescue/stackrescue/rescue"
 	"github.com/stackrescue/stackrescue/rescue/rescuetest"
+	"github.com/stackrescue/stackrescue/rescue/rescuetest/simtype"
 )
 
 // rows are which facts may become unknown, or take their weaker form, where an action
@@ -166,7 +167,7 @@ func TestADeniedActionChangesItsRow(t *testing.T) {
 			whole, err := rescue.Diagnose(t.Context(), in.Cloud.Config(), in.Stack, atOnce)
 			require.NoError(t, err, what)
 			combinations++
-			in.Cloud.Inject(rescuetest.Fault{Action: action, Kind: rescuetest.Deny})
+			in.Cloud.Inject(simtype.Fault{Action: action, Kind: simtype.Deny})
 			less, err := rescue.Diagnose(t.Context(), in.Cloud.Config(), in.Stack, atOnce)
 			say := fmt.Sprintf("%s without %s", what, action)
 			if seen[action] == nil {
@@ -218,15 +219,15 @@ func TestThrottlesAndDeadlinesMakeNoWrongFact(t *testing.T) {
 			switch actions := rescue.ReadActions(); seed % 3 {
 			case 0: // one action is throttled whatever is done
 				action := actions[seed/3%len(actions)]
-				in.Cloud.Inject(rescuetest.Fault{Action: action, Kind: rescuetest.Throttle})
+				in.Cloud.Inject(simtype.Fault{Action: action, Kind: simtype.Throttle})
 				say = fmt.Sprintf("%s, %s throttled", what, action)
 			case 1: // every few calls are
 				for i := range 12 {
-					in.Cloud.Inject(rescuetest.Fault{Nth: 1 + (seed/3+i*i*3)%50, Kind: rescuetest.Throttle})
+					in.Cloud.Inject(simtype.Fault{Nth: 1 + (seed/3+i*i*3)%50, Kind: simtype.Throttle})
 				}
 				say = fmt.Sprintf("%s, some calls throttled", what)
 			default:
-				in.Cloud.Inject(rescuetest.Fault{Kind: rescuetest.Slow, Delay: 200 * time.Millisecond})
+				in.Cloud.Inject(simtype.Fault{Kind: simtype.Slow, Delay: 200 * time.Millisecond})
 				limit := time.Duration(200+seed*53%4000) * time.Millisecond
 				late, cancel := context.WithTimeout(ctx, limit)
 				defer cancel()

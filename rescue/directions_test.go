@@ -12,6 +12,7 @@ import (
 
 	"github.com/stackrescue/stackrescue/rescue"
 	"github.com/stackrescue/stackrescue/rescue/rescuetest"
+	"github.com/stackrescue/stackrescue/rescue/rescuetest/simtype"
 )
 
 func kinds(p *rescue.Plan) (out []rescue.Kind) {
@@ -253,7 +254,7 @@ func TestAssertedUsers(t *testing.T) {
 		s.push("v1")
 		s.create(web("v1"))
 		s.pushFailing("v2")
-		s.cloud.FailResource("prod", "Web", rescuetest.OnRollback, throttled)
+		s.cloud.FailResource("prod", "Web", simtype.OnRollback, throttled)
 		require.EqualValues(t, "UPDATE_ROLLBACK_FAILED", s.update(web("v2")))
 		time.Sleep(20 * time.Minute)
 		s.deny("ecs:DescribeServices")

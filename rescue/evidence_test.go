@@ -15,6 +15,7 @@ import (
 
 	"github.com/stackrescue/stackrescue/rescue"
 	"github.com/stackrescue/stackrescue/rescue/rescuetest"
+	"github.com/stackrescue/stackrescue/rescue/rescuetest/simtype"
 )
 
 func newIncident(t *testing.T, fns ...func(*rescuetest.IncidentOptions)) *rescuetest.Incident {
@@ -44,10 +45,10 @@ func TestEvidenceIsNeverReplaced(t *testing.T) {
 	t.Parallel()
 	for name, poorer := range map[string]func(*rescuetest.Incident){
 		"ECS may not be read any more": func(in *rescuetest.Incident) {
-			in.Cloud.Inject(rescuetest.Fault{Action: "ecs:*", Kind: rescuetest.Deny})
+			in.Cloud.Inject(simtype.Fault{Action: "ecs:*", Kind: simtype.Deny})
 		},
 		"nor the logs": func(in *rescuetest.Incident) {
-			in.Cloud.Inject(rescuetest.Fault{Action: "logs:*", Kind: rescuetest.Deny})
+			in.Cloud.Inject(simtype.Fault{Action: "logs:*", Kind: simtype.Deny})
 		},
 		"ECS has forgotten the tasks": func(*rescuetest.Incident) { time.Sleep(3 * time.Hour) },
 	} {
@@ -166,7 +167,7 @@ func TestADeadlineKeepsWhatWasRead(t *testing.T) {
 			dir := t.TempDir()
 			inSite(t, func(t *testing.T, s *site) {
 				s.stuck()
-				s.cloud.Inject(rescuetest.Fault{Kind: rescuetest.Slow, Delay: 400 * time.Millisecond})
+				s.cloud.Inject(simtype.Fault{Kind: simtype.Slow, Delay: 400 * time.Millisecond})
 				ctx, cancel := context.WithTimeout(t.Context(), time.Duration(seconds)*time.Second)
 				defer cancel()
 				d, err := rescue.Diagnose(ctx, s.cloud.Config(), "prod", func(o *rescue.Options) { o.Evidence = dir })
@@ -198,7 +199,7 @@ func TestALaterPoorerCapture(t *testing.T) {
 		whole := s.diagnose(keep)
 		time.Sleep(10 * time.Hour) // ECS has forgotten the tasks, their logs are found
 		s.diagnose(keep)
-		s.cloud.Inject(rescuetest.Fault{Kind: rescuetest.Slow, Delay: 400 * time.Millisecond})
+		s.cloud.Inject(simtype.Fault{Kind: simtype.Slow, Delay: 400 * time.Millisecond})
 		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
 		defer cancel()
 		_, err := rescue.Diagnose(ctx, s.cloud.Config(), "prod", keep)

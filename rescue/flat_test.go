@@ -15,6 +15,7 @@ import (
 
 	"github.com/stackrescue/stackrescue/rescue"
 	"github.com/stackrescue/stackrescue/rescue/rescuetest"
+	"github.com/stackrescue/stackrescue/rescue/rescuetest/simtype"
 )
 
 // flatTemplate is one stack with the image's tag in a parameter.
@@ -72,7 +73,7 @@ func TestFlatStackWithTheTagInAParameter(t *testing.T) {
 		_, err = registry.BatchDeleteImage(t.Context(), &ecr.BatchDeleteImageInput{RepositoryName: aws.String("app"), ImageIds: []ecrtypes.ImageIdentifier{{ImageDigest: &old}}})
 		require.NoError(t, err)
 		ready := false
-		_, err = cloud.PushImage("app", "two", func(c *rescuetest.Container) {
+		_, err = cloud.PushImage("app", "two", func(c *simtype.Container) {
 			if !ready {
 				c.Print("FATAL: feature flag service unreachable")
 				c.After(5*time.Second, func() { c.Exit(1) })

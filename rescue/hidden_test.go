@@ -14,6 +14,7 @@ import (
 	"github.com/stackrescue/stackrescue/cfnx"
 	"github.com/stackrescue/stackrescue/rescue"
 	"github.com/stackrescue/stackrescue/rescue/rescuetest"
+	"github.com/stackrescue/stackrescue/rescue/rescuetest/simtype"
 )
 
 // An output whose value is a secret, and that the unlock's skip loses, is in no plan
@@ -43,8 +44,8 @@ func TestAHiddenOutput(t *testing.T) {
 				require.NotEmpty(t, before)
 				ledger, err := cfnx.Record(t.Context(), s.cfn, "prod")
 				require.NoError(t, err)
-				s.cloud.FailResource("prod", "Queue", rescuetest.OnUpdate, "no")
-				s.cloud.FailResource("prod", "Seed", rescuetest.OnRollback, "Received response status [FAILED] from custom resource.")
+				s.cloud.FailResource("prod", "Queue", simtype.OnUpdate, "no")
+				s.cloud.FailResource("prod", "Seed", simtype.OnRollback, "Received response status [FAILED] from custom resource.")
 				require.Equal(t, cfntypes.StackStatusUpdateRollbackFailed, s.update(custom("2")))
 				p, err := rescue.MakePlan(s.diagnose(), rescue.Choices{Direction: rescue.Forward})
 				require.NoError(t, err)
@@ -60,7 +61,7 @@ func TestAHiddenOutput(t *testing.T) {
 					}
 				}
 				if test.crash {
-					s.cloud.Inject(rescuetest.Fault{Action: "cloudformation:CreateChangeSet", Nth: 1, Kind: rescuetest.CrashBefore})
+					s.cloud.Inject(simtype.Fault{Action: "cloudformation:CreateChangeSet", Nth: 1, Kind: simtype.CrashBefore})
 					_, err = s.run(throughJSON(t, p, nil), options)
 					require.ErrorIs(t, err, rescuetest.ErrCrashed)
 					s.cloud.Restart()

@@ -16,6 +16,7 @@ import (
 	"github.com/stackrescue/stackrescue/migrate/toolcmd"
 	"github.com/stackrescue/stackrescue/rescue"
 	"github.com/stackrescue/stackrescue/rescue/rescuetest"
+	"github.com/stackrescue/stackrescue/rescue/rescuetest/simtype"
 )
 
 var update = flag.Bool("update", false, "write golden files anew")
@@ -154,7 +155,7 @@ func TestOldCodeIsNotDeployedWhenItsImagesAreGone(t *testing.T) {
 // and the schema fits.
 func TestBackWithTheImagesRestored(t *testing.T) {
 	t.Parallel()
-	for name, digest := range map[string]setting{"resolved again": {set: func(*rescuetest.Switches) {}}, "recorded": {set: func(s *rescuetest.Switches) { s.RollbackDigest = "recorded" }}} {
+	for name, digest := range map[string]setting{"resolved again": {set: func(*simtype.Switches) {}}, "recorded": {set: func(s *simtype.Switches) { s.RollbackDigest = "recorded" }}} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {

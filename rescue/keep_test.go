@@ -17,7 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/stackrescue/stackrescue/rescue"
-	"github.com/stackrescue/stackrescue/rescue/rescuetest"
+	"github.com/stackrescue/stackrescue/rescue/rescuetest/simtype"
 )
 
 func redeploys(p *rescue.Plan) []string {
@@ -79,7 +79,7 @@ func TestForwardDoesNotRedeployAServiceThatWentBack(t *testing.T) {
 		s.push("v1")
 		s.create(web("v1"))
 		s.pushFailing("v2")
-		s.cloud.FailResource("prod", "Web", rescuetest.OnRollback, "Rate exceeded")
+		s.cloud.FailResource("prod", "Web", simtype.OnRollback, "Rate exceeded")
 		require.Equal(t, cfntypes.StackStatusUpdateRollbackFailed, s.update(web("v2")))
 		s.cloud.Advance(10 * time.Minute) // ECS goes back by itself; CloudFormation's rollback failed before it asked
 		require.Equal(t, "2 of 2 run web:1", s.counts())
@@ -117,7 +117,7 @@ func TestAServiceOnItsWayBackNeedsNoSkip(t *testing.T) {
 					s.deleteImage(old)
 				}
 				s.pushFailing("v2")
-				s.cloud.FailResource("prod", "Web", rescuetest.OnRollback, "Rate exceeded")
+				s.cloud.FailResource("prod", "Web", simtype.OnRollback, "Rate exceeded")
 				require.Equal(t, cfntypes.StackStatusUpdateRollbackFailed, s.update(web("v2")))
 				require.Equal(t, "0 of 2 run web:1", s.counts())
 				p, err := rescue.MakePlan(s.diagnose(), rescue.Choices{Direction: rescue.Hold})
@@ -202,7 +202,7 @@ func TestForwardDoesNotGoBackToADeletedRevision(t *testing.T) {
 		s.push("v1")
 		s.create(web("v1"))
 		up := true
-		s.pushProgram("v2", func(c *rescuetest.Container) {
+		s.pushProgram("v2", func(c *simtype.Container) {
 			if !up {
 				c.After(5*time.Second, func() { c.Exit(1) })
 				return

@@ -11,7 +11,7 @@ import (
 
 	"github.com/stackrescue/stackrescue/rescue"
 	"github.com/stackrescue/stackrescue/rescue/report"
-	"github.com/stackrescue/stackrescue/rescue/rescuetest"
+	"github.com/stackrescue/stackrescue/rescue/rescuetest/simtype"
 )
 
 // What a rescue leaves behind is said until it is paid, and is no reason to call a
@@ -51,7 +51,7 @@ func TestTheTasksAreOnDiskFirst(t *testing.T) {
 	dir := t.TempDir()
 	synctest.Test(t, func(t *testing.T) {
 		in := newIncident(t)
-		in.Cloud.Inject(rescuetest.Fault{Action: "ecs:DescribeServices", Kind: rescuetest.CrashBefore})
+		in.Cloud.Inject(simtype.Fault{Action: "ecs:DescribeServices", Kind: simtype.CrashBefore})
 		_, err := rescue.Diagnose(t.Context(), in.Cloud.Config(), in.Stack, func(o *rescue.Options) { o.Evidence, o.Now = dir, in.Cloud.Now })
 		require.NoError(t, err, "what is not read is unknown")
 	})

@@ -20,6 +20,7 @@ import (
 	"github.com/stackrescue/stackrescue/migrate/toolcmd"
 	"github.com/stackrescue/stackrescue/rescue"
 	"github.com/stackrescue/stackrescue/rescue/rescuetest"
+	"github.com/stackrescue/stackrescue/rescue/rescuetest/simtype"
 )
 
 // unmigrated is a database of which the migration has not run, and the image
@@ -60,7 +61,7 @@ func (u *unmigrated) probe(context.Context) (migrate.State, error) {
 }
 
 // lead is what the image's "migrate-leader run -handback" does.
-func (u *unmigrated) lead(c *rescuetest.Container, name string) {
+func (u *unmigrated) lead(c *simtype.Container, name string) {
 	r, err := migrate.New(u.store.Client(), "app", u.probe, migrate.Func(u.up), func(o *migrate.RunOptions) { o.Owner = name })
 	if err != nil {
 		c.Exit(1)
@@ -97,7 +98,7 @@ func (u *unmigrated) lead(c *rescuetest.Container, name string) {
 	look()
 }
 
-func (u *unmigrated) image(c *rescuetest.Container) {
+func (u *unmigrated) image(c *simtype.Container) {
 	say := func(line string, code int) {
 		c.After(4*time.Second, func() {
 			c.Print(line)
@@ -244,9 +245,9 @@ func TestCrashWhileMigrating(t *testing.T) {
 	for _, c := range sample.Of(t, all, 0, func(c crash) string { return fmt.Sprint(c.action, c.n%2, c.when) }) {
 		{
 			{
-				action, n, when, kind := c.action, c.n, c.when, rescuetest.CrashBefore
+				action, n, when, kind := c.action, c.n, c.when, simtype.CrashBefore
 				if when == "after" {
-					kind = rescuetest.CrashAfter
+					kind = simtype.CrashAfter
 				}
 				pause := []time.Duration{time.Second, 2 * time.Minute}[n%2] // the task is in flight, or has ended
 				t.Run(fmt.Sprint(when, " ", action, " ", n), func(t *testing.T) {
@@ -256,7 +257,7 @@ func TestCrashWhileMigrating(t *testing.T) {
 						in := u.incident(t)
 						p := plan(t, in, toMigrate(rescue.Migration{Tool: toolcmd.Alembic(), Verify: [][]string{{"check-schema"}}}))
 						in.Cloud.ForgetCalls()
-						in.Cloud.Inject(rescuetest.Fault{Action: action, Nth: n, Kind: kind})
+						in.Cloud.Inject(simtype.Fault{Action: action, Nth: n, Kind: kind})
 						var journal []rescue.StepResult
 						keep := func(o *rescue.Options) {
 							confirmed(o)

@@ -12,7 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/stretchr/testify/require"
 
-	"github.com/stackrescue/stackrescue/rescue/rescuetest"
+	"github.com/stackrescue/stackrescue/rescue/rescuetest/simtype"
 )
 
 // lock is [site.stuck] with any two templates.
@@ -35,7 +35,7 @@ func jam(old, next string, then ...func(*site)) func(*site) {
 		s.push("w1")
 		s.pushFailing("v2")
 		s.create(old)
-		s.cloud.FailResource("prod", "Web", rescuetest.OnRollback, throttled)
+		s.cloud.FailResource("prod", "Web", simtype.OnRollback, throttled)
 		require.EqualValues(s.t, "UPDATE_ROLLBACK_FAILED", s.update(next))
 		time.Sleep(20 * time.Minute)
 		for _, f := range then {
@@ -171,7 +171,7 @@ func neighbours() map[string]neighbour {
 			s.push("v1")
 			s.pushFailing("v2")
 			s.create(web("v1", off...))
-			s.cloud.FailResource("prod", "Web", rescuetest.OnRollback, throttled)
+			s.cloud.FailResource("prod", "Web", simtype.OnRollback, throttled)
 			s.begin(web("v2", off...))
 			time.Sleep(20 * time.Minute)
 			_, err := s.cfn.CancelUpdateStack(s.t.Context(), &cloudformation.CancelUpdateStackInput{StackName: aws.String("prod")})
@@ -212,7 +212,7 @@ func neighbours() map[string]neighbour {
 		"minimum zero, served by hand, both images gone": {forward: "refused", prepare: func(s *site) { s.stuck(); s.mended = true; s.serve("web:2"); s.deleteImage(s.push("v2")) }},
 		"moved tag": {forward: "rescued", prepare: func(s *site) {
 			s.stuck()
-			s.pushProgram("v2", func(c *rescuetest.Container) { c.SetHealthy(true); c.Print("other") })
+			s.pushProgram("v2", func(c *simtype.Container) { c.SetHealthy(true); c.Print("other") })
 		}},
 		"days later":      {forward: "rescued", prepare: func(s *site) { s.stuck(); time.Sleep(5 * 24 * time.Hour) }},
 		"capacity":        {forward: "rescued", prepare: func(s *site) { s.stuck(); s.cloud.SetCapacity(2) }},
@@ -225,8 +225,8 @@ func neighbours() map[string]neighbour {
 			s.push("v1")
 			s.push("v2")
 			s.create(ordered("v1", "7", "a"))
-			s.cloud.FailResource("prod", "Topic", rescuetest.OnUpdate, "Invalid parameter")
-			s.cloud.FailResource("prod", "Db", rescuetest.OnRollback, "not in available state")
+			s.cloud.FailResource("prod", "Topic", simtype.OnUpdate, "Invalid parameter")
+			s.cloud.FailResource("prod", "Db", simtype.OnRollback, "not in available state")
 			require.EqualValues(s.t, "UPDATE_ROLLBACK_FAILED", s.update(strings.Replace(ordered("v2", "14", "b"), "ServiceName: web", "ServiceName: web2", 1)))
 			s.deleteImage(s.push("v1"))
 		}},
@@ -234,39 +234,39 @@ func neighbours() map[string]neighbour {
 			s.push("v1")
 			s.push("v2")
 			s.create(ordered("v1", "7", "a"))
-			s.cloud.FailResource("prod", "Topic", rescuetest.OnUpdate, "Invalid parameter")
-			s.cloud.FailResource("prod", "Db", rescuetest.OnRollback, "not in available state")
+			s.cloud.FailResource("prod", "Topic", simtype.OnUpdate, "Invalid parameter")
+			s.cloud.FailResource("prod", "Db", simtype.OnRollback, "not in available state")
 			require.EqualValues(s.t, "UPDATE_ROLLBACK_FAILED", s.update(strings.Replace(ordered("v2", "14", "b"), "Cluster: !Ref Cluster", "Cluster: !Ref Cluster2", 1)+"  Cluster2: {Type: AWS::ECS::Cluster, Properties: {ClusterName: prod2}}\n"))
 		}},
 		"new service serves, a later one failed": {forward: "refused", prepare: func(s *site) {
 			s.push("v1")
 			s.push("w1")
 			s.create(ordered("v1", "7", "a"))
-			s.cloud.FailResource("prod", "Topic", rescuetest.OnUpdate, "Invalid parameter")
-			s.cloud.FailResource("prod", "Db", rescuetest.OnRollback, "not in available state")
+			s.cloud.FailResource("prod", "Topic", simtype.OnUpdate, "Invalid parameter")
+			s.cloud.FailResource("prod", "Db", simtype.OnRollback, "not in available state")
 			body := strings.Replace(ordered("v1", "14", "b"), "DependsOn: Web", "DependsOn: Worker", 1)
 			require.EqualValues(s.t, "UPDATE_ROLLBACK_FAILED", s.update(body+worker()))
 		}},
 		"scaled only, a later one failed": {forward: "rescued", prepare: func(s *site) {
 			s.push("v1")
 			s.create(ordered("v1", "7", "a"))
-			s.cloud.FailResource("prod", "Topic", rescuetest.OnUpdate, "Invalid parameter")
-			s.cloud.FailResource("prod", "Db", rescuetest.OnRollback, "not in available state")
+			s.cloud.FailResource("prod", "Topic", simtype.OnUpdate, "Invalid parameter")
+			s.cloud.FailResource("prod", "Db", simtype.OnRollback, "not in available state")
 			require.EqualValues(s.t, "UPDATE_ROLLBACK_FAILED", s.update(strings.Replace(ordered("v1", "14", "b"), "DesiredCount: 2", "DesiredCount: 4", 1)))
 		}},
 		"settings only, a later one failed": {forward: "rescued", prepare: func(s *site) {
 			s.push("v1")
 			s.create(ordered("v1", "7", "a"))
-			s.cloud.FailResource("prod", "Topic", rescuetest.OnUpdate, "Invalid parameter")
-			s.cloud.FailResource("prod", "Db", rescuetest.OnRollback, "not in available state")
+			s.cloud.FailResource("prod", "Topic", simtype.OnUpdate, "Invalid parameter")
+			s.cloud.FailResource("prod", "Db", simtype.OnRollback, "not in available state")
 			require.EqualValues(s.t, "UPDATE_ROLLBACK_FAILED", s.update(strings.Replace(ordered("v1", "14", "b"), "MinimumHealthyPercent: 0, MaximumPercent: 100", "MinimumHealthyPercent: 100, MaximumPercent: 200", 1)))
 		}},
 		"definition only, service not reached": {forward: "refused", prepare: func(s *site) {
 			s.push("v1")
 			s.push("v2")
 			s.create(ordered("v1", "7", "a"))
-			s.cloud.FailResource("prod", "Web", rescuetest.OnUpdate, "Rate exceeded")
-			s.cloud.FailResource("prod", "Db", rescuetest.OnRollback, "not in available state")
+			s.cloud.FailResource("prod", "Web", simtype.OnUpdate, "Rate exceeded")
+			s.cloud.FailResource("prod", "Db", simtype.OnRollback, "not in available state")
 			require.EqualValues(s.t, "UPDATE_ROLLBACK_FAILED", s.update(ordered("v2", "14", "b")))
 			s.deleteImage(s.push("v1"))
 		}},
@@ -303,14 +303,14 @@ func neighbours() map[string]neighbour {
 		"created with zero, update wants two, serves": {forward: "refused", prepare: func(s *site) {
 			s.push("v1")
 			s.create(strings.Replace(ordered("v1", "7", "a"), "DesiredCount: 2", "DesiredCount: 0", 1))
-			s.cloud.FailResource("prod", "Topic", rescuetest.OnUpdate, "Invalid parameter")
-			s.cloud.FailResource("prod", "Db", rescuetest.OnRollback, "not in available state")
+			s.cloud.FailResource("prod", "Topic", simtype.OnUpdate, "Invalid parameter")
+			s.cloud.FailResource("prod", "Db", simtype.OnRollback, "not in available state")
 			require.EqualValues(s.t, "UPDATE_ROLLBACK_FAILED", s.update(ordered("v1", "14", "b")))
 		}},
 		"down, worker failing by hand": {forward: "rescued", prepare: func(s *site) {
 			two := func(tag string) string { return web(tag) + worker(rolling...) }
 			lock(two("v1"), two("v2"))(s)
-			s.pushProgram("w9", func(c *rescuetest.Container) { c.After(5*time.Second, func() { c.Exit(1) }) })
+			s.pushProgram("w9", func(c *simtype.Container) { c.After(5*time.Second, func() { c.Exit(1) }) })
 			bad := s.handMade("worker:1", func(c *ecstypes.ContainerDefinition) {
 				c.Image = aws.String(strings.Replace(*c.Image, ":w1", ":w9", 1))
 			})
@@ -339,8 +339,8 @@ func neighbours() map[string]neighbour {
 		"other resource only": {forward: "rescued", prepare: func(s *site) {
 			s.push("v1")
 			s.create(ordered("v1", "7", "a"))
-			s.cloud.FailResource("prod", "Topic", rescuetest.OnUpdate, "Invalid parameter")
-			s.cloud.FailResource("prod", "Db", rescuetest.OnRollback, "not in available state")
+			s.cloud.FailResource("prod", "Topic", simtype.OnUpdate, "Invalid parameter")
+			s.cloud.FailResource("prod", "Db", simtype.OnRollback, "not in available state")
 			require.EqualValues(s.t, "UPDATE_ROLLBACK_FAILED", s.update(ordered("v1", "14", "b")))
 		}},
 		"no service": {forward: "rescued", prepare: func(s *site) {
@@ -348,8 +348,8 @@ func neighbours() map[string]neighbour {
 				return "Resources:\n  A: {Type: AWS::SNS::Topic, Properties: {DisplayName: " + n + "}}\n  B: {Type: AWS::SNS::Topic, DependsOn: A, Properties: {DisplayName: " + n + "}}\n"
 			}
 			s.create(body("a"))
-			s.cloud.FailResource("prod", "B", rescuetest.OnUpdate, "Invalid parameter")
-			s.cloud.FailResource("prod", "A", rescuetest.OnRollback, throttled)
+			s.cloud.FailResource("prod", "B", simtype.OnUpdate, "Invalid parameter")
+			s.cloud.FailResource("prod", "A", simtype.OnRollback, throttled)
 			require.EqualValues(s.t, "UPDATE_ROLLBACK_FAILED", s.update(body("b")))
 		}},
 		"lambda beside": {forward: "served-with-debt", prepare: func(s *site) {

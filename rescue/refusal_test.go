@@ -14,6 +14,7 @@ import (
 
 	"github.com/stackrescue/stackrescue/rescue"
 	"github.com/stackrescue/stackrescue/rescue/rescuetest"
+	"github.com/stackrescue/stackrescue/rescue/rescuetest/simtype"
 )
 
 const parameterTemplate = `{"Resources":{"P":{"Type":"AWS::SSM::Parameter","Properties":{"Type":"String","Name":"/p","Value":"v"}}}}`
@@ -55,7 +56,7 @@ func TestRefusals(t *testing.T) {
 		},
 		"no access": func(t *testing.T, cloud *rescuetest.Cloud) {
 			create(t, cloud, parameterTemplate)
-			cloud.Inject(rescuetest.Fault{Action: "cloudformation:*", Kind: rescuetest.Deny})
+			cloud.Inject(simtype.Fault{Action: "cloudformation:*", Kind: simtype.Deny})
 			refused(t, cloud, cloud.Config(), "web", rescue.ErrNoAccess, "rescue.ReadActions")
 		},
 		"healthy": func(t *testing.T, cloud *rescuetest.Cloud) {
@@ -83,7 +84,7 @@ func TestDeleteFailedIsRefused(t *testing.T) {
 		_, err := cfn.CreateStack(t.Context(), &cloudformation.CreateStackInput{StackName: aws.String("web"), TemplateBody: &body})
 		require.NoError(t, err)
 		time.Sleep(time.Minute)
-		cloud.FailResource("web", "P", rescuetest.OnDelete, "resource is in use")
+		cloud.FailResource("web", "P", simtype.OnDelete, "resource is in use")
 		_, err = cfn.DeleteStack(t.Context(), &cloudformation.DeleteStackInput{StackName: aws.String("web")})
 		require.NoError(t, err)
 		time.Sleep(10 * time.Minute)

@@ -20,6 +20,7 @@ import (
 
 	"github.com/stackrescue/stackrescue/rescue"
 	"github.com/stackrescue/stackrescue/rescue/rescuetest"
+	"github.com/stackrescue/stackrescue/rescue/rescuetest/simtype"
 )
 
 // flatApp is a stack with one service; IMAGE, COUNT, HEAD and MORE are for the
@@ -108,7 +109,7 @@ func TestPlanRendersTheSavepoint(t *testing.T) {
 				_, err = ecr.NewFromConfig(cfg).BatchDeleteImage(t.Context(), &ecr.BatchDeleteImageInput{RepositoryName: aws.String("gone"), ImageIds: []ecrtypes.ImageIdentifier{{ImageDigest: &lost}}})
 				require.NoError(t, err)
 				ready := false
-				c.push("app", "v2", func(x *rescuetest.Container) {
+				c.push("app", "v2", func(x *simtype.Container) {
 					if !ready {
 						x.After(5*time.Second, func() { x.Exit(1) })
 						return
@@ -153,7 +154,7 @@ type account struct {
 	cfn   *cloudformation.Client
 }
 
-func (a *account) push(repository, tag string, p rescuetest.Program) string {
+func (a *account) push(repository, tag string, p simtype.Program) string {
 	a.t.Helper()
 	_, _ = ecr.NewFromConfig(a.cloud.Config()).CreateRepository(a.t.Context(), &ecr.CreateRepositoryInput{RepositoryName: &repository})
 	digest, err := a.cloud.PushImage(repository, repository+" "+tag, p, tag)

@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/stackrescue/stackrescue/rescue"
-	"github.com/stackrescue/stackrescue/rescue/rescuetest"
+	"github.com/stackrescue/stackrescue/rescue/rescuetest/simtype"
 )
 
 const throttled = `Resource handler returned message: "Rate exceeded" (HandlerErrorCode: Throttling)`
@@ -25,7 +25,7 @@ func TestServedUsersAreNotGivenWhatIsKnownToFail(t *testing.T) {
 		old := s.push("v1")
 		s.create(web("v1"))
 		s.pushFailing("v2")
-		s.cloud.FailResource("prod", "Web", rescuetest.OnRollback, throttled)
+		s.cloud.FailResource("prod", "Web", simtype.OnRollback, throttled)
 		require.EqualValues(t, "UPDATE_ROLLBACK_FAILED", s.update(web("v2")))
 		time.Sleep(20 * time.Minute)
 		s.deleteImage(old)
@@ -45,7 +45,7 @@ func TestServedWhileTheLatestDeploymentFailed(t *testing.T) {
 		s.push("v1")
 		s.create(web("v1", edits...))
 		s.pushFailing("v2")
-		s.cloud.FailResource("prod", "Web", rescuetest.OnRollback, throttled)
+		s.cloud.FailResource("prod", "Web", simtype.OnRollback, throttled)
 		require.EqualValues(t, "UPDATE_ROLLBACK_FAILED", s.update(web("v2", edits...)))
 		require.Equal(t, rescue.PartlyServed, s.diagnose().Users[0].State)
 		s.refuses(rescue.Choices{Direction: rescue.Forward}, rescue.ErrDirection, "would be deployed to users who are served")
@@ -197,7 +197,7 @@ func TestCleanUpTakesAPermission(t *testing.T) {
 				old := s.push("v1")
 				s.create(web("v1"))
 				s.pushFailing("v2")
-				s.cloud.FailResource("prod", "Web", rescuetest.OnRollback, throttled)
+				s.cloud.FailResource("prod", "Web", simtype.OnRollback, throttled)
 				policy := "  Access: {Type: AWS::IAM::Policy, Properties: {PolicyName: access, Roles: [app], PolicyDocument: {Version: '2012-10-17', Statement: []}}}\n"
 				if refused {
 					s.deleteImage(old)

@@ -15,6 +15,7 @@ import (
 
 	"github.com/stackrescue/stackrescue/rescue"
 	"github.com/stackrescue/stackrescue/rescue/rescuetest"
+	"github.com/stackrescue/stackrescue/rescue/rescuetest/simtype"
 )
 
 // paged are reads that come a page at a time: their number is the account's size.
@@ -74,7 +75,7 @@ func TestGuardOfAnAccount(t *testing.T) {
 		require.LessOrEqual(t, each, 2.5)
 		// An error is not kept.
 		denied := rescue.ShareReads(cfg)
-		cloud.Inject(rescuetest.Fault{Action: "ecr:GetLifecyclePolicy", Kind: rescuetest.Deny})
+		cloud.Inject(simtype.Fault{Action: "ecr:GetLifecyclePolicy", Kind: simtype.Deny})
 		g, err := rescue.Guard(t.Context(), denied, names[0])
 		require.NoError(t, err)
 		require.NotEmpty(t, g.Unknown())

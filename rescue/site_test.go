@@ -18,6 +18,7 @@ import (
 
 	"github.com/stackrescue/stackrescue/rescue"
 	"github.com/stackrescue/stackrescue/rescue/rescuetest"
+	"github.com/stackrescue/stackrescue/rescue/rescuetest/simtype"
 )
 
 // site is an account with one stack in which things go wrong.
@@ -51,12 +52,12 @@ func newSite(t *testing.T, optFns ...func(*rescuetest.Options)) *site {
 
 // push makes an image whose containers run.
 func (s *site) push(tag string) string {
-	return s.pushProgram(tag, func(c *rescuetest.Container) { c.SetHealthy(true) })
+	return s.pushProgram(tag, func(c *simtype.Container) { c.SetHealthy(true) })
 }
 
 // pushFailing makes an image whose containers exit until the site is mended.
 func (s *site) pushFailing(tag string) string {
-	return s.pushProgram(tag, func(c *rescuetest.Container) {
+	return s.pushProgram(tag, func(c *simtype.Container) {
 		if s.mended {
 			c.SetHealthy(true)
 			return
@@ -66,8 +67,8 @@ func (s *site) pushFailing(tag string) string {
 	})
 }
 
-func (s *site) pushProgram(tag string, run rescuetest.Program) string {
-	d, err := s.cloud.PushImage("app", tag, func(c *rescuetest.Container) { s.starts[tag]++; run(c) }, tag)
+func (s *site) pushProgram(tag string, run simtype.Program) string {
+	d, err := s.cloud.PushImage("app", tag, func(c *simtype.Container) { s.starts[tag]++; run(c) }, tag)
 	require.NoError(s.t, err)
 	return d
 }

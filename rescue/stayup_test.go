@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/stackrescue/stackrescue/rescue"
-	"github.com/stackrescue/stackrescue/rescue/rescuetest"
+	"github.com/stackrescue/stackrescue/rescue/rescuetest/simtype"
 )
 
 // A worker without a health check that runs for two minutes and dies, again and
@@ -21,7 +21,7 @@ func TestTasksThatDieAfterTwoMinutesAreNotRescued(t *testing.T) {
 		s.create(web("v1", unchecked...))
 		s.deleteImage(old)
 		lives := time.Duration(0)
-		s.pushProgram("v2", func(c *rescuetest.Container) {
+		s.pushProgram("v2", func(c *simtype.Container) {
 			c.Print("ERROR: broker closed the connection")
 			c.After(lives, func() { c.Exit(1) })
 		})

@@ -15,6 +15,7 @@ import (
 	"github.com/stackrescue/stackrescue/ecsx"
 	"github.com/stackrescue/stackrescue/rescue"
 	"github.com/stackrescue/stackrescue/rescue/rescuetest"
+	"github.com/stackrescue/stackrescue/rescue/rescuetest/simtype"
 )
 
 // fact is what a diagnosis is to know of one service: its users, and the names of its
@@ -195,7 +196,7 @@ func TestFactsOfOtherShapes(t *testing.T) {
 						child = x.Name
 					}
 				}
-				s.cloud.FailResource(child, "Topic", rescuetest.OnUpdate, "last month's trouble")
+				s.cloud.FailResource(child, "Topic", simtype.OnUpdate, "last month's trouble")
 				require.EqualValues(s.t, "UPDATE_ROLLBACK_COMPLETE", s.update(root("b", "v1")))
 				time.Sleep(30 * 24 * time.Hour)
 				s.deleteImage(old)
@@ -240,7 +241,7 @@ func TestFactsOfOtherShapes(t *testing.T) {
 				s.push("v2")
 				s.create(web("v1"))
 				require.EqualValues(s.t, "UPDATE_COMPLETE", s.update(web("v2")))
-				s.pushProgram("v3", func(c *rescuetest.Container) {
+				s.pushProgram("v3", func(c *simtype.Container) {
 					c.SetHealthy(true)
 					c.After(3*time.Minute, func() { c.Exit(137) })
 				})
@@ -285,7 +286,7 @@ func TestFactsOfOtherShapes(t *testing.T) {
 				s.stuck()
 				s.mended = true
 				s.serve("web:2")
-				s.pushProgram("v5", func(c *rescuetest.Container) { c.Print("slow") })
+				s.pushProgram("v5", func(c *simtype.Container) { c.Print("slow") })
 				slow := s.handMade("web:2", func(c *ecstypes.ContainerDefinition) {
 					c.Image = aws.String(strings.Replace(*c.Image, ":v2", ":v5", 1))
 				})

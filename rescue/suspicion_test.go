@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/stackrescue/stackrescue/rescue/rescuetest"
+	"github.com/stackrescue/stackrescue/rescue/rescuetest/simtype"
 )
 
 // A migration at start that did not get to its end is suspected by what the tasks
@@ -17,7 +18,7 @@ func TestAMigrationIsSuspected(t *testing.T) {
 	t.Parallel()
 	first := true
 	for name, test := range map[string]struct {
-		run  rescuetest.Program
+		run  simtype.Program
 		says []string // none for no suspicion
 	}{
 		"Django, half done": {rescuetest.Exits(1, 5*time.Second, "  Applying shop.0042_price...", `django.db.utils.ProgrammingError: relation "shop_price" already exists`),
@@ -26,7 +27,7 @@ func TestAMigrationIsSuspected(t *testing.T) {
 			[]string{"had waited for a migration", `"flyway","info"`}},
 		"dirty": {rescuetest.Exits(1, 5*time.Second, "error: Dirty database version 12. Fix and force version."),
 			[]string{"half-way (golang-migrate)", `"migrate","version"`}},
-		"one migrates, the others wait": {func(c *rescuetest.Container) {
+		"one migrates, the others wait": {func(c *simtype.Container) {
 			if first {
 				first = false
 				c.Print("running migration 7")

@@ -20,6 +20,7 @@ import (
 	"github.com/stackrescue/stackrescue/migrate"
 	"github.com/stackrescue/stackrescue/rescue"
 	"github.com/stackrescue/stackrescue/rescue/rescuetest"
+	"github.com/stackrescue/stackrescue/rescue/rescuetest/simtype"
 )
 
 // swept are the incidents that every call is disturbed in: the founding one, two
@@ -164,7 +165,7 @@ func cancelAt(cfg aws.Config, n int, cancel func()) aws.Config {
 // through by itself, the same plan run again does, with nothing done twice.
 func TestEveryCallGoesWrong(t *testing.T) {
 	t.Parallel()
-	kinds := map[string]rescuetest.FaultKind{"throttle": rescuetest.Throttle, "500": rescuetest.ServerError, "denied": rescuetest.Deny, "lost answer": rescuetest.LostResponse, "slow": rescuetest.Slow, "stale": rescuetest.Stale}
+	kinds := map[string]simtype.FaultKind{"throttle": simtype.Throttle, "500": simtype.ServerError, "denied": simtype.Deny, "lost answer": simtype.LostResponse, "slow": simtype.Slow, "stale": simtype.Stale}
 	names, seen := append(slices.Sorted(maps.Keys(kinds)), "cancel"), map[string]bool{}
 	for _, incident := range slices.Sorted(maps.Keys(swept)) {
 		calls, changes := callsOf(t, incident)
@@ -185,7 +186,7 @@ func TestEveryCallGoesWrong(t *testing.T) {
 					if name == "cancel" {
 						cfg = cancelAt(cfg, n, cancel)
 					} else {
-						in.Cloud.Inject(rescuetest.Fault{Nth: n, Kind: kinds[name], Delay: 45 * time.Second})
+						in.Cloud.Inject(simtype.Fault{Nth: n, Kind: kinds[name], Delay: 45 * time.Second})
 					}
 					_, err := rescue.Run(ctx, cfg, p, x.options)
 					if err != nil {
@@ -232,7 +233,7 @@ func TestEveryCallGoesWrong(t *testing.T) {
 // it ends safely.
 func TestKilledAtEveryCall(t *testing.T) {
 	t.Parallel()
-	kinds := map[string]rescuetest.FaultKind{"before": rescuetest.CrashBefore, "after": rescuetest.CrashAfter}
+	kinds := map[string]simtype.FaultKind{"before": simtype.CrashBefore, "after": simtype.CrashAfter}
 	seen := map[string]bool{}
 	for _, incident := range slices.Sorted(maps.Keys(swept)) {
 		calls, _ := callsOf(t, incident)
@@ -247,7 +248,7 @@ func TestKilledAtEveryCall(t *testing.T) {
 						p := plan(t, in, c)
 						in.Cloud.ForgetCalls()
 						began := in.Cloud.Now()
-						in.Cloud.Inject(rescuetest.Fault{Nth: n, Kind: kind})
+						in.Cloud.Inject(simtype.Fault{Nth: n, Kind: kind})
 						x := &process{in: in}
 						_, err := rescue.Run(t.Context(), in.Cloud.Config(), p, x.options)
 						time.Sleep(time.Minute)

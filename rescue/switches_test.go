@@ -18,7 +18,7 @@ import (
 type setting struct {
 	name  string // of the switch
 	value string
-	set   func(*rescuetest.Switches)
+	set   func(*simtype.Switches)
 }
 
 // settings are all values of all switches but the default ones, which the other
@@ -44,7 +44,7 @@ var settings = func() []setting {
 }()
 
 func set(name, value string) setting {
-	return setting{name, value, func(s *rescuetest.Switches) {
+	return setting{name, value, func(s *simtype.Switches) {
 		if err := s.Set(name, value); err != nil {
 			panic(err)
 		}
@@ -111,7 +111,7 @@ func TestIncidentUnderPairsOfSwitches(t *testing.T) {
 // A service that was scaled keeps its tasks, whatever an update sends.
 func TestScaledServiceStaysScaled(t *testing.T) {
 	t.Parallel()
-	for name, sent := range map[string]setting{"sent when changed": {set: func(*rescuetest.Switches) {}}, "always sent": set("DesiredCount", "always")} {
+	for name, sent := range map[string]setting{"sent when changed": {set: func(*simtype.Switches) {}}, "always sent": set("DesiredCount", "always")} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {

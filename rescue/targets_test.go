@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/stackrescue/stackrescue/rescue"
-	"github.com/stackrescue/stackrescue/rescue/rescuetest"
+	"github.com/stackrescue/stackrescue/rescue/rescuetest/simtype"
 )
 
 // balanced is [web] behind a load balancer.
@@ -37,9 +37,9 @@ func TestTargetHealthIsAFact(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			inSite(t, func(t *testing.T, s *site) {
-				var running []*rescuetest.Container
+				var running []*simtype.Container
 				answer := 200
-				s.pushProgram("v1", func(c *rescuetest.Container) {
+				s.pushProgram("v1", func(c *simtype.Container) {
 					c.SetHealthy(true)
 					c.Answer("/health", answer)
 					running = append(running, c)
@@ -74,7 +74,7 @@ func TestTargetHealthIsAFact(t *testing.T) {
 func TestACrashLoopDoesNotServe(t *testing.T) {
 	t.Parallel()
 	inSite(t, func(t *testing.T, s *site) {
-		s.pushProgram("v1", func(c *rescuetest.Container) {
+		s.pushProgram("v1", func(c *simtype.Container) {
 			c.SetHealthy(true)
 			c.After(2*time.Minute, func() {
 				c.Print("FATAL: out of connections")

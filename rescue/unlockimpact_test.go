@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/stackrescue/stackrescue/rescue"
-	"github.com/stackrescue/stackrescue/rescue/rescuetest"
+	"github.com/stackrescue/stackrescue/rescue/rescuetest/simtype"
 )
 
 // ordered is a stack in which a database is updated before the service and a
@@ -30,8 +30,8 @@ func TestUnlockThatDeploysIsRefused(t *testing.T) {
 		s.push("v1")
 		s.push("v2")
 		s.create(ordered("v1", "7", "a"))
-		s.cloud.FailResource("prod", "Topic", rescuetest.OnUpdate, "Invalid parameter: DisplayName")
-		s.cloud.FailResource("prod", "Db", rescuetest.OnRollback, "Database instance is not in available state.")
+		s.cloud.FailResource("prod", "Topic", simtype.OnUpdate, "Invalid parameter: DisplayName")
+		s.cloud.FailResource("prod", "Db", simtype.OnRollback, "Database instance is not in available state.")
 		require.Equal(t, cfntypes.StackStatusUpdateRollbackFailed, s.update(ordered("v2", "14", "b")))
 		time.Sleep(5 * time.Minute)
 		require.Equal(t, "2 of 2 run web:2", s.counts())

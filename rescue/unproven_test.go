@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/stackrescue/stackrescue/rescue"
-	"github.com/stackrescue/stackrescue/rescue/rescuetest"
+	"github.com/stackrescue/stackrescue/rescue/rescuetest/simtype"
 )
 
 // A stack whose users are served is healthy only where what a rollback needs was
@@ -107,7 +107,7 @@ func TestRescuedAndThenNotReadable(t *testing.T) {
 				require.NoError(t, err)
 				time.Sleep(5 * time.Hour)
 				require.Equal(t, rescue.Healthy, s.diagnose().Situation)
-				s.cloud.Inject(rescuetest.Fault{Action: action, Kind: rescuetest.Deny})
+				s.cloud.Inject(simtype.Fault{Action: action, Kind: simtype.Deny})
 				require.Equal(t, rescue.Uncertain, s.diagnose().Situation)
 			})
 		})

@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/stackrescue/stackrescue/rescue"
-	"github.com/stackrescue/stackrescue/rescue/rescuetest"
+	"github.com/stackrescue/stackrescue/rescue/rescuetest/simtype"
 )
 
 // What was not read is not zero, and zero is served only where the template
@@ -64,7 +64,7 @@ func TestUsersAreServedOnlyWhereThatWasSeen(t *testing.T) {
 }
 
 func (s *site) deny(action string) {
-	s.cloud.Inject(rescuetest.Fault{Action: action, Kind: rescuetest.Deny})
+	s.cloud.Inject(simtype.Fault{Action: action, Kind: simtype.Deny})
 }
 
 func (s *site) deleteService() {

@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/stackrescue/stackrescue/rescue/rescuetest"
+	"github.com/stackrescue/stackrescue/rescue/rescuetest/simtype"
 )
 
 // site is an account for what users have reported about their registries.
@@ -114,7 +115,7 @@ func TestField(t *testing.T) {
 		// Without the lists, nobody knows.
 		s.want(4, nil, "check", "-indexes=false", h+"/web@"+a)
 		// Not being allowed to read them is no answer either.
-		s.cloud.Inject(rescuetest.Fault{Action: "ecr:BatchGetImage", Kind: rescuetest.Deny})
+		s.cloud.Inject(simtype.Fault{Action: "ecr:BatchGetImage", Kind: simtype.Deny})
 		s.want(4, []string{"an index may list it, which is not known"}, "check", h+"/web@"+a)
 		// The index goes: the child is not safe any longer.
 		s.cloud.Inject()
@@ -212,9 +213,9 @@ func TestField(t *testing.T) {
 		s.push("web", "one", "v1")
 		s.policy("web", rule(1, untaggedAfterADay))
 		ref := s.cloud.Registry() + "/web:v1"
-		s.cloud.Inject(rescuetest.Fault{Action: "ecr:GetLifecyclePolicy", Kind: rescuetest.Deny})
+		s.cloud.Inject(simtype.Fault{Action: "ecr:GetLifecyclePolicy", Kind: simtype.Deny})
 		s.want(5, []string{"headroom is not known"}, "check", ref)
-		s.cloud.Inject(rescuetest.Fault{Action: "ecr:DescribeImages", Kind: rescuetest.Deny})
+		s.cloud.Inject(simtype.Fault{Action: "ecr:DescribeImages", Kind: simtype.Deny})
 		s.want(5, []string{"unknown"}, "check", ref)
 	})
 	field(t, "deleted under a running service", web, func(s *site) {

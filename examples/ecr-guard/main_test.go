@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/stackrescue/stackrescue/rescue/rescuetest"
+	"github.com/stackrescue/stackrescue/rescue/rescuetest/simtype"
 )
 
 const (
@@ -133,7 +134,7 @@ func TestGuard(t *testing.T) {
 		want(0, "", "", "pin", "-apply", "-cluster", "prod")
 		want(3, "app:v2: missing", "", "check", f.cloud.Registry()+"/app:v2", ref)
 		want(3, "missing", `{"Configuration":{"FunctionArn":"f"},"Code":{"ImageUri":"`+ref+`","ResolvedImageUri":"`+f.cloud.Registry()+`/app@sha256:`+strings.Repeat("0", 64)+`"}}`, "check", "-lambda", "-")
-		f.cloud.Inject(rescuetest.Fault{Action: "ecr:DescribeImages", Kind: rescuetest.Deny})
+		f.cloud.Inject(simtype.Fault{Action: "ecr:DescribeImages", Kind: simtype.Deny})
 		want(5, "unknown", "", "check", ref)
 		want(5, "not authorized", "", "audit", "-cluster", "prod")
 		want(5, "unknown", "", "pin", "-exact", "-apply", ref)

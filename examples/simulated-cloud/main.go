@@ -107,7 +107,7 @@ func build(ctx context.Context, incident string, speed float64, set settings) (*
 	} else {
 		i, err := rescuetest.NewIncident(ctx, incident, func(o *rescuetest.IncidentOptions) {
 			o.Speed = speed
-			if set.switches != (rescuetest.Switches{}) {
+			if set.switches != (simtype.Switches{}) {
 				o.Switches = set.switches
 			}
 		})

@@ -6,12 +6,13 @@ import (
 	"strings"
 
 	"github.com/stackrescue/stackrescue/rescue/rescuetest"
+	"github.com/stackrescue/stackrescue/rescue/rescuetest/simtype"
 )
 
 // settings are what the repeatable flags ask for. They are checked as they are
 // read, and applied once the cloud is built.
 type settings struct {
-	switches rescuetest.Switches
+	switches simtype.Switches
 	apply    []func(*rescuetest.Cloud)
 }
 
@@ -28,9 +29,9 @@ func (s *settings) flipSwitch(text string) error {
 func (s *settings) fail(text string) error {
 	place, phase, ok := strings.Cut(text, "=")
 	stack, id, ok2 := strings.Cut(place, ".")
-	p := rescuetest.Phase(phase)
+	p := simtype.Phase(phase)
 	switch p {
-	case rescuetest.OnCreate, rescuetest.OnUpdate, rescuetest.OnRollback, rescuetest.OnDelete, rescuetest.OnValidation, rescuetest.OnHook:
+	case simtype.OnCreate, simtype.OnUpdate, simtype.OnRollback, simtype.OnDelete, simtype.OnValidation, simtype.OnHook:
 	default:
 		ok = false
 	}
@@ -46,7 +47,7 @@ func (s *settings) deny(action string) error {
 	if service, name, ok := strings.Cut(action, ":"); !ok || service == "" || name == "" {
 		return errors.New(`want an IAM action such as ecs:UpdateService, or ecs:*`)
 	}
-	s.apply = append(s.apply, func(c *rescuetest.Cloud) { c.Inject(rescuetest.Fault{Action: action, Kind: rescuetest.Deny}) })
+	s.apply = append(s.apply, func(c *rescuetest.Cloud) { c.Inject(simtype.Fault{Action: action, Kind: simtype.Deny}) })
 	return nil
 }
 

@@ -19,6 +19,7 @@ import (
 
 	"github.com/stackrescue/stackrescue/internal/sample"
 	"github.com/stackrescue/stackrescue/rescue/rescuetest"
+	"github.com/stackrescue/stackrescue/rescue/rescuetest/simtype"
 )
 
 // The CDK CLI: the first release that sends ForceRollback, and the last that
@@ -63,12 +64,12 @@ var cdkEnvironment = []string{"CI=true", "CDK_DISABLE_CLI_TELEMETRY=true", "NODE
 func rollbackRuns() []rollbackRun {
 	outputs := []struct {
 		name  string
-		value rescuetest.Switches
+		value simtype.Switches
 	}{
-		{"kept", rescuetest.Switches{OutputsAfterSkip: "kept"}},
-		{"dropped", rescuetest.Switches{OutputsAfterSkip: "dropped"}},
-		{"stale", rescuetest.Switches{OutputsAfterSkip: "stale"}},
-		{"child dropped", rescuetest.Switches{OutputsAfterSkip: "child-dropped"}},
+		{"kept", simtype.Switches{OutputsAfterSkip: "kept"}},
+		{"dropped", simtype.Switches{OutputsAfterSkip: "dropped"}},
+		{"stale", simtype.Switches{OutputsAfterSkip: "stale"}},
+		{"child dropped", simtype.Switches{OutputsAfterSkip: "child-dropped"}},
 	}
 	var runs []rollbackRun
 	for _, o := range outputs {
@@ -78,15 +79,15 @@ func rollbackRuns() []rollbackRun {
 	}
 	return append(runs,
 		rollbackRun{version: cdkSkips, nested: true, switchName: "kept", sw: outputs[0].value},
-		rollbackRun{version: cdkForce, nested: false, switchName: "force unknown", sw: rescuetest.Switches{ForceRollback: "unknown"}},
-		rollbackRun{version: cdkForce, nested: false, switchName: "force failed only", sw: rescuetest.Switches{ForceRollback: "failed-only"}})
+		rollbackRun{version: cdkForce, nested: false, switchName: "force unknown", sw: simtype.Switches{ForceRollback: "unknown"}},
+		rollbackRun{version: cdkForce, nested: false, switchName: "force failed only", sw: simtype.Switches{ForceRollback: "failed-only"}})
 }
 
 type rollbackRun struct {
 	version    string
 	nested     bool
 	switchName string
-	sw         rescuetest.Switches
+	sw         simtype.Switches
 }
 
 func (r rollbackRun) String() string {

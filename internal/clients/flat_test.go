@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
 
 	"github.com/stackrescue/stackrescue/rescue/rescuetest"
+	"github.com/stackrescue/stackrescue/rescue/rescuetest/simtype"
 )
 
 const flatTemplate = `Resources:
@@ -57,7 +58,7 @@ Outputs:
 
 // flat is the incident without nested stacks: a stack "prod" with a service
 // whose new image fails and whose old one has expired.
-func flat(ctx context.Context, sw rescuetest.Switches, speed float64) (*rescuetest.Cloud, error) {
+func flat(ctx context.Context, sw simtype.Switches, speed float64) (*rescuetest.Cloud, error) {
 	const past = 9 * 24 * time.Hour
 	c := rescuetest.New(func(o *rescuetest.Options) {
 		o.Start, o.Speed, o.Switches = time.Now().Add(-past), speed, sw

@@ -17,6 +17,7 @@ import (
 	"github.com/stackrescue/stackrescue/internal/sim/op"
 	"github.com/stackrescue/stackrescue/internal/sim/rates"
 	"github.com/stackrescue/stackrescue/internal/sim/world"
+	"github.com/stackrescue/stackrescue/rescue/rescuetest/simtype"
 )
 
 // Options configure a cloud. The zero value is the default.
@@ -39,7 +40,7 @@ type Options struct {
 	NoRateLimits bool
 	// Switches are the behaviours that nobody could confirm. With a value that
 	// there is not, every call returns an error.
-	Switches Switches
+	Switches simtype.Switches
 }
 
 // A Cloud is a simulated AWS account. It may be used by many goroutines at
@@ -145,13 +146,13 @@ func (c *Cloud) call(ctx context.Context, region string, in any) (out any, reque
 	wasDown := c.crashed
 	f, hit := c.hit(action)
 	if !hit && known && c.limited(o, region) {
-		f, hit = Fault{Kind: Throttle}, true
+		f, hit = simtype.Fault{Kind: simtype.Throttle}, true
 	}
 	c.mu.Unlock()
 	requestID = fmt.Sprintf("00000000-0000-4000-8000-%012d", n+1)
 
 	wait := c.latency
-	if hit && f.Kind == Slow {
+	if hit && f.Kind == simtype.Slow {
 		wait += f.Delay
 	}
 	timer := time.NewTimer(wait)
@@ -166,15 +167,15 @@ func (c *Cloud) call(ctx context.Context, region string, in any) (out any, reque
 
 	service, _, _ := strings.Cut(o.String(), ".")
 	switch {
-	case wasDown || hit && f.Kind == CrashBefore:
+	case wasDown || hit && f.Kind == simtype.CrashBefore:
 		err = ErrCrashed
 	case !known:
 		err = fmt.Errorf("rescuetest: the simulated cloud has no %s", action)
-	case hit && f.Kind == Throttle:
+	case hit && f.Kind == simtype.Throttle:
 		err = throttled(service)
-	case hit && f.Kind == ServerError:
+	case hit && f.Kind == simtype.ServerError:
 		err = unavailable()
-	case hit && f.Kind == Deny:
+	case hit && f.Kind == simtype.Deny:
 		err = denied(service, action)
 	}
 	if err != nil {
@@ -200,10 +201,10 @@ func (c *Cloud) call(ctx context.Context, region string, in any) (out any, reque
 	if done && c.hasStale() {
 		out = c.stale(action, in, out)
 	}
-	if hit && f.Kind == LostResponse {
+	if hit && f.Kind == simtype.LostResponse {
 		err = lost()
 	}
-	if hit && f.Kind == CrashAfter {
+	if hit && f.Kind == simtype.CrashAfter {
 		err = ErrCrashed
 	}
 	c.settle(n, err, done)

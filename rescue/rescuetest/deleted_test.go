@@ -17,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/stackrescue/stackrescue/rescue/rescuetest"
+	"github.com/stackrescue/stackrescue/rescue/rescuetest/simtype"
 )
 
 // The service of the stuck stack is deleted by hand: the cloud goes on, and the
@@ -138,7 +139,7 @@ func TestStackWithSecrets(t *testing.T) {
 		require.Equal(t, cfntypes.StackStatusUpdateComplete, stackStatus(t, cloud, "s"))
 		assert.Equal(t, arn, holds("two"))
 
-		cloud.FailResource("s", "Last", rescuetest.OnUpdate, "no more topics")
+		cloud.FailResource("s", "Last", simtype.OnUpdate, "no more topics")
 		_, err = c.UpdateStack(ctx, &cfn.UpdateStackInput{StackName: aws.String("s"), UsePreviousTemplate: aws.Bool(true), Parameters: args("three", "c")})
 		require.NoError(t, err)
 		cloud.Advance(10 * time.Minute)

@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 
 	"github.com/stackrescue/stackrescue/rescue/rescuetest"
+	"github.com/stackrescue/stackrescue/rescue/rescuetest/simtype"
 )
 
 // Any SDK client works on the simulated account.
@@ -83,7 +84,7 @@ deploy prod web
 func ExampleCloud_Inject() {
 	cloud := rescuetest.New()
 	client := ecs.NewFromConfig(cloud.Config())
-	cloud.Inject(rescuetest.Fault{Action: "ecs:ListClusters", Nth: 1, Kind: rescuetest.Throttle})
+	cloud.Inject(simtype.Fault{Action: "ecs:ListClusters", Nth: 1, Kind: simtype.Throttle})
 	_, err := client.ListClusters(context.Background(), &ecs.ListClustersInput{})
 	fmt.Println(err)
 	fmt.Print(rescuetest.CallCounts(cloud.Calls()))
@@ -95,7 +96,7 @@ func ExampleCloud_Inject() {
 // A resource whose update fails, and CloudFormation's way back.
 func ExampleCloud_FailResource() {
 	cloud := rescuetest.New()
-	cloud.FailResource("prod", "Topic", rescuetest.OnUpdate, "Invalid parameter: DisplayName")
+	cloud.FailResource("prod", "Topic", simtype.OnUpdate, "Invalid parameter: DisplayName")
 	transcript, err := cloud.Script(context.Background(), `template web
 Parameters: {Name: {Type: String}}
 Resources: {Topic: {Type: AWS::SNS::Topic, Properties: {DisplayName: !Ref Name}}}
@@ -161,7 +162,7 @@ deploy prod web
 `
 
 // deployed says how the stack ends whose image is the program.
-func deployed(run rescuetest.Program) {
+func deployed(run simtype.Program) {
 	cloud := rescuetest.New()
 	push := func(context.Context, []string, string) (string, error) {
 		_, err := cloud.PushImage("app", "v1", run, "v1")

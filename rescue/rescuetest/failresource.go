@@ -37,7 +37,7 @@ type FailOptions struct {
 //
 // By default the operation fails before the resource's service was called, so
 // that a rollback that fails has not rolled anything back.
-func (c *Cloud) FailResource(stack, logicalID string, phase Phase, reason string, optFns ...func(*FailOptions)) {
+func (c *Cloud) FailResource(stack, logicalID string, phase simtype.Phase, reason string, optFns ...func(*FailOptions)) {
 	o := FailOptions{Times: 1}
 	for _, fn := range optFns {
 		fn(&o)

@@ -37,7 +37,7 @@ const (
 var ErrCrashed = errors.New("rescuetest: the caller has crashed")
 
 type fault struct {
-	Fault
+	simtype.Fault
 	seen    int
 	answers map[string]any // of a Stale fault's calls, by their inputs
 }
@@ -55,7 +55,7 @@ func (c *Cloud) stale(action string, in, out any) any {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, f := range c.faults {
-		if f.Kind != Stale || !matches(f.Action, action) {
+		if f.Kind != simtype.Stale || !matches(f.Action, action) {
 			continue
 		}
 		before, known := f.answers[action+string(key)]
@@ -75,7 +75,7 @@ func (c *Cloud) stale(action string, in, out any) any {
 
 // Inject adds faults; they apply in the order of their injection, and the
 // first that hits a call decides.
-func (c *Cloud) Inject(faults ...Fault) {
+func (c *Cloud) Inject(faults ...simtype.Fault) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, f := range faults {
@@ -98,21 +98,21 @@ func (c *Cloud) Restart() {
 }
 
 // hit is the fault that the call suffers, if any. c.mu is held.
-func (c *Cloud) hit(action string) (Fault, bool) {
+func (c *Cloud) hit(action string) (simtype.Fault, bool) {
 	var hit *fault
 	for _, f := range c.faults {
 		if !matches(f.Action, action) {
 			continue
 		}
 		f.seen++
-		if hit == nil && f.Kind != Stale && (f.Nth == 0 || f.Nth == f.seen) {
+		if hit == nil && f.Kind != simtype.Stale && (f.Nth == 0 || f.Nth == f.seen) {
 			hit = f
 		}
 	}
 	if hit == nil {
-		return Fault{}, false
+		return simtype.Fault{}, false
 	}
-	if hit.Kind == CrashBefore || hit.Kind == CrashAfter {
+	if hit.Kind == simtype.CrashBefore || hit.Kind == simtype.CrashAfter {
 		c.crashed = true
 	}
 	return hit.Fault, true
@@ -161,5 +161,5 @@ func lost() error { return &smithyhttp.RequestSendError{Err: io.ErrUnexpectedEOF
 func (c *Cloud) hasStale() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return slices.ContainsFunc(c.faults, func(f *fault) bool { return f.Kind == Stale })
+	return slices.ContainsFunc(c.faults, func(f *fault) bool { return f.Kind == simtype.Stale })
 }

@@ -4,12 +4,13 @@ import (
 	"fmt"
 
 	"github.com/stackrescue/stackrescue/internal/sim/ecrsim"
+	"github.com/stackrescue/stackrescue/rescue/rescuetest/simtype"
 )
 
 // PushImage pushes an image to a repository of the home region, as a build
 // does, and says what it does when it runs. The content takes the place of the layers:
 // the same content always has the same digest. It returns the digest.
-func (c *Cloud) PushImage(repository, content string, run Program, tags ...string) (digest string, err error) {
+func (c *Cloud) PushImage(repository, content string, run simtype.Program, tags ...string) (digest string, err error) {
 	c.clock.Do(func() {
 		digest, err = c.in(c.region).ecr.Push(repository, ecrsim.Content{Name: content}, tags...)
 		if err == nil && run != nil {
@@ -24,7 +25,7 @@ func (c *Cloud) PushImage(repository, content string, run Program, tags ...strin
 
 // AddImage makes an image of a registry outside the account exist, such as
 // "nginx:1.27", and says what it does when it runs; nil runs for ever.
-func (c *Cloud) AddImage(ref string, run Program) {
+func (c *Cloud) AddImage(ref string, run simtype.Program) {
 	c.clock.Do(func() {
 		digest := c.in(c.region).ecr.AddExternal(ref)
 		if delete(c.shared.programs, digest); run != nil {

@@ -47,7 +47,7 @@ type IncidentOptions struct {
 	SkippedDatabase bool
 	// New is what the new image does instead of migrating at start; nil by
 	// default.
-	New Program
+	New simtype.Program
 }
 
 // Incident is a cloud in which something went wrong.
@@ -226,7 +226,7 @@ func (b *builder) continueRollback(ctx context.Context, skip []string) error {
 }
 
 // build pushes the images of a version.
-func (b *builder) build(tag string, run Program) error {
+func (b *builder) build(tag string, run simtype.Program) error {
 	if _, err := b.cloud.PushImage("backend", "backend "+tag, run, tag, "latest"); err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package rescuetest
 
 import (
 	"fmt"
+	"github.com/stackrescue/stackrescue/rescue/rescuetest/simtype"
 	"strings"
 	"time"
 )
@@ -21,8 +22,8 @@ const (
 // first's changes and dies, and takes the first one's revision with it. From
 // then on the mark stays, and every later replica waits for a migration that
 // nobody runs.
-func migratesAtStart(db *Database, revision string) Program {
-	return func(c *Container) {
+func migratesAtStart(db *Database, revision string) simtype.Program {
+	return func(c *simtype.Container) {
 		if args := c.Command(); len(args) > 0 {
 			alembic(c, db, revision, args)
 			return
@@ -37,7 +38,7 @@ func migratesAtStart(db *Database, revision string) Program {
 	}
 }
 
-func migrate(c *Container, db *Database, revision string) {
+func migrate(c *simtype.Container, db *Database, revision string) {
 	serve := func() {
 		c.Print("INFO  [app] schema " + revision + " found, serving")
 		c.SetHealthy(true)
@@ -80,7 +81,7 @@ func migrate(c *Container, db *Database, revision string) {
 }
 
 // alembic is the migration tool's commands that a rescue needs.
-func alembic(c *Container, db *Database, head string, args []string) {
+func alembic(c *simtype.Container, db *Database, head string, args []string) {
 	line := strings.Join(args, " ")
 	c.After(4*time.Second, func() {
 		switch {
@@ -112,8 +113,8 @@ func alembic(c *Container, db *Database, head string, args []string) {
 
 // readsOldSchema is the application's earlier image: it serves only while the
 // schema is the old one.
-func readsOldSchema(db *Database) Program {
-	return func(c *Container) {
+func readsOldSchema(db *Database) simtype.Program {
+	return func(c *simtype.Container) {
 		c.After(3*time.Second, func() {
 			if db.Schema != revisionOld {
 				c.Print(`ERROR [sqlalchemy] psycopg2.errors.UndefinedColumn: column users.plan does not exist`)

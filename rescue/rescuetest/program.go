@@ -15,12 +15,12 @@ type Program = simtype.Program
 type Container = simtype.Container
 
 // Runs is a program that is healthy at once and runs until it is stopped.
-func Runs(lines ...string) Program { return RunsAfter(0, lines...) }
+func Runs(lines ...string) simtype.Program { return RunsAfter(0, lines...) }
 
 // RunsAfter is a program that prints lines, becomes healthy after d and runs
 // until it is stopped.
-func RunsAfter(d time.Duration, lines ...string) Program {
-	return func(c *Container) {
+func RunsAfter(d time.Duration, lines ...string) simtype.Program {
+	return func(c *simtype.Container) {
 		printAll(c, lines)
 		if d <= 0 {
 			c.SetHealthy(true)
@@ -32,8 +32,8 @@ func RunsAfter(d time.Duration, lines ...string) Program {
 
 // Exits is a program that prints lines as it starts and exits with code after
 // d.
-func Exits(code int, d time.Duration, lines ...string) Program {
-	return func(c *Container) {
+func Exits(code int, d time.Duration, lines ...string) simtype.Program {
+	return func(c *simtype.Container) {
 		printAll(c, lines)
 		c.After(d, func() { c.Exit(code) })
 	}
@@ -41,14 +41,14 @@ func Exits(code int, d time.Duration, lines ...string) Program {
 
 // NeverHealthy is a program that prints lines, runs, and fails every health
 // check.
-func NeverHealthy(lines ...string) Program {
-	return func(c *Container) { printAll(c, lines) }
+func NeverHealthy(lines ...string) simtype.Program {
+	return func(c *simtype.Container) { printAll(c, lines) }
 }
 
 // WaitsFor is a program that asks ready each time every has passed, prints
 // waiting each time the answer is no, and is healthy from the first yes on.
-func WaitsFor(ready func() bool, every time.Duration, waiting string) Program {
-	return func(c *Container) {
+func WaitsFor(ready func() bool, every time.Duration, waiting string) simtype.Program {
+	return func(c *simtype.Container) {
 		var look func()
 		look = func() {
 			if ready() {
@@ -62,7 +62,7 @@ func WaitsFor(ready func() bool, every time.Duration, waiting string) Program {
 	}
 }
 
-func printAll(c *Container, lines []string) {
+func printAll(c *simtype.Container, lines []string) {
 	for _, l := range lines {
 		c.Print(l)
 	}

@@ -27,6 +27,7 @@ import (
 	"github.com/stackrescue/stackrescue/internal/sim/ssmsim"
 	"github.com/stackrescue/stackrescue/internal/sim/stssim"
 	"github.com/stackrescue/stackrescue/internal/sim/world"
+	"github.com/stackrescue/stackrescue/rescue/rescuetest/simtype"
 )
 
 // regional is the services of one region.
@@ -46,10 +47,10 @@ type regional struct {
 
 // shared is what all regions have in common.
 type shared struct {
-	programs map[string]Program // by image digest
+	programs map[string]simtype.Program // by image digest
 }
 
-func newShared() shared { return shared{programs: map[string]Program{}} }
+func newShared() shared { return shared{programs: map[string]simtype.Program{}} }
 
 // in is a region, made on first use. It is called inside the clock's Do.
 func (c *Cloud) in(region string) *regional {
@@ -70,7 +71,7 @@ func (c *Cloud) in(region string) *regional {
 		Append: func(region, group, stream string, at time.Time, line string) error {
 			return c.in(region).logs.Append(group, stream, at, line)
 		},
-		Program: func(digest string) Program { return c.shared.programs[digest] },
+		Program: func(digest string) simtype.Program { return c.shared.programs[digest] },
 	})
 	r.cfn = cfnsim.New(w, cfnsim.Deps{
 		ECS: recordedECS{ecssim.Consistent{Service: r.ecs}, w}, ECR: recordedECR{r.ecr, w}, Logs: recordedLogs{r.logs, w},

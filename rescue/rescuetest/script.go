@@ -14,6 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
+	"github.com/stackrescue/stackrescue/rescue/rescuetest/simtype"
 )
 
 // A ScriptCommand is one command of a scenario script. It returns what it
@@ -130,9 +131,9 @@ func (s *script) commands() map[string]ScriptCommand {
 		{"roll-back STACK", s.rollBack},
 		{"delete STACK", s.deleteStack},
 		{"fail STACK.RESOURCE=create|update|rollback|delete [after|hang] [times=N] [REASON…]", s.fail},
-		{"deny ACTION", s.fault(Deny)},
-		{"throttle ACTION [nth=N]", s.fault(Throttle)},
-		{"stale ACTION", s.fault(Stale)},
+		{"deny ACTION", s.fault(simtype.Deny)},
+		{"throttle ACTION [nth=N]", s.fault(simtype.Throttle)},
+		{"stale ACTION", s.fault(simtype.Stale)},
 		{"allow: every fault is taken back", s.allow},
 		{"update-service CLUSTER/SERVICE [revision=FAMILY:N] [desired=N] [force]", s.updateService},
 		{"delete-service CLUSTER/SERVICE", s.deleteService},

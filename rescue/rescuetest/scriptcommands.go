@@ -20,6 +20,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	ssmtypes "github.com/aws/aws-sdk-go-v2/service/ssm/types"
+	"github.com/stackrescue/stackrescue/rescue/rescuetest/simtype"
 )
 
 func (s *script) repository(ctx context.Context, a args, _ string) (string, error) {
@@ -34,7 +35,7 @@ func (s *script) repository(ctx context.Context, a args, _ string) (string, erro
 // ParseProgram reads a program as scripts and command lines name it: runs, which
 // "" means too, exits:CODE:AFTER, slow:AFTER for one that is healthy after a
 // time, or sick.
-func ParseProgram(text string) (Program, error) {
+func ParseProgram(text string) (simtype.Program, error) {
 	f := strings.Split(text, ":")
 	switch {
 	case text == "" || text == "runs":
@@ -230,7 +231,7 @@ func (s *script) deleteStack(ctx context.Context, a args, _ string) (string, err
 func (s *script) fail(_ context.Context, a args, _ string) (string, error) {
 	place, phase, ok := strings.Cut(a.at(0), "=")
 	stack, id, ok2 := strings.Cut(place, ".")
-	if !ok || !ok2 || !slices.Contains([]Phase{OnCreate, OnUpdate, OnRollback, OnDelete}, Phase(phase)) {
+	if !ok || !ok2 || !slices.Contains([]simtype.Phase{simtype.OnCreate, simtype.OnUpdate, simtype.OnRollback, simtype.OnDelete}, simtype.Phase(phase)) {
 		return "", fmt.Errorf("%q is not STACK.RESOURCE=create|update|rollback|delete", a.at(0))
 	}
 	times, err := strconv.Atoi(a.value("times", "1"))
@@ -243,15 +244,15 @@ func (s *script) fail(_ context.Context, a args, _ string) (string, error) {
 	if len(reason) == 0 {
 		reason = []string{"scripted"}
 	}
-	s.c.FailResource(stack, id, Phase(phase), strings.Join(reason, " "), func(o *FailOptions) { o.AfterActing, o.Hang, o.Times = a.has("after"), a.has("hang"), times })
+	s.c.FailResource(stack, id, simtype.Phase(phase), strings.Join(reason, " "), func(o *FailOptions) { o.AfterActing, o.Hang, o.Times = a.has("after"), a.has("hang"), times })
 	return "", err
 }
 
-func (s *script) fault(kind FaultKind) func(context.Context, args, string) (string, error) {
+func (s *script) fault(kind simtype.FaultKind) func(context.Context, args, string) (string, error) {
 	return func(_ context.Context, a args, _ string) (string, error) {
 		nth, err := strconv.Atoi(a.value("nth", "0"))
 		if err == nil {
-			s.c.Inject(Fault{Action: a.at(0), Kind: kind, Nth: nth})
+			s.c.Inject(simtype.Fault{Action: a.at(0), Kind: kind, Nth: nth})
 		}
 		return "", err
 	}

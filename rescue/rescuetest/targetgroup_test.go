@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/stackrescue/stackrescue/rescue/rescuetest"
+	"github.com/stackrescue/stackrescue/rescue/rescuetest/simtype"
 )
 
 const balanced = `
@@ -55,8 +56,8 @@ func TestTargetGroupJudgesOldCode(t *testing.T) {
 		c, l := cfn.NewFromConfig(cloud.Config()), elb.NewFromConfig(cloud.WireConfig())
 		_, err := ecr.NewFromConfig(cloud.Config()).CreateRepository(ctx, &ecr.CreateRepositoryInput{RepositoryName: aws.String("app")})
 		require.NoError(t, err)
-		answers := func(path string) rescuetest.Program {
-			return func(c *rescuetest.Container) {
+		answers := func(path string) simtype.Program {
+			return func(c *simtype.Container) {
 				for _, p := range []string{"/health", "/ready"} {
 					c.Answer(p, map[bool]int{true: 200, false: 404}[p == path])
 				}

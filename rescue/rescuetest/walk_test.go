@@ -284,10 +284,10 @@ func (w *walk) step() {
 	w.c.Advance(d)
 }
 
-func (w *walk) program() Program {
-	programs := []Program{Runs("up"), RunsAfter(time.Minute), Exits(1, 2*time.Second), Exits(0, time.Hour), NeverHealthy(), nil,
-		func(c *Container) { c.SetHealthy(true); c.OnStop(func() {}) },
-		func(c *Container) {
+func (w *walk) program() simtype.Program {
+	programs := []simtype.Program{Runs("up"), RunsAfter(time.Minute), Exits(1, 2*time.Second), Exits(0, time.Hour), NeverHealthy(), nil,
+		func(c *simtype.Container) { c.SetHealthy(true); c.OnStop(func() {}) },
+		func(c *simtype.Container) {
 			c.SetHealthy(true)
 			c.After(10*time.Minute, func() { c.SetHealthy(false) })
 			c.After(20*time.Minute, func() { c.SetHealthy(true) })

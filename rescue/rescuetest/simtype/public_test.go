@@ -42,8 +42,8 @@ func TestTypesArePublic(t *testing.T) {
 		}
 	}
 	for _, typ := range []reflect.Type{
-		reflect.TypeFor[*rescuetest.Container](), reflect.TypeFor[rescuetest.Program](), reflect.TypeFor[rescuetest.Switches](),
-		reflect.TypeFor[rescuetest.Phase](), reflect.TypeFor[rescuetest.Fault](), reflect.TypeFor[rescuetest.Options](), reflect.TypeFor[rescuetest.IncidentOptions](),
+		reflect.TypeFor[*simtype.Container](), reflect.TypeFor[simtype.Program](), reflect.TypeFor[simtype.Switches](),
+		reflect.TypeFor[simtype.Phase](), reflect.TypeFor[simtype.Fault](), reflect.TypeFor[rescuetest.Options](), reflect.TypeFor[rescuetest.IncidentOptions](),
 	} {
 		check(typ, typ.String())
 	}
