@@ -35,6 +35,9 @@ type ApplyOptions struct {
 	// of creating them: what an earlier rollback has left behind. It is for types
 	// with names of their own.
 	ImportExisting bool
+	// RoleARN is the service role that CloudFormation is to use instead of the one
+	// that the stack has, and from then on; "" leaves it, which needs no iam:PassRole.
+	RoleARN string
 	// DryRun makes the change set, judges it, and deletes it again.
 	DryRun bool
 	// Observe is called with the change set and with each event of the root, in
@@ -82,19 +85,20 @@ var errNoDraft = errors.New("draft has no tree: make one with NewDraft")
 
 // Apply carries a draft out as one guarded change set on the root stack, nested
 // stacks included, and waits for the end. It returns nil when the root is
-// UPDATE_COMPLETE.
+// UPDATE_COMPLETE, or IMPORT_COMPLETE after [Draft.Import].
 //
 // The guard reads every change, of nested change sets too. It refuses, with a
 // *[RefusedError] and after deleting the change set, whatever removes, replaces
 // or changes anything that the draft did not ask for and that does not follow
-// from it. What CloudFormation cannot tell yet passes only when it is traced
+// from it. What CloudFormation does not know yet is accepted only when it is traced
 // to a change of the draft, or to a value that stays the same.
 //
 // It returns [ErrNothingToChange] if the draft is empty, [ErrNoEffect] if it is
-// not and the update would change nothing, a *[DraftError] if no change set can be
-// made of it, [ErrInProgress] if a stack of the tree is busy or somebody else
-// started an update meanwhile, and a *[StackError] if the update fails. Parameters that the draft does not set, tags,
-// notifications and capabilities stay as they are.
+// not and the update would change nothing, a *[DraftError] if no change set can
+// be made of it, [ErrInProgress] if a stack of the tree is busy or somebody
+// else started an update meanwhile, and a *[StackError] if the update fails.
+// Parameters that the draft does not set, tags, notifications and capabilities
+// stay as they are.
 //
 // Calls s3:PutObject for the templates of nested stacks,
 // cloudformation:CreateChangeSet, cloudformation:DescribeChangeSet,
@@ -196,7 +200,7 @@ func (c *creator) execute(ctx context.Context, out *Applied) error {
 		o.Interval, o.After = c.opts.Interval, after
 		o.Observe = func(e Event) { c.observe(ApplyEvent{Kind: "event", Stack: root.Name, Event: &e}) }
 	})
-	if err != nil || out.Status == types.StackStatusUpdateComplete {
+	if err != nil || out.Status == c.succeeded() {
 		return err
 	}
 	t, err := Snapshot(ctx, c.api, root.ID)
@@ -204,6 +208,14 @@ func (c *creator) execute(ctx context.Context, out *Applied) error {
 		return errors.Join(&StackError{Stack: root.Name, Status: out.Status}, err)
 	}
 	return &StackError{Stack: root.Name, Status: out.Status, Reason: t.Root.Reason, Failed: t.Causes().Update}
+}
+
+// succeeded is the root's status after what the draft is.
+func (c *creator) succeeded() types.StackStatus {
+	if len(c.d.imports) > 0 {
+		return types.StackStatusImportComplete
+	}
+	return types.StackStatusUpdateComplete
 }
 
 // start executes the change set. When the answer is lost, the token of the
@@ -215,6 +227,10 @@ func (c *creator) start(ctx context.Context, id, after string) error {
 	root := c.d.Tree.Root
 	token := "stackrescue-" + fingerprint([]byte(id))
 	in := &cfn.ExecuteChangeSetInput{StackName: &root.ID, ChangeSetName: &id, ClientRequestToken: &token, DisableRollback: aws.Bool(false)}
+	begins := types.ResourceStatusUpdateInProgress
+	if len(c.d.imports) > 0 {
+		in.DisableRollback, begins = nil, types.ResourceStatusImportInProgress
+	}
 	err := awsretry.Mutation{
 		Do: func(ctx context.Context) error {
 			_, err := c.api.ExecuteChangeSet(ctx, in, once)
@@ -226,7 +242,7 @@ func (c *creator) start(ctx context.Context, id, after string) error {
 				return false, err
 			}
 			for _, e := range slices.Backward(news) {
-				if !e.own() || e.Status != types.ResourceStatusUpdateInProgress {
+				if !e.own() || e.Status != begins {
 					continue
 				}
 				if e.Token == token {

@@ -3,6 +3,7 @@ package cfnx
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -33,6 +34,12 @@ type Deletion struct {
 	// Shield is a command that can be taken back and makes the deletion fail; ""
 	// where the type has none, or where it will fail anyway.
 	Shield string `json:"shield,omitempty"`
+	// ShieldAction is what Shield needs, as IAM names it.
+	ShieldAction string `json:"shieldAction,omitempty"`
+	// Reads are the resources of the same stack, by logical id, that the clean-up
+	// deletes too and that this one names, as far as the update's template or its
+	// events tell: one that is kept needs them.
+	Reads []string `json:"reads,omitempty"`
 	// HoldsData is whether a resource of its type holds what cannot be made
 	// again.
 	HoldsData bool `json:"holdsData,omitempty"`
@@ -97,10 +104,11 @@ func (t *Tree) Deletes(inUse ...any) []Deletion {
 			declared[d.StackID] = newDeclarations(t.Stack(d.StackID))
 		}
 		policy, properties := declared[d.StackID].of(d.LogicalID)
+		d.Reads = declared[d.StackID].reads(*d, out)
 		// RetainExceptOnCreate deletes what the update created.
 		d.Kept = policy == "Retain" && !d.Replaced
 		if !d.Kept {
-			d.Resists, d.Shield = shield(d.Type, d.PhysicalID, properties)
+			d.shield(properties)
 		}
 		d.HoldsData = holdsData(d.Type)
 		if d.Type != taskDefinitionType {
@@ -180,6 +188,28 @@ func (d declarations) of(logicalID string) (policy string, properties map[string
 	}
 	properties, _ = rendered.(map[string]any)
 	return policy, properties
+}
+
+// reads are those of all that one of them names.
+func (d declarations) reads(x Deletion, all []Deletion) []string {
+	deps := readDependencies(d.s.Attempted)
+	var seen []string
+	forward, _ := d.s.attempt()
+	for _, e := range forward {
+		if e.LogicalID == x.LogicalID {
+			seen = slices.AppendSeq(seen, maps.Values(e.Shown))
+		}
+	}
+	var out []string
+	for _, o := range all {
+		if o.StackID != x.StackID || o.LogicalID == x.LogicalID || slices.Contains(out, o.LogicalID) {
+			continue
+		}
+		if slices.Contains(seen, shownDigest(o.PhysicalID)) || deps.dependsOn(x.LogicalID, map[string]bool{o.LogicalID: true}) {
+			out = append(out, o.LogicalID)
+		}
+	}
+	return out
 }
 
 // agrees reports whether the events of the update show the properties of a

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"github.com/stackrescue/stackrescue/cfnx/internal/expr"
@@ -26,10 +27,10 @@ type uploadAPI interface {
 	PutObject(context.Context, *s3.PutObjectInput, ...func(*s3.Options)) (*s3.PutObjectOutput, error)
 }
 
-// BucketAPI is what [fetchAPI] and [uploadAPI] have, of *s3.Client.
+// BucketAPI is the calls of *s3.Client with which templates are read and stored.
 type BucketAPI interface {
-	fetchAPI
-	uploadAPI
+	GetObject(context.Context, *s3.GetObjectInput, ...func(*s3.Options)) (*s3.GetObjectOutput, error)
+	PutObject(context.Context, *s3.PutObjectInput, ...func(*s3.Options)) (*s3.PutObjectOutput, error)
 }
 
 // Draft is an update of a stack tree that is being prepared: changed templates
@@ -41,12 +42,12 @@ type Draft struct {
 	// Parameters are new values for parameters of the root. Others keep theirs.
 	Parameters map[string]string
 	// Recorded gives the images, by container, of the revision that a stack
-	// records for a task definition. They are used where the template does not
-	// tell what an image comes to, such as an import; nil for one that is not
-	// known. May be nil.
+	// records for a task definition. They are used where an image cannot be
+	// computed from the template, such as an import; nil if they are not known.
+	// May be nil.
 	Recorded func(s *Stack, logicalID string) map[string]string
-	// Ledger is where [Draft.Check] finds who imports the exports of the tree. May be nil:
-	// nothing is known of it then.
+	// Ledger is where [Draft.Check] finds who imports the exports of the tree.
+	// May be nil: nothing is known of it then.
 	Ledger *Ledger
 
 	originals map[string][]byte // by stack id
@@ -67,6 +68,8 @@ type Draft struct {
 	images map[string]string // references, by stack id and path
 
 	literals []Difference
+	// imports are what the draft takes into the root stack, see Import.
+	imports []types.ResourceToImport
 
 	parsed map[*byte]*tree.Doc // by the first byte; shared by the clones
 }

@@ -25,7 +25,7 @@ func (d *Draft) clone() *Draft {
 // become takes over what was done on a clone.
 func (d *Draft) become(next *Draft) {
 	d.current, d.Parameters, d.wants, d.images, d.literals = next.current, next.Parameters, next.wants, next.images, next.literals
-	d.urls, d.authored, d.placed, d.unplaced, d.given, d.pinned = next.urls, next.authored, next.placed, next.unplaced, next.given, next.pinned
+	d.urls, d.authored, d.placed, d.unplaced, d.given, d.pinned, d.imports = next.urls, next.authored, next.placed, next.unplaced, next.given, next.pinned, next.imports
 }
 
 // SetParameter gives a parameter of a stack of the tree another value: in the

@@ -200,7 +200,7 @@ func ExampleNewDraft() {
 // One change set for the whole tree, refused if it replaces or removes anything.
 func ExampleApply() {
 	ctx := context.Background()
-	cloud, api, bucket := exampleStack(func(o *rescuetest.IncidentOptions) { o.Switches.OutputsAfterSkip = rescuetest.OutputsKept })
+	cloud, api, bucket := exampleStack(func(o *rescuetest.IncidentOptions) { o.Switches.OutputsAfterSkip = "kept" })
 	exampleUnlock(cloud, api)
 	tree, err := cfnx.Snapshot(ctx, api, "prod")
 	if err != nil {

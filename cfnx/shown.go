@@ -22,6 +22,9 @@ func shown(properties string) map[string]string {
 	return out
 }
 
+// hiddenMark ends the path of a text that is masked: its digest would say nothing.
+const hiddenMark = "/****"
+
 func noteShown(out map[string]string, path string, v any) {
 	switch v := v.(type) {
 	case map[string]any:
@@ -34,9 +37,11 @@ func noteShown(out map[string]string, path string, v any) {
 			noteShown(out, path+"/"+strconv.Itoa(i), x)
 		}
 	case string:
-		if !strings.Contains(v, "****") {
-			out[path] = shownDigest(v)
+		if strings.Contains(v, "****") {
+			out[path+hiddenMark] = "hidden"
+			return
 		}
+		out[path] = shownDigest(v)
 	}
 }
 

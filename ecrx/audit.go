@@ -18,7 +18,7 @@ import (
 type AuditAPI interface {
 	ecr.DescribeRepositoriesAPIClient
 	ecr.DescribeImagesAPIClient
-	getPolicyAPI
+	GetLifecyclePolicy(context.Context, *ecr.GetLifecyclePolicyInput, ...func(*ecr.Options)) (*ecr.GetLifecyclePolicyOutput, error)
 }
 
 // AuditOptions change [Audit]. The zero value is the default.

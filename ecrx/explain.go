@@ -15,8 +15,7 @@ import (
 type ExplainOptions struct {
 	// Events yields CloudTrail events of ECR, each as the JSON of LookupEvents'
 	// CloudTrailEvent, newest first: those named PolicyExecutionEvent
-	// and BatchDeleteImage. They reach back 90 days. nil means that why
-	// an image went is not told.
+	// and BatchDeleteImage. They reach back 90 days. Nil leaves Explanation.Gone nil.
 	Events func(ctx context.Context, repo Repository) iter.Seq2[[]byte, error]
 	// Elsewhere are other repositories, replicas in other regions for example,
 	// in which the same digest is looked for. Image.Tag and Digest do not matter.
@@ -29,7 +28,7 @@ type ExplainOptions struct {
 // Explanation is why a reference cannot be pulled, and what could be done.
 type Explanation struct {
 	Status Status `json:"status"`
-	// Gone is the last thing that happened to the image, as CloudTrail tells;
+	// Gone is the last event of the image in CloudTrail;
 	// nil where that is not known.
 	Gone *Departure `json:"gone,omitempty"`
 	// Digest is what the reference stood for before.
@@ -73,8 +72,7 @@ type Candidate struct {
 // restored from: the archive, another repository, the digest without its tag,
 // or, clearly marked, other images of the repository.
 //
-// Calls ecr:DescribeImages. Safe to repeat. What the events do not tell stays
-// unknown; an error of theirs is an error.
+// Calls ecr:DescribeImages. Safe to repeat. An error that Events yields is returned.
 func Explain(ctx context.Context, api CheckAPI, ref string, optFns ...func(*ExplainOptions)) (*Explanation, error) {
 	var opts ExplainOptions
 	for _, fn := range optFns {

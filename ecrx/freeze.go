@@ -22,7 +22,7 @@ type FreezeAPI interface {
 // ThawAPI is GetLifecyclePolicy, PutLifecyclePolicy and DeleteLifecyclePolicy
 // of *ecr.Client.
 type ThawAPI interface {
-	getPolicyAPI
+	GetLifecyclePolicy(context.Context, *ecr.GetLifecyclePolicyInput, ...func(*ecr.Options)) (*ecr.GetLifecyclePolicyOutput, error)
 	PutLifecyclePolicy(context.Context, *ecr.PutLifecyclePolicyInput, ...func(*ecr.Options)) (*ecr.PutLifecyclePolicyOutput, error)
 	DeleteLifecyclePolicy(context.Context, *ecr.DeleteLifecyclePolicyInput, ...func(*ecr.Options)) (*ecr.DeleteLifecyclePolicyOutput, error)
 }

@@ -31,8 +31,8 @@ func (n Need) Ref() string { return n.Image.String() }
 // without are two needs: the tag may move.
 //
 // A source that fails, or a reference that is none, does not stop the others;
-// the error then tells, joined, why the answer is not complete. Do not delete
-// or expire anything on the ground of an answer that came with an error.
+// the joined error then says why the answer is not complete. Do not delete or
+// expire anything on the strength of an answer that came with an error.
 func InUse(ctx context.Context, sources ...iter.Seq2[Use, error]) ([]Need, error) {
 	by := map[Image]map[string]bool{}
 	var errs []error

@@ -38,7 +38,8 @@ type Selection struct {
 	TagPatternList []string `json:"tagPatternList,omitzero"`
 	// StorageClass is "standard", also where it is "", or "archive".
 	StorageClass string `json:"storageClass,omitempty"`
-	// CountType is one of the constants [countMoreThan] to [sinceTransitioned].
+	// CountType is "imageCountMoreThan", "sinceImagePushed", "sinceImagePulled" or
+	// "sinceImageTransitioned".
 	CountType string `json:"countType"`
 	// CountUnit is "days" for the ages and "" for the count.
 	CountUnit string `json:"countUnit,omitempty"`
@@ -79,7 +80,7 @@ func (p *Policy) String() string {
 	return encode(sorted)
 }
 
-// Validate reports what ECR would say against the policy; the error is a
+// Validate reports why ECR would reject the policy; the error is a
 // *[PolicyError].
 func (p *Policy) Validate() error {
 	_, err := ParsePolicy(p.String())

@@ -5,10 +5,11 @@ import (
 	"fmt"
 )
 
-// ErrPolicy is returned by [ParsePolicy] if the text is no lifecycle policy that ECR accepts.
+// ErrPolicy is returned by [ParsePolicy] if the text is no lifecycle policy
+// that ECR accepts.
 var ErrPolicy = errors.New("not a valid lifecycle policy")
 
-// PolicyError is the first thing that ECR would say against a policy. It
+// PolicyError is the first reason for which ECR would reject a policy. It
 // matches [ErrPolicy].
 type PolicyError struct {
 	// Rule is the priority of the rule it is about, 0 where it is about the

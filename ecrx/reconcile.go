@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/aws/aws-sdk-go-v2/service/ecr"
+
 	"github.com/stackrescue/stackrescue/internal/awsretry"
 )
 
@@ -14,7 +16,7 @@ import (
 type ReconcileAPI interface {
 	RestoreAPI
 	UnpinAPI
-	getPolicyAPI
+	GetLifecyclePolicy(context.Context, *ecr.GetLifecyclePolicyInput, ...func(*ecr.Options)) (*ecr.GetLifecyclePolicyOutput, error)
 }
 
 // Reconciled is what [Reconcile] did, or would do.
@@ -36,7 +38,7 @@ type Reconciled struct {
 }
 
 // Reconcile makes the pins of a repository those of the given digests, exactly:
-// what is missing is added first, then what is too much goes, but never an
+// missing pins are added first, then surplus ones are removed, but never an
 // image's last tag. Options From and Move do not matter.
 //
 // repository may be any image of the repository. Calls ecr:GetLifecyclePolicy,

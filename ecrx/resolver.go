@@ -13,8 +13,8 @@ type ResolverOptions struct {
 	// tag for which it is true stand in for an image that is not there. nil
 	// means that there is no replacement.
 	Latest func(tag string) bool
-	// External answers for images that are in no private registry of ECR. nil
-	// lets them stand as they are.
+	// External answers for images that are in no private registry of ECR. Nil
+	// keeps their references as they are.
 	External func(ctx context.Context, ref string) (string, error)
 }
 

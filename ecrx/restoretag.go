@@ -14,12 +14,13 @@ import (
 // RestoreAPI is DescribeImages, BatchGetImage and PutImage of *ecr.Client.
 type RestoreAPI interface {
 	ecr.DescribeImagesAPIClient
-	batchGetImageAPI
+	BatchGetImage(context.Context, *ecr.BatchGetImageInput, ...func(*ecr.Options)) (*ecr.BatchGetImageOutput, error)
 	PutImage(context.Context, *ecr.PutImageInput, ...func(*ecr.Options)) (*ecr.PutImageOutput, error)
 }
 
 // putLimit is how often ECR accepts PutImage per second, for a whole account
-// and region (https://docs.aws.amazon.com/AmazonECR/latest/userguide/service-quotas.html).
+// and region
+// (https://docs.aws.amazon.com/AmazonECR/latest/userguide/service-quotas.html).
 const putLimit = 10
 
 // maxTags is how many tags an image may have (ibid.).
@@ -82,7 +83,8 @@ func (e TagEvent) String() string {
 var (
 	// ErrTagTaken is returned by [RestoreTag] if the tag names another digest.
 	ErrTagTaken = errors.New("tag names another image")
-	// ErrTagLimit is returned by [Pin] and [RestoreTag] if the image has as many tags as it can have.
+	// ErrTagLimit is returned by [Pin] and [RestoreTag] if the image has as
+	// many tags as it can have.
 	ErrTagLimit = errors.New("image has 1,000 tags")
 )
 

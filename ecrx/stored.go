@@ -38,7 +38,7 @@ type Stored struct {
 	// belongs to.
 	Subject string
 	// Children are the digests that an index lists. DescribeImages does not
-	// tell them: nil means that they are not known.
+	// return them: nil means that they are not known.
 	Children []string
 }
 
@@ -67,11 +67,11 @@ var errImages = errors.New("not the JSON of describe-images")
 // ParseImages reads what `aws ecr describe-images` prints: an object with
 // imageDetails, or the list alone; several such texts one after the other, such
 // as pages, count as one, and an image that is in them more than once counts
-// once. Times are RFC 3339 or seconds since 1970. A further member "children", a
-// list of digests, says what an index lists. It returns an error if the text is
-// anything else, if it tells two things of one image, as dumps of two moments do,
-// if it holds images of two repositories, and if its last page names a next one.
-// It is pure.
+// once. Times are RFC 3339 or seconds since 1970. A further member "children",
+// a list of digests, says what an index lists. It returns an error if the text
+// is anything else, if it says two different things of one image, as dumps of
+// two moments do, if it holds images of two repositories, and if its last page
+// names a next one. It is pure.
 func ParseImages(text []byte) ([]Stored, error) {
 	var out imageList
 	more := false // a list alone does not say

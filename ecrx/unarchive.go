@@ -18,7 +18,7 @@ import (
 // *ecr.Client; the last only for indexes, to learn what they list.
 type UnarchiveAPI interface {
 	ecr.DescribeImagesAPIClient
-	batchGetImageAPI
+	BatchGetImage(context.Context, *ecr.BatchGetImageInput, ...func(*ecr.Options)) (*ecr.BatchGetImageOutput, error)
 	UpdateImageStorageClass(context.Context, *ecr.UpdateImageStorageClassInput, ...func(*ecr.Options)) (*ecr.UpdateImageStorageClassOutput, error)
 }
 

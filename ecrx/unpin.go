@@ -23,7 +23,8 @@ type UnpinAPI interface {
 // deletes an image with its last tag.
 var ErrLastTag = errors.New("last tag of the image")
 
-// Unpin takes the pins of img's digest away and returns the tags that went. It
+// Unpin takes the pins of img's digest away and returns the tags that went; with a
+// tag in img that one alone, if it names the digest. It
 // never takes an image's last tag, because the image would go with it: that is
 // [ErrLastTag]. An image that is not there, or not pinned, is nothing to do.
 //
@@ -38,7 +39,11 @@ func Unpin(ctx context.Context, api UnpinAPI, img Image, optFns ...func(*TagOpti
 		return nil, err
 	}
 	var gone []string
-	for _, tag := range x.pins(u.opts.Prefix) {
+	tags := x.pins(u.opts.Prefix)
+	if img.Tag != "" {
+		tags = slices.DeleteFunc(slices.Clone(x.Tags), func(tag string) bool { return tag != img.Tag })
+	}
+	for _, tag := range tags {
 		done, err := u.remove(ctx, img.Digest, tag)
 		if done {
 			gone = append(gone, tag)

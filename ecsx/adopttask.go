@@ -30,8 +30,9 @@ const adoptions = 100
 //
 // spec.Token is any text here: the client token is made of the whole spec, so
 // that another cluster, revision or command is another task. A task that has
-// stopped, well or badly, is not adopted: run again means run again. One that
-// stops in the moment between its start and the look at it counts as stopped.
+// stopped, whatever its exit code, is not adopted: running again starts a new
+// one. One that stops in the moment between its start and the look at it counts
+// as stopped.
 //
 // Calls ecs:RunTask, ecs:DescribeTasks. Needs iam:PassRole on the task's roles.
 // Safe to repeat.
@@ -40,7 +41,8 @@ func AdoptTask(ctx context.Context, api adoptTaskAPI, spec TaskSpec) (string, er
 	// and gets the answer that was given first: the state of the task has to be
 	// asked for.
 	//
-	// Source: https://docs.aws.amazon.com/AmazonECS/latest/APIReference/ECS_Idempotency.html
+	// Source:
+	// https://docs.aws.amazon.com/AmazonECS/latest/APIReference/ECS_Idempotency.html
 	content, err := json.Marshal(spec)
 	if err != nil {
 		return "", fmt.Errorf("run task %s: %w", afterSlash(spec.TaskDefinition), err)

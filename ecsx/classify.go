@@ -21,8 +21,8 @@ type Cause struct {
 	Summary string `json:"summary"`
 	// Excerpt is the line of its log that says most; "" without a log.
 	Excerpt string `json:"excerpt,omitempty"`
-	// Reference is the image, secret or log group that is meant, as AWS wrote
-	// it; "" where none is named.
+	// Reference is the image, secret or log group in question, as AWS wrote it;
+	// "" where none is named.
 	Reference string `json:"reference,omitempty"`
 	// Next is what an operator does about it, as precisely as the texts allow:
 	// for a denial the role, the action and the resource.

@@ -106,7 +106,7 @@ type ImageChange struct {
 // stops). A nil resolver keeps every reference; ECS resolves tags anew for the
 // forced deployment.
 //
-// The new revision carries [tagOwner]; an equal ACTIVE revision that has the
+// The new revision has the tag "stackrescue:owner"; an equal ACTIVE revision that has the
 // tag is used again instead of registering another. A revision that something
 // else registered, such as a stack, is never deployed. A service whose
 // deployments ECS does not own is refused with [ErrUnsupportedController]

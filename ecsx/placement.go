@@ -80,8 +80,7 @@ func (n *Network) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// ContainerOverride is what a one-off task does otherwise than its task
-// definition says.
+// ContainerOverride overrides parts of a task definition for a one-off task.
 type ContainerOverride struct {
 	Container string `json:"container"`
 	// Command is the container's; nil leaves it.

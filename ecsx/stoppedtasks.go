@@ -112,7 +112,7 @@ func (e StoppedEvent) String() string { return e.Query.String() + ": " + e.Text 
 // last, with a zero task: what was seen before it, also when ctx ends, is
 // yielded first, without the logs that were not read. With a Cursor a later call
 // yields again what lacks something for a reason that may pass. The sequence can
-// be ranged over once; breaking off is fine.
+// be ranged over once; the caller may stop early.
 //
 // With Query.Since the tasks that ECS has forgotten follow, with what their log
 // groups still have of them. A log group that could not be searched is named in

@@ -25,7 +25,7 @@ type UsesAPI interface {
 	ecs.ListServicesAPIClient
 	ecs.DescribeServicesAPIClient
 	ecs.ListTaskDefinitionsAPIClient
-	taskDefinitionAPI
+	DescribeTaskDefinition(context.Context, *ecs.DescribeTaskDefinitionInput, ...func(*ecs.Options)) (*ecs.DescribeTaskDefinitionOutput, error)
 	ListServiceDeployments(context.Context, *ecs.ListServiceDeploymentsInput, ...func(*ecs.Options)) (*ecs.ListServiceDeploymentsOutput, error)
 	DescribeServiceRevisions(context.Context, *ecs.DescribeServiceRevisionsInput, ...func(*ecs.Options)) (*ecs.DescribeServiceRevisionsOutput, error)
 }
@@ -225,7 +225,8 @@ func (u *uses) service(s types.Service) {
 
 // maxRevisions is how many service revisions one call describes.
 //
-// Source: https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DescribeServiceRevisions.html
+// Source:
+// https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DescribeServiceRevisions.html
 const maxRevisions = 20
 
 // parallelReads is how many calls are under way at once, each for another
@@ -295,7 +296,8 @@ func (u *uses) deployments(ctx context.Context) error {
 // images takes a task definition's images from a service revision, which names
 // all of them, so that it need not be described for them.
 //
-// Source: https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ServiceRevision.html
+// Source:
+// https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ServiceRevision.html
 func (u *uses) images(r types.ServiceRevision) {
 	arn := aws.ToString(r.TaskDefinition)
 	if arn == "" || u.known[arn] || len(r.ContainerImages) == 0 || slices.ContainsFunc(r.ContainerImages, func(c types.ContainerImage) bool { return aws.ToString(c.Image) == "" }) {

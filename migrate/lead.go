@@ -22,7 +22,7 @@ type LeadOptions struct {
 // leads, and returns what fn does. It waits for its turn until ctx ends.
 //
 // fn's context is cancelled with the cause [ErrLeaseLost] before another
-// process can lead, also when the store cannot be reached; then Lead returns an
+// process can lead, even if the store cannot be reached; then Lead returns an
 // error that matches it, even if fn returns nil. Lead returns when fn does: an
 // fn that does not end when its context does may overlap with the next leader,
 // and only the fence, enforced by what it changes, keeps it from doing harm.

@@ -121,7 +121,7 @@ func (f *ServiceFacts) read(s ecstypes.Service) {
 	if s.DeploymentController != nil {
 		f.Controller = string(s.DeploymentController.Type)
 	}
-	f.Scheduling = string(s.SchedulingStrategy)
+	f.Scheduling, f.Settings = string(s.SchedulingStrategy), settings(s)
 	if cfg := s.DeploymentConfiguration; cfg != nil {
 		f.Strategy, f.MinimumHealthy, f.Maximum = string(cfg.Strategy), percent(cfg.MinimumHealthyPercent), percent(cfg.MaximumPercent)
 		if b := cfg.DeploymentCircuitBreaker; b != nil {

@@ -12,10 +12,11 @@ import (
 // wrong and why. The stack may be any of the tree. It changes nothing: its
 // clients refuse every call that [ReadActions] does not list.
 //
-// It returns nil as error for every stack that exists and can be read, also
-// for one that is healthy or busy: see Diagnosis.Situation. A stack that does
-// not exist here is [ErrNoStack], missing permission is [ErrNoAccess], both in
-// an *[Error] with advice. What else cannot be read is in Diagnosis.Unknown.
+// It returns nil as error for every stack that exists and can be read, also for
+// one that is healthy or busy: see Diagnosis.Situation. It returns [ErrNoStack]
+// if the stack does not exist here and [ErrNoAccess] if permission is missing,
+// both in an *[Error] with advice. What else cannot be read is in
+// Diagnosis.Unknown.
 //
 // With Options.Evidence the evidence is written to that folder before anything
 // is concluded from it; [OpenBundle] and [Explain] read it again offline. What a

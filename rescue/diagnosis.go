@@ -82,7 +82,7 @@ type Causes struct {
 	Service  []Cause `json:"service"`
 	Rollback []Cause `json:"rollback"`
 	// Migration are services whose failure looks like a migration that did not get
-	// to its end: a guess, with the command that tells.
+	// to its end: a guess, with the command that settles it.
 	Migration []Cause `json:"migration,omitempty"`
 }
 

@@ -65,6 +65,7 @@ func (p *planner) forward() error {
 		p.stop(irreversible, err)
 	}
 	keep := p.keeps(irreversible)
+	p.standsIn(keep)
 	if err := p.redeploys(keep); err != nil {
 		return err
 	}
@@ -116,6 +117,9 @@ func (p *planner) stays() {
 func (p *planner) noSavepoint(keep map[string]string) {
 	for i := range p.b.Services {
 		s := &p.b.Services[i]
+		if p.standIns[s.Service.String()] != nil {
+			continue
+		}
 		if to := keep[s.Service.String()]; to != "" && s.Back != "" && to != s.Back {
 			debt := fmt.Sprintf("service %s runs %s, and the stack has recorded %s: an update that fails rolls back to that", s.Service, short(to), short(s.Back))
 			if bad := p.d.missing(*s, s.Back); bad != "" {
@@ -165,6 +169,7 @@ func (p *planner) back() error {
 		p.stays()
 		return nil
 	}
+	p.shieldsData()
 	p.unlock(nil)
 	return nil
 }
@@ -194,6 +199,7 @@ func (p *planner) hold() error {
 		}
 		keep[name], down[name] = target, target
 	}
+	p.standsIn(keep)
 	p.freeze()
 	if p.until(KindFreeze) {
 		p.stays()
@@ -291,6 +297,9 @@ func (p *planner) untouched(s *ServiceFacts, target string) bool {
 func (p *planner) skips(keep map[string]string) []cfnx.Skip {
 	return slices.DeleteFunc(cfnx.PlanSkips(p.b.Tree).Skips, func(k cfnx.Skip) bool {
 		s := p.d.service(cfnx.Failure{StackID: k.StackID, LogicalID: k.LogicalID})
+		if s != nil && p.standIns[s.Service.String()] != nil {
+			return true // it has gone back by then
+		}
 		if s == nil || s.Back == "" || keep[s.Service.String()] != s.Back {
 			return false
 		}

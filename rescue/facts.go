@@ -24,6 +24,10 @@ func facts(d *Diagnosis, direction Direction) map[string]string {
 		}
 	}
 	for _, s := range d.bundle.Services {
+		if direction == Forward && s.Settings != nil {
+			sum := sha256.Sum256(s.Settings)
+			out["settings of service "+s.Service.String()] = "sha256:" + hex.EncodeToString(sum[:8])
+		}
 		out["service "+s.Service.String()] = fmt.Sprintf("%s, deployment %s, %s", short(s.Current), s.Primary, wanted(s))
 	}
 	for ref, i := range d.bundle.Images {

@@ -19,8 +19,9 @@ import (
 	"github.com/stackrescue/stackrescue/ecsx"
 )
 
-// ErrUnfinished means that it is too early to pay what a rescue has left: the
-// stack is not healthy, or nothing but the rescue itself has updated it.
+// ErrUnfinished is returned by [Finish] if it is too early to pay what a rescue
+// has left: the stack is not healthy, or nothing but the rescue itself has
+// updated it.
 var ErrUnfinished = errors.New("too early to finish")
 
 // FinishOptions change [Finish]. The zero value is the default.
@@ -28,6 +29,9 @@ type FinishOptions struct {
 	// Evidence is the folder of the rescue: its journal has the lifecycle policies
 	// that were frozen. Without it those are left as they are, and said so.
 	Evidence string
+	// Shield is that of Options.Shield: it takes the protection off that a rescue has
+	// set. nil leaves it on, and says so.
+	Shield func(ctx context.Context, resource cfnx.Deletion, on bool) error
 	// DryRun changes nothing: the answer is what would be done.
 	DryRun bool
 	// Now is the time, for lifecycle rules. Defaults to time.Now.
@@ -69,13 +73,14 @@ func (f *Finished) String() string {
 // task definitions that the rescue has registered and that nothing runs are
 // deregistered. What is left for people is listed.
 //
-// It returns [ErrUnfinished] in an *[Error], and changes nothing, if the stack is
-// not healthy or its latest update went back or was the rescue's. Other errors are those of
-// [Diagnose] and of the calls.
+// It returns [ErrUnfinished] in an *[Error], and changes nothing, if the stack
+// is not healthy or its latest update went back or was the rescue's. Other
+// errors are those of [Diagnose] and of the calls.
 //
 // Calls what [ReadActions] lists, ecs:ListTaskDefinitions,
 // ecs:DeregisterTaskDefinition, ecr:PutLifecyclePolicy and, for images that only a
-// pin can keep, ecr:BatchGetImage and ecr:PutImage. Safe to repeat.
+// pin can keep, ecr:BatchGetImage and ecr:PutImage; for tags that stood in for others,
+// ecr:BatchDeleteImage. Safe to repeat.
 func Finish(ctx context.Context, cfg aws.Config, stack string, optFns ...func(*FinishOptions)) (*Finished, error) {
 	var f FinishOptions
 	for _, fn := range optFns {
@@ -102,9 +107,9 @@ func Finish(ctx context.Context, cfg aws.Config, stack string, optFns ...func(*F
 	case strings.Contains(b.Tree.Root.ChangeSetID, ":changeSet/stackrescue-"):
 		return nil, early("its latest update is the rescue's own", "let the pipeline deploy, then finish")
 	}
-	p := payer{ctx: ctx, c: newClients(only(cfg, append(ReadActions(), "ecs:ListTaskDefinitions", "ecs:DeregisterTaskDefinition", "ecr:PutLifecyclePolicy", "ecr:BatchGetImage", "ecr:PutImage")...)),
+	p := payer{ctx: ctx, c: newClients(only(cfg, append(ReadActions(), "ecs:ListTaskDefinitions", "ecs:DeregisterTaskDefinition", "ecr:PutLifecyclePolicy", "ecr:BatchGetImage", "ecr:PutImage", "ecr:BatchDeleteImage")...)),
 		o: o, f: f, b: b, out: &Finished{Version: 1, Stack: d.Stack, DryRun: f.DryRun}}
-	if err := errors.Join(p.thaw(), p.clones()); err != nil {
+	if err := errors.Join(p.thaw(), p.clones(), p.unshield(), p.untag()); err != nil {
 		return p.out, err
 	}
 	p.templates()

@@ -73,7 +73,7 @@ func TestAHiddenOutput(t *testing.T) {
 				require.Equal(t, test.result == rescue.Rescued, s.output("ApiToken") == before)
 				require.Equal(t, test.result != rescue.Rescued, strings.Contains(strings.Join(r.Debt, "\n"), "prod.ApiToken"))
 				require.NotContains(t, r.String(), before)
-			}, func(o *rescuetest.Options) { o.Switches.OutputsAfterSkip = rescuetest.OutputsDropped })
+			}, func(o *rescuetest.Options) { o.Switches.OutputsAfterSkip = "dropped" })
 		})
 	}
 }

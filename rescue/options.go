@@ -52,9 +52,16 @@ type Options struct {
 	Ledger *cfnx.Ledger
 	// Denied asks which of the actions, as IAM names them, the caller is not allowed,
 	// such as by iam:SimulatePrincipalPolicy. A run asks it once before its first
-	// step, about all that its steps may use, and warns of the answer; nothing else
-	// follows, because no simulation knows every condition. nil asks nobody.
+	// step, about all that its steps and CloudFormation's handlers may use with the
+	// caller's permissions, and warns of the answer; nothing else follows, because no
+	// simulation knows every condition. nil asks nobody.
 	Denied func(ctx context.Context, actions []string) ([]string, error)
+	// Shield protects a resource against its deletion (on), or takes that protection
+	// off, as Deletion.Shield and Unshield do: this module has no client for it. It
+	// returns nil only when the resource is seen to be as wanted, and may be called
+	// again. [Run] of a plan that was made with Choices.Shield needs it; nil protects
+	// nothing.
+	Shield func(ctx context.Context, resource cfnx.Deletion, on bool) error
 	// Lease keeps two operators who share it from running a plan for the same stack at
 	// once: see packages dynamolease, pglease and mylease. nil is the folder of
 	// Evidence, for the processes of one machine, and nothing without it.
@@ -72,7 +79,8 @@ type Options struct {
 	Confirm func(Step) bool
 	// Done are results of an earlier run of the same plan that did not get to
 	// its end. Steps that succeeded are not repeated, as long as what they
-	// brought about still holds.
+	// brought about still holds; what a step that failed was changing may differ
+	// from the plan's facts.
 	Done []StepResult
 	// Journal is called with each step's result as soon as it is known, to be kept
 	// and given back as Done; and before a step destroys what cannot be read

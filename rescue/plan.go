@@ -37,6 +37,10 @@ type Plan struct {
 	Debt []string `json:"debt,omitempty"`
 	// Warnings are what the operator should know before confirming.
 	Warnings []string `json:"warnings,omitempty"`
+	// Handlers are the actions, as IAM names them, that CloudFormation may use with
+	// the caller's permissions, because no stack of the tree that the plan changes has
+	// a service role for it: see [Plan.Policy].
+	Handlers []string `json:"handlers,omitempty"`
 	// Ledger is what the stacks had before anything was touched.
 	Ledger *cfnx.Ledger `json:"ledger,omitempty"`
 	// Causes are the diagnosis', for the report.
@@ -87,14 +91,22 @@ type Step struct {
 	Before string `json:"before,omitempty"`
 	After  string `json:"after"`
 	Undo   string `json:"undo,omitempty"`
-	// Takes is the longest it is expected to take.
-	Takes time.Duration `json:"-"` // takesSeconds
+	// Takes is the longest it is expected to take. With Limited, [Run] ends it then:
+	// the operator has set it.
+	Takes   time.Duration `json:"-"` // takesSeconds
+	Limited bool          `json:"limited,omitempty"`
+	// RoleARN is the service role that CloudFormation is to use from then on; "" is
+	// the one that the stack has.
+	RoleARN string `json:"roleArn,omitempty"`
 
 	Freeze    *FreezeStep    `json:"freeze,omitempty"`
 	Stamp     *StampStep     `json:"stamp,omitempty"`
 	Migrate   *MigrateStep   `json:"migrate,omitempty"`
 	Redeploy  *RedeployStep  `json:"redeploy,omitempty"`
+	StandIn   *standInStep   `json:"standIn,omitempty"`
+	Shield    *shieldStep    `json:"shield,omitempty"`
 	Unlock    *UnlockStep    `json:"unlock,omitempty"`
+	Import    *importStep    `json:"import,omitempty"`
 	Savepoint *SavepointStep `json:"savepoint,omitempty"`
 }
 
@@ -122,12 +134,12 @@ func (s *Step) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// MakePlan decides the way out of what d found. It is pure and changes
-// nothing. A stack that needs none is [ErrHealthy], one that is busy
-// [ErrBusy], one that this tool cannot help [ErrNotRescuable], a direction
-// that cannot be taken [ErrDirection]: all in an *[Error] with advice. A
-// direction that would rest on something that is not known is [ErrUnknown] as
-// well. A nil diagnosis, or one without its evidence, is [ErrNoEvidence].
+// MakePlan decides the way out of what d found. It is pure and changes nothing.
+// It returns an *[Error] with advice that wraps [ErrHealthy] if the stack needs
+// no rescue, [ErrBusy] if it is busy, [ErrNotRescuable] if this package cannot
+// help it, and [ErrDirection] if the direction cannot be taken; then
+// [ErrUnknown] as well if it would rest on something that is not known. A nil
+// diagnosis, or one without its evidence, gives [ErrNoEvidence].
 func MakePlan(d *Diagnosis, c Choices) (*Plan, error) {
 	fail := func(err error, next string) error {
 		if r, ok := errors.AsType[*refusal](err); ok {
@@ -175,6 +187,7 @@ func MakePlan(d *Diagnosis, c Choices) (*Plan, error) {
 	}
 	p.unused()
 	p.verify()
+	p.handlers()
 	p.p.Hash = p.p.hash()
 	return p.p, nil
 }

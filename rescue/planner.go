@@ -2,6 +2,8 @@ package rescue
 
 import (
 	"fmt"
+
+	"github.com/stackrescue/stackrescue/cfnx"
 )
 
 // planner adds the steps of a plan in their order.
@@ -15,10 +17,20 @@ type planner struct {
 	// gaveUp is whether the operator accepts the deletion of what the failed update
 	// made.
 	gaveUp bool
+	// shielded is what the plan protects against the clean-up.
+	shielded []cfnx.Deletion
+	// standIns are, by service, the tags that stand in for missing ones.
+	standIns map[string]*standInStep
 }
 
 func (p *planner) add(s Step) {
-	s.Risk, s.Actions = riskOf[s.Kind], actionsOf(s.Kind)
+	if limit := p.c.Limits[s.Kind]; limit > 0 {
+		s.Takes, s.Limited = limit, true
+	}
+	if s.changesStack() {
+		s.RoleARN = p.c.RoleARN
+	}
+	s.Risk, s.Actions = riskOf[s.Kind], s.actions()
 	s.ID = fmt.Sprintf("%d-%s", len(p.p.Steps)+1, s.Kind)
 	p.p.Steps = append(p.p.Steps, s)
 }

@@ -61,6 +61,11 @@ func (p *planner) redeploys(keep map[string]string) error {
 		}
 	}
 	for _, s := range todo {
+		if p.standIns[s.Service.String()] != nil {
+			p.addresses(s, keep[s.Service.String()])
+			p.addStandIn(s)
+			continue
+		}
 		p.addresses(s, keep[s.Service.String()])
 		p.redeploy(s, keep[s.Service.String()])
 	}

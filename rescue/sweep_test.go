@@ -42,6 +42,13 @@ var swept = map[string]func(t *testing.T) (*rescuetest.Incident, rescue.Choices)
 		s.cloud.ForgetCalls()
 		return &rescuetest.Incident{Cloud: s.cloud, Stack: "prod", Cluster: "prod", Service: "web", OldTag: "v1", NewTag: "v2"}, rescue.Choices{Direction: rescue.Forward, Freeze: true}
 	},
+	"changed settings": func(t *testing.T) (*rescuetest.Incident, rescue.Choices) {
+		s := newSite(t)
+		s.tuned()
+		s.mended = true
+		s.cloud.ForgetCalls()
+		return &rescuetest.Incident{Cloud: s.cloud, Stack: "prod", Cluster: "prod", Service: "web", OldTag: "v1", NewTag: "v2"}, rescue.Choices{Direction: rescue.Forward, Freeze: true}
+	},
 	"flat": func(t *testing.T) (*rescuetest.Incident, rescue.Choices) {
 		in, err := rescuetest.NewIncident(t.Context(), "flat-stack")
 		require.NoError(t, err)
@@ -60,12 +67,18 @@ func callsOf(t *testing.T, incident string) (calls []string, changes map[string]
 		r, err := rescue.Run(t.Context(), in.Cloud.Config(), p, confirmed)
 		require.NoError(t, err, r)
 		require.Contains(t, []rescue.Result{rescue.Rescued, rescue.ServedWithDebt}, r.Result, r)
-		for _, c := range in.Cloud.Calls() {
-			calls = append(calls, c.Action)
-		}
+		calls = actionsOf(in.Cloud)
 		changes = done(in.Cloud)
 	})
 	return calls, changes
+}
+
+// actionsOf are the actions that have been called, in order.
+func actionsOf(c *rescuetest.Cloud) (actions []string) {
+	for _, call := range c.Calls() {
+		actions = append(actions, call.Action)
+	}
+	return actions
 }
 
 // process is one process with its journal; one that has crashed writes nothing.

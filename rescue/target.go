@@ -46,7 +46,11 @@ func (p *planner) savepointFor(keep map[string]string) (*SavepointStep, error) {
 	var first error
 	for _, target := range targets {
 		warned, owed := len(p.p.Warnings), len(p.p.Debt)
-		step, err := p.savepointOf(keep, target)
+		var step *SavepointStep
+		err := p.leftOutside(target)
+		if err == nil {
+			step, err = p.savepointOf(keep, target)
+		}
 		if err == nil {
 			if target == targetAttempted {
 				p.p.Warnings = append(p.p.Warnings, "the savepoint brings the stack to the templates of the update that failed, with images that exist")
@@ -222,6 +226,7 @@ func (r *runner) aims(target string) bool {
 func (r *runner) target(ctx context.Context, c clients, s *SavepointStep, d *cfnx.Draft) error {
 	if s.Target == targetAttempted && r.tried == nil {
 		// An earlier run made the unlock.
+		r.attemptedSet(d.Tree)
 		if err := d.Tree.ReadAttempted(ctx, c.cfn, c.s3); err != nil {
 			return err
 		}

@@ -32,7 +32,7 @@ func (p *planner) unlocks(skips []cfnx.Skip, keep map[string]string) error {
 		skips = nil
 	}
 	for _, d := range p.b.Tree.Deploys(skips, func(d cfnx.Deploy) bool {
-		return keep[ecsx.ParseService(d.PhysicalID).String()] == d.To && p.isBack(d)
+		return p.isBack(d) && (keep[ecsx.ParseService(d.PhysicalID).String()] == d.To || p.standIns[ecsx.ParseService(d.PhysicalID).String()] != nil)
 	}) {
 		if d.State != "deployed" {
 			continue
@@ -90,6 +90,9 @@ func (p *planner) endsCount(skips []cfnx.Skip, next string) error {
 // deployed when CloudFormation sends the same.
 func (p *planner) isBack(d cfnx.Deploy) bool {
 	s := p.d.service(cfnx.Failure{StackID: d.StackID, LogicalID: d.LogicalID})
+	if s != nil && p.standIns[s.Service.String()] != nil && d.To == s.Back {
+		return true // the plan deploys it before
+	}
 	return s != nil && d.To != "" && s.Current == d.To && (s.Serving() == d.To || s.Running == 0)
 }
 
@@ -97,6 +100,7 @@ func (p *planner) isBack(d cfnx.Deploy) bool {
 // what holds data.
 func (p *planner) deletes(keep map[string]string, next string) error {
 	var lost []string
+	var data []cfnx.Deletion // of lost, what could be shielded
 	for _, d := range p.b.Tree.Deletes() {
 		if d.Kept || d.Type == definitionType {
 			continue
@@ -129,11 +133,28 @@ func (p *planner) deletes(keep map[string]string, next string) error {
 		}
 		if d.HoldsData || len(d.UsedBy) > 0 {
 			slices.Sort(d.UsedBy)
-			lost = append(lost, d.String())
+			lost, data = append(lost, d.String()), append(data, d)
 		}
 	}
 	if len(lost) == 0 {
 		return nil
+	}
+	if len(data) == len(lost) {
+		err := p.shields(data)
+		switch {
+		case err == nil:
+			return nil
+		case p.c.Shield:
+			next = err.Error() + ": " + next
+		case all(data, shieldable):
+			var commands []string
+			for _, d := range data {
+				if d.Shield != "" {
+					commands = append(commands, d.Shield)
+				}
+			}
+			next += "; or let the plan shield it and import it afterwards (Choices.Shield), as by: " + strings.Join(commands, "; ")
+		}
 	}
 	return refuse(next, "the clean-up after the continued rollback would delete what the failed update made: %s", strings.Join(lost, "; "))
 }

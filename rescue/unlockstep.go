@@ -27,6 +27,12 @@ func (p *planner) unlock(skips []cfnx.Skip) {
 	if p.d.Situation != Stuck {
 		return
 	}
+	for i := range p.b.Services {
+		if s := &p.b.Services[i]; p.standIns[s.Service.String()] != nil {
+			p.addStandIn(s)
+		}
+	}
+	p.shield()
 	u := &UnlockStep{Skips: skips, Force: p.c.Force, Deletes: p.b.Tree.Deletes()}
 	for _, d := range p.b.Tree.Deploys(skips, p.isBack) {
 		if d.State == "deployed" {
@@ -46,6 +52,9 @@ func (p *planner) unlock(skips []cfnx.Skip) {
 	if len(names) > 0 && !u.Force {
 		command += " --resources-to-skip " + strings.Join(names, " ")
 	}
+	if p.c.RoleARN != "" {
+		command += " --role-arn " + p.c.RoleARN
+	}
 	reason := "the rollback stopped at what has been mended since"
 	if len(why) > 0 {
 		reason = "skips what cannot go back: " + strings.Join(why, "; ")
@@ -55,6 +64,7 @@ func (p *planner) unlock(skips []cfnx.Skip) {
 		Command: command, Before: "stack " + p.d.Stack + " is UPDATE_ROLLBACK_FAILED", After: "stack " + p.d.Stack + " is UPDATE_ROLLBACK_COMPLETE",
 		Takes: 3 * time.Hour, Unlock: u,
 	})
+	p.imports()
 }
 
 // unlock continues the rollback, skipping only what the plan names.
@@ -73,6 +83,7 @@ func (r *runner) unlock(ctx context.Context, c clients, s Step, res *StepResult)
 	}
 	out, err := cfnx.ContinueRollbackSkipping(ctx, c.cfn, r.p.StackID, cfnx.SkipOnly(names...), func(o *cfnx.ContinueOptions) {
 		o.Interval = r.o.Interval
+		o.RoleARN = s.RoleARN
 		if s.Unlock.Force {
 			o.Force = r.p.Stack
 		}

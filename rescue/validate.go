@@ -3,6 +3,8 @@ package rescue
 import (
 	"fmt"
 	"slices"
+
+	"github.com/stackrescue/stackrescue/ecrx"
 )
 
 // planVersion is the version of a plan's format that this package writes and
@@ -48,8 +50,14 @@ func (s *Step) validate() error {
 		missing = s.Migrate == nil || s.Migrate.Container == "" || len(s.Migrate.Run) == 0
 	case KindRedeploy:
 		missing = s.Redeploy == nil || s.Redeploy.From == "" || s.Redeploy.Service.Name == ""
+	case kindStandIn:
+		missing = s.StandIn == nil || s.StandIn.Revision == "" || s.StandIn.Service.Name == "" || len(s.StandIn.Tags) == 0 || !all(s.StandIn.Tags, func(t ecrx.Image) bool { return t.Private() && t.Tag != "" && t.Digest != "" })
+	case kindShield:
+		missing = s.Shield == nil || len(s.Shield.Resources) == 0 || !all(s.Shield.Resources, shieldable)
 	case KindUnlock:
 		missing = s.Unlock == nil
+	case kindImport:
+		missing = s.Import == nil || len(s.Import.Resources) == 0
 	case KindSavepoint:
 		missing = s.Savepoint == nil
 	case KindVerify:
@@ -59,10 +67,13 @@ func (s *Step) validate() error {
 	if missing {
 		return fmt.Errorf("what a step of kind %s needs is not in it", s.Kind)
 	}
+	if s.Limited && s.Takes <= 0 || s.RoleARN != "" && !s.changesStack() {
+		return fmt.Errorf("a step of kind %s has no such limit or role", s.Kind)
+	}
 	if s.Risk != riskOf[s.Kind] {
 		return fmt.Errorf("its risk is %s and not %q", riskOf[s.Kind], s.Risk)
 	}
-	if !slices.Equal(s.Actions, actionsOf(s.Kind)) {
+	if !slices.Equal(s.Actions, s.actions()) {
 		return fmt.Errorf("its actions are not those of its kind")
 	}
 	return nil
@@ -72,7 +83,31 @@ func (s *Step) validate() error {
 // whatever a file says.
 var riskOf = map[Kind]Risk{
 	KindFreeze: RiskReversible, KindStamp: RiskDatabase, KindMigrate: RiskDatabase, KindRedeploy: RiskService,
-	KindUnlock: RiskIrreversible, KindSavepoint: RiskService, KindVerify: RiskNone,
+	kindStandIn: RiskService, kindShield: RiskReversible, KindUnlock: RiskIrreversible, kindImport: RiskReversible, KindSavepoint: RiskService, KindVerify: RiskNone,
+}
+
+// all reports whether each of a list is as wanted.
+func all[T any](list []T, wanted func(T) bool) bool {
+	return !slices.ContainsFunc(list, func(x T) bool { return !wanted(x) })
+}
+
+// actions are those of the step's kind, what the resources of a shield need, and
+// what giving the stack a role needs.
+func (s *Step) actions() []string {
+	if s.Kind == kindShield && s.Shield != nil {
+		return s.Shield.actions()
+	}
+	all := actionsOf(s.Kind)
+	if s.RoleARN != "" {
+		// A role that the stack has already needs none (docs/aws/cfn.md 8.11).
+		all = append(all, "iam:PassRole")
+	}
+	return all
+}
+
+// changesStack reports whether the step is an operation on the stack.
+func (s *Step) changesStack() bool {
+	return s.Kind == KindUnlock || s.Kind == kindImport || s.Kind == KindSavepoint
 }
 
 // actionsOf are the operations that a step of a kind may use and no others.
@@ -88,6 +123,10 @@ func actionsOf(k Kind) []string {
 		return []string{"ecs:DescribeServices", "ecs:DescribeTaskDefinition", "ecs:ListTaskDefinitions", "ecs:RegisterTaskDefinition", "ecs:DeregisterTaskDefinition", "ecs:TagResource", "ecs:UpdateService", "ecs:DescribeServiceDeployments", "ecs:ListTasks", "ecs:DescribeTasks", "ecr:DescribeImages", "iam:PassRole"}
 	case KindUnlock:
 		return []string{"cloudformation:DescribeStacks", "cloudformation:DescribeStackEvents", "cloudformation:ListStackResources", "cloudformation:GetTemplate", "cloudformation:DescribeChangeSet", "s3:GetObject", "cloudformation:ContinueUpdateRollback"}
+	case kindStandIn:
+		return []string{"ecr:DescribeImages", "ecr:BatchGetImage", "ecr:PutImage", "ecs:DescribeServices", "ecs:UpdateService", "ecs:DescribeServiceDeployments", "ecs:ListTasks", "ecs:DescribeTasks", "ecs:DescribeTaskDefinition"}
+	case kindImport:
+		return []string{"cloudformation:DescribeStacks", "cloudformation:DescribeStackEvents", "cloudformation:ListStackResources", "cloudformation:GetTemplate", "cloudformation:CreateChangeSet", "cloudformation:DescribeChangeSet", "cloudformation:ExecuteChangeSet", "cloudformation:DeleteChangeSet", "s3:GetObject", "s3:PutObject"}
 	case KindSavepoint:
 		return []string{"cloudformation:DescribeStacks", "cloudformation:DescribeStackEvents", "cloudformation:ListStackResources", "cloudformation:GetTemplate", "cloudformation:CreateChangeSet", "cloudformation:DescribeChangeSet", "cloudformation:ExecuteChangeSet", "cloudformation:DeleteChangeSet", "s3:GetObject", "s3:PutObject", "ecs:DescribeServices", "ecs:DescribeTaskDefinition", "ecr:DescribeImages", "secretsmanager:DescribeSecret"}
 	case KindVerify:

@@ -17,6 +17,7 @@ import (
 
 	"github.com/stackrescue/stackrescue/ecsx"
 	"github.com/stackrescue/stackrescue/rescue/rescuetest"
+	"github.com/stackrescue/stackrescue/rescue/rescuetest/simtype"
 )
 
 var trials = flag.Int("trials", 2, "deployments of each kind")
@@ -45,7 +46,7 @@ func (s *site) group(name string) {
 	require.NoError(s.t, err)
 }
 
-func (s *site) push(tag string, run rescuetest.Program) string {
+func (s *site) push(tag string, run simtype.Program) string {
 	_, err := s.cloud.PushImage("app", tag, run, tag)
 	require.NoError(s.t, err)
 	return s.ref(tag)

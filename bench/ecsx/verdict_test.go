@@ -16,6 +16,7 @@ import (
 
 	"github.com/stackrescue/stackrescue/ecsx"
 	"github.com/stackrescue/stackrescue/rescue/rescuetest"
+	"github.com/stackrescue/stackrescue/rescue/rescuetest/simtype"
 )
 
 // P1: from the outcome to the verdict, and calls a second meanwhile.
@@ -27,17 +28,17 @@ func TestVerdict(t *testing.T) {
 	for _, tasks := range sizes {
 		for _, kind := range []struct {
 			name     string
-			program  func(d time.Duration) rescuetest.Program // nil: the image is missing
+			program  func(d time.Duration) simtype.Program // nil: the image is missing
 			patience int
 			want     ecsx.Outcome
 		}{
-			{"success", func(d time.Duration) rescuetest.Program { return rescuetest.RunsAfter(d) }, 0, ecsx.Succeeded},
-			{"rollback", func(d time.Duration) rescuetest.Program { return rescuetest.Exits(1, time.Second+d/20, "FATAL: no") }, 0, ecsx.RolledBack},
+			{"success", func(d time.Duration) simtype.Program { return rescuetest.RunsAfter(d) }, 0, ecsx.Succeeded},
+			{"rollback", func(d time.Duration) simtype.Program { return rescuetest.Exits(1, time.Second+d/20, "FATAL: no") }, 0, ecsx.RolledBack},
 			{"missing image, patient", nil, -1, ecsx.RolledBack},
 			// Of many tasks that all fail at once ECS goes back before anybody can ask; of two
 			// it waits for more.
 			{"missing image, fail fast", nil, 0, ecsx.Failing},
-			{"crash loop", func(d time.Duration) rescuetest.Program { return rescuetest.Exits(1, 5*time.Second+d/40, "FATAL: no") }, 0, ecsx.RolledBack},
+			{"crash loop", func(d time.Duration) simtype.Program { return rescuetest.Exits(1, 5*time.Second+d/40, "FATAL: no") }, 0, ecsx.RolledBack},
 		} {
 			desired := tasks
 			if kind.want == ecsx.Failing {

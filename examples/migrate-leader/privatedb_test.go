@@ -12,7 +12,7 @@ import (
 
 	"github.com/stackrescue/stackrescue/internal/servers"
 	"github.com/stackrescue/stackrescue/migrate/revision"
-	"github.com/stackrescue/stackrescue/rescue/rescuetest"
+	"github.com/stackrescue/stackrescue/rescue/rescuetest/simtype"
 )
 
 // TestRepairInATask repairs a database that only tasks can reach: the verbs run
@@ -47,7 +47,7 @@ func TestRepairInATask(t *testing.T) {
 		for i, c := range commands {
 			at[c] = ends[i]
 		}
-		_, err := a.cloud.PushImage("app", "1", func(c *rescuetest.Container) {
+		_, err := a.cloud.PushImage("app", "1", func(c *simtype.Container) {
 			e, ok := at[strings.Join(c.Command(), " ")]
 			if !ok {
 				c.SetHealthy(true)

@@ -14,7 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 	"github.com/stretchr/testify/require"
 
-	"github.com/stackrescue/stackrescue/rescue/rescuetest"
+	"github.com/stackrescue/stackrescue/rescue/rescuetest/simtype"
 )
 
 // phase is a time in a container's life, and what two ways to check its health
@@ -36,7 +36,7 @@ func TestRecipeHoldsAfterTheStart(t *testing.T) {
 	starts := func(healthy func(phase) bool) (n int) {
 		synctest.Test(t, func(t *testing.T) {
 			a := newAccount(t)
-			n = a.lifeOf(func(c *rescuetest.Container) {
+			n = a.lifeOf(func(c *simtype.Container) {
 				at := time.Duration(0)
 				for _, p := range phases {
 					c.After(at, func() { c.SetHealthy(healthy(p)) })
@@ -84,9 +84,9 @@ func askedInEachPhase(t *testing.T) []phase {
 
 // lifeOf runs a service of one task whose container has the README's health
 // check, and counts how often the container starts within 4 hours.
-func (a *account) lifeOf(program func(*rescuetest.Container)) int {
+func (a *account) lifeOf(program func(*simtype.Container)) int {
 	starts := 0
-	_, err := a.cloud.PushImage("app", "life", func(c *rescuetest.Container) {
+	_, err := a.cloud.PushImage("app", "life", func(c *simtype.Container) {
 		starts++
 		program(c)
 	}, "life")

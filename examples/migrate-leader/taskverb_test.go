@@ -16,6 +16,7 @@ import (
 
 	"github.com/stackrescue/stackrescue/migrate"
 	"github.com/stackrescue/stackrescue/rescue/rescuetest"
+	"github.com/stackrescue/stackrescue/rescue/rescuetest/simtype"
 )
 
 // account is a simulated account with a service web, and a family job whose
@@ -67,7 +68,7 @@ func (a *account) register(family, tag string) string {
 
 // program prints a result of the version that it is told, or exits with the
 // code that it is told.
-func (a *account) program(c *rescuetest.Container) {
+func (a *account) program(c *simtype.Container) {
 	command := c.Command()
 	if len(command) == 0 {
 		c.SetHealthy(true)

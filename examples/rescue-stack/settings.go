@@ -9,6 +9,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/stackrescue/stackrescue/cfnx"
 	"github.com/stackrescue/stackrescue/migrate/toolcmd"
@@ -30,6 +31,7 @@ type settings struct {
 	json     bool
 	evidence string
 	out      string
+	policy   string
 	html     string
 	markdown string
 	progress string
@@ -86,11 +88,14 @@ func parse(args []string, stderr io.Writer) (*settings, error) {
 	f.Func("revision", "the revision to keep for a service, as CLUSTER/SERVICE=FAMILY:REVISION; a service that serves is deployed to only if it is named", pair(s.choices.Revisions, "CLUSTER/SERVICE=FAMILY:REVISION"))
 	f.BoolVar(&s.choices.Force, "force", false, "let CloudFormation choose what to skip")
 	f.BoolVar(&s.choices.RaiseMinimum, "raise-minimum", false, "let the savepoint raise a minimumHealthyPercent of 0, so that users are served while it deploys")
+	limits := map[string]string{}
 	until := f.String("until", "", "end after steps of this kind: "+kinds())
-	f.Func("accept", "a deployment or deletion of the continued rollback that is no reason to stop, as CLUSTER/SERVICE or STACK.LOGICALID; may be repeated", func(v string) error {
+	f.Func("accept", "a deployment or deletion of the continued rollback that is no reason to stop, or a setting of a service that the savepoint may change, as CLUSTER/SERVICE, STACK.LOGICALID or STACK.LOGICALID.PROPERTY; may be repeated", func(v string) error {
 		s.choices.Accept = append(s.choices.Accept, v)
 		return nil
 	})
+	f.StringVar(&s.choices.RoleARN, "role", "", "the ARN of a service role for the stack, where its own is gone; CloudFormation keeps it")
+	f.Func("limit", "how long steps of a kind may take, as KIND=TIME, such as unlock=2h; may be repeated", pair(limits, "KIND=TIME"))
 	asserted, templates := map[string]string{}, map[string]string{}
 	f.Func("template", "a template as its author has it, as STACK=FILE: the version that was deployed last, where letters were lost, or the one that the savepoint is to bring; may be repeated", pair(templates, "STACK=FILE"))
 	f.StringVar(&s.choices.TemplateBucket, "template-bucket", "", "the bucket in which the savepoint puts a template of more than 51,200 bytes")
@@ -108,6 +113,7 @@ func parse(args []string, stderr io.Writer) (*settings, error) {
 		return json.Unmarshal(data, &s.ledger)
 	})
 	f.StringVar(&s.out, "out", "", "plan: write the plan to this file, for review and for run")
+	f.StringVar(&s.policy, "policy", "", "plan: write the IAM policy that the plan needs to this file")
 	f.StringVar(&s.html, "html", "", "write one self-contained HTML page to this file")
 	f.StringVar(&s.markdown, "markdown", "", "append Markdown to this file, such as a CI job's summary")
 	f.BoolVar(&s.json, "json", false, "print one JSON object per line and nothing else")
@@ -154,6 +160,16 @@ func parse(args []string, stderr io.Writer) (*settings, error) {
 			return s, usageError("%s %s: one of %s", c.flag, c.is, strings.ReplaceAll(c.of, " ", ", "))
 		}
 	}
+	for k, v := range limits {
+		limit, err := time.ParseDuration(v)
+		if err != nil || limit <= 0 || !slices.Contains(strings.Split(kinds()+", verify", ", "), k) {
+			return s, usageError("-limit %s=%s: one of %s, verify, and a time such as 2h", k, v, kinds())
+		}
+		if s.choices.Limits == nil {
+			s.choices.Limits = map[rescue.Kind]time.Duration{}
+		}
+		s.choices.Limits[rescue.Kind(k)] = limit
+	}
 	for k, v := range asserted {
 		if states := []string{"served", "partly-served", "not-served", "scaled-to-zero"}; !slices.Contains(states, v) {
 			return s, usageError("-assert %s=%s: one of %s", k, v, strings.Join(states, ", "))
@@ -164,8 +180,10 @@ func parse(args []string, stderr io.Writer) (*settings, error) {
 		return s, usageError("-apply belongs to rescue-stack finish")
 	case s.out != "" && s.command != "plan":
 		return s, usageError("-out belongs to rescue-stack plan")
-	case s.out != "" && *direction == "" && !s.demo:
-		return s, usageError("-out needs a direction: one of serve, forward, hold, back")
+	case s.policy != "" && s.command != "plan":
+		return s, usageError("-policy belongs to rescue-stack plan")
+	case s.out+s.policy != "" && *direction == "" && !s.demo:
+		return s, usageError("-out and -policy need a direction: one of serve, forward, hold, back")
 	case (*verify != "" || *of != "") && *tool == "" && *up == "":
 		return s, usageError("-verify and -migration-service belong to -migration or -migrate")
 	}

@@ -100,7 +100,7 @@ type Stamped struct {
 // Errors: [ErrBackwards], [ErrUnknown], [migrate.ErrUnproven], [ErrRunning],
 // [ErrChanged], [ErrNoTable]; where the lock was lost, [migrate.ErrLeaseLost].
 // Nothing was written then, but for ErrChanged and errors of the commit or
-// after it. The result holds the plan also when the error is not nil, unless
+// after it. The result has the plan even if the error is not nil, unless
 // there was none. Safe to repeat.
 //
 // The database handle needs two connections. On PostgreSQL the user must be

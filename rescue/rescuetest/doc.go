@@ -6,7 +6,7 @@
 //
 //	in, err := rescuetest.NewIncident(ctx, "flat-stack")      // or rescuetest.New() and Cloud.Script
 //	client := ecs.NewFromConfig(in.Cloud.Config())            // a real SDK client
-//	in.Cloud.Inject(rescuetest.Fault{Action: "ecs:UpdateService", Nth: 1, Kind: rescuetest.Throttle})
+//	in.Cloud.Inject(simtype.Fault{Action: "ecs:UpdateService", Nth: 1, Kind: simtype.Throttle})
 //	in.Cloud.Advance(8 * 24 * time.Hour)                      // a lifecycle policy expires an image
 //	fmt.Println(rescuetest.CallCounts(in.Cloud.Calls()))
 //
@@ -15,6 +15,8 @@
 // readable scenario, and [Cloud.Record] is what happened meanwhile: tasks that
 // started, seconds with too few healthy ones, deletions with their cause, and who
 // changed what. Nothing leaves the process, and no testing.TB is needed.
+// Faults, programs, containers, phases and switches are types of package simtype,
+// where their fields and values are.
 //
 // # Time
 //
@@ -27,7 +29,7 @@
 // # Truth
 //
 // Every simulated behaviour names its source beside the code. What neither
-// documentation nor a recording settles is a field of [Switches], and the
+// documentation nor a recording settles is a field of [simtype.Switches], and the
 // library is tested under every value of each. AWS's rate limits hold unless
 // [Options].NoRateLimits is set.
 //

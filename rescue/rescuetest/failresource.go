@@ -1,21 +1,10 @@
 package rescuetest
 
 import (
+	"fmt"
+
 	"github.com/stackrescue/stackrescue/internal/sim/cfnsim"
 	"github.com/stackrescue/stackrescue/rescue/rescuetest/simtype"
-)
-
-// Phase is [simtype.Phase].
-type Phase = simtype.Phase
-
-// Phases; see the constants of the same names in package simtype.
-const (
-	OnCreate     = simtype.OnCreate
-	OnUpdate     = simtype.OnUpdate
-	OnRollback   = simtype.OnRollback
-	OnDelete     = simtype.OnDelete
-	OnValidation = simtype.OnValidation
-	OnHook       = simtype.OnHook
 )
 
 // FailOptions configure [Cloud.FailResource]. The default is a failure before
@@ -54,4 +43,24 @@ func (c *Cloud) FailResource(stack, logicalID string, phase simtype.Phase, reaso
 			c.in(c.region).cfn.FailNext(stack, logicalID, phase, when, reason)
 		}
 	})
+}
+
+// LoseRole makes a service role one that CloudFormation cannot assume, because it
+// was deleted or no longer trusts CloudFormation: operations on stacks that have it
+// are refused.
+func (c *Cloud) LoseRole(arn string) {
+	c.clock.Do(func() { c.in(c.region).cfn.LoseRole(arn) })
+}
+
+// Protect sets the deletion protection of a resource that a stack made, or takes
+// it off, as its service's own API does: a clean-up that deletes it then fails
+// (docs/aws/cfn.md 8.10). It returns an error if no stack has made such a
+// resource.
+func (c *Cloud) Protect(physicalID string, on bool) error {
+	found := false
+	c.clock.Do(func() { found = c.in(c.region).cfn.Protect(physicalID, on) })
+	if !found {
+		return fmt.Errorf("no stack has made a resource %s", physicalID)
+	}
+	return nil
 }

@@ -14,25 +14,6 @@ import (
 	"github.com/stackrescue/stackrescue/rescue/rescuetest/simtype"
 )
 
-// Fault is [simtype.Fault].
-type Fault = simtype.Fault
-
-// FaultKind is [simtype.FaultKind].
-type FaultKind = simtype.FaultKind
-
-// What a [Fault] does to a call; see the constants of the same names in
-// package simtype.
-const (
-	Throttle     = simtype.Throttle
-	ServerError  = simtype.ServerError
-	Deny         = simtype.Deny
-	LostResponse = simtype.LostResponse
-	Slow         = simtype.Slow
-	Stale        = simtype.Stale
-	CrashBefore  = simtype.CrashBefore
-	CrashAfter   = simtype.CrashAfter
-)
-
 // ErrCrashed is what the SDK's clients return once a crash was injected.
 var ErrCrashed = errors.New("rescuetest: the caller has crashed")
 

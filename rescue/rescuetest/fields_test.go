@@ -82,7 +82,7 @@ func TestRefusedByName(t *testing.T) {
 		"ecs.CreateService.ServiceConnectConfiguration.Enabled":                                                        &ecs.CreateServiceInput{ServiceName: new("s"), ServiceConnectConfiguration: &ecstypes.ServiceConnectConfiguration{Enabled: true}},
 		"ecs.CreateService.VolumeConfigurations: volumes of services":                                                  &ecs.CreateServiceInput{ServiceName: new("s"), VolumeConfigurations: []ecstypes.ServiceVolumeConfiguration{{Name: new("v")}}},
 		"cloudformation.CreateChangeSet.DeploymentMode: drift-aware change sets":                                       &cloudformation.CreateChangeSetInput{StackName: new("s"), ChangeSetName: new("c"), DeploymentMode: cfntypes.DeploymentModeRevertDrift},
-		"cloudformation.CreateChangeSet.ResourcesToImport: imports":                                                    &cloudformation.CreateChangeSetInput{StackName: new("s"), ChangeSetName: new("c"), ResourcesToImport: []cfntypes.ResourceToImport{{ResourceType: new("AWS::SNS::Topic"), LogicalResourceId: new("T"), ResourceIdentifier: map[string]string{}}}},
+		"cloudformation.CreateChangeSet.ImportExistingResources: imports":                                              &cloudformation.CreateChangeSetInput{StackName: new("s"), ChangeSetName: new("c"), ImportExistingResources: new(true)},
 		"cloudformation.UpdateStack.DeploymentConfig.Mode: EXPRESS is not simulated, only STANDARD":                    &cloudformation.UpdateStackInput{StackName: new("s"), DeploymentConfig: &cfntypes.DeploymentConfig{Mode: cfntypes.DeploymentConfigModeExpress}},
 	} {
 		synctest.Test(t, func(t *testing.T) {

@@ -26,8 +26,8 @@ var incidentTemplates embed.FS
 type IncidentOptions struct {
 	// Options configure the cloud. Start is when the history begins, a little
 	// more than eight days before the rescue; it defaults to that long before
-	// now. Switches default to OutputsDropped, so that there is something to
-	// restore.
+	// now. Switches.OutputsAfterSkip defaults to "dropped", so that there is
+	// something to restore.
 	Options
 	// Stack is the root stack's name. Defaults to "prod".
 	Stack string

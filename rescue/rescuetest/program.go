@@ -6,14 +6,6 @@ import (
 	"github.com/stackrescue/stackrescue/rescue/rescuetest/simtype"
 )
 
-// Program is [simtype.Program]: what an image does when a container of it
-// starts.
-type Program = simtype.Program
-
-// Container is [simtype.Container]: one running container, as its program sees
-// it.
-type Container = simtype.Container
-
 // Runs is a program that is healthy at once and runs until it is stopped.
 func Runs(lines ...string) simtype.Program { return RunsAfter(0, lines...) }
 

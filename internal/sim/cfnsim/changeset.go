@@ -75,6 +75,12 @@ func (s *Service) CreateChangeSet(ctx context.Context, in *cloudformation.Create
 	if err := checkMonitoring(in.RollbackConfiguration); err != nil {
 		return nil, err
 	}
+	if err := s.assumable(in.RoleARN, st); err != nil {
+		return nil, err
+	}
+	if err := checkImport(in, st, d); err != nil {
+		return nil, err
+	}
 	if len(d.t.transforms) > 0 && slices.ContainsFunc(d.t.resources, func(r declaration) bool { return r.typ == stackType }) {
 		// Such templates can only be created and updated directly (docs/aws/cfn.md
 		// 1.8); nobody has published the text.
@@ -154,6 +160,13 @@ func (cs *changeSet) compute() {
 		return
 	}
 	cs.changes = diff
+	if cs.input != nil && cs.input.ChangeSetType == types.ChangeSetTypeImport {
+		why, ok := cs.imports()
+		if !ok {
+			fail(why)
+			return
+		}
+	}
 	if cs.nested {
 		if err := cs.descend(); err != nil {
 			fail(err.Error())

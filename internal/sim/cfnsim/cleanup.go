@@ -18,6 +18,7 @@ type discarded struct {
 
 // abandon leaves the physical resource outside the stack.
 func (g discarded) abandon() {
+	g.r.st.svc.outside(g.incarnation)
 	if g.child != nil {
 		g.child.orphan = true
 	}

@@ -56,6 +56,10 @@ func (s *Service) ExecuteChangeSet(_ context.Context, in *cloudformation.Execute
 		return out, nil
 	}
 	st.begin(types.OperationTypeUpdateStack, in.ClientRequestToken)
+	if cs.input.ChangeSetType == types.ChangeSetTypeImport {
+		st.takeIn(cs, ended)
+		return out, nil
+	}
 	st.update(cs.d, false, ended)
 	return out, nil
 }

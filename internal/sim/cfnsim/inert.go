@@ -55,13 +55,19 @@ func (c *call) take() error {
 // resists refuses the deletion of what is protected against it. The texts are
 // those of DynamoDB and RDS; for other types the simulator's.
 func (c *call) resists() error {
-	switch {
-	case truth(c.new["DeletionProtectionEnabled"]):
-		return handlerError{"GeneralServiceException", "Resource cannot be deleted as it is currently protected against deletion. Disable deletion protection first."}
-	case truth(c.new["DeletionProtection"]):
-		return handlerError{"InvalidRequest", "Cannot delete protected DB Instance, please disable deletion protection and try again."}
+	on, set := c.svc.protected[c.physical]
+	if !set {
+		on = truth(c.new["DeletionProtectionEnabled"]) || truth(c.new["DeletionProtection"]) || truth(c.new["DisableApiTermination"])
 	}
-	return nil
+	switch {
+	case !on:
+		return nil
+	case strings.HasPrefix(c.typ, "AWS::RDS::"):
+		return handlerError{"InvalidRequest", "Cannot delete protected DB Instance, please disable deletion protection and try again."}
+	case c.typ == "AWS::EC2::Instance":
+		return handlerError{"InvalidRequest", "The instance '" + c.physical + "' may not be terminated. Modify its 'disableApiTermination' instance attribute and try again."}
+	}
+	return handlerError{"GeneralServiceException", "Resource cannot be deleted as it is currently protected against deletion. Disable deletion protection first."}
 }
 
 // inertID is a plausible physical id: what Ref gives.

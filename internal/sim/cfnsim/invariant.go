@@ -16,22 +16,27 @@ var stackEdges = map[types.StackStatus][]types.StackStatus{
 	"":                                    {types.StackStatusCreateInProgress, types.StackStatusReviewInProgress},
 	types.StackStatusReviewInProgress:     {types.StackStatusCreateInProgress, types.StackStatusDeleteInProgress},
 	types.StackStatusCreateInProgress:     {types.StackStatusCreateComplete, types.StackStatusCreateFailed, types.StackStatusRollbackInProgress, types.StackStatusDeleteInProgress},
-	types.StackStatusCreateComplete:       {types.StackStatusUpdateInProgress, types.StackStatusDeleteInProgress},
+	types.StackStatusCreateComplete:       {types.StackStatusUpdateInProgress, types.StackStatusImportInProgress, types.StackStatusDeleteInProgress},
 	types.StackStatusCreateFailed:         {types.StackStatusUpdateInProgress, types.StackStatusDeleteInProgress, types.StackStatusRollbackInProgress},
 	types.StackStatusRollbackInProgress:   {types.StackStatusRollbackComplete, types.StackStatusRollbackFailed},
 	types.StackStatusRollbackComplete:     {types.StackStatusDeleteInProgress},
 	types.StackStatusRollbackFailed:       {types.StackStatusDeleteInProgress},
 	types.StackStatusUpdateInProgress:     {types.StackStatusUpdateCompleteCleanupInProgress, types.StackStatusUpdateFailed, types.StackStatusUpdateRollbackInProgress},
-	types.StackStatusUpdateComplete:       {types.StackStatusUpdateInProgress, types.StackStatusDeleteInProgress},
+	types.StackStatusUpdateComplete:       {types.StackStatusUpdateInProgress, types.StackStatusImportInProgress, types.StackStatusDeleteInProgress},
 	types.StackStatusUpdateFailed:         {types.StackStatusUpdateInProgress, types.StackStatusUpdateRollbackInProgress, types.StackStatusDeleteInProgress},
 	types.StackStatusUpdateRollbackFailed: {types.StackStatusUpdateRollbackInProgress, types.StackStatusDeleteInProgress},
 	types.StackStatusDeleteInProgress:     {types.StackStatusDeleteComplete, types.StackStatusDeleteFailed},
 	types.StackStatusDeleteFailed:         {types.StackStatusDeleteInProgress},
 
+	types.StackStatusImportInProgress:         {types.StackStatusImportComplete, types.StackStatusImportRollbackInProgress},
+	types.StackStatusImportRollbackInProgress: {types.StackStatusImportRollbackComplete},
+	types.StackStatusImportComplete:           {types.StackStatusUpdateInProgress, types.StackStatusImportInProgress, types.StackStatusDeleteInProgress},
+	types.StackStatusImportRollbackComplete:   {types.StackStatusUpdateInProgress, types.StackStatusImportInProgress, types.StackStatusDeleteInProgress},
+
 	types.StackStatusUpdateCompleteCleanupInProgress:         {types.StackStatusUpdateComplete, types.StackStatusUpdateRollbackInProgress, types.StackStatusDeleteInProgress},
 	types.StackStatusUpdateRollbackInProgress:                {types.StackStatusUpdateRollbackCompleteCleanupInProgress, types.StackStatusUpdateRollbackFailed},
 	types.StackStatusUpdateRollbackCompleteCleanupInProgress: {types.StackStatusUpdateRollbackComplete, types.StackStatusDeleteInProgress},
-	types.StackStatusUpdateRollbackComplete:                  {types.StackStatusUpdateInProgress, types.StackStatusDeleteInProgress},
+	types.StackStatusUpdateRollbackComplete:                  {types.StackStatusUpdateInProgress, types.StackStatusImportInProgress, types.StackStatusDeleteInProgress},
 }
 
 // Check returns what contradicts itself, joined, or nil: tests call it after

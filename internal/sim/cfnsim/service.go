@@ -38,13 +38,19 @@ type Service struct {
 	drifts    []*detection
 	faults    []string        // contradictions, see Check
 	taken     map[string]bool // physical ids of types that no service holds
+	// left are resources that left their stacks without being deleted, by type and
+	// physical id; protected are those whose deletion protection was set or taken
+	// off by their own service's API, by physical id.
+	left      map[string]incarnation
+	protected map[string]bool
+	lostRoles map[string]bool // roles that CloudFormation cannot assume
 }
 
 // New returns CloudFormation of one region. Its resource types call deps.
 func New(w *world.World, deps Deps) *Service {
 	s := &Service{
 		Latency: time.Second, Poll: 15 * time.Second, Stabilization: 3 * time.Hour, EventsPerPage: 100,
-		world: w, deps: deps, durations: map[string]map[simtype.Phase]time.Duration{}, taken: map[string]bool{},
+		world: w, deps: deps, durations: map[string]map[simtype.Phase]time.Duration{}, taken: map[string]bool{}, left: map[string]incarnation{}, protected: map[string]bool{},
 	}
 	s.kinds, s.inert = s.table(), inertKind()
 	return s
