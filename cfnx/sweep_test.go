@@ -94,7 +94,7 @@ func TestEveryCallMayFail(t *testing.T) {
 				}
 			}
 			t.Logf("%s: %d faults, %d calls, %d runs ended with an error", verb, len(picked)-1, len(actions), crashed)
-			require.GreaterOrEqual(t, crashed, crashes-4, "a crash ends a run wherever it happens")
+			require.GreaterOrEqual(t, crashed, crashes-1, "a crash ends a run wherever it happens")
 		})
 	}
 }

@@ -53,7 +53,7 @@ func sweep(t *testing.T, run func(t *testing.T, f *fixture, inject func() (met f
 		kinds[fmt.Sprint(kind)] = kind
 	}
 	require.NotEmpty(t, actions)
-	for _, c := range sample.Calls(t, actions, names, 6, nil) {
+	for _, c := range sample.Calls(t, actions, names, 0, nil) {
 		if t.Failed() {
 			break
 		}

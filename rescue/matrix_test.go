@@ -222,7 +222,7 @@ func TestEveryIncidentUnderSwitches(t *testing.T) {
 	runs := 0
 	ends := map[string]int{}
 	// Each incident, and each direction; each switch alone has tests of its own.
-	for _, r := range sample.Of(t, all, 18, func(r run) string { return r.name }) {
+	for _, r := range sample.Of(t, all, 14, func(r run) string { return r.name }) {
 		{
 			{
 				name, s, direction := r.name, r.s, r.direction

@@ -258,7 +258,7 @@ func TestShieldKilledAnywhere(t *testing.T) {
 	})
 	require.True(t, shieldAt > 0 && calls > shieldAt+20, "%d to %d", shieldAt, calls)
 	looked := 0
-	for _, c := range sample.Calls(t, made[shieldAt:calls], []string{"before", "after", "before, with its folder", "after, with its folder"}, 8, nil) {
+	for _, c := range sample.Calls(t, made[shieldAt:calls], []string{"before", "after", "before, with its folder", "after, with its folder"}, 0, nil) {
 		{
 			{
 				n, kind := c.N+shieldAt, simtype.CrashBefore

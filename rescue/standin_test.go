@@ -206,7 +206,7 @@ func TestStandInKilledAndDenied(t *testing.T) {
 	})
 	require.True(t, from > 0 && to > from+10)
 	looked := 0
-	for _, c := range sample.Calls(t, made[from:to], []string{"before", "after", "before, with its folder", "after, with its folder"}, 8, nil) {
+	for _, c := range sample.Calls(t, made[from:to], []string{"before", "after", "before, with its folder", "after, with its folder"}, 0, nil) {
 		{
 			{
 				n, kind := c.N+from, simtype.CrashBefore

@@ -183,7 +183,7 @@ func TestEveryCallGoesWrong(t *testing.T) {
 	for _, incident := range slices.Sorted(maps.Keys(swept)) {
 		calls, changes := callsOf(t, incident)
 		ends, bad, looked := map[string]int{}, []string(nil), 0
-		for _, x := range sample.Calls(t, calls, names, 4, seen) {
+		for _, x := range sample.Calls(t, calls, names, 2, seen) {
 			n, name := x.N, x.Kind
 			{
 				looked++
@@ -252,7 +252,7 @@ func TestKilledAtEveryCall(t *testing.T) {
 		calls, _ := callsOf(t, incident)
 		for _, folder := range []bool{true, false} {
 			safe, over, looked, bad := 0, 0, 0, []string(nil)
-			for _, x := range sample.Calls(t, calls, []string{"before", "after"}, 3, seen) {
+			for _, x := range sample.Calls(t, calls, []string{"before", "after"}, 1, seen) {
 				n, kind := x.N, kinds[x.Kind]
 				{
 					looked++

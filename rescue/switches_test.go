@@ -99,7 +99,7 @@ func TestIncidentUnderPairsOfSwitches(t *testing.T) {
 			}
 		}
 	}
-	for _, p := range sample.Of(t, pairs, 12, nil) {
+	for _, p := range sample.Of(t, pairs, 8, nil) {
 		a, b := p[0], p[1]
 		t.Run(a.name+" "+a.value+" and "+b.name+" "+b.value, func(t *testing.T) {
 			t.Parallel()

@@ -11,8 +11,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/stackrescue/stackrescue/internal/sample"
 	"github.com/stackrescue/stackrescue/cfnx/internal/corpus"
+	"github.com/stackrescue/stackrescue/internal/sample"
 )
 
 // expectedFile is a line of the corpus's lists of expressions.

@@ -84,7 +84,11 @@ var vendors = func() (index [128][]vendor) {
 // trying costs grows with all that follows.
 var vendorBytes = func() (may [256]bool) {
 	for _, p := range prefixed {
-		for _, i := range program(p).Inst {
+		prog := program(p)
+		if prog == nil {
+			continue
+		}
+		for _, i := range prog.Inst {
 			switch i.Op {
 			case syntax.InstRune, syntax.InstRune1, syntax.InstRuneAny, syntax.InstRuneAnyNotNL:
 				for c := range may {
@@ -96,15 +100,16 @@ var vendorBytes = func() (may [256]bool) {
 	return may
 }()
 
-// program is the program of a pattern that has been compiled.
+// program is the program of a pattern; nil for one that is no expression, which does
+// not compile as one either.
 func program(pattern string) *syntax.Prog {
 	re, err := syntax.Parse(pattern, syntax.Perl)
 	if err != nil {
-		panic(err)
+		return nil
 	}
 	prog, err := syntax.Compile(re.Simplify())
 	if err != nil {
-		panic(err)
+		return nil
 	}
 	return prog
 }
@@ -112,6 +117,9 @@ func program(pattern string) *syntax.Prog {
 // mayBegin reports whether a match of the pattern may begin with c.
 func mayBegin(pattern string, c byte) bool {
 	prog := program(pattern)
+	if prog == nil {
+		return true
+	}
 	seen := make([]bool, len(prog.Inst))
 	var from func(pc uint32) bool
 	from = func(pc uint32) bool {
