@@ -22,6 +22,7 @@ import (
 	ssmtypes "github.com/aws/aws-sdk-go-v2/service/ssm/types"
 	"github.com/stretchr/testify/require"
 
+	"github.com/stackrescue/stackrescue/internal/sample"
 	"github.com/stackrescue/stackrescue/rescue"
 	"github.com/stackrescue/stackrescue/rescue/rescuetest"
 )
@@ -218,13 +219,7 @@ func TestGuardOfParameters(t *testing.T) {
 // No false alarm on stacks that are fine, whatever they look like.
 func TestGuardOfRandomHealthyStacks(t *testing.T) {
 	t.Parallel()
-	n := 40 // and 200 with -all-pairs
-	if *allPairs {
-		n = 200
-	}
-	if testing.Short() {
-		n = 20
-	}
+	n := sample.Count(t, 15, 200)
 	alarms, unknown := 0, 0
 	for seed := range n {
 		r := rand.New(rand.NewPCG(uint64(seed), 1))
