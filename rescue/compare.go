@@ -129,28 +129,6 @@ func (p *Plan) Actions() []string {
 	return slices.Compact(all)
 }
 
-// Policy is an IAM policy that allows the plan's own calls and no others, as
-// JSON. What CloudFormation's handlers call on the caller's behalf when a stack
-// without a service role is updated is not in it: that depends on what the stack
-// has.
-func (p *Plan) Policy() string {
-	type statement struct {
-		Sid      string
-		Effect   string
-		Action   []string
-		Resource string
-	}
-	doc := struct {
-		Version   string
-		Statement []statement
-	}{"2012-10-17", []statement{{"Stackrescue", "Allow", p.Actions(), "*"}}}
-	data, err := json.MarshalIndent(doc, "", "  ")
-	if err != nil {
-		return "" // texts can be written
-	}
-	return string(data)
-}
-
 // Commands are what one would type instead, in order, as a shell takes them; a
 // step that is more than one command is a comment that says so.
 func (p *Plan) Commands() []string {

@@ -52,8 +52,9 @@ type Options struct {
 	Ledger *cfnx.Ledger
 	// Denied asks which of the actions, as IAM names them, the caller is not allowed,
 	// such as by iam:SimulatePrincipalPolicy. A run asks it once before its first
-	// step, about all that its steps may use, and warns of the answer; nothing else
-	// follows, because no simulation knows every condition. nil asks nobody.
+	// step, about all that its steps and CloudFormation's handlers may use with the
+	// caller's permissions, and warns of the answer; nothing else follows, because no
+	// simulation knows every condition. nil asks nobody.
 	Denied func(ctx context.Context, actions []string) ([]string, error)
 	// Shield protects a resource against its deletion (on), or takes that protection
 	// off, as Deletion.Shield and Unshield do: this module has no client for it. It

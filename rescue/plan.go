@@ -37,6 +37,10 @@ type Plan struct {
 	Debt []string `json:"debt,omitempty"`
 	// Warnings are what the operator should know before confirming.
 	Warnings []string `json:"warnings,omitempty"`
+	// Handlers are the actions, as IAM names them, that CloudFormation may use with
+	// the caller's permissions, because no stack of the tree that the plan changes has
+	// a service role for it: see [Plan.Policy].
+	Handlers []string `json:"handlers,omitempty"`
 	// Ledger is what the stacks had before anything was touched.
 	Ledger *cfnx.Ledger `json:"ledger,omitempty"`
 	// Causes are the diagnosis', for the report.
@@ -179,6 +183,7 @@ func MakePlan(d *Diagnosis, c Choices) (*Plan, error) {
 	}
 	p.unused()
 	p.verify()
+	p.handlers()
 	p.p.Hash = p.p.hash()
 	return p.p, nil
 }

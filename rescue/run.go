@@ -205,7 +205,9 @@ func (r *runner) permitted(ctx context.Context, rep *Report) error {
 	if r.o.Denied == nil {
 		return nil
 	}
-	denied, err := r.o.Denied(ctx, r.p.Actions())
+	all := slices.Concat(r.p.Actions(), r.p.Handlers)
+	slices.Sort(all)
+	denied, err := r.o.Denied(ctx, slices.Compact(all))
 	switch {
 	case ctx.Err() != nil:
 		return poll.Ended(ctx, err)

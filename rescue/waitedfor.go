@@ -20,7 +20,7 @@ func (d *Diagnosis) waitedFor() (cfnx.Event, bool) {
 		}
 		waits := map[string]bool{}
 		for _, r := range s.Resources {
-			waits[r.LogicalID] = strings.HasSuffix(string(r.Status), "_IN_PROGRESS") && r.Type != "AWS::CloudFormation::Stack"
+			waits[r.LogicalID] = strings.HasSuffix(string(r.Status), "_IN_PROGRESS") && r.Type != nestedType
 		}
 		seen := map[string]bool{}
 		for _, e := range s.Events { // newest first

@@ -132,6 +132,11 @@ func (a *app) keep(s *settings, p *rescue.Plan) error {
 			return err
 		}
 	}
+	if s.policy != "" {
+		if err := os.WriteFile(s.policy, []byte(p.Policy()+"\n"), 0o600); err != nil {
+			return err
+		}
+	}
 	if s.out == "" {
 		return nil
 	}

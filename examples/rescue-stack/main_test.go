@@ -233,7 +233,7 @@ func TestUsageIsCheckedBeforeTheFirstCall(t *testing.T) {
 	for args, want := range map[string]string{
 		"": "-stack NAME", "-demo -stack x": "-demo has a stack of its own", "-demo extra": "extra", "-stack x -migration flyway": "one of alembic", "-stack x -direction up": "one of serve, forward, hold, back",
 		"-stack x -until end": "one of freeze", "-stack x -progress dots": "one of auto, live, plain, quiet", "stop -stack x": "one of diagnose, plan, run", "run": "needs one argument", "run a b": "needs one argument",
-		"-stack x -out f": "-out belongs to", "plan -stack x -out f": "-out needs a direction", "-stack x -verify y": "-verify and -migration-service belong to", "-stack x -assert a=maybe": "one of served", "-stack x -revision y": "want CLUSTER/SERVICE", "-stack x -no": "not defined", "-stack x -ledger no-such-file": "no such file", "-stack x -template prod=no-such-file": "no such file", "-stack x -template y": "want STACK=FILE",
+		"-stack x -out f": "-out belongs to", "plan -stack x -out f": "-out and -policy need a direction", "-stack x -policy f": "-policy belongs to", "plan -stack x -policy f": "-out and -policy need a direction", "-stack x -verify y": "-verify and -migration-service belong to", "-stack x -assert a=maybe": "one of served", "-stack x -revision y": "want CLUSTER/SERVICE", "-stack x -no": "not defined", "-stack x -ledger no-such-file": "no such file", "-stack x -template prod=no-such-file": "no such file", "-stack x -template y": "want STACK=FILE",
 	} {
 		a := &app{account: func(context.Context, *settings) (*account, error) {
 			t.Error("opened for ", args)

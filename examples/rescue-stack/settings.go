@@ -30,6 +30,7 @@ type settings struct {
 	json     bool
 	evidence string
 	out      string
+	policy   string
 	html     string
 	markdown string
 	progress string
@@ -108,6 +109,7 @@ func parse(args []string, stderr io.Writer) (*settings, error) {
 		return json.Unmarshal(data, &s.ledger)
 	})
 	f.StringVar(&s.out, "out", "", "plan: write the plan to this file, for review and for run")
+	f.StringVar(&s.policy, "policy", "", "plan: write the IAM policy that the plan needs to this file")
 	f.StringVar(&s.html, "html", "", "write one self-contained HTML page to this file")
 	f.StringVar(&s.markdown, "markdown", "", "append Markdown to this file, such as a CI job's summary")
 	f.BoolVar(&s.json, "json", false, "print one JSON object per line and nothing else")
@@ -164,8 +166,10 @@ func parse(args []string, stderr io.Writer) (*settings, error) {
 		return s, usageError("-apply belongs to rescue-stack finish")
 	case s.out != "" && s.command != "plan":
 		return s, usageError("-out belongs to rescue-stack plan")
-	case s.out != "" && *direction == "" && !s.demo:
-		return s, usageError("-out needs a direction: one of serve, forward, hold, back")
+	case s.policy != "" && s.command != "plan":
+		return s, usageError("-policy belongs to rescue-stack plan")
+	case s.out+s.policy != "" && *direction == "" && !s.demo:
+		return s, usageError("-out and -policy need a direction: one of serve, forward, hold, back")
 	case (*verify != "" || *of != "") && *tool == "" && *up == "":
 		return s, usageError("-verify and -migration-service belong to -migration or -migrate")
 	}
