@@ -113,7 +113,7 @@ func (p *planner) restorable(s *ServiceFacts, c Container, facts ImageFacts) (re
 	case ecrx.Unknown, "":
 		return x, unknown("allow ecr:DescribeImages on its repository and diagnose again", "service %s: image %s is %s, and whether %s is there is not known: %s", s.Service, c.Image, state, was, there.Error)
 	}
-	return x, refuse("copy "+was+" from a replica in another region or registry, or from whoever has pulled it, with a tool that keeps the digest, such as: crane copy REPLICA@"+was+" "+tagOf(i), "service %s: image %s is %s, and its digest %s is not in the repository any more", s.Service, c.Image, state, was)
+	return x, refuse(next+": copy "+was+" from a replica in another region or registry, or from whoever has pulled it, with a tool that keeps the digest, such as: crane copy REPLICA@"+was+" "+tagOf(i), "service %s: image %s is %s, and its digest %s is not in the repository any more", s.Service, c.Image, state, was)
 }
 
 func because(why string) string {
