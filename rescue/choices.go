@@ -1,6 +1,8 @@
 package rescue
 
 import (
+	"time"
+
 	"github.com/stackrescue/stackrescue/migrate/toolcmd"
 )
 
@@ -61,16 +63,35 @@ type Choices struct {
 	// "" goes to the end of the direction.
 	Until Kind
 	// Accept has the names of deployments and deletions of the continued rollback
-	// that are no reason to stop before it: a service as "cluster/name", a
-	// resource as "stack.LogicalID". Each is named in [Plan.Stop] or the error of a
-	// plan without it. An image by its tag, as a warning of the plan offers it, lets
-	// the missing tag stand for the image that is kept, in place of a skip.
+	// that are no reason to stop before it, and of settings that the savepoint may
+	// change: a service as "cluster/name", a resource as "stack.LogicalID", a setting
+	// as "stack.LogicalID.Property". Each is named in [Plan.Stop], the warnings, or
+	// the error of a plan without it. An image by its tag, as a warning of
+	// the plan offers it, lets the missing tag stand for the image that is kept, in
+	// place of a skip.
 	Accept []string
+	// Mended are causes of the diagnosis that the operator has mended outside, such as a
+	// database that was made bigger: a service whose tasks failed, as "cluster/name",
+	// or a cause by its subject, as "stack.LogicalID". Without it a revision is not
+	// started again whose tasks failed of what it brings along, where nothing of the
+	// plan addresses that: a migration at start, a setting that it does not have, a
+	// command or platform that its image does not fit. It is recorded in the plan's
+	// warnings.
+	Mended []string
 	// Shield lets the plan protect against the clean-up after a continued rollback
 	// what that would delete and what holds data or is used by what serves, where the
 	// type has a protection that can be taken back; what is left outside of the stack
 	// by that is imported into it again, or is debt. [Run] needs Options.Shield then.
 	Shield bool
+	// RoleARN is the service role with which CloudFormation is to continue the
+	// rollback and to update the stack, where the one that the stack has is gone or is
+	// not allowed enough. CloudFormation keeps it for every later operation, and it
+	// cannot be taken away again.
+	RoleARN string
+	// Limits are how long the steps of a kind may take: one that takes longer ends the
+	// run with an error that wraps context.DeadlineExceeded, what AWS has begun goes
+	// on, and a further run waits for it. No limit by default.
+	Limits map[Kind]time.Duration
 	// Assert is the operator's word, by service as "cluster/name", on whether its
 	// users are served where that could not be read. It is recorded in the plan's
 	// warnings.

@@ -13,6 +13,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/stackrescue/stackrescue/internal/sample"
 	"github.com/stackrescue/stackrescue/rescue"
 	"github.com/stackrescue/stackrescue/rescue/rescuetest"
 	"github.com/stackrescue/stackrescue/rescue/rescuetest/simtype"
@@ -127,7 +128,7 @@ func leaves(said string, s simtype.Shortage) bool {
 // the point of no return.
 func TestRandomCombinations(t *testing.T) {
 	t.Parallel()
-	n := seeds(500, 24)
+	n := sample.Count(t, 8, 500)
 	ends, good, bad := map[string]int{}, 0, []string(nil)
 	for seed := range n {
 		synctest.Test(t, func(t *testing.T) {

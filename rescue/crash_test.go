@@ -4,8 +4,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -13,6 +15,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/stackrescue/stackrescue/internal/sample"
 	"github.com/stackrescue/stackrescue/rescue"
 	"github.com/stackrescue/stackrescue/rescue/rescuetest"
 	"github.com/stackrescue/stackrescue/rescue/rescuetest/simtype"
@@ -44,9 +47,24 @@ var once = []string{"ecs:RegisterTaskDefinition", "ecs:UpdateService", "cloudfor
 // mutation repeated.
 func TestCrashAnywhereAndRunAgain(t *testing.T) {
 	t.Parallel()
-	for action, times := range mutations {
-		for n := 1; n <= times; n++ {
-			for when, kind := range map[string]simtype.FaultKind{"before": simtype.CrashBefore, "after": simtype.CrashAfter} {
+	type crash struct {
+		action string
+		n      int
+		when   string
+	}
+	var all []crash
+	for _, action := range slices.Sorted(maps.Keys(mutations)) {
+		for n := 1; n <= mutations[action]; n++ {
+			all = append(all, crash{action, n, "before"}, crash{action, n, "after"})
+		}
+	}
+	for _, c := range sample.Of(t, all, 0, func(c crash) string { return c.action }) {
+		{
+			{
+				action, n, when, kind := c.action, c.n, c.when, simtype.CrashBefore
+				if when == "after" {
+					kind = simtype.CrashAfter
+				}
 				t.Run(fmt.Sprintf("%s %s %d", when, action, n), func(t *testing.T) {
 					t.Parallel()
 					synctest.Test(t, func(t *testing.T) {
@@ -86,8 +104,10 @@ func TestCrashAnywhereAndRunAgain(t *testing.T) {
 func TestFaultsAtEveryAction(t *testing.T) {
 	t.Parallel()
 	actions := append(rescue.ReadActions(), "ecs:RunTask", "ecs:RegisterTaskDefinition", "ecs:UpdateService", "cloudformation:ContinueUpdateRollback", "s3:PutObject", "cloudformation:CreateChangeSet", "cloudformation:DescribeChangeSet", "cloudformation:ExecuteChangeSet", "ecr:DeleteLifecyclePolicy")
-	for _, action := range actions {
-		for name, kind := range map[string]simtype.FaultKind{"throttle": simtype.Throttle, "500": simtype.ServerError, "lost": simtype.LostResponse} {
+	kinds := map[string]simtype.FaultKind{"throttle": simtype.Throttle, "500": simtype.ServerError, "lost": simtype.LostResponse}
+	for _, c := range sample.Calls(t, actions, slices.Sorted(maps.Keys(kinds)), 0, nil) {
+		action, name, kind := actions[c.N-1], c.Kind, kinds[c.Kind]
+		{
 			t.Run(action+" "+name, func(t *testing.T) {
 				t.Parallel()
 				synctest.Test(t, func(t *testing.T) {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/stackrescue/stackrescue/internal/sample"
 	"github.com/stackrescue/stackrescue/rescue"
 	"github.com/stackrescue/stackrescue/rescue/rescuetest"
 	"github.com/stackrescue/stackrescue/rescue/rescuetest/simtype"
@@ -145,7 +146,7 @@ func changed(t *testing.T, whole, less map[string]string, say string) map[string
 // weaker form, and none to another value.
 func TestADeniedActionChangesItsRow(t *testing.T) {
 	t.Parallel()
-	n, combinations := seeds(1000, 30), 0
+	n, combinations := max(sample.Count(t, 10, 1000), len(rescue.ReadActions())), 0
 	seen := map[string]map[string]bool{}
 	actions := slices.Sorted(slices.Values(rescue.ReadActions()))
 	names := slices.Sorted(maps.Keys(rescuetest.Incidents()))
@@ -188,7 +189,7 @@ func TestADeniedActionChangesItsRow(t *testing.T) {
 		})
 	}
 	for _, action := range actions {
-		if *allPairs {
+		if sample.Whole() {
 			require.Equal(t, append([]string{}, rows[action]...), append([]string{}, slices.Sorted(maps.Keys(seen[action]))...), "the row of %s", action)
 		}
 		t.Logf("%-36s %v", action, slices.Sorted(maps.Keys(seen[action])))
@@ -200,7 +201,7 @@ func TestADeniedActionChangesItsRow(t *testing.T) {
 // unknown, and never another.
 func TestThrottlesAndDeadlinesMakeNoWrongFact(t *testing.T) {
 	t.Parallel()
-	n := seeds(1000, 30)
+	n := sample.Count(t, 10, 1000)
 	ends := map[string]int{}
 	for seed := range n {
 		dir := t.TempDir()

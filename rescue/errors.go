@@ -3,6 +3,8 @@ package rescue
 import (
 	"errors"
 	"fmt"
+	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/aws/smithy-go"
@@ -81,9 +83,41 @@ func explain(stack, where, region string, err error) error {
 	case errors.Is(err, cfnx.ErrStackNotFound):
 		return &Error{Stack: stack, Where: where, Err: fmt.Errorf("%w: %w", ErrNoStack, err), Next: "check the name, the account and the region (this is " + region + ")"}
 	case denied(err):
-		return &Error{Stack: stack, Where: where, Err: fmt.Errorf("%w: %w", ErrNoAccess, err), Next: "allow the actions that rescue.ReadActions lists"}
+		return noAccess(stack, where, err, "the actions that rescue.ReadActions lists")
 	}
 	return err
+}
+
+// stepError gives an error of a step its sentinel and advice, where it has none.
+func (p *Plan) stepError(err error) error {
+	if _, has := errors.AsType[*Error](err); has || err == nil {
+		return err
+	}
+	switch {
+	case denied(err):
+		return noAccess(p.Stack, "", err, "the actions of the plan (Plan.Policy) and run it again")
+	case strings.Contains(err.Error(), "is invalid or cannot be assumed"):
+		// https://repost.aws/knowledge-center/cloudformation-role-arn-error
+		return &Error{Stack: p.Stack, Err: err, Next: "create the role again and run again, or plan again with another one (Choices.RoleARN)"}
+	}
+	return err
+}
+
+var unauthorized = regexp.MustCompile(`not authorized to perform: ([a-z0-9-]+:\w+)`)
+
+// noAccess names the action that was denied, which need not be the one that was
+// called: iam:PassRole comes with others. Credentials that are no longer valid are
+// no matter of actions.
+func noAccess(stack, where string, err error, allow string) error {
+	e := &Error{Stack: stack, Where: where, Err: fmt.Errorf("%w: %w", ErrNoAccess, err), Next: "allow " + allow}
+	if m := unauthorized.FindStringSubmatch(err.Error()); m != nil {
+		e.Next = "allow " + m[1] + "; all of it is " + allow
+	} else if invalidCredentials(err) {
+		e.Next = "get new credentials and run again"
+	} else if op, ok := errors.AsType[*smithy.OperationError](err); ok {
+		e.Next = "allow " + iamAction(op.ServiceID, op.OperationName) + "; all of it is " + allow
+	}
+	return e
 }
 
 // denied recognises the codes with which AWS refuses for want of permission or
@@ -93,7 +127,11 @@ func denied(err error) bool {
 	if !ok {
 		return false
 	}
-	code := e.ErrorCode()
-	return strings.HasPrefix(code, "AccessDenied") || strings.HasPrefix(code, "UnauthorizedOperation") || strings.Contains(code, "ExpiredToken") ||
-		code == "UnrecognizedClientException" || code == "InvalidClientTokenId" || code == "SignatureDoesNotMatch"
+	return strings.HasPrefix(e.ErrorCode(), "AccessDenied") || strings.HasPrefix(e.ErrorCode(), "UnauthorizedOperation") || invalidCredentials(err)
+}
+
+func invalidCredentials(err error) bool {
+	e, ok := errors.AsType[smithy.APIError](err)
+	return ok && (strings.Contains(e.ErrorCode(), "ExpiredToken") ||
+		slices.Contains([]string{"UnrecognizedClientException", "InvalidClientTokenId", "SignatureDoesNotMatch"}, e.ErrorCode()))
 }

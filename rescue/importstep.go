@@ -103,7 +103,7 @@ func (r *runner) take(ctx context.Context, c clients, s Step, res *StepResult) e
 		return err
 	}
 	out, err := cfnx.Apply(ctx, c.cfn, c.s3, d, func(o *cfnx.ApplyOptions) {
-		o.Interval = r.o.Interval
+		o.Interval, o.RoleARN = r.o.Interval, s.RoleARN
 		o.Observe = func(e cfnx.ApplyEvent) { r.o.tell(s.ID, e.String()) }
 	})
 	if errors.Is(err, cfnx.ErrNothingToChange) {

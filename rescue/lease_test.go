@@ -12,6 +12,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/stackrescue/stackrescue/internal/sample"
 	"github.com/stackrescue/stackrescue/migrate"
 	"github.com/stackrescue/stackrescue/rescue"
 )
@@ -20,12 +21,8 @@ import (
 // they share nothing is done twice: the second waits, and then gets ErrChanged, which names what differs.
 func TestTwoOperatorsWithALease(t *testing.T) {
 	t.Parallel()
-	step := 18
-	if *allPairs {
-		step = 1
-	}
 	runs, repeated := 0, 0
-	for offset := 0; offset < 90; offset += step {
+	for _, offset := range sample.Of(t, offsets(), 2, nil) {
 		dir := t.TempDir()
 		synctest.Test(t, func(t *testing.T) {
 			in := newIncident(t)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/stackrescue/stackrescue/internal/sample"
 	"github.com/stackrescue/stackrescue/rescue"
 	"github.com/stackrescue/stackrescue/rescue/rescuetest"
 )
@@ -154,10 +155,26 @@ func TestEveryIncidentInEveryDirection(t *testing.T) {
 	t.Parallel()
 	var lines []string
 	good, mended := 0, 0
-	for _, name := range slices.Sorted(maps.Keys(rescuetest.Incidents())) {
-		for _, direction := range []rescue.Direction{rescue.Serve, rescue.Forward, rescue.Hold, rescue.Back} {
+	names := slices.Sorted(maps.Keys(rescuetest.Incidents()))
+	type way struct {
+		name      string
+		direction rescue.Direction
+	}
+	var ways []way
+	for _, name := range names {
+		for _, direction := range []rescue.Direction{rescue.Serve, rescue.Hold, rescue.Back} {
+			ways = append(ways, way{name, direction})
+		}
+	}
+	ways = sample.Of(t, ways, 17, func(w way) string { return w.name })
+	for _, name := range names { // forward is what is counted in the end
+		ways = append(ways, way{name, rescue.Forward})
+	}
+	for _, w := range ways {
+		name, direction := w.name, w.direction
+		{
 			for _, isMended := range []bool{true, false} {
-				if !isMended && !*allPairs {
+				if !isMended && !sample.Whole() {
 					continue
 				}
 				synctest.Test(t, func(t *testing.T) {
@@ -189,21 +206,26 @@ func TestEveryIncidentInEveryDirection(t *testing.T) {
 // sampled unless -all-pairs is given.
 func TestEveryIncidentUnderSwitches(t *testing.T) {
 	t.Parallel()
-	step := 44 // no multiple of the directions
-	if testing.Short() {
-		step = 88
+	type run struct {
+		name      string
+		s         setting
+		direction rescue.Direction
 	}
-	if *allPairs {
-		step = 1
-	}
-	n, runs := 0, 0
-	ends := map[string]int{}
+	var all []run
 	for _, name := range slices.Sorted(maps.Keys(rescuetest.Incidents())) {
 		for _, s := range settings {
 			for _, direction := range []rescue.Direction{rescue.Forward, rescue.Hold, rescue.Back} {
-				if n++; n%step != 0 {
-					continue
-				}
+				all = append(all, run{name, s, direction})
+			}
+		}
+	}
+	runs := 0
+	ends := map[string]int{}
+	// Each incident, and each direction; each switch alone has tests of its own.
+	for _, r := range sample.Of(t, all, 14, func(r run) string { return r.name }) {
+		{
+			{
+				name, s, direction := r.name, r.s, r.direction
 				synctest.Test(t, func(t *testing.T) {
 					in, err := rescuetest.NewIncident(t.Context(), name, func(o *rescuetest.IncidentOptions) { s.set(&o.Switches) })
 					if err != nil {
@@ -231,5 +253,5 @@ func TestEveryIncidentUnderSwitches(t *testing.T) {
 			}
 		}
 	}
-	t.Logf("%d runs of %d: %v", runs, n, ends)
+	t.Logf("%d runs of %d: %v", runs, len(all), ends)
 }

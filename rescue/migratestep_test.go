@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/stackrescue/stackrescue/internal/sample"
 	"github.com/stackrescue/stackrescue/migrate"
 	"github.com/stackrescue/stackrescue/migrate/migratetest"
 	"github.com/stackrescue/stackrescue/migrate/toolcmd"
@@ -228,9 +230,25 @@ func TestAMigrationThatFailsDeploysNothing(t *testing.T) {
 // the same plan again: the migration runs once.
 func TestCrashWhileMigrating(t *testing.T) {
 	t.Parallel()
+	type crash struct {
+		action string
+		n      int
+		when   string
+	}
+	var all []crash
 	for action, from := range map[string]int{"ecs:RunTask": 1, "ecs:DescribeTasks": 2} { // the first look is at the situation
 		for n := from; n < from+6; n++ {
-			for when, kind := range map[string]simtype.FaultKind{"before": simtype.CrashBefore, "after": simtype.CrashAfter} {
+			all = append(all, crash{action, n, "before"}, crash{action, n, "after"})
+		}
+	}
+	slices.SortFunc(all, func(a, b crash) int { return strings.Compare(fmt.Sprint(a), fmt.Sprint(b)) })
+	for _, c := range sample.Of(t, all, 0, func(c crash) string { return fmt.Sprint(c.action, c.n%2, c.when) }) {
+		{
+			{
+				action, n, when, kind := c.action, c.n, c.when, simtype.CrashBefore
+				if when == "after" {
+					kind = simtype.CrashAfter
+				}
 				pause := []time.Duration{time.Second, 2 * time.Minute}[n%2] // the task is in flight, or has ended
 				t.Run(fmt.Sprint(when, " ", action, " ", n), func(t *testing.T) {
 					t.Parallel()

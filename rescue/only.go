@@ -20,12 +20,15 @@ var services = map[string]string{
 
 // action is the operation as IAM names it.
 func action(ctx context.Context) string {
-	id := awsmiddleware.GetServiceID(ctx)
-	prefix, ok := services[id]
+	return iamAction(awsmiddleware.GetServiceID(ctx), awsmiddleware.GetOperationName(ctx))
+}
+
+func iamAction(service, operation string) string {
+	prefix, ok := services[service]
 	if !ok {
-		prefix = strings.ToLower(id)
+		prefix = strings.ToLower(service)
 	}
-	return prefix + ":" + awsmiddleware.GetOperationName(ctx)
+	return prefix + ":" + operation
 }
 
 // ForbiddenError is a call that a step made without having announced it. It

@@ -79,7 +79,8 @@ type Options struct {
 	Confirm func(Step) bool
 	// Done are results of an earlier run of the same plan that did not get to
 	// its end. Steps that succeeded are not repeated, as long as what they
-	// brought about still holds.
+	// brought about still holds; what a step that failed was changing may differ
+	// from the plan's facts.
 	Done []StepResult
 	// Journal is called with each step's result as soon as it is known, to be kept
 	// and given back as Done; and before a step destroys what cannot be read

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/stackrescue/stackrescue/rescue"
+	"github.com/stackrescue/stackrescue/rescue/rescuetest/simtype"
 )
 
 // What the caller seems not to be allowed is a warning before the first step, and
@@ -50,6 +51,24 @@ func TestPermissionsAreAskedFirst(t *testing.T) {
 				require.Len(t, r.Warnings, 1)
 				require.Contains(t, r.Warnings[0], test.says)
 				require.Contains(t, r.String(), test.says)
+			})
+		})
+	}
+}
+
+// A step whose call is denied ends with ErrNoAccess and the action to allow.
+func TestADeniedStepNamesTheAction(t *testing.T) {
+	t.Parallel()
+	for _, action := range []string{"ecs:RegisterTaskDefinition", "cloudformation:ContinueUpdateRollback", "cloudformation:CreateChangeSet", "s3:PutObject", "ecs:RunTask"} {
+		t.Run(action, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				in := newIncident(t)
+				in.Cloud.Inject(simtype.Fault{Action: action, Kind: simtype.Deny})
+				r, err := rescue.Run(t.Context(), in.Cloud.Config(), plan(t, in, forward()), confirmed)
+				require.ErrorIs(t, err, rescue.ErrNoAccess)
+				require.ErrorContains(t, err, "allow "+action+";")
+				require.Equal(t, rescue.Failed, r.Steps[len(r.Steps)-1].Outcome)
 			})
 		})
 	}

@@ -91,8 +91,13 @@ type Step struct {
 	Before string `json:"before,omitempty"`
 	After  string `json:"after"`
 	Undo   string `json:"undo,omitempty"`
-	// Takes is the longest it is expected to take.
-	Takes time.Duration `json:"-"` // takesSeconds
+	// Takes is the longest it is expected to take. With Limited, [Run] ends it then:
+	// the operator has set it.
+	Takes   time.Duration `json:"-"` // takesSeconds
+	Limited bool          `json:"limited,omitempty"`
+	// RoleARN is the service role that CloudFormation is to use from then on; "" is
+	// the one that the stack has.
+	RoleARN string `json:"roleArn,omitempty"`
 
 	Freeze    *FreezeStep    `json:"freeze,omitempty"`
 	Stamp     *StampStep     `json:"stamp,omitempty"`

@@ -26,6 +26,12 @@ type planner struct {
 }
 
 func (p *planner) add(s Step) {
+	if limit := p.c.Limits[s.Kind]; limit > 0 {
+		s.Takes, s.Limited = limit, true
+	}
+	if s.changesStack() {
+		s.RoleARN = p.c.RoleARN
+	}
 	s.Risk, s.Actions = riskOf[s.Kind], s.actions()
 	s.ID = fmt.Sprintf("%d-%s", len(p.p.Steps)+1, s.Kind)
 	p.p.Steps = append(p.p.Steps, s)

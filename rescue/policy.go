@@ -11,7 +11,7 @@ const nestedType = "AWS::CloudFormation::Stack"
 // handled are the actions of CloudFormation's resource handlers for what a rescue
 // touches itself, by the types of resources. An update that fails goes back, so
 // that both ways are needed; a new task definition replaces the one before it,
-// which is deregistered (docs/aws/cfn.md 8.10).
+// which is deregistered (docs/aws/cfn.md 8.11).
 var handled = map[string][]string{
 	serviceType: {
 		"ecs:DescribeServiceDeployments", "ecs:DescribeServices", "ecs:ListServiceDeployments", "ecs:ListTagsForResource",
@@ -29,9 +29,9 @@ var handled = map[string][]string{
 
 // handlers says what CloudFormation may do with the caller's permissions: without
 // a service role it acts with those, and with one it never does
-// (docs/aws/cfn.md 8.10).
+// (docs/aws/cfn.md 8.11).
 func (p *planner) handlers() {
-	if !slices.ContainsFunc(p.p.Steps, func(s Step) bool { return s.Kind == KindUnlock || s.Kind == KindSavepoint }) {
+	if p.c.RoleARN != "" || !slices.ContainsFunc(p.p.Steps, func(s Step) bool { return s.changesStack() }) {
 		return
 	}
 	var all []string

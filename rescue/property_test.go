@@ -12,20 +12,10 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/stackrescue/stackrescue/internal/sample"
 	"github.com/stackrescue/stackrescue/rescue"
 	"github.com/stackrescue/stackrescue/rescue/rescuetest"
 )
-
-// seeds are how many random incidents are looked at: all with -all-pairs.
-func seeds(all, few int) int {
-	switch {
-	case *allPairs:
-		return all
-	case testing.Short():
-		return few / 4
-	}
-	return few
-}
 
 // drawn is a random incident: which, its knobs, the switches of its cloud, and when
 // somebody looks.
@@ -90,7 +80,7 @@ func draw(t *testing.T, seed uint64, is ...string) (*rescuetest.Incident, drawn)
 // says.
 func TestFactsAreTheRecords(t *testing.T) {
 	t.Parallel()
-	n, looked := seeds(1000, 60), 0
+	n, looked := sample.Count(t, 20, 1000), 0
 	states, situations := map[rescue.UserState]int{}, map[rescue.Situation]int{}
 	for seed := range n {
 		synctest.Test(t, func(t *testing.T) {

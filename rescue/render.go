@@ -187,6 +187,9 @@ func (p *planner) savepointRenders(step *SavepointStep, keep map[string]string) 
 	if err := note(p.restores(d, step)); err != nil {
 		return fmt.Errorf("savepoint: %w", err)
 	}
+	if err := note(p.settings(d, step, keep)); err != nil {
+		return fmt.Errorf("savepoint: %w", err)
+	}
 	p.raises(d, step, keep)
 	if _, err := d.Pin(nil); note(err) != nil {
 		return fmt.Errorf("savepoint: %w", err)

@@ -211,7 +211,7 @@ func TestRestoreKilledAndDenied(t *testing.T) {
 	for n := from; n <= to; n++ {
 		for k, kind := range []simtype.FaultKind{simtype.CrashBefore, simtype.CrashAfter} {
 			for j, folder := range []bool{true, false} {
-				if (n+k*3+j*5)%everyNth(7) != 0 {
+				if (n+k*3+j*5)%stride() != 0 {
 					continue
 				}
 				looked++

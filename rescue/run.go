@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -13,6 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 
 	"github.com/stackrescue/stackrescue/cfnx"
+	"github.com/stackrescue/stackrescue/internal/clock"
 	"github.com/stackrescue/stackrescue/internal/poll"
 	"github.com/stackrescue/stackrescue/internal/redact"
 )
@@ -177,7 +179,7 @@ func (r *runner) run(ctx context.Context, rep *Report) error {
 			return fmt.Errorf("step %s: %w", s.ID, ErrDeclined)
 		}
 		res := StepResult{Version: 1, Plan: r.p.Hash, ID: s.ID, Kind: s.Kind, Subject: s.Subject, Began: r.o.Now().UTC()}
-		err := r.step(ctx, s, &res, rep)
+		err := r.p.stepError(r.limited(ctx, s, &res, rep))
 		res.Took = r.o.Now().UTC().Sub(res.Began)
 		if err != nil {
 			res.Outcome, res.Text = Failed, redact.Text(err.Error())
@@ -229,10 +231,11 @@ func (r *runner) confirmed(s Step) bool {
 	return s.Risk == RiskReversible
 }
 
-// unchanged compares the situation with that of the plan.
+// unchanged compares the situation with that of the plan, but for what an earlier
+// run of the plan may have changed itself.
 func (r *runner) unchanged(ctx context.Context) error {
-	if len(r.o.Done) > 0 {
-		return nil // the plan itself has changed it
+	if slices.ContainsFunc(r.o.Done, func(d StepResult) bool { return d.Outcome == Done || d.Outcome == Held }) {
+		return nil // each step looks at what it needs
 	}
 	o := r.o
 	o.Settle, o.Observe = -1, nil
@@ -240,10 +243,50 @@ func (r *runner) unchanged(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if is := facts(Explain(b), r.p.Direction); fingerprint(is) != r.p.Fingerprint {
-		return &Error{Stack: r.p.Stack, Err: fmt.Errorf("%w: %s", ErrChanged, differing(r.p.Facts, is)), Next: "diagnose and plan again"}
+	is, was := facts(Explain(b), r.p.Direction), maps.Clone(r.p.Facts)
+	maps.DeleteFunc(is, r.touched)
+	maps.DeleteFunc(was, r.touched)
+	if !maps.Equal(is, was) {
+		return &Error{Stack: r.p.Stack, Err: fmt.Errorf("%w: %s", ErrChanged, differing(was, is)), Next: "diagnose and plan again"}
 	}
 	return nil
+}
+
+// touched reports whether a fact is of what a step changes that an earlier run has
+// begun and not ended.
+func (r *runner) touched(fact, _ string) bool {
+	for _, d := range r.o.Done {
+		i := slices.IndexFunc(r.p.Steps, func(s Step) bool { return s.ID == d.ID })
+		switch s := &r.p.Steps[i]; {
+		case s.changesStack():
+			if strings.HasPrefix(fact, "stack ") || strings.HasPrefix(fact, "service ") {
+				return true
+			}
+		case s.Freeze != nil: // which compares the policy itself
+			if strings.HasPrefix(fact, "lifecycle policy of ") && strings.HasSuffix(fact, "/"+s.Freeze.Frozen.Repository.Name) {
+				return true
+			}
+		case s.Redeploy != nil:
+			if fact == "service "+s.Redeploy.Service.String() {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// limited is the step within the time that the operator has given it.
+func (r *runner) limited(ctx context.Context, s Step, res *StepResult, rep *Report) error {
+	if !s.Limited {
+		return r.step(ctx, s, res, rep)
+	}
+	within, cancel := clock.WithTimeout(ctx, s.Takes)
+	defer cancel()
+	err := r.step(within, s, res, rep)
+	if err == nil || clock.Err(ctx) != nil || clock.Err(within) == nil {
+		return err
+	}
+	return &Error{Stack: r.p.Stack, Err: fmt.Errorf("not done within its limit of %s: %w", s.Takes, context.DeadlineExceeded), Next: "what AWS has begun goes on: run the same plan again, which waits for it"}
 }
 
 func (r *runner) step(ctx context.Context, s Step, res *StepResult, rep *Report) error {

@@ -32,6 +32,8 @@ type SavepointStep struct {
 	// Revisions the services whose template is given its revision as a value.
 	Carry     []CarriedRevision `json:"carry,omitempty"`
 	Revisions []GivenRevision   `json:"revisions,omitempty"`
+	// Settings are those of services in which the template differs from what is live.
+	Settings []carriedSetting `json:"settings,omitempty"`
 	// Raise are the services whose minimumHealthyPercent is raised to 100.
 	Raise []RaisedMinimum `json:"raise,omitempty"`
 	// Needed are the images that the services' revisions have: those must be there.
@@ -85,6 +87,11 @@ type RaisedMinimum struct {
 func (p *planner) savepoint(step *SavepointStep) {
 	for _, ref := range step.Left {
 		p.p.Debt = append(p.p.Debt, fmt.Sprintf("image %s, which no service of the stack runs, is %s: it is left as it is", ref, strings.ReplaceAll(string(p.b.Images[ref].State), "-", " ")))
+	}
+	for _, x := range step.Settings {
+		if !x.Left {
+			p.p.Warnings = append(p.p.Warnings, fmt.Sprintf("the savepoint writes what service %s has into the template: %s: the team's own template needs the same", x.Service, x.Difference))
+		}
 	}
 	for _, c := range step.Carry {
 		for _, d := range c.Differences {
@@ -166,6 +173,11 @@ func (r *runner) savepoint(ctx context.Context, c clients, s Step, res *StepResu
 		if _, err := d.Pin(nil); err != nil {
 			return err
 		}
+		set, err := s.Savepoint.carrySettings(ctx, c, d)
+		if err != nil {
+			return err
+		}
+		carried = append(carried, set...)
 		for _, x := range s.Savepoint.Raise {
 			raised, err := raise(d, d.Tree.Stack(x.StackID), x.LogicalID)
 			if err != nil {
@@ -191,7 +203,7 @@ func (r *runner) savepoint(ctx context.Context, c clients, s Step, res *StepResu
 			res.Outputs = append(res.Outputs, Restored{o.Stack, o.Key, redact.Value(o.Key, o.Value)})
 		}
 		out, err := cfnx.Apply(ctx, c.cfn, c.s3, d, func(o *cfnx.ApplyOptions) {
-			o.Interval, o.TemplateURL, o.ImportExisting = r.o.Interval, s.Savepoint.TemplateURL, s.Savepoint.Import
+			o.Interval, o.TemplateURL, o.ImportExisting, o.RoleARN = r.o.Interval, s.Savepoint.TemplateURL, s.Savepoint.Import, s.RoleARN
 			o.Observe = func(e cfnx.ApplyEvent) { r.o.tell(s.ID, e.String()) }
 		})
 		if errors.Is(err, cfnx.ErrNothingToChange) {

@@ -1,6 +1,7 @@
 package rescue
 
 import (
+	"encoding/json"
 	"strings"
 	"time"
 
@@ -61,6 +62,11 @@ type ServiceFacts struct {
 	// Events are what the service says, the newest first, each with its time before
 	// it: RFC 3339, or the time of day in captures that older versions wrote.
 	Events []string `json:"events,omitempty"`
+	// Settings are the service's own, as an update of its stack may change them in
+	// passing; nil where they were not read.
+	Settings json.RawMessage `json:"settings,omitempty"`
+	// ServiceRevisions are the ARNs of ECS's records of what serves.
+	ServiceRevisions []string `json:"serviceRevisions,omitempty"`
 	// Placement is where and on what its tasks run.
 	ecsx.Placement
 

@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/stackrescue/stackrescue/cfnx"
+	"github.com/stackrescue/stackrescue/internal/sample"
 	"github.com/stackrescue/stackrescue/rescue"
 	"github.com/stackrescue/stackrescue/rescue/rescuetest"
 	"github.com/stackrescue/stackrescue/rescue/rescuetest/simtype"
@@ -236,6 +237,7 @@ func TestShieldThatFailsUnlocksNothing(t *testing.T) {
 func TestShieldKilledAnywhere(t *testing.T) {
 	t.Parallel()
 	var shieldAt, calls int
+	var made []string
 	inSite(t, func(t *testing.T, s *site) {
 		lockedWith(s, ordersTable)
 		p, err := rescue.MakePlan(s.diagnose(), rescue.Choices{Direction: rescue.Forward, Shield: true})
@@ -252,15 +254,18 @@ func TestShieldKilledAnywhere(t *testing.T) {
 			}
 		})
 		require.NoError(t, err)
+		made = actionsOf(s.cloud)
 	})
 	require.True(t, shieldAt > 0 && calls > shieldAt+20, "%d to %d", shieldAt, calls)
 	looked := 0
-	for n := shieldAt + 1; n <= calls; n++ {
-		for k, kind := range []simtype.FaultKind{simtype.CrashBefore, simtype.CrashAfter} {
-			for j, folder := range []bool{true, false} {
-				if (n+k*3+j*5)%everyNth(7) != 0 {
-					continue
+	for _, c := range sample.Calls(t, made[shieldAt:calls], []string{"before", "after", "before, with its folder", "after, with its folder"}, 0, nil) {
+		{
+			{
+				n, kind := c.N+shieldAt, simtype.CrashBefore
+				if strings.HasPrefix(c.Kind, "after") {
+					kind = simtype.CrashAfter
 				}
+				folder := strings.HasSuffix(c.Kind, "folder")
 				looked++
 				inSite(t, func(t *testing.T, s *site) {
 					lockedWith(s, ordersTable)

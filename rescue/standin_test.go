@@ -14,6 +14,7 @@ import (
 	ecrtypes "github.com/aws/aws-sdk-go-v2/service/ecr/types"
 	"github.com/stretchr/testify/require"
 
+	"github.com/stackrescue/stackrescue/internal/sample"
 	"github.com/stackrescue/stackrescue/rescue"
 	"github.com/stackrescue/stackrescue/rescue/rescuetest"
 	"github.com/stackrescue/stackrescue/rescue/rescuetest/simtype"
@@ -180,7 +181,7 @@ func TestStandInKilledAndDenied(t *testing.T) {
 		return c, p
 	}
 	var from, to int
-	var actions []string
+	var actions, made []string
 	inSite(t, func(t *testing.T, s *site) {
 		_, p := setUp(s)
 		s.cloud.ForgetCalls()
@@ -196,6 +197,7 @@ func TestStandInKilledAndDenied(t *testing.T) {
 			}
 		})
 		require.NoError(t, err)
+		made = actionsOf(s.cloud)
 		for _, x := range p.Steps {
 			if x.Kind == "stand-in" {
 				actions = x.Actions
@@ -204,12 +206,14 @@ func TestStandInKilledAndDenied(t *testing.T) {
 	})
 	require.True(t, from > 0 && to > from+10)
 	looked := 0
-	for n := from + 1; n <= to; n++ {
-		for k, kind := range []simtype.FaultKind{simtype.CrashBefore, simtype.CrashAfter} {
-			for j, folder := range []bool{true, false} {
-				if (n+k*3+j*5)%everyNth(7) != 0 {
-					continue
+	for _, c := range sample.Calls(t, made[from:to], []string{"before", "after", "before, with its folder", "after, with its folder"}, 0, nil) {
+		{
+			{
+				n, kind := c.N+from, simtype.CrashBefore
+				if strings.HasPrefix(c.Kind, "after") {
+					kind = simtype.CrashAfter
 				}
+				folder := strings.HasSuffix(c.Kind, "folder")
 				looked++
 				inSite(t, func(t *testing.T, s *site) {
 					c, p := setUp(s)

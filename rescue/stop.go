@@ -5,6 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws/arn"
 
 	"github.com/stackrescue/stackrescue/cfnx"
 	"github.com/stackrescue/stackrescue/cfnx/template"
@@ -87,7 +90,18 @@ func (p *planner) valid() error {
 	default:
 		return refuse("choose freeze, stamp, migrate, redeploy, unlock or savepoint", "until: no step of kind %q", p.c.Until)
 	}
+	for k, limit := range p.c.Limits {
+		if _, known := riskOf[k]; !known || limit <= 0 {
+			return refuse("give a kind of step and a time, such as unlock and 2h", "no limit of %s for steps of kind %q", limit, k)
+		}
+	}
+	if r, err := arn.Parse(p.c.RoleARN); p.c.RoleARN != "" && (err != nil || r.Service != "iam" || !strings.HasPrefix(r.Resource, "role/") || p.d.Account != "" && r.AccountID != p.d.Account) {
+		return refuse("give the ARN of a role of account "+p.d.Account, "%q is no service role for the stack", p.c.RoleARN)
+	}
 	if err := p.templatesNamed(); err != nil {
+		return err
+	}
+	if err := p.mendedNamed(); err != nil {
 		return err
 	}
 	return p.named()
@@ -102,6 +116,9 @@ func (p *planner) unused() {
 		}
 	}
 	migrates := slices.ContainsFunc(p.p.Steps, func(s Step) bool { return s.Kind == KindStamp || s.Kind == KindMigrate })
+	if p.c.RoleARN != "" && slices.ContainsFunc(p.p.Steps, func(s Step) bool { return s.RoleARN != "" }) {
+		p.p.Warnings = append(p.p.Warnings, "CloudFormation uses role "+p.c.RoleARN+" for every later operation on the stack, and it cannot be taken away again")
+	}
 	if p.c.Migration != nil && !migrates {
 		p.p.Warnings = append(p.p.Warnings, "the migration is left out: the plan deploys no service that it could be for")
 	}

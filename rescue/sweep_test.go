@@ -16,6 +16,7 @@ import (
 	"github.com/aws/smithy-go/middleware"
 	"github.com/stretchr/testify/require"
 
+	"github.com/stackrescue/stackrescue/internal/sample"
 	"github.com/stackrescue/stackrescue/migrate"
 	"github.com/stackrescue/stackrescue/rescue"
 	"github.com/stackrescue/stackrescue/rescue/rescuetest"
@@ -41,6 +42,13 @@ var swept = map[string]func(t *testing.T) (*rescuetest.Incident, rescue.Choices)
 		s.cloud.ForgetCalls()
 		return &rescuetest.Incident{Cloud: s.cloud, Stack: "prod", Cluster: "prod", Service: "web", OldTag: "v1", NewTag: "v2"}, rescue.Choices{Direction: rescue.Forward, Freeze: true}
 	},
+	"changed settings": func(t *testing.T) (*rescuetest.Incident, rescue.Choices) {
+		s := newSite(t)
+		s.tuned()
+		s.mended = true
+		s.cloud.ForgetCalls()
+		return &rescuetest.Incident{Cloud: s.cloud, Stack: "prod", Cluster: "prod", Service: "web", OldTag: "v1", NewTag: "v2"}, rescue.Choices{Direction: rescue.Forward, Freeze: true}
+	},
 	"flat": func(t *testing.T) (*rescuetest.Incident, rescue.Choices) {
 		in, err := rescuetest.NewIncident(t.Context(), "flat-stack")
 		require.NoError(t, err)
@@ -50,8 +58,8 @@ var swept = map[string]func(t *testing.T) (*rescuetest.Incident, rescue.Choices)
 	},
 }
 
-// callsOf is how many calls an undisturbed run makes, and what it changes.
-func callsOf(t *testing.T, incident string) (calls int, changes map[string]int) {
+// callsOf are the actions that an undisturbed run calls, and what it changes.
+func callsOf(t *testing.T, incident string) (calls []string, changes map[string]int) {
 	synctest.Test(t, func(t *testing.T) {
 		in, c := swept[incident](t)
 		p := plan(t, in, c)
@@ -59,9 +67,18 @@ func callsOf(t *testing.T, incident string) (calls int, changes map[string]int) 
 		r, err := rescue.Run(t.Context(), in.Cloud.Config(), p, confirmed)
 		require.NoError(t, err, r)
 		require.Contains(t, []rescue.Result{rescue.Rescued, rescue.ServedWithDebt}, r.Result, r)
-		calls, changes = len(in.Cloud.Calls()), done(in.Cloud)
+		calls = actionsOf(in.Cloud)
+		changes = done(in.Cloud)
 	})
 	return calls, changes
+}
+
+// actionsOf are the actions that have been called, in order.
+func actionsOf(c *rescuetest.Cloud) (actions []string) {
+	for _, call := range c.Calls() {
+		actions = append(actions, call.Action)
+	}
+	return actions
 }
 
 // process is one process with its journal; one that has crashed writes nothing.
@@ -129,15 +146,12 @@ func rescuedEnd(t *testing.T, in *rescuetest.Incident) bool {
 	return d.Situation == rescue.Healthy
 }
 
-// everyNth is which calls are disturbed: all with -all-pairs.
-func everyNth(step int) int {
-	switch {
-	case *allPairs:
-		return 1
-	case testing.Short():
-		return 3 * step
+// offsets are how much later a second operator begins, in steps of seven seconds.
+func offsets() (all []int) {
+	for n := range 90 {
+		all = append(all, n)
 	}
-	return step
+	return all
 }
 
 // cancelAt cancels a context at the n-th call.
@@ -165,15 +179,13 @@ func cancelAt(cfg aws.Config, n int, cancel func()) aws.Config {
 func TestEveryCallGoesWrong(t *testing.T) {
 	t.Parallel()
 	kinds := map[string]simtype.FaultKind{"throttle": simtype.Throttle, "500": simtype.ServerError, "denied": simtype.Deny, "lost answer": simtype.LostResponse, "slow": simtype.Slow, "stale": simtype.Stale}
-	names := append(slices.Sorted(maps.Keys(kinds)), "cancel")
+	names, seen := append(slices.Sorted(maps.Keys(kinds)), "cancel"), map[string]bool{}
 	for _, incident := range slices.Sorted(maps.Keys(swept)) {
 		calls, changes := callsOf(t, incident)
 		ends, bad, looked := map[string]int{}, []string(nil), 0
-		for n := 1; n <= calls; n++ {
-			for k, name := range names {
-				if (n+k*31)%everyNth(97) != 0 {
-					continue
-				}
+		for _, x := range sample.Calls(t, calls, names, 2, seen) {
+			n, name := x.N, x.Kind
+			{
 				looked++
 				synctest.Test(t, func(t *testing.T) {
 					in, c := swept[incident](t)
@@ -223,7 +235,7 @@ func TestEveryCallGoesWrong(t *testing.T) {
 				})
 			}
 		}
-		t.Logf("%s: %d calls, %d disturbed: %v, %d ended badly", incident, calls, looked, ends, len(bad))
+		t.Logf("%s: %d calls, %d disturbed: %v, %d ended badly", incident, len(calls), looked, ends, len(bad))
 		require.Empty(t, bad, strings.Join(bad[:min(len(bad), 10)], "\n"))
 		require.Zero(t, ends["repeated cloudformation:ContinueUpdateRollback"]+ends["repeated cloudformation:ExecuteChangeSet"], "nothing irreversible twice")
 	}
@@ -234,15 +246,15 @@ func TestEveryCallGoesWrong(t *testing.T) {
 // it ends safely.
 func TestKilledAtEveryCall(t *testing.T) {
 	t.Parallel()
+	kinds := map[string]simtype.FaultKind{"before": simtype.CrashBefore, "after": simtype.CrashAfter}
+	seen := map[string]bool{}
 	for _, incident := range slices.Sorted(maps.Keys(swept)) {
 		calls, _ := callsOf(t, incident)
 		for _, folder := range []bool{true, false} {
 			safe, over, looked, bad := 0, 0, 0, []string(nil)
-			for n := 1; n <= calls; n++ {
-				for k, kind := range []simtype.FaultKind{simtype.CrashBefore, simtype.CrashAfter} {
-					if (n+k*17)%everyNth(37) != 0 {
-						continue
-					}
+			for _, x := range sample.Calls(t, calls, []string{"before", "after"}, 1, seen) {
+				n, kind := x.N, kinds[x.Kind]
+				{
 					looked++
 					synctest.Test(t, func(t *testing.T) {
 						in, c := swept[incident](t)
@@ -284,7 +296,7 @@ func TestKilledAtEveryCall(t *testing.T) {
 					})
 				}
 			}
-			t.Logf("%s, folder %t: %d calls, killed at %d: %d safe, %d rescued", incident, folder, calls, looked, safe, over)
+			t.Logf("%s, folder %t: %d calls, killed at %d: %d safe, %d rescued", incident, folder, len(calls), looked, safe, over)
 			require.Equal(t, looked, safe, strings.Join(bad[:min(len(bad), 10)], "\n"))
 			if folder {
 				require.Equal(t, looked, over, strings.Join(bad[:min(len(bad), 10)], "\n"))
@@ -300,13 +312,32 @@ func TestKilledAtEveryCall(t *testing.T) {
 // without one, what is repeated is counted, and users are served all the same.
 func TestTwoOperators(t *testing.T) {
 	t.Parallel()
-	offsets := everyNth(15)
+	type pair struct {
+		incident, how string
+		leased        bool
+		offset        int
+	}
+	var all []pair
+	for _, incident := range slices.Sorted(maps.Keys(swept)) {
+		for _, how := range []string{"same plan", "plan of its own"} {
+			for _, leased := range []bool{true, false} {
+				for _, n := range offsets() {
+					all = append(all, pair{incident, how, leased, n})
+				}
+			}
+		}
+	}
+	all = sample.Of(t, all, 12, func(p pair) string { return fmt.Sprint(p.incident, p.how, p.leased) })
 	for _, incident := range slices.Sorted(maps.Keys(swept)) {
 		_, changes := callsOf(t, incident)
 		for _, how := range []string{"same plan", "plan of its own"} {
 			for _, leased := range []bool{true, false} {
 				runs, repeated := 0, map[string]int{}
-				for n := 0; n < 90; n += offsets {
+				for _, x := range all {
+					n := x.offset
+					if x != (pair{incident, how, leased, n}) {
+						continue
+					}
 					dir := t.TempDir()
 					synctest.Test(t, func(t *testing.T) {
 						in, c := swept[incident](t)

@@ -1,21 +1,18 @@
 package rescue_test
 
 import (
-	"flag"
 	"maps"
-	"math/rand/v2"
 	"slices"
 	"testing"
 	"testing/synctest"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/stackrescue/stackrescue/internal/sample"
 	"github.com/stackrescue/stackrescue/rescue"
 	"github.com/stackrescue/stackrescue/rescue/rescuetest"
 	"github.com/stackrescue/stackrescue/rescue/rescuetest/simtype"
 )
-
-var allPairs = flag.Bool("all-pairs", false, "rescue under every pair of switches")
 
 // setting is one value of one switch.
 type setting struct {
@@ -84,7 +81,7 @@ func rescued(t *testing.T, sets ...setting) {
 
 func TestIncidentUnderEverySwitch(t *testing.T) {
 	t.Parallel()
-	for _, s := range settings {
+	for _, s := range sample.Of(t, settings, 0, func(s setting) string { return s.name }) {
 		t.Run(s.name+" "+s.value, func(t *testing.T) {
 			t.Parallel()
 			rescued(t, s)
@@ -94,22 +91,20 @@ func TestIncidentUnderEverySwitch(t *testing.T) {
 
 func TestIncidentUnderPairsOfSwitches(t *testing.T) {
 	t.Parallel()
-	if testing.Short() {
-		t.Skip("-short: switches are tested one at a time")
-	}
-	// A different eighth of them in each run; -all-pairs for the whole.
-	n, offset := 0, rand.N(8)
-	t.Logf("pairs whose number is %d of 8", offset)
+	var pairs [][2]setting
 	for i, a := range settings {
 		for _, b := range settings[i+1:] {
-			if n++; a.name == b.name || !*allPairs && n%8 != offset {
-				continue
+			if a.name != b.name {
+				pairs = append(pairs, [2]setting{a, b})
 			}
-			t.Run(a.name+" "+a.value+" and "+b.name+" "+b.value, func(t *testing.T) {
-				t.Parallel()
-				rescued(t, a, b)
-			})
 		}
+	}
+	for _, p := range sample.Of(t, pairs, 8, nil) {
+		a, b := p[0], p[1]
+		t.Run(a.name+" "+a.value+" and "+b.name+" "+b.value, func(t *testing.T) {
+			t.Parallel()
+			rescued(t, a, b)
+		})
 	}
 }
 

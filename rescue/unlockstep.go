@@ -52,6 +52,9 @@ func (p *planner) unlock(skips []cfnx.Skip) {
 	if len(names) > 0 && !u.Force {
 		command += " --resources-to-skip " + strings.Join(names, " ")
 	}
+	if p.c.RoleARN != "" {
+		command += " --role-arn " + p.c.RoleARN
+	}
 	reason := "the rollback stopped at what has been mended since"
 	if len(why) > 0 {
 		reason = "skips what cannot go back: " + strings.Join(why, "; ")
@@ -80,6 +83,7 @@ func (r *runner) unlock(ctx context.Context, c clients, s Step, res *StepResult)
 	}
 	out, err := cfnx.ContinueRollbackSkipping(ctx, c.cfn, r.p.StackID, cfnx.SkipOnly(names...), func(o *cfnx.ContinueOptions) {
 		o.Interval = r.o.Interval
+		o.RoleARN = s.RoleARN
 		if s.Unlock.Force {
 			o.Force = r.p.Stack
 		}

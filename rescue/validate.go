@@ -71,6 +71,9 @@ func (s *Step) validate() error {
 	if missing {
 		return fmt.Errorf("what a step of kind %s needs is not in it", s.Kind)
 	}
+	if s.Limited && s.Takes <= 0 || s.RoleARN != "" && !s.changesStack() {
+		return fmt.Errorf("a step of kind %s has no such limit or role", s.Kind)
+	}
 	if s.Risk != riskOf[s.Kind] {
 		return fmt.Errorf("its risk is %s and not %q", riskOf[s.Kind], s.Risk)
 	}
@@ -92,12 +95,23 @@ func all[T any](list []T, wanted func(T) bool) bool {
 	return !slices.ContainsFunc(list, func(x T) bool { return !wanted(x) })
 }
 
-// actions are those of the step's kind, and of a shield what its resources need.
+// actions are those of the step's kind, what the resources of a shield need, and
+// what giving the stack a role needs.
 func (s *Step) actions() []string {
 	if s.Kind == kindShield && s.Shield != nil {
 		return s.Shield.actions()
 	}
-	return actionsOf(s.Kind)
+	all := actionsOf(s.Kind)
+	if s.RoleARN != "" {
+		// A role that the stack has already needs none (docs/aws/cfn.md 8.11).
+		all = append(all, "iam:PassRole")
+	}
+	return all
+}
+
+// changesStack reports whether the step is an operation on the stack.
+func (s *Step) changesStack() bool {
+	return s.Kind == KindUnlock || s.Kind == kindImport || s.Kind == KindSavepoint
 }
 
 // actionsOf are the operations that a step of a kind may use and no others.

@@ -3,8 +3,6 @@ package template
 import (
 	"encoding/json"
 	"errors"
-	"flag"
-	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -46,7 +44,7 @@ func TestCfnLint(t *testing.T) {
 	t.Run("corpus", func(t *testing.T) {
 		t.Parallel()
 		texts := map[string][]byte{}
-		for file, text := range corpusSample(t, 100, "templates") {
+		for file, text := range corpus.Some(t, 250, "templates") {
 			texts[strings.ReplaceAll(file, "/", "+")] = text
 		}
 		compareLint(t, lint, texts)
@@ -73,25 +71,6 @@ func compareLint(t *testing.T, lint string, texts map[string][]byte) {
 		assert.Equal(t, was[file], is[file], file)
 	}
 	t.Logf("%d patched templates, %d of them without an error before", patched, patched-len(was))
-}
-
-var whole = flag.Bool("corpus", false, "run the tests of the corpus on all of it, not on a sample")
-
-// corpusSample returns about one in n of the files of a folder of the corpus, with
-// -corpus all, nothing where there is no corpus.
-func corpusSample(t *testing.T, n int, dir string) map[string][]byte {
-	t.Helper()
-	all := corpus.Files(t, dir)
-	if *whole {
-		return all
-	}
-	out := map[string][]byte{}
-	for i, name := range slices.Sorted(maps.Keys(all)) {
-		if i%n == 0 {
-			out[name] = all[name]
-		}
-	}
-	return out
 }
 
 // lintErrors returns the rules of error level that each file of a folder

@@ -183,16 +183,10 @@ func (a *app) carryOut(ctx context.Context, s *settings, x *account, v *screen, 
 	asking, stop := context.WithCancel(ctx)
 	defer stop()
 	typed := newAnswers(asking, a.stdin)
-	var finished []rescue.StepResult
-	for _, r := range done {
-		if r.Outcome == rescue.Done || r.Outcome == rescue.Held {
-			finished = append(finished, r)
-		}
-	}
 	r, err := rescue.Run(ctx, x.cfg, p, func(o *rescue.Options) {
 		x.options(o)
 		o.Shield = x.shield()
-		o.Evidence, o.Observe, o.Done, o.Confirm, o.Ledger, o.Templates = s.evidence, v.event, finished, v.confirmed(ctx, typed), s.ledger, s.choices.Templates
+		o.Evidence, o.Observe, o.Done, o.Confirm, o.Ledger, o.Templates = s.evidence, v.event, done, v.confirmed(ctx, typed), s.ledger, s.choices.Templates
 	})
 	if ctx.Err() != nil && errors.Is(err, rescue.ErrDeclined) {
 		err = ctx.Err()

@@ -159,7 +159,11 @@ func TestDirectionsAreComparedWhenNoneIsGiven(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a, in := incident(t)
 		summary := filepath.Join(t.TempDir(), "summary.md")
-		out, errs, code := try(t.Context(), a, "", "plan", "-stack", in.Stack, "-freeze", "-markdown", summary)
+		out, errs, code := try(t.Context(), a, "", "plan", "-stack", in.Stack, "-freeze")
+		require.Equal(t, 0, code, errs)
+		require.Contains(t, out, "record or run the migration")
+		require.NotContains(t, out, "* hold", "users wait, and it deploys nothing to them")
+		out, errs, code = try(t.Context(), a, "", "plan", "-stack", in.Stack, "-freeze", "-mended", "prod/backend", "-markdown", summary)
 		require.Equal(t, 0, code, errs)
 		for _, want := range []string{"WAYS OUT", "serve", "* forward", "hold", "back", "because:", "RESULT"} {
 			require.Contains(t, out, want)
@@ -233,7 +237,7 @@ func TestUsageIsCheckedBeforeTheFirstCall(t *testing.T) {
 	for args, want := range map[string]string{
 		"": "-stack NAME", "-demo -stack x": "-demo has a stack of its own", "-demo extra": "extra", "-stack x -migration flyway": "one of alembic", "-stack x -direction up": "one of serve, forward, hold, back",
 		"-stack x -until end": "one of freeze", "-stack x -progress dots": "one of auto, live, plain, quiet", "stop -stack x": "one of diagnose, plan, run", "run": "needs one argument", "run a b": "needs one argument",
-		"-stack x -out f": "-out belongs to", "plan -stack x -out f": "-out and -policy need a direction", "-stack x -policy f": "-policy belongs to", "plan -stack x -policy f": "-out and -policy need a direction", "-stack x -verify y": "-verify and -migration-service belong to", "-stack x -assert a=maybe": "one of served", "-stack x -revision y": "want CLUSTER/SERVICE", "-stack x -no": "not defined", "-stack x -ledger no-such-file": "no such file", "-stack x -template prod=no-such-file": "no such file", "-stack x -template y": "want STACK=FILE",
+		"-stack x -out f": "-out belongs to", "plan -stack x -out f": "-out and -policy need a direction", "-stack x -policy f": "-policy belongs to", "-stack x -limit unlock=never": "-limit unlock=never: one of", "-stack x -limit deploy=2h": "one of freeze", "plan -stack x -policy f": "-out and -policy need a direction", "-stack x -verify y": "-verify and -migration-service belong to", "-stack x -assert a=maybe": "one of served", "-stack x -revision y": "want CLUSTER/SERVICE", "-stack x -no": "not defined", "-stack x -ledger no-such-file": "no such file", "-stack x -template prod=no-such-file": "no such file", "-stack x -template y": "want STACK=FILE",
 	} {
 		a := &app{account: func(context.Context, *settings) (*account, error) {
 			t.Error("opened for ", args)

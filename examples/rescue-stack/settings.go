@@ -9,6 +9,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/stackrescue/stackrescue/cfnx"
 	"github.com/stackrescue/stackrescue/migrate/toolcmd"
@@ -88,11 +89,18 @@ func parse(args []string, stderr io.Writer) (*settings, error) {
 	f.BoolVar(&s.choices.Force, "force", false, "let CloudFormation choose what to skip")
 	f.BoolVar(&s.choices.Shield, "shield", false, "protect what the clean-up would delete, and import it afterwards, by the commands of the plan: needs the AWS CLI; finish -shield takes the protection off")
 	f.BoolVar(&s.choices.RaiseMinimum, "raise-minimum", false, "let the savepoint raise a minimumHealthyPercent of 0, so that users are served while it deploys")
+	limits := map[string]string{}
 	until := f.String("until", "", "end after steps of this kind: "+kinds())
-	f.Func("accept", "a deployment or deletion of the continued rollback that is no reason to stop, as CLUSTER/SERVICE or STACK.LOGICALID, or a missing tag that may stand for the image that is kept, as IMAGE; may be repeated", func(v string) error {
+	f.Func("accept", "a deployment or deletion of the continued rollback that is no reason to stop, or a setting of a service that the savepoint may change, as CLUSTER/SERVICE, STACK.LOGICALID or STACK.LOGICALID.PROPERTY, or a missing tag that may stand for the image that is kept, as IMAGE; may be repeated", func(v string) error {
 		s.choices.Accept = append(s.choices.Accept, v)
 		return nil
 	})
+	f.Func("mended", "a cause of the failure that you have mended outside, as CLUSTER/SERVICE or STACK.LOGICALID: what failed for it is started again; may be repeated", func(v string) error {
+		s.choices.Mended = append(s.choices.Mended, v)
+		return nil
+	})
+	f.StringVar(&s.choices.RoleARN, "role", "", "the ARN of a service role for the stack, where its own is gone; CloudFormation keeps it")
+	f.Func("limit", "how long steps of a kind may take, as KIND=TIME, such as unlock=2h; may be repeated", pair(limits, "KIND=TIME"))
 	asserted, templates := map[string]string{}, map[string]string{}
 	f.Func("template", "a template as its author has it, as STACK=FILE: the version that was deployed last, where letters were lost, or the one that the savepoint is to bring; may be repeated", pair(templates, "STACK=FILE"))
 	f.StringVar(&s.choices.TemplateBucket, "template-bucket", "", "the bucket in which the savepoint puts a template of more than 51,200 bytes")
@@ -156,6 +164,16 @@ func parse(args []string, stderr io.Writer) (*settings, error) {
 		if c.is != "" && !slices.Contains(strings.Fields(c.of), c.is) {
 			return s, usageError("%s %s: one of %s", c.flag, c.is, strings.ReplaceAll(c.of, " ", ", "))
 		}
+	}
+	for k, v := range limits {
+		limit, err := time.ParseDuration(v)
+		if err != nil || limit <= 0 || !slices.Contains(strings.Split(kinds()+", verify", ", "), k) {
+			return s, usageError("-limit %s=%s: one of %s, verify, and a time such as 2h", k, v, kinds())
+		}
+		if s.choices.Limits == nil {
+			s.choices.Limits = map[rescue.Kind]time.Duration{}
+		}
+		s.choices.Limits[rescue.Kind(k)] = limit
 	}
 	for k, v := range asserted {
 		if states := []string{"served", "partly-served", "not-served", "scaled-to-zero"}; !slices.Contains(states, v) {

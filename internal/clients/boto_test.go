@@ -28,7 +28,7 @@ func TestBoto3(t *testing.T) {
 	if python == "" {
 		t.Skip("no Python in PATH that has boto3: an extra check, where it is installed")
 	}
-	perform(t, func(cloud *rescuetest.Cloud) client { return startBoto(t, python, cloud) })
+	perform(t, steps, func(cloud *rescuetest.Cloud) client { return startBoto(t, python, cloud) })
 }
 
 type botoClient struct {

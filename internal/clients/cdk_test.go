@@ -17,6 +17,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/stretchr/testify/require"
 
+	"github.com/stackrescue/stackrescue/internal/sample"
 	"github.com/stackrescue/stackrescue/rescue/rescuetest"
 	"github.com/stackrescue/stackrescue/rescue/rescuetest/simtype"
 )
@@ -104,7 +105,8 @@ func (r rollbackRun) String() string {
 func TestCDKRollback(t *testing.T) {
 	t.Parallel()
 	bins := map[string]string{cdkForce: findCDK(t, cdkForce), cdkSkips: findCDK(t, cdkSkips)}
-	runs := rollbackRuns()
+	// A run is a process of Node for ten seconds of CPU.
+	runs := sample.Of(t, rollbackRuns(), 2, func(r rollbackRun) string { return r.version })
 	lines := make([]string, len(runs))
 	app := assembly(t, `{}`)
 	env := environment(t, "", cdkEnvironment...)
@@ -122,12 +124,17 @@ func TestCDKRollback(t *testing.T) {
 	wg.Wait()
 	golden := filepath.Join("testdata", "cdk-rollback.golden")
 	got := strings.Join(lines, "\n") + "\n"
-	if os.Getenv("STACKRESCUE_UPDATE") == "1" {
+	if os.Getenv("STACKRESCUE_UPDATE") == "1" && sample.Whole() {
 		require.NoError(t, os.WriteFile(golden, []byte(got), 0o600))
 	}
 	want, err := os.ReadFile(golden)
 	require.NoError(t, err)
-	require.Equal(t, string(want), got)
+	if sample.Whole() {
+		require.Equal(t, string(want), got)
+	}
+	for _, line := range lines {
+		require.Contains(t, strings.Split(string(want), "\n"), line)
+	}
 }
 
 const speed = 60

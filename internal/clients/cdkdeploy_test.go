@@ -8,6 +8,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/stretchr/testify/require"
 
+	"github.com/stackrescue/stackrescue/internal/sample"
 	"github.com/stackrescue/stackrescue/rescue/rescuetest"
 )
 
@@ -27,7 +28,11 @@ func TestCDKDeploy(t *testing.T) {
 	}
 	const topic = `{"Resources":{"T":{"Type":"AWS::SNS::Topic"}},"Outputs":{"Id":{"Value":{"Ref":"T"}}}}`
 	require.Contains(t, deploy(topic), "prod.Id = arn:aws:sns:us-east-1:123456789012:prod-T-")
-	require.Contains(t, deploy(topic), "(no changes)")
+	if sample.Wide() {
+		require.Contains(t, deploy(topic), "(no changes)")
+	} else {
+		t.Log("a sample: a deployment that changes nothing is left out (STACKRESCUE_SAMPLE=2)")
+	}
 	deploy(`{"Resources":{"T":{"Type":"AWS::SNS::Topic"},"U":{"Type":"AWS::SNS::Topic"}},"Outputs":{"Id":{"Value":{"Ref":"U"}}}}`)
 	out, err := cloudformation.NewFromConfig(cloud.Config()).DescribeStacks(t.Context(), &cloudformation.DescribeStacksInput{StackName: aws.String("prod")})
 	require.NoError(t, err)

@@ -141,7 +141,8 @@ type client interface {
 
 // perform takes a client through all steps on a cloud of its own, and compares
 // what it saw with what the Go SDK is answered through the middleware door.
-func perform(t *testing.T, start func(cloud *rescuetest.Cloud) client) {
+func perform(t *testing.T, steps []step, start func(cloud *rescuetest.Cloud) client) {
+	t.Helper()
 	i := frozen(t)
 	c := start(i.Cloud)
 	sdk := sdkClients(i.Cloud)

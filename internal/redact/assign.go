@@ -286,6 +286,13 @@ func tagBefore(s string, from int) bool {
 	return false
 }
 
+// inTable reports whether a name may be a table's cell: it begins the line or is
+// behind another |. Else the | is of a shell.
+func (t *scan) inTable(from int) bool {
+	lead := strings.TrimRight(t.s[strings.LastIndexByte(t.s[:from], '\n')+1:from], " \t\"'`*")
+	return lead == "" || strings.HasSuffix(lead, "|")
+}
+
 // spaced hides the value of a name that has none but a blank behind it: a flag,
 // SQL's PASSWORD '…', a table's column, a Dockerfile's ENV.
 func (t *scan) spaced(from, end int, name string, how strength) {
@@ -317,7 +324,7 @@ func (t *scan) spaced(from, end int, name string, how strength) {
 		if text := s[v.from:v.to]; !benign(text) && !strings.ContainsAny(text, "\n") {
 			t.hide(v.from, v.to)
 		}
-	case how == strong && s[at] == '|':
+	case how == strong && s[at] == '|' && t.inTable(from):
 		// | name | value |
 		v := t.plain(blanks(s, at+1), func(c byte) bool { return c == '|' || c == '\n' })
 		for v.to > v.from && s[v.to-1] == ' ' {

@@ -29,6 +29,7 @@ func (t *scan) keys() {
 			}
 		}
 	}
+	t.putty()
 	if !strings.Contains(s, "PRIVATE KEY") {
 		return
 	}
@@ -60,6 +61,40 @@ func (t *scan) keys() {
 		from, to := trim(s, e[0]-bodyBefore(s[:e[0]]), e[0])
 		t.hide(from, to)
 	}
+}
+
+// puttyBegin is before the private lines of a key as PuTTY stores it, puttyMAC what
+// authenticates them: with the lines and it a weak passphrase can be guessed.
+// https://the.earth.li/~sgtatham/putty/0.83/htmldoc/AppendixC.html
+var (
+	puttyBegin = regexp.MustCompile(`Private-Lines: *\d+(?:\r?\n|\\r\\n|\\n|\s+|$)`)
+	puttyMAC   = regexp.MustCompile(`Private-(?:MAC|Hash): *([0-9a-fA-F]{40,64})`)
+)
+
+// putty hides the private lines of PuTTY's keys, which are base64 of any length.
+func (t *scan) putty() {
+	s := t.s
+	if !strings.Contains(s, "Private-") {
+		return
+	}
+	for _, m := range puttyBegin.FindAllStringIndex(s, -1) {
+		end := m[1]
+		for end < len(s) && (puttyByte(s[end]) || s[end] == '\\' && end+1 < len(s) && (s[end+1] == 'n' || s[end+1] == 'r')) {
+			if i := strings.Index(s[end:], "Private-"); i == 0 {
+				break
+			}
+			end++
+		}
+		from, to := trim(s, m[1], end)
+		t.hide(from, to)
+	}
+	for _, m := range puttyMAC.FindAllStringSubmatchIndex(s, -1) {
+		t.hide(m[2], m[3])
+	}
+}
+
+func puttyByte(c byte) bool {
+	return letter(c) || digit(c) || strings.IndexByte("+/=\r\n \t", c) >= 0
 }
 
 // keyLines hides lines of a key that stand alone.

@@ -57,28 +57,67 @@ var hashes = []string{
 	`\{S?SHA(?:256|384|512)?\}[A-Za-z0-9+/=]{20,}`, `\{SMD5\}[A-Za-z0-9+/=]{20,}`, `SCRAM-SHA-(?:1|256)\$[^\s"'<>,;]{10,}`, `pbkdf2_sha\d+\$[^\s"'<>,;]{10,}`, `pbkdf2:sha\d+:\d+\$[^\s"'<>,;]{10,}`, `scrypt:\d+:\d+:\d+\$[^\s"'<>,;]{10,}`, `bcrypt_sha256\$[^\s"'<>,;]{10,}`, `\$scrypt\$[^\s"'<>,;]{10,}`, `\$pbkdf2[\w-]*\$[^\s"'<>,;]{10,}`,
 }
 
+// vendor is one of the prefixed shapes.
+type vendor struct {
+	// prefix is what every match begins with; it may be "".
+	prefix  string
+	pattern *regexp.Regexp
+}
+
 // vendors are the prefixed shapes, each tried where a word begins that its first
 // byte may begin.
-var vendors = func() (index [128][]*regexp.Regexp) {
+var vendors = func() (index [128][]vendor) {
 	for _, p := range prefixed {
-		anchored := regexp.MustCompile(`^(?:` + p + `)`)
+		prefix, _ := regexp.MustCompile(p).LiteralPrefix()
+		v := vendor{prefix, regexp.MustCompile(`^(?:` + p + `)`)}
 		for c := range index {
 			if mayBegin(p, byte(c)) {
-				index[c] = append(index[c], anchored)
+				index[c] = append(index[c], v)
 			}
 		}
 	}
 	return index
 }()
 
-// mayBegin reports whether a match of the pattern may begin with c.
-func mayBegin(pattern string, c byte) bool {
+// vendorBytes are those that one of the prefixed shapes has: none goes on past
+// another byte. An expression is tried on no more than such a run, because what
+// trying costs grows with all that follows.
+var vendorBytes = func() (may [256]bool) {
+	for _, p := range prefixed {
+		prog := program(p)
+		if prog == nil {
+			continue
+		}
+		for _, i := range prog.Inst {
+			switch i.Op {
+			case syntax.InstRune, syntax.InstRune1, syntax.InstRuneAny, syntax.InstRuneAnyNotNL:
+				for c := range may {
+					may[c] = may[c] || c >= 0x80 || i.MatchRune(rune(c))
+				}
+			}
+		}
+	}
+	return may
+}()
+
+// program is the program of a pattern; nil for one that is no expression, which does
+// not compile as one either.
+func program(pattern string) *syntax.Prog {
 	re, err := syntax.Parse(pattern, syntax.Perl)
 	if err != nil {
-		return true // it has been compiled already
+		return nil
 	}
 	prog, err := syntax.Compile(re.Simplify())
 	if err != nil {
+		return nil
+	}
+	return prog
+}
+
+// mayBegin reports whether a match of the pattern may begin with c.
+func mayBegin(pattern string, c byte) bool {
+	prog := program(pattern)
+	if prog == nil {
 		return true
 	}
 	seen := make([]bool, len(prog.Inst))
@@ -120,15 +159,22 @@ var shapes = []shape{
 
 // shapes hides what a vendor's prefix gives away.
 func (t *scan) shapes() {
-	s := t.s
+	s, run := t.s, 0
 	for i := 0; i < len(s); {
 		if !t.begins(i) || s[i] >= 0x80 {
 			i++
 			continue
 		}
 		end := i + 1
+		if i >= run {
+			for run = i; run < len(s) && vendorBytes[s[run]]; run++ {
+			}
+		}
 		for _, v := range vendors[s[i]] {
-			if m := v.FindStringIndex(s[i:]); m != nil && vendorToken(s[i:i+m[1]]) && !t.keeps(i) {
+			if !strings.HasPrefix(s[i:run], v.prefix) {
+				continue
+			}
+			if m := v.pattern.FindStringIndex(s[i:run]); m != nil && vendorToken(s[i:i+m[1]]) && !t.keeps(i) {
 				t.hide(i, i+m[1])
 				end = max(end, i+m[1])
 			}

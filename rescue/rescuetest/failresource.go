@@ -45,6 +45,13 @@ func (c *Cloud) FailResource(stack, logicalID string, phase simtype.Phase, reaso
 	})
 }
 
+// LoseRole makes a service role one that CloudFormation cannot assume, because it
+// was deleted or no longer trusts CloudFormation: operations on stacks that have it
+// are refused.
+func (c *Cloud) LoseRole(arn string) {
+	c.clock.Do(func() { c.in(c.region).cfn.LoseRole(arn) })
+}
+
 // Protect sets the deletion protection of a resource that a stack made, or takes
 // it off, as its service's own API does: a clean-up that deletes it then fails
 // (docs/aws/cfn.md 8.10). It returns an error if no stack has made such a

@@ -15,6 +15,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/stackrescue/stackrescue/internal/sample"
 	"github.com/stackrescue/stackrescue/internal/sim/op"
 	"github.com/stackrescue/stackrescue/internal/sim/wire"
 	"github.com/stackrescue/stackrescue/rescue/rescuetest/simtype"
@@ -24,15 +25,10 @@ import (
 // make sense, lets time pass in between, and looks after each step whether the
 // cloud contradicts itself. At the end everything must come to rest.
 //
-// RESCUETEST_SEEDS is how many walks there are; RESCUETEST_SEED runs the one.
+// RESCUETEST_SEED=N runs the one walk.
 func TestRandomWalk(t *testing.T) {
 	t.Parallel()
-	seeds, first := uint64(200), uint64(1)
-	if n, err := strconv.ParseUint(os.Getenv("RESCUETEST_SEEDS"), 10, 64); err == nil {
-		seeds = n
-	} else if testing.Short() {
-		seeds = 20
-	}
+	seeds, first := uint64(sample.Count(t, 25, 1000)), uint64(1)
 	if n, err := strconv.ParseUint(os.Getenv("RESCUETEST_SEED"), 10, 64); err == nil {
 		seeds, first = 1, n
 	}

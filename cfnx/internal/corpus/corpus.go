@@ -3,9 +3,13 @@
 package corpus
 
 import (
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
+
+	"github.com/stackrescue/stackrescue/internal/sample"
 )
 
 // Dir returns the folder of the corpus joined with elem: STACKRESCUE_CORPUS,
@@ -56,6 +60,16 @@ func Files(t testing.TB, elem ...string) map[string][]byte {
 		t.Fatal(err)
 	}
 	return out
+}
+
+// Some returns about one in n of [Files], more or all where a larger sample is asked
+// for (package sample).
+func Some(t testing.TB, n int, elem ...string) map[string][]byte {
+	t.Helper()
+	all := Files(t, elem...)
+	names := sample.Of(t, slices.Sorted(maps.Keys(all)), (len(all)+n-1)/n, filepath.Ext)
+	maps.DeleteFunc(all, func(name string, _ []byte) bool { return !slices.Contains(names, name) })
+	return all
 }
 
 // root returns the module's folder: the one above the test that has go.mod.

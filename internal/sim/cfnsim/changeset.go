@@ -75,6 +75,9 @@ func (s *Service) CreateChangeSet(ctx context.Context, in *cloudformation.Create
 	if err := checkMonitoring(in.RollbackConfiguration); err != nil {
 		return nil, err
 	}
+	if err := s.assumable(in.RoleARN, st); err != nil {
+		return nil, err
+	}
 	if err := checkImport(in, st, d); err != nil {
 		return nil, err
 	}

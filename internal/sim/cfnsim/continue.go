@@ -47,6 +47,9 @@ func (s *Service) ContinueUpdateRollback(_ context.Context, in *cloudformation.C
 	if err != nil {
 		return nil, err
 	}
+	if err := s.assumable(in.RoleARN, st); err != nil {
+		return nil, err
+	}
 	if in.RoleARN != nil { // for all future operations too (docs/aws/cfn.md 1.2)
 		st.now.role, st.stable.role = in.RoleARN, in.RoleARN
 	}
@@ -139,6 +142,9 @@ func (s *Service) RollbackStack(_ context.Context, in *cloudformation.RollbackSt
 	case st.status == types.StackStatusCreateFailed, st.status == types.StackStatusUpdateFailed:
 	default:
 		return nil, invalid("RollbackStack cannot be called from current stack status")
+	}
+	if err := s.assumable(in.RoleARN, st); err != nil {
+		return nil, err
 	}
 	st.mutated()
 	st.remember(in.ClientRequestToken)

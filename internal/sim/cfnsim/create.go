@@ -35,6 +35,9 @@ func (s *Service) CreateStack(ctx context.Context, in *cloudformation.CreateStac
 	if err != nil {
 		return nil, err
 	}
+	if err := s.assumable(in.RoleARN, nil); err != nil {
+		return nil, err
+	}
 	d.tags, d.capabilities, d.notices, d.role, d.monitoring = in.Tags, in.Capabilities, in.NotificationARNs, in.RoleARN, in.RollbackConfiguration
 	if err := d.check(in.Capabilities, in.ResourceTypes, true); err != nil {
 		return nil, err

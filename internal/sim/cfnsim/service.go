@@ -43,6 +43,7 @@ type Service struct {
 	// off by their own service's API, by physical id.
 	left      map[string]incarnation
 	protected map[string]bool
+	lostRoles map[string]bool // roles that CloudFormation cannot assume
 }
 
 // New returns CloudFormation of one region. Its resource types call deps.

@@ -56,6 +56,9 @@ func (s *Service) UpdateStack(ctx context.Context, in *cloudformation.UpdateStac
 	if err := st.refusal(isTrue(in.DisableRollback)); err != nil {
 		return nil, err
 	}
+	if err := s.assumable(in.RoleARN, st); err != nil {
+		return nil, err
+	}
 	d, err := s.definition(ctx, body, url, in.Parameters, st.now.arguments)
 	if err != nil {
 		return nil, err
@@ -171,6 +174,9 @@ func (s *Service) DeleteStack(_ context.Context, in *cloudformation.DeleteStackI
 		return nil, invalid("RetainResources can only be specified when the stack is in DELETE_FAILED state") // recordings: none; the rule is DeleteStack's documentation
 	case (!settled(st.status) || cleaning(st.status)) && st.status != types.StackStatusReviewInProgress:
 		return nil, invalidf("Stack [%s] cannot be deleted while in status %s", st.id, st.status)
+	}
+	if err := s.assumable(in.RoleARN, st); err != nil {
+		return nil, err
 	}
 	st.mutated()
 	st.remember(in.ClientRequestToken)
