@@ -83,7 +83,7 @@ func (c *capturer) read(ctx context.Context, stack string) error {
 	if err != nil {
 		return err
 	}
-	rest := [][]func(context.Context) error{{c.imageUsers, c.recorded, c.needed, c.images, c.frozen, c.importers}, {c.outputs}, {c.operators}}
+	rest := [][]func(context.Context) error{{c.imageUsers, c.recorded, c.needed, c.digests, c.images, c.frozen, c.importers}, {c.outputs}, {c.operators}}
 	err = c.each(ctx, len(rest), func(ctx context.Context, i int) error { return inOrder(ctx, rest[i]...) })
 	slices.Sort(c.b.Problems)
 	return err
@@ -207,7 +207,7 @@ func (c *capturer) images(ctx context.Context) error {
 			}
 		}
 	}
-	for _, ref := range slices.Concat(templateImages(ctx, c.b), c.o.images, c.b.sourceImages()) {
+	for _, ref := range slices.Concat(templateImages(ctx, c.b), c.o.images, c.b.sourceImages(), c.b.recordedRefs()) {
 		refs[ref] = true
 	}
 	for _, u := range c.b.ImageUsers {

@@ -144,6 +144,9 @@ func (p *planner) back() error {
 		if u := p.usersOf(s); u.blocks() {
 			return refuse(u.Next, "%s", u)
 		}
+		if err := p.restoring(s); err != nil {
+			return err
+		}
 		if err := p.goesBack(s); err != nil {
 			return err
 		}
@@ -157,6 +160,7 @@ func (p *planner) back() error {
 		p.stays()
 		return nil
 	}
+	p.restore()
 	for i := range p.b.Services {
 		s := &p.b.Services[i]
 		p.redeploy(s, s.Back)
@@ -170,7 +174,16 @@ func (p *planner) back() error {
 		return nil
 	}
 	p.shieldsData()
+	step, err := p.outputs()
 	p.unlock(nil)
+	switch {
+	case err != nil:
+		for _, l := range p.d.Lost {
+			p.p.Debt = append(p.p.Debt, fmt.Sprintf("output %s of stack %s is lost, and not restored: %s", l.Key, l.Stack, err))
+		}
+	case step != nil:
+		p.savepoint(step)
+	}
 	return nil
 }
 
@@ -199,12 +212,22 @@ func (p *planner) hold() error {
 		}
 		keep[name], down[name] = target, target
 	}
+	for i := range p.b.Services {
+		// Of a service that stays on what the stack has recorded: nothing is skipped
+		// then.
+		if s := &p.b.Services[i]; s.Back != "" && keep[s.Service.String()] == s.Back && p.settled(s, s.Back) {
+			if err := p.restoring(s); err != nil {
+				p.p.Warnings = append(p.p.Warnings, err.Error())
+			}
+		}
+	}
 	p.standsIn(keep)
 	p.freeze()
 	if p.until(KindFreeze) {
 		p.stays()
 		return nil
 	}
+	p.restore()
 	if err := p.redeploys(down); err != nil {
 		return err
 	}

@@ -103,6 +103,7 @@ type Step struct {
 	Stamp     *StampStep     `json:"stamp,omitempty"`
 	Migrate   *MigrateStep   `json:"migrate,omitempty"`
 	Redeploy  *RedeployStep  `json:"redeploy,omitempty"`
+	Restore   *restoreStep   `json:"restore,omitempty"`
 	StandIn   *standInStep   `json:"standIn,omitempty"`
 	Shield    *shieldStep    `json:"shield,omitempty"`
 	Unlock    *UnlockStep    `json:"unlock,omitempty"`

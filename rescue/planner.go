@@ -19,6 +19,8 @@ type planner struct {
 	gaveUp bool
 	// shielded is what the plan protects against the clean-up.
 	shielded []cfnx.Deletion
+	// broughtBack are the recorded revisions whose images are restored.
+	broughtBack []restoring
 	// standIns are, by service, the tags that stand in for missing ones.
 	standIns map[string]*standInStep
 }

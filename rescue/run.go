@@ -300,6 +300,8 @@ func (r *runner) step(ctx context.Context, s Step, res *StepResult, rep *Report)
 		return r.migrate(ctx, c, s, res)
 	case s.Kind == KindRedeploy && s.Redeploy != nil:
 		return r.redeploy(ctx, c, s, res)
+	case s.Kind == kindRestore && s.Restore != nil:
+		return r.restore(ctx, c, s, res)
 	case s.Kind == kindStandIn && s.StandIn != nil:
 		return r.standIn(ctx, c, s, res)
 	case s.Kind == kindShield && s.Shield != nil:

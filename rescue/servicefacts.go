@@ -82,6 +82,11 @@ type ServiceFacts struct {
 	// Reached is whether the latest update came to the service itself, and not
 	// only to its task definition.
 	Reached bool `json:"reached,omitempty"`
+	// Digests are, by container, what the revision Back ran by ECS's own record, of a
+	// service that could not go back to it; DigestsUnread is why they could not be
+	// read.
+	Digests       map[string]string `json:"digests,omitempty"`
+	DigestsUnread string            `json:"digestsUnread,omitempty"`
 	// Literal is whether the stack is given the revision as a value, such as by a
 	// parameter, and has no task definition of its own for the service.
 	Literal bool `json:"literal,omitempty"`

@@ -197,14 +197,14 @@ func TestFinishTakesTheShieldOff(t *testing.T) {
 		var off []string
 		shield := func(o *rescue.FinishOptions) {
 			o.Shield = func(_ context.Context, d cfnx.Deletion, on bool) error {
-				off = append(off, fmt.Sprint(d.PhysicalID, on))
+				off = append(off, fmt.Sprint(d.Unshield(), on))
 				return s.cloud.Protect(d.PhysicalID, on)
 			}
 		}
 		finish(shield, func(o *rescue.FinishOptions) { o.DryRun = true })
 		require.Empty(t, off)
 		require.Contains(t, strings.Join(finish(shield).Done, "\n"), "AWS::DynamoDB::Table orders")
-		require.Equal(t, []string{"ordersfalse"}, off)
+		require.Equal(t, []string{"aws dynamodb update-table --table-name orders --no-deletion-protection-enabledfalse"}, off)
 		finish(shield)
 		require.Len(t, off, 1, "what was taken off is not taken off again")
 	})

@@ -114,7 +114,7 @@ func (r *runner) shield(ctx context.Context, s Step, res *StepResult) error {
 		if d.Shield != "" {
 			if err := r.o.journal(StepResult{
 				Version: 1, Plan: r.p.Hash, ID: s.ID, Kind: s.Kind, Subject: d.Type + " " + d.PhysicalID, Outcome: Begun, Text: "undo with: " + d.Unshield(),
-				Began: r.o.Now().UTC(), From: "deletion not protected", To: "deletion protected",
+				Began: r.o.Now().UTC(), To: d.Shield,
 			}); err != nil {
 				return err
 			}

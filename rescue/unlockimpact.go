@@ -153,7 +153,7 @@ func (p *planner) deletes(keep map[string]string, next string) error {
 					commands = append(commands, d.Shield)
 				}
 			}
-			next += "; or let the plan shield it and import it afterwards (Choices.Shield), as by: " + strings.Join(commands, "; ")
+			next += "; or let the plan shield it and import it afterwards (Choices.Shield, -shield), as by: " + strings.Join(commands, "; ")
 		}
 	}
 	return refuse(next, "the clean-up after the continued rollback would delete what the failed update made: %s", strings.Join(lost, "; "))

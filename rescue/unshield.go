@@ -9,9 +9,9 @@ import (
 	"github.com/stackrescue/stackrescue/cfnx"
 )
 
-// shielded is a resource that a rescue has protected, and the command that takes it
-// back, as the journal has them.
-type shielded struct{ typ, physical, undo string }
+// shielded is a resource that a rescue has protected, with the commands that did and
+// that take it back, as the journal has them.
+type shielded struct{ typ, physical, shield, undo string }
 
 // shieldedIn are those of a journal whose protection was not taken off since.
 func shieldedIn(journal []StepResult) []shielded {
@@ -24,7 +24,7 @@ func shieldedIn(journal []StepResult) []shielded {
 		case !ok || r.Kind != kindShield || seen[r.Subject]:
 		case r.Outcome == Begun && begun:
 			seen[r.Subject] = true
-			out = append(out, shielded{typ, physical, undo})
+			out = append(out, shielded{typ, physical, r.To, undo})
 		}
 	}
 	return out
@@ -78,7 +78,7 @@ func (p *payer) owned(x shielded) (cfnx.Deletion, bool) {
 	for s := range p.b.Tree.All() {
 		for _, r := range s.Resources {
 			if r.PhysicalID == x.physical && r.Type == x.typ {
-				return cfnx.Deletion{StackID: s.ID, Stack: s.Name, LogicalID: r.LogicalID, PhysicalID: r.PhysicalID, Type: r.Type}, true
+				return cfnx.Deletion{StackID: s.ID, Stack: s.Name, LogicalID: r.LogicalID, PhysicalID: r.PhysicalID, Type: r.Type, Shield: x.shield}, true
 			}
 		}
 	}
@@ -92,7 +92,7 @@ func (p *payer) takeOff(x shielded, d cfnx.Deletion) error {
 		}
 		if err := appendJournal(p.f.Evidence, StepResult{
 			Version: 1, ID: "finish", Kind: kindShield, Subject: x.typ + " " + x.physical, Outcome: Done, Text: "the protection is taken off",
-			Began: p.o.Now().UTC(), From: "deletion protected", To: "deletion not protected",
+			Began: p.o.Now().UTC(), From: x.shield,
 		}); err != nil {
 			return err
 		}

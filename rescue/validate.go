@@ -50,6 +50,10 @@ func (s *Step) validate() error {
 		missing = s.Migrate == nil || s.Migrate.Container == "" || len(s.Migrate.Run) == 0
 	case KindRedeploy:
 		missing = s.Redeploy == nil || s.Redeploy.From == "" || s.Redeploy.Service.Name == ""
+	case kindRestore:
+		missing = s.Restore == nil || len(s.Restore.Images) == 0 || !all(s.Restore.Images, func(x restoredImage) bool {
+			return x.Image.Private() && x.Image.Digest != "" && (x.Image.Tag != "" || !x.Tag)
+		})
 	case kindStandIn:
 		missing = s.StandIn == nil || s.StandIn.Revision == "" || s.StandIn.Service.Name == "" || len(s.StandIn.Tags) == 0 || !all(s.StandIn.Tags, func(t ecrx.Image) bool { return t.Private() && t.Tag != "" && t.Digest != "" })
 	case kindShield:
@@ -83,7 +87,7 @@ func (s *Step) validate() error {
 // whatever a file says.
 var riskOf = map[Kind]Risk{
 	KindFreeze: RiskReversible, KindStamp: RiskDatabase, KindMigrate: RiskDatabase, KindRedeploy: RiskService,
-	kindStandIn: RiskService, kindShield: RiskReversible, KindUnlock: RiskIrreversible, kindImport: RiskReversible, KindSavepoint: RiskService, KindVerify: RiskNone,
+	kindRestore: RiskReversible, kindStandIn: RiskService, kindShield: RiskReversible, KindUnlock: RiskIrreversible, kindImport: RiskReversible, KindSavepoint: RiskService, KindVerify: RiskNone,
 }
 
 // all reports whether each of a list is as wanted.
@@ -123,6 +127,8 @@ func actionsOf(k Kind) []string {
 		return []string{"ecs:DescribeServices", "ecs:DescribeTaskDefinition", "ecs:ListTaskDefinitions", "ecs:RegisterTaskDefinition", "ecs:DeregisterTaskDefinition", "ecs:TagResource", "ecs:UpdateService", "ecs:DescribeServiceDeployments", "ecs:ListTasks", "ecs:DescribeTasks", "ecr:DescribeImages", "iam:PassRole"}
 	case KindUnlock:
 		return []string{"cloudformation:DescribeStacks", "cloudformation:DescribeStackEvents", "cloudformation:ListStackResources", "cloudformation:GetTemplate", "cloudformation:DescribeChangeSet", "s3:GetObject", "cloudformation:ContinueUpdateRollback"}
+	case kindRestore:
+		return []string{"ecr:DescribeImages", "ecr:BatchGetImage", "ecr:PutImage", "ecr:UpdateImageStorageClass"}
 	case kindStandIn:
 		return []string{"ecr:DescribeImages", "ecr:BatchGetImage", "ecr:PutImage", "ecs:DescribeServices", "ecs:UpdateService", "ecs:DescribeServiceDeployments", "ecs:ListTasks", "ecs:DescribeTasks", "ecs:DescribeTaskDefinition"}
 	case kindImport:

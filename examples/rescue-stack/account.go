@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/aws/smithy-go/logging"
 
+	"github.com/stackrescue/stackrescue/cfnx"
 	"github.com/stackrescue/stackrescue/migrate/toolcmd"
 	"github.com/stackrescue/stackrescue/rescue"
 	"github.com/stackrescue/stackrescue/rescue/rescuetest"
@@ -85,5 +86,6 @@ func rehearsal(ctx context.Context, s *settings) (*account, error) {
 func simulated(c *rescuetest.Cloud) *account {
 	return &account{cfg: c.Config(), now: c.Now, options: func(o *rescue.Options) {
 		o.Interval, o.Settle, o.Soak, o.Now = c.Wall(5*time.Second), c.Wall(10*time.Second), c.Wall(5*time.Minute), c.Now
+		o.Shield = func(_ context.Context, d cfnx.Deletion, on bool) error { return c.Protect(d.PhysicalID, on) }
 	}}
 }

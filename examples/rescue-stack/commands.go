@@ -185,6 +185,7 @@ func (a *app) carryOut(ctx context.Context, s *settings, x *account, v *screen, 
 	typed := newAnswers(asking, a.stdin)
 	r, err := rescue.Run(ctx, x.cfg, p, func(o *rescue.Options) {
 		x.options(o)
+		o.Shield = x.shield()
 		o.Evidence, o.Observe, o.Done, o.Confirm, o.Ledger, o.Templates = s.evidence, v.event, done, v.confirmed(ctx, typed), s.ledger, s.choices.Templates
 	})
 	if ctx.Err() != nil && errors.Is(err, rescue.ErrDeclined) {
@@ -314,6 +315,9 @@ func (a *app) finish(ctx context.Context, s *settings) error {
 	v := a.show(s, x)
 	f, err := rescue.Finish(ctx, x.cfg, s.stack, func(o *rescue.FinishOptions) {
 		o.Evidence, o.DryRun, o.Now, o.Observe = s.evidence, !s.apply, x.now, v.event
+		if s.choices.Shield {
+			o.Shield = x.shield()
+		}
 	})
 	if v.lines != nil && f != nil {
 		v.lines.Finished(f)

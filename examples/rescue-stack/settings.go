@@ -87,10 +87,11 @@ func parse(args []string, stderr io.Writer) (*settings, error) {
 	f.BoolVar(&s.choices.Freeze, "freeze", false, "allow taking lifecycle rules out that would expire needed images")
 	f.Func("revision", "the revision to keep for a service, as CLUSTER/SERVICE=FAMILY:REVISION; a service that serves is deployed to only if it is named", pair(s.choices.Revisions, "CLUSTER/SERVICE=FAMILY:REVISION"))
 	f.BoolVar(&s.choices.Force, "force", false, "let CloudFormation choose what to skip")
+	f.BoolVar(&s.choices.Shield, "shield", false, "protect what the clean-up would delete, and import it afterwards, by the commands of the plan: needs the AWS CLI; finish -shield takes the protection off")
 	f.BoolVar(&s.choices.RaiseMinimum, "raise-minimum", false, "let the savepoint raise a minimumHealthyPercent of 0, so that users are served while it deploys")
 	limits := map[string]string{}
 	until := f.String("until", "", "end after steps of this kind: "+kinds())
-	f.Func("accept", "a deployment or deletion of the continued rollback that is no reason to stop, or a setting of a service that the savepoint may change, as CLUSTER/SERVICE, STACK.LOGICALID or STACK.LOGICALID.PROPERTY; may be repeated", func(v string) error {
+	f.Func("accept", "a deployment or deletion of the continued rollback that is no reason to stop, or a setting of a service that the savepoint may change, as CLUSTER/SERVICE, STACK.LOGICALID or STACK.LOGICALID.PROPERTY, or a missing tag that may stand for the image that is kept, as IMAGE; may be repeated", func(v string) error {
 		s.choices.Accept = append(s.choices.Accept, v)
 		return nil
 	})
