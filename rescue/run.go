@@ -14,6 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 
 	"github.com/stackrescue/stackrescue/cfnx"
+	"github.com/stackrescue/stackrescue/ecrx"
 	"github.com/stackrescue/stackrescue/internal/clock"
 	"github.com/stackrescue/stackrescue/internal/poll"
 	"github.com/stackrescue/stackrescue/internal/redact"
@@ -266,6 +267,14 @@ func (r *runner) touched(fact, _ string) bool {
 			if strings.HasPrefix(fact, "lifecycle policy of ") && strings.HasSuffix(fact, "/"+s.Freeze.Frozen.Repository.Name) {
 				return true
 			}
+		case s.Restore != nil:
+			if slices.ContainsFunc(s.Restore.Images, func(x restoredImage) bool { return ofRepository(fact, x.Image) }) {
+				return true
+			}
+		case s.StandIn != nil:
+			if fact == "service "+s.StandIn.Service.String() || slices.ContainsFunc(s.StandIn.Tags, func(x ecrx.Image) bool { return ofRepository(fact, x) }) {
+				return true
+			}
 		case s.Redeploy != nil:
 			if fact == "service "+s.Redeploy.Service.String() {
 				return true
@@ -273,6 +282,13 @@ func (r *runner) touched(fact, _ string) bool {
 		}
 	}
 	return false
+}
+
+// ofRepository reports whether a fact is of an image of the repository that another
+// image is in.
+func ofRepository(fact string, i ecrx.Image) bool {
+	rest, ok := strings.CutPrefix(fact, "image "+i.Name())
+	return ok && (rest == "" || rest[0] == ':' || rest[0] == '@')
 }
 
 // limited is the step within the time that the operator has given it.
