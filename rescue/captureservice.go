@@ -39,6 +39,12 @@ func (c *capturer) services(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	err = c.each(ctx, len(c.b.Services), func(ctx context.Context, i int) error {
+		return c.agreed(ctx, &c.b.Services[i], live)
+	})
+	if err != nil {
+		return err
+	}
 	for i := range c.b.Services {
 		c.wants(&c.b.Services[i])
 		if err := c.revisions(ctx, &c.b.Services[i]); err != nil {
@@ -52,9 +58,6 @@ func (c *capturer) services(ctx context.Context) error {
 			return err
 		}
 		if err := c.minimum(ctx, &c.b.Services[i]); err != nil {
-			return err
-		}
-		if err := c.health(ctx, &c.b.Services[i]); err != nil {
 			return err
 		}
 		whole[i], err = c.definitions(ctx, &c.b.Services[i])
@@ -116,6 +119,7 @@ func (c *capturer) describe(ctx context.Context, batch []*ServiceFacts, live map
 
 // read takes over what ECS says of the service.
 func (f *ServiceFacts) read(s ecstypes.Service) {
+	f.Deployments, f.TargetGroups, f.Events, f.Primary, f.State, f.Reason = nil, nil, nil, "", "", ""
 	f.Status, f.Desired, f.Running, f.Pending = aws.ToString(s.Status), int(s.DesiredCount), int(s.RunningCount), int(s.PendingCount)
 	f.Current, f.Placement = aws.ToString(s.TaskDefinition), ecsx.PlacementOf(s)
 	if s.DeploymentController != nil {
@@ -128,6 +132,9 @@ func (f *ServiceFacts) read(s ecstypes.Service) {
 			f.Breaker, f.BreakerRollback = b.Enable, b.Enable && b.Rollback
 		}
 		f.Alarms = cfg.Alarms != nil && cfg.Alarms.Enable
+	}
+	for _, r := range s.CurrentServiceRevisions {
+		f.ServiceRevisions = append(f.ServiceRevisions, aws.ToString(r.Arn))
 	}
 	for _, d := range s.Deployments {
 		f.Deployments = append(f.Deployments, DeploymentFacts{

@@ -70,6 +70,14 @@ type Choices struct {
 	// the plan offers it, lets the missing tag stand for the image that is kept, in
 	// place of a skip.
 	Accept []string
+	// Mended are causes of the diagnosis that the operator has mended outside, such as a
+	// database that was made bigger: a service whose tasks failed, as "cluster/name",
+	// or a cause by its subject, as "stack.LogicalID". Without it a revision is not
+	// started again whose tasks failed of what it brings along, where nothing of the
+	// plan addresses that: a migration at start, a setting that it does not have, a
+	// command or platform that its image does not fit. It is recorded in the plan's
+	// warnings.
+	Mended []string
 	// Shield lets the plan protect against the clean-up after a continued rollback
 	// what that would delete and what holds data or is used by what serves, where the
 	// type has a protection that can be taken back; what is left outside of the stack

@@ -60,8 +60,9 @@ func (p *Proposal) UnmarshalJSON(data []byte) error {
 // Compare plans every direction with the same choices, c.Direction aside, for
 // whoever has to choose: serve, forward, hold and back, in this order. One of
 // them at most is proposed: forward where it gets to its end; else serve, where
-// users are not served and it can do something about that; else hold. Back is
-// never proposed: whether the old code fits the schema is not seen from here.
+// users are not served and it can do something about that; else hold, but not where it
+// leaves users unserved. Back is never proposed: whether the old code fits the schema
+// is not seen from here.
 //
 // It is pure. A nil diagnosis has no proposals.
 func Compare(d *Diagnosis, c Choices) []Proposal {
@@ -74,12 +75,21 @@ func Compare(d *Diagnosis, c Choices) []Proposal {
 		out = append(out, propose(d, c))
 	}
 	for _, i := range []int{1, 0, 2} {
-		if p := out[i].Plan; p != nil && (i != 1 || p.Stop == nil) {
-			out[i].Proposed = true
-			break
+		p := out[i].Plan
+		if p == nil || i == 1 && p.Stop != nil {
+			continue
 		}
+		// Where users wait for a choice of the operator's, such as a migration, to unlock
+		// the stack and leave them is no way out.
+		out[i].Proposed = i != 2 || len(out[i].Deploys) > 0 || !d.unserved()
+		break
 	}
 	return out
+}
+
+// unserved reports whether users of a service are not served, or not all of them.
+func (d *Diagnosis) unserved() bool {
+	return slices.ContainsFunc(d.Users, func(u Users) bool { return u.State == NotServed || u.State == PartlyServed })
 }
 
 func propose(d *Diagnosis, c Choices) Proposal {

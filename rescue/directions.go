@@ -237,7 +237,7 @@ func (p *planner) holdable(s *ServiceFacts) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if c, ok := ecsx.RootCause(p.d.tasks(*s, target)); ok && p.c.Migration == nil && p.c.Revisions[s.Service.String()] == "" {
+	if c, ok := ecsx.RootCause(p.d.tasks(*s, target)); ok && p.c.Migration == nil && p.c.Revisions[s.Service.String()] == "" && !p.mended(s) {
 		return "", fmt.Errorf("the tasks of %s have failed: %s", short(target), c.Summary)
 	}
 	return target, nil
@@ -283,7 +283,10 @@ func (p *planner) keepable(s *ServiceFacts) (string, error) {
 	if err := p.deployable(s, target); err != nil {
 		return "", err
 	}
-	return target, p.runs(s, target)
+	if err := p.runs(s, target); err != nil {
+		return "", err
+	}
+	return target, p.unmended(s, target)
 }
 
 // untouched reports whether a service is as the stack has recorded it, and the

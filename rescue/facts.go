@@ -25,7 +25,7 @@ func facts(d *Diagnosis, direction Direction) map[string]string {
 	}
 	for _, s := range d.bundle.Services {
 		if direction == Forward && s.Settings != nil {
-			sum := sha256.Sum256(s.Settings)
+			sum := sha256.Sum256(sorted(s.Settings))
 			out["settings of service "+s.Service.String()] = "sha256:" + hex.EncodeToString(sum[:8])
 		}
 		out["service "+s.Service.String()] = fmt.Sprintf("%s, deployment %s, %s", short(s.Current), s.Primary, wanted(s))
@@ -39,6 +39,20 @@ func facts(d *Diagnosis, direction Direction) map[string]string {
 			text = "sha256:" + hex.EncodeToString(sum[:8])
 		}
 		out["lifecycle policy of "+name] = text
+	}
+	return out
+}
+
+// sorted is JSON in the one form that does not depend on who wrote it: a file of
+// evidence has other spaces and another order. What is not JSON stays as it is.
+func sorted(data json.RawMessage) []byte {
+	var v any
+	if json.Unmarshal(data, &v) != nil {
+		return data
+	}
+	out, err := json.Marshal(v)
+	if err != nil {
+		return data
 	}
 	return out
 }

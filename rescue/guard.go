@@ -29,8 +29,9 @@ type GuardOptions struct {
 	// Parameter reports whether a parameter of SSM's store exists, for revisions
 	// that take one as a secret. nil leaves that unknown.
 	Parameter func(ctx context.Context, name string) (bool, error)
-	// TargetHealth is as in [Options].
+	// TargetHealth and Function are as in [Options].
 	TargetHealth TargetHealthAPI
+	Function     func(ctx context.Context, name string) (ImageUser, error)
 	// Now is the time from which Within counts. Defaults to time.Now.
 	Now func() time.Time
 	// Observe is called with each event, in order, on the caller's goroutine.
@@ -105,6 +106,9 @@ func (g *GuardReport) String() string {
 // It returns nil as error for every stack that exists and can be read; what does
 // not hold is in the report. Errors are those of [Diagnose].
 //
+// It also asks whether Lambda functions of the stack have their images, and whether a
+// tag still names the image that runs.
+//
 // Calls what [ReadActions] lists and cloudformation:ListChangeSets. It changes
 // nothing and is safe to repeat.
 func Guard(ctx context.Context, cfg aws.Config, stack string, optFns ...func(*GuardOptions)) (*GuardReport, error) {
@@ -117,6 +121,7 @@ func Guard(ctx context.Context, cfg aws.Config, stack string, optFns ...func(*Gu
 	var o Options
 	o.resolve(ctx, []func(*Options){func(o *Options) {
 		o.Settle, o.Now, o.Observe, o.TargetHealth = -1, g.Now, g.Observe, g.TargetHealth
+		o.Function = g.Function
 		o.headroom, o.recordedToo, o.images, o.countsOnly = g.Within, true, g.Images, true
 	}})
 	if g.Parameter == nil {
@@ -179,6 +184,10 @@ func (v *verifier) guard(ctx context.Context, images []string) error {
 		v.image("image "+ref+", to be deployed, is there", i)
 	}
 	v.besides(images)
+	v.functions()
+	if err := v.pushedAgain(ctx); err != nil {
+		return err
+	}
 	if x, err := v.changeSets(ctx); err != nil {
 		if ctx.Err() != nil {
 			return err

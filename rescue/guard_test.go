@@ -3,6 +3,7 @@ package rescue_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"strings"
@@ -23,6 +24,7 @@ import (
 
 	"github.com/stackrescue/stackrescue/internal/sample"
 	"github.com/stackrescue/stackrescue/rescue"
+	"github.com/stackrescue/stackrescue/rescue/rescuetest"
 )
 
 // rolling is how a team that keeps its users deploys.
@@ -93,6 +95,22 @@ func TestGuard(t *testing.T) {
 			require.NoError(s.t, err)
 			time.Sleep(time.Minute)
 		}, finds: "change set"},
+		"the tag was pushed again": {then: func(s *site) {
+			_, err := s.cloud.PushImage("app", "other", rescuetest.Runs(), "v1")
+			require.NoError(s.t, err)
+		}, finds: "names what runs"},
+		"the tag was moved to an older image": {edits: func(s *site) []string {
+			_, err := s.cloud.PushImage("app", "older", rescuetest.Runs(), "v0")
+			require.NoError(s.t, err)
+			return nil
+		}, then: func(s *site) {
+			_, err := s.cloud.PushImage("app", "older", rescuetest.Runs(), "v1")
+			require.NoError(s.t, err)
+		}, finds: "names what runs"},
+		"another tag of what runs": {then: func(s *site) {
+			_, err := s.cloud.PushImage("app", "v1", rescuetest.Runs(), "v1", "stable")
+			require.NoError(s.t, err)
+		}},
 		"scaled to nothing": {then: func(s *site) { s.scale(0) }, finds: "users of prod/web"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -260,4 +278,66 @@ func TestGuardsCalls(t *testing.T) {
 func (s *site) deregister(revision string) {
 	_, err := s.ecs.DeregisterTaskDefinition(s.t.Context(), &ecs.DeregisterTaskDefinitionInput{TaskDefinition: &revision})
 	require.NoError(s.t, err)
+}
+
+// A function of the stack runs an image, too: by its template, or as Lambda says.
+func TestGuardOfFunctions(t *testing.T) {
+	t.Parallel()
+	asked := func(f rescue.ImageUser, err error) func(*rescue.GuardOptions) {
+		return func(o *rescue.GuardOptions) {
+			o.Function = func(context.Context, string) (rescue.ImageUser, error) { return f, err }
+		}
+	}
+	for name, test := range map[string]struct {
+		then          func(*site)
+		option        func(*rescue.GuardOptions)
+		failed, known string
+	}{
+		"fine":            {},
+		"asked":           {option: asked(rescue.ImageUser{State: "Active"}, nil)},
+		"gone":            {then: func(s *site) { s.deleteImage(s.digest) }, failed: "app:fn1 is missing"},
+		"will be gone":    {then: func(s *site) { s.policy(fmt.Sprintf(byTime, 7)) }, failed: "lifecycle rule"},
+		"failed":          {option: asked(rescue.ImageUser{State: "Failed", Reason: "too large"}, nil), failed: "Lambda says Failed: too large"},
+		"another":         {option: asked(rescue.ImageUser{State: "Active", Images: []string{"123456789012.dkr.ecr.us-east-1.amazonaws.com/app:fn9"}}, nil), failed: "app:fn9 is missing"},
+		"may not be read": {option: asked(rescue.ImageUser{}, errors.New("AccessDenied: lambda:GetFunction")), known: "lambda:GetFunction"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			inSite(t, func(t *testing.T, s *site) {
+				s.push("v1")
+				s.digest = s.push("fn1")
+				s.create(web("v1", rolling...) + function)
+				if test.then != nil {
+					test.then(s)
+				}
+				g := s.guard(func(o *rescue.GuardOptions) {
+					if test.option != nil {
+						test.option(o)
+					}
+				})
+				require.Equal(t, test.failed == "", len(g.Failed()) == 0, g)
+				require.Equal(t, test.known == "", len(g.Unknown()) == 0, g)
+				require.Contains(t, g.String(), test.failed)
+				require.Contains(t, g.String(), test.known)
+			})
+		})
+	}
+}
+
+// Whether a tag names what runs is not known where the record of what runs may not be
+// read; where no tag can have moved, nobody asks.
+func TestGuardOfTagsThatMayNotRead(t *testing.T) {
+	t.Parallel()
+	inSite(t, func(t *testing.T, s *site) {
+		s.push("v1")
+		s.create(web("v1", rolling...))
+		s.deny("ecs:DescribeServiceRevisions")
+		require.Empty(t, s.guard().Unknown())
+		_, err := s.cloud.PushImage("app", "other", rescuetest.Runs(), "v1")
+		require.NoError(t, err)
+		g := s.guard()
+		require.Empty(t, g.Failed(), g)
+		require.Len(t, g.Unknown(), 1, g)
+		require.Contains(t, g.Unknown()[0].String(), "the tags of service prod/web name what runs")
+	})
 }

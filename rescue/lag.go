@@ -2,7 +2,11 @@ package rescue
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
+
+	ecstypes "github.com/aws/aws-sdk-go-v2/service/ecs/types"
 
 	"github.com/stackrescue/stackrescue/cfnx"
 	"github.com/stackrescue/stackrescue/internal/poll"
@@ -33,6 +37,46 @@ func (c *capturer) snapshot(ctx context.Context, stack string) (*cfnx.Tree, erro
 			return tree, err // what was read is true all the same
 		}
 	}
+}
+
+// agreed reads the tasks of a service that run, and service and tasks again where they
+// do not agree: ECS too answers for a while what was before a change (docs/aws/ecs.md
+// 1.1). Where they never do, what serves is not known.
+func (c *capturer) agreed(ctx context.Context, f *ServiceFacts, live map[*ServiceFacts]*ecstypes.Service) error {
+	for n := 1; ; n++ {
+		if err := c.health(ctx, f); err != nil {
+			return err
+		}
+		lag := f.lags()
+		if lag == "" {
+			return nil
+		}
+		if n == looks {
+			f.Unread = lag
+			return c.problem(ctx, "service "+f.Service.String(), errors.New(lag))
+		}
+		if err := poll.Sleep(ctx, c.o.Interval); err != nil {
+			f.Unread = lag
+			return err
+		}
+		if err := c.describe(ctx, []*ServiceFacts{f}, live); err != nil {
+			return err
+		}
+	}
+}
+
+// lags says which revision tasks of the service run that none of its deployments has;
+// "" where there is none. A service whose deployments ECS does not make has none.
+func (f *ServiceFacts) lags() string {
+	if f.Tasks == nil || f.Tasks.Unread != "" || len(f.Deployments) == 0 || f.Controller != "" && f.Controller != "ECS" {
+		return ""
+	}
+	for arn := range f.Tasks.Revisions {
+		if !slices.ContainsFunc(f.Deployments, func(d DeploymentFacts) bool { return d.TaskDefinition == arn }) {
+			return fmt.Sprintf("tasks run %s, which none of the service's deployments has: one of the two lags", short(arn))
+		}
+	}
+	return ""
 }
 
 // lags says where the newest event of a stack's own is not what the stack's status

@@ -50,7 +50,7 @@ func TestPolicy(t *testing.T) {
 		require.Contains(t, s["Calls"], "ecs:UpdateService")
 
 		var served rescue.Choices
-		served.Direction = rescue.Serve
+		served.Direction, served.Mended = rescue.Serve, []string{"prod/backend"}
 		p, err = rescue.MakePlan(d, served)
 		require.NoError(t, err)
 		require.Empty(t, p.Handlers)

@@ -98,7 +98,7 @@ func (p *planner) runsAlready(s *ServiceFacts, target string) bool {
 // addresses warns where the revision is known to have failed and nothing in the
 // plan does anything about it.
 func (p *planner) addresses(s *ServiceFacts, target string) {
-	if p.c.Migration != nil {
+	if p.c.Migration != nil || p.mended(s) {
 		return
 	}
 	if c, ok := ecsx.RootCause(p.d.tasks(*s, target)); ok {

@@ -65,6 +65,8 @@ type ServiceFacts struct {
 	// Settings are the service's own, as an update of its stack may change them in
 	// passing; nil where they were not read.
 	Settings json.RawMessage `json:"settings,omitempty"`
+	// ServiceRevisions are the ARNs of ECS's records of what serves.
+	ServiceRevisions []string `json:"serviceRevisions,omitempty"`
 	// Placement is where and on what its tasks run.
 	ecsx.Placement
 

@@ -101,6 +101,9 @@ func (p *planner) valid() error {
 	if err := p.templatesNamed(); err != nil {
 		return err
 	}
+	if err := p.mendedNamed(); err != nil {
+		return err
+	}
 	return p.named()
 }
 

@@ -159,7 +159,11 @@ func TestDirectionsAreComparedWhenNoneIsGiven(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a, in := incident(t)
 		summary := filepath.Join(t.TempDir(), "summary.md")
-		out, errs, code := try(t.Context(), a, "", "plan", "-stack", in.Stack, "-freeze", "-markdown", summary)
+		out, errs, code := try(t.Context(), a, "", "plan", "-stack", in.Stack, "-freeze")
+		require.Equal(t, 0, code, errs)
+		require.Contains(t, out, "record or run the migration")
+		require.NotContains(t, out, "* hold", "users wait, and it deploys nothing to them")
+		out, errs, code = try(t.Context(), a, "", "plan", "-stack", in.Stack, "-freeze", "-mended", "prod/backend", "-markdown", summary)
 		require.Equal(t, 0, code, errs)
 		for _, want := range []string{"WAYS OUT", "serve", "* forward", "hold", "back", "because:", "RESULT"} {
 			require.Contains(t, out, want)

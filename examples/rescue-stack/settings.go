@@ -94,6 +94,10 @@ func parse(args []string, stderr io.Writer) (*settings, error) {
 		s.choices.Accept = append(s.choices.Accept, v)
 		return nil
 	})
+	f.Func("mended", "a cause of the failure that you have mended outside, as CLUSTER/SERVICE or STACK.LOGICALID: what failed for it is started again; may be repeated", func(v string) error {
+		s.choices.Mended = append(s.choices.Mended, v)
+		return nil
+	})
 	f.StringVar(&s.choices.RoleARN, "role", "", "the ARN of a service role for the stack, where its own is gone; CloudFormation keeps it")
 	f.Func("limit", "how long steps of a kind may take, as KIND=TIME, such as unlock=2h; may be repeated", pair(limits, "KIND=TIME"))
 	asserted, templates := map[string]string{}, map[string]string{}

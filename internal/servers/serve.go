@@ -3,12 +3,13 @@
 package servers
 
 import (
-	"bytes"
+	"fmt"
 	"net"
 	"os"
 	"os/exec"
 	"os/user"
 	"strconv"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -62,19 +63,105 @@ func once(t testing.TB, cmd *exec.Cmd) {
 // serve runs a server until the test ends, and shows its log if it failed.
 func serve(t testing.TB, cmd *exec.Cmd) {
 	t.Helper()
-	var log bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &log, &log
+	log := new(tail)
+	cmd.Stdout, cmd.Stderr = log, log
 	check(t, cmd.Start())
 	t.Cleanup(func() {
-		_ = cmd.Process.Signal(syscall.SIGCONT)
-		_ = cmd.Process.Signal(syscall.SIGINT)
-		timer := time.AfterFunc(5*time.Second, func() { _ = cmd.Process.Kill() })
-		defer timer.Stop()
-		_ = cmd.Wait()
-		if t.Failed() {
-			t.Logf("%s:\n%s", cmd.Path, log.Bytes()[max(0, log.Len()-4000):])
-		}
+		stop(cmd, nil)
+		show(t, cmd, log)
 	})
+}
+
+// supervise is serve for a server that is started again when it ends by itself, as
+// systemd does it. again makes the command anew.
+func supervise(t testing.TB, again func() *exec.Cmd) {
+	t.Helper()
+	log := new(tail)
+	start := func() *exec.Cmd {
+		cmd := again()
+		cmd.Stdout, cmd.Stderr = log, log
+		return cmd
+	}
+	cmd := start()
+	check(t, cmd.Start())
+	ended, quit := make(chan struct{}), make(chan struct{})
+	var mu sync.Mutex
+	go func() {
+		defer close(ended)
+		for {
+			_ = cmd.Wait()
+			select {
+			case <-quit:
+				return
+			case <-time.After(100 * time.Millisecond):
+			}
+			mu.Lock()
+			select {
+			case <-quit:
+				mu.Unlock()
+				return
+			default:
+			}
+			_, _ = fmt.Fprintf(log, "-- started again after %s\n", cmd.ProcessState)
+			next := start()
+			if err := next.Start(); err != nil {
+				_, _ = fmt.Fprintln(log, err)
+				mu.Unlock()
+				return
+			}
+			cmd = next
+			mu.Unlock()
+		}
+	}()
+	t.Cleanup(func() {
+		mu.Lock()
+		close(quit)
+		last := cmd
+		mu.Unlock()
+		stop(last, ended)
+		show(t, last, log)
+	})
+}
+
+// stop ends a server, and waits for it or for ended.
+func stop(cmd *exec.Cmd, ended <-chan struct{}) {
+	_ = cmd.Process.Signal(syscall.SIGCONT)
+	_ = cmd.Process.Signal(syscall.SIGINT)
+	timer := time.AfterFunc(5*time.Second, func() { _ = cmd.Process.Kill() })
+	defer timer.Stop()
+	if ended != nil {
+		<-ended
+		return
+	}
+	_ = cmd.Wait()
+}
+
+func show(t testing.TB, cmd *exec.Cmd, log *tail) {
+	if t.Failed() {
+		t.Logf("%s:\n%s", cmd.Path, log)
+	}
+}
+
+// tail keeps the last of what is written to it.
+type tail struct {
+	mu  sync.Mutex
+	all []byte
+}
+
+// Write adds text.
+func (w *tail) Write(p []byte) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.all = append(w.all, p...)
+	w.all = w.all[max(0, len(w.all)-4000):]
+	return len(p), nil
+}
+
+// String is what is kept.
+func (w *tail) String() string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return string(w.all)
 }
 
 // FreePort is a port that nobody listened on a moment ago.

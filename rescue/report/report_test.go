@@ -148,7 +148,7 @@ func TestPagesOfADiagnosisAPlanAndARefusal(t *testing.T) {
 		require.NoError(t, err)
 		d, err := rescue.Diagnose(t.Context(), inc.Cloud.Config(), inc.Stack)
 		require.NoError(t, err)
-		c := rescue.Choices{Direction: rescue.Forward, Freeze: true}
+		c := rescue.Choices{Direction: rescue.Forward, Freeze: true, Mended: []string{"prod/backend"}}
 		p, err := rescue.MakePlan(d, c)
 		require.NoError(t, err)
 		_, refused := rescue.MakePlan(d, rescue.Choices{Direction: rescue.Back})
