@@ -13,6 +13,8 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/cryptotest"
 	"testing/synctest"
@@ -102,7 +104,7 @@ func outside(t *testing.T, root, line, want string) {
 	require.NoError(t, err)
 	server := httptest.NewServer(in.Cloud.Handler())
 	defer server.Close()
-	bin := programs(t, root)
+	bin := programs(t)
 	cmd := exec.CommandContext(t.Context(), "bash", "-c", line)
 	cmd.Env = cloudEnv(bin, server.URL)
 	if strings.HasPrefix(line, "go ") {
@@ -128,14 +130,41 @@ func cloudEnv(bin, url string) []string {
 	return env
 }
 
-// programs builds the programs that the docs and the files for CI call.
-func programs(t *testing.T, root string) string {
-	t.Helper()
-	bin := t.TempDir()
-	cmd := exec.CommandContext(t.Context(), "go", "build", "-o", bin, "./examples/rescue-stack", "./examples/deploy-guard", "./examples/ecr-guard", "./examples/patch-images", "./examples/continue-rollback")
+// built builds the programs of the examples, once for all tests.
+var built = sync.OnceValues(func() (string, error) {
+	bin, err := os.MkdirTemp("", "rescue-stack-test-")
+	if err != nil {
+		return "", err
+	}
+	cmd := exec.Command("go", "build", "-o", bin, "./examples/rescue-stack", "./examples/deploy-guard", "./examples/ecr-guard", "./examples/patch-images", "./examples/continue-rollback")
 	cmd.Dir = root
-	out, err := cmd.CombinedOutput()
-	require.NoError(t, err, string(out))
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return bin, fmt.Errorf("%w: %s", err, out)
+	}
+	return bin, nil
+})
+
+// root is the module's folder: tests change theirs.
+var root, _ = filepath.Abs(filepath.Join("..", ".."))
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if wasBuilt.Load() {
+		if bin, err := built(); err == nil {
+			_ = os.RemoveAll(bin) // in the folder for temporary files
+		}
+	}
+	os.Exit(code)
+}
+
+var wasBuilt atomic.Bool
+
+// programs is the folder of the examples' programs.
+func programs(t *testing.T) string {
+	t.Helper()
+	wasBuilt.Store(true)
+	bin, err := built()
+	require.NoError(t, err)
 	return bin
 }
 
@@ -148,7 +177,7 @@ func TestFilesForCI(t *testing.T) {
 	require.NoError(t, err)
 	server := httptest.NewServer(in.Cloud.Handler())
 	defer server.Close()
-	bin := programs(t, root)
+	bin := programs(t)
 	run := func(script string, env ...string) (int, string, string) {
 		dir := t.TempDir()
 		cmd := exec.CommandContext(t.Context(), "bash", "-c", script)
