@@ -59,44 +59,40 @@ func TestCrashAnywhereAndRunAgain(t *testing.T) {
 		}
 	}
 	for _, c := range sample.Of(t, all, 0, func(c crash) string { return c.action }) {
-		{
-			{
-				action, n, when, kind := c.action, c.n, c.when, simtype.CrashBefore
-				if when == "after" {
-					kind = simtype.CrashAfter
-				}
-				t.Run(fmt.Sprintf("%s %s %d", when, action, n), func(t *testing.T) {
-					t.Parallel()
-					synctest.Test(t, func(t *testing.T) {
-						in, err := rescuetest.ExpiredRollbackImage(t.Context())
-						require.NoError(t, err)
-						p := plan(t, in, forward())
-						in.Cloud.ForgetCalls()
-						in.Cloud.Inject(simtype.Fault{Action: action, Nth: n, Kind: kind})
-						var journal []rescue.StepResult
-						keep := func(o *rescue.Options) {
-							confirmed(o)
-							o.Journal = func(r rescue.StepResult) error {
-								journal = append(journal, r)
-								return nil
-							}
-						}
-						_, err = rescue.Run(t.Context(), in.Cloud.Config(), p, keep)
-						require.ErrorIs(t, err, rescuetest.ErrCrashed)
-						time.Sleep(time.Minute)
-						in.Cloud.Restart()
-						r, err := rescue.Run(t.Context(), in.Cloud.Config(), p, keep, func(o *rescue.Options) { o.Done = append([]rescue.StepResult{}, journal...) })
-						require.NoError(t, err, r)
-						require.Equal(t, rescue.Rescued, r.Result)
-						got := done(in.Cloud)
-						for _, a := range once {
-							require.Equal(t, 1, got[a], a)
-						}
-						served(t, in)
-					})
-				})
-			}
+		action, n, when, kind := c.action, c.n, c.when, simtype.CrashBefore
+		if when == "after" {
+			kind = simtype.CrashAfter
 		}
+		t.Run(fmt.Sprintf("%s %s %d", when, action, n), func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				in, err := rescuetest.ExpiredRollbackImage(t.Context())
+				require.NoError(t, err)
+				p := plan(t, in, forward())
+				in.Cloud.ForgetCalls()
+				in.Cloud.Inject(simtype.Fault{Action: action, Nth: n, Kind: kind})
+				var journal []rescue.StepResult
+				keep := func(o *rescue.Options) {
+					confirmed(o)
+					o.Journal = func(r rescue.StepResult) error {
+						journal = append(journal, r)
+						return nil
+					}
+				}
+				_, err = rescue.Run(t.Context(), in.Cloud.Config(), p, keep)
+				require.ErrorIs(t, err, rescuetest.ErrCrashed)
+				time.Sleep(time.Minute)
+				in.Cloud.Restart()
+				r, err := rescue.Run(t.Context(), in.Cloud.Config(), p, keep, func(o *rescue.Options) { o.Done = append([]rescue.StepResult{}, journal...) })
+				require.NoError(t, err, r)
+				require.Equal(t, rescue.Rescued, r.Result)
+				got := done(in.Cloud)
+				for _, a := range once {
+					require.Equal(t, 1, got[a], a)
+				}
+				served(t, in)
+			})
+		})
 	}
 }
 

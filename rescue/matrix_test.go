@@ -223,35 +223,31 @@ func TestEveryIncidentUnderSwitches(t *testing.T) {
 	ends := map[string]int{}
 	// Each incident, and each direction; each switch alone has tests of its own.
 	for _, r := range sample.Of(t, all, 14, func(r run) string { return r.name }) {
-		{
-			{
-				name, s, direction := r.name, r.s, r.direction
-				synctest.Test(t, func(t *testing.T) {
-					in, err := rescuetest.NewIncident(t.Context(), name, func(o *rescuetest.IncidentOptions) { s.set(&o.Switches) })
-					if err != nil {
-						ends["no such incident"]++ // the switch makes another one of it
-						return
-					}
-					mend(t, in)
-					o := take(t, in, name, direction)
-					runs++
-					end := string(o.result)
-					if o.refused != "" {
-						end = "refused"
-					}
-					ends[string(direction)+" "+end]++
-					if direction == rescue.Forward && o.result == rescue.NotRescued {
-						t.Logf("%s under %s=%s: %v", name, s.name, s.value, o.err)
-					}
-					defer func() {
-						if t.Failed() {
-							t.Logf("%s under %s=%s", name, s.name, s.value)
-						}
-					}()
-					judge(t, o)
-				})
+		name, s, direction := r.name, r.s, r.direction
+		synctest.Test(t, func(t *testing.T) {
+			in, err := rescuetest.NewIncident(t.Context(), name, func(o *rescuetest.IncidentOptions) { s.set(&o.Switches) })
+			if err != nil {
+				ends["no such incident"]++ // the switch makes another one of it
+				return
 			}
-		}
+			mend(t, in)
+			o := take(t, in, name, direction)
+			runs++
+			end := string(o.result)
+			if o.refused != "" {
+				end = "refused"
+			}
+			ends[string(direction)+" "+end]++
+			if direction == rescue.Forward && o.result == rescue.NotRescued {
+				t.Logf("%s under %s=%s: %v", name, s.name, s.value, o.err)
+			}
+			defer func() {
+				if t.Failed() {
+					t.Logf("%s under %s=%s", name, s.name, s.value)
+				}
+			}()
+			judge(t, o)
+		})
 	}
 	t.Logf("%d runs of %d: %v", runs, len(all), ends)
 }

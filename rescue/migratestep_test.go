@@ -243,45 +243,41 @@ func TestCrashWhileMigrating(t *testing.T) {
 	}
 	slices.SortFunc(all, func(a, b crash) int { return strings.Compare(fmt.Sprint(a), fmt.Sprint(b)) })
 	for _, c := range sample.Of(t, all, 0, func(c crash) string { return fmt.Sprint(c.action, c.n%2, c.when) }) {
-		{
-			{
-				action, n, when, kind := c.action, c.n, c.when, simtype.CrashBefore
-				if when == "after" {
-					kind = simtype.CrashAfter
-				}
-				pause := []time.Duration{time.Second, 2 * time.Minute}[n%2] // the task is in flight, or has ended
-				t.Run(fmt.Sprint(when, " ", action, " ", n), func(t *testing.T) {
-					t.Parallel()
-					synctest.Test(t, func(t *testing.T) {
-						var u unmigrated
-						in := u.incident(t)
-						p := plan(t, in, toMigrate(rescue.Migration{Tool: toolcmd.Alembic(), Verify: [][]string{{"check-schema"}}}))
-						in.Cloud.ForgetCalls()
-						in.Cloud.Inject(simtype.Fault{Action: action, Nth: n, Kind: kind})
-						var journal []rescue.StepResult
-						keep := func(o *rescue.Options) {
-							confirmed(o)
-							o.Journal = func(r rescue.StepResult) error {
-								journal = append(journal, r)
-								return nil
-							}
-						}
-						_, err := rescue.Run(t.Context(), in.Cloud.Config(), p, keep)
-						require.ErrorIs(t, err, rescuetest.ErrCrashed)
-						time.Sleep(pause)
-						in.Cloud.Restart()
-						r, err := rescue.Run(t.Context(), in.Cloud.Config(), p, keep, func(o *rescue.Options) { o.Done = append([]rescue.StepResult{}, journal...) })
-						require.NoError(t, err, r)
-						require.Equal(t, 1, u.begun)
-						got := done(in.Cloud)
-						for _, a := range once {
-							require.Equal(t, 1, got[a], a)
-						}
-						served(t, in)
-					})
-				})
-			}
+		action, n, when, kind := c.action, c.n, c.when, simtype.CrashBefore
+		if when == "after" {
+			kind = simtype.CrashAfter
 		}
+		pause := []time.Duration{time.Second, 2 * time.Minute}[n%2] // the task is in flight, or has ended
+		t.Run(fmt.Sprint(when, " ", action, " ", n), func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				var u unmigrated
+				in := u.incident(t)
+				p := plan(t, in, toMigrate(rescue.Migration{Tool: toolcmd.Alembic(), Verify: [][]string{{"check-schema"}}}))
+				in.Cloud.ForgetCalls()
+				in.Cloud.Inject(simtype.Fault{Action: action, Nth: n, Kind: kind})
+				var journal []rescue.StepResult
+				keep := func(o *rescue.Options) {
+					confirmed(o)
+					o.Journal = func(r rescue.StepResult) error {
+						journal = append(journal, r)
+						return nil
+					}
+				}
+				_, err := rescue.Run(t.Context(), in.Cloud.Config(), p, keep)
+				require.ErrorIs(t, err, rescuetest.ErrCrashed)
+				time.Sleep(pause)
+				in.Cloud.Restart()
+				r, err := rescue.Run(t.Context(), in.Cloud.Config(), p, keep, func(o *rescue.Options) { o.Done = append([]rescue.StepResult{}, journal...) })
+				require.NoError(t, err, r)
+				require.Equal(t, 1, u.begun)
+				got := done(in.Cloud)
+				for _, a := range once {
+					require.Equal(t, 1, got[a], a)
+				}
+				served(t, in)
+			})
+		})
 	}
 }
 

@@ -259,46 +259,42 @@ func TestShieldKilledAnywhere(t *testing.T) {
 	require.True(t, shieldAt > 0 && calls > shieldAt+20, "%d to %d", shieldAt, calls)
 	looked := 0
 	for _, c := range sample.Calls(t, made[shieldAt:calls], []string{"before", "after", "before, with its folder", "after, with its folder"}, 0, nil) {
-		{
-			{
-				n, kind := c.N+shieldAt, simtype.CrashBefore
-				if strings.HasPrefix(c.Kind, "after") {
-					kind = simtype.CrashAfter
-				}
-				folder := strings.HasSuffix(c.Kind, "folder")
-				looked++
-				inSite(t, func(t *testing.T, s *site) {
-					lockedWith(s, ordersTable)
-					c := rescue.Choices{Direction: rescue.Forward, Shield: true}
-					p, err := rescue.MakePlan(s.diagnose(), c)
-					require.NoError(t, err)
-					s.cloud.ForgetCalls()
-					s.cloud.Inject(simtype.Fault{Nth: n, Kind: kind})
-					x := &process{in: &rescuetest.Incident{Cloud: s.cloud}}
-					_, err = s.run(p, s.shields, x.options)
-					time.Sleep(time.Minute)
-					s.cloud.ClearFaults()
-					s.cloud.Restart()
-					x.calls = len(s.cloud.Calls())
-					say := fmt.Sprintf("killed at call %d (%v), folder %t", n, kind, folder)
-					if folder && err != nil {
-						r, err := s.run(throughJSON(t, p, nil), s.shields, x.options)
-						require.NoError(t, err, "%s: %s", say, r)
-						require.Equal(t, "orders", s.resources()["Orders"], say)
-					}
-					if !folder {
-						time.Sleep(time.Hour)
-						q, err := rescue.MakePlan(s.diagnose(), c)
-						if err == nil {
-							_, err = s.run(q, s.shields)
-						}
-						require.True(t, err == nil || errors.Is(err, rescue.ErrHealthy), "%s: %v", say, err)
-					}
-					require.Empty(t, s.deletions(), say)
-					require.True(t, strings.HasPrefix(s.counts(), "2 of 2 run web:"), "%s: %s", say, s.counts())
-				})
-			}
+		n, kind := c.N+shieldAt, simtype.CrashBefore
+		if strings.HasPrefix(c.Kind, "after") {
+			kind = simtype.CrashAfter
 		}
+		folder := strings.HasSuffix(c.Kind, "folder")
+		looked++
+		inSite(t, func(t *testing.T, s *site) {
+			lockedWith(s, ordersTable)
+			c := rescue.Choices{Direction: rescue.Forward, Shield: true}
+			p, err := rescue.MakePlan(s.diagnose(), c)
+			require.NoError(t, err)
+			s.cloud.ForgetCalls()
+			s.cloud.Inject(simtype.Fault{Nth: n, Kind: kind})
+			x := &process{in: &rescuetest.Incident{Cloud: s.cloud}}
+			_, err = s.run(p, s.shields, x.options)
+			time.Sleep(time.Minute)
+			s.cloud.ClearFaults()
+			s.cloud.Restart()
+			x.calls = len(s.cloud.Calls())
+			say := fmt.Sprintf("killed at call %d (%v), folder %t", n, kind, folder)
+			if folder && err != nil {
+				r, err := s.run(throughJSON(t, p, nil), s.shields, x.options)
+				require.NoError(t, err, "%s: %s", say, r)
+				require.Equal(t, "orders", s.resources()["Orders"], say)
+			}
+			if !folder {
+				time.Sleep(time.Hour)
+				q, err := rescue.MakePlan(s.diagnose(), c)
+				if err == nil {
+					_, err = s.run(q, s.shields)
+				}
+				require.True(t, err == nil || errors.Is(err, rescue.ErrHealthy), "%s: %v", say, err)
+			}
+			require.Empty(t, s.deletions(), say)
+			require.True(t, strings.HasPrefix(s.counts(), "2 of 2 run web:"), "%s: %s", say, s.counts())
+		})
 	}
 	t.Logf("calls %d to %d, killed %d times", shieldAt, calls, looked)
 }

@@ -207,47 +207,43 @@ func TestStandInKilledAndDenied(t *testing.T) {
 	require.True(t, from > 0 && to > from+10)
 	looked := 0
 	for _, c := range sample.Calls(t, made[from:to], []string{"before", "after", "before, with its folder", "after, with its folder"}, 0, nil) {
-		{
-			{
-				n, kind := c.N+from, simtype.CrashBefore
-				if strings.HasPrefix(c.Kind, "after") {
-					kind = simtype.CrashAfter
-				}
-				folder := strings.HasSuffix(c.Kind, "folder")
-				looked++
-				inSite(t, func(t *testing.T, s *site) {
-					c, p := setUp(s)
-					began, kept := s.cloud.Now(), s.tags()["v2"]
-					s.cloud.ForgetCalls()
-					s.cloud.Inject(simtype.Fault{Nth: n, Kind: kind})
-					x := &process{in: &rescuetest.Incident{Cloud: s.cloud}}
-					_, err := s.run(p, x.options)
-					time.Sleep(time.Minute)
-					s.cloud.ClearFaults()
-					s.cloud.Restart()
-					x.calls = len(s.cloud.Calls())
-					say := fmt.Sprintf("killed at call %d (%v), folder %t", n, kind, folder)
-					if folder && err != nil {
-						r, err := s.run(throughJSON(t, p, nil), x.options)
-						if errors.Is(err, rescue.ErrChanged) {
-							time.Sleep(time.Hour)
-							err = again(t, &rescuetest.Incident{Cloud: s.cloud, Stack: "prod"}, c)
-						}
-						require.NoError(t, err, "%s: %s", say, r)
-					}
-					if !folder {
-						time.Sleep(time.Hour)
-						err = again(t, &rescuetest.Incident{Cloud: s.cloud, Stack: "prod"}, c)
-						require.True(t, err == nil || errors.Is(err, rescue.ErrHealthy), "%s: %v", say, err)
-					}
-					require.Equal(t, cfntypes.StackStatusUpdateRollbackComplete, s.rest("prod"), say)
-					require.True(t, strings.HasPrefix(s.counts(), "2 of 2 run web:"), "%s: %s", say, s.counts())
-					for digest := range s.ran(began) {
-						require.Equal(t, kept, digest, say)
-					}
-				})
-			}
+		n, kind := c.N+from, simtype.CrashBefore
+		if strings.HasPrefix(c.Kind, "after") {
+			kind = simtype.CrashAfter
 		}
+		folder := strings.HasSuffix(c.Kind, "folder")
+		looked++
+		inSite(t, func(t *testing.T, s *site) {
+			c, p := setUp(s)
+			began, kept := s.cloud.Now(), s.tags()["v2"]
+			s.cloud.ForgetCalls()
+			s.cloud.Inject(simtype.Fault{Nth: n, Kind: kind})
+			x := &process{in: &rescuetest.Incident{Cloud: s.cloud}}
+			_, err := s.run(p, x.options)
+			time.Sleep(time.Minute)
+			s.cloud.ClearFaults()
+			s.cloud.Restart()
+			x.calls = len(s.cloud.Calls())
+			say := fmt.Sprintf("killed at call %d (%v), folder %t", n, kind, folder)
+			if folder && err != nil {
+				r, err := s.run(throughJSON(t, p, nil), x.options)
+				if errors.Is(err, rescue.ErrChanged) {
+					time.Sleep(time.Hour)
+					err = again(t, &rescuetest.Incident{Cloud: s.cloud, Stack: "prod"}, c)
+				}
+				require.NoError(t, err, "%s: %s", say, r)
+			}
+			if !folder {
+				time.Sleep(time.Hour)
+				err = again(t, &rescuetest.Incident{Cloud: s.cloud, Stack: "prod"}, c)
+				require.True(t, err == nil || errors.Is(err, rescue.ErrHealthy), "%s: %v", say, err)
+			}
+			require.Equal(t, cfntypes.StackStatusUpdateRollbackComplete, s.rest("prod"), say)
+			require.True(t, strings.HasPrefix(s.counts(), "2 of 2 run web:"), "%s: %s", say, s.counts())
+			for digest := range s.ran(began) {
+				require.Equal(t, kept, digest, say)
+			}
+		})
 	}
 	t.Logf("calls %d to %d, killed %d times", from+1, to, looked)
 	for _, action := range actions {

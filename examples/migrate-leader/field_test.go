@@ -77,6 +77,13 @@ func stop(t *testing.T, cmd *exec.Cmd, out *lines, after time.Duration) ended {
 	return ended{out.String(), cmd.ProcessState.ExitCode(), time.Since(at)}
 }
 
+// begun waits for the file that a program makes when it runs: until then the leader
+// may not listen for signals yet.
+func begun(t *testing.T, mark string) {
+	t.Helper()
+	require.Eventually(t, func() bool { _, err := os.Stat(mark); return err == nil }, 20*time.Second, 20*time.Millisecond)
+}
+
 // base is a run on a lock file of its own.
 func base(t *testing.T, args ...string) []string {
 	return append([]string{"run", "-store", "file:" + t.TempDir(), "-key", "k"}, args...)
@@ -89,7 +96,7 @@ func TestHangingProbe(t *testing.T) {
 		for _, probe := range []string{"sleep 57; exit 1", "exec sleep 57", "trap '' TERM; sleep 57; sleep 57"} {
 			mark := filepath.Join(t.TempDir(), "asked")
 			cmd, out := begin(t, nil, base(t, "-probe", "touch "+mark+"; "+probe, "--", "true")...)
-			require.Eventually(t, func() bool { _, err := os.Stat(mark); return err == nil }, 20*time.Second, 20*time.Millisecond)
+			begun(t, mark)
 			e := stop(t, cmd, out, 200*time.Millisecond)
 			require.Equal(t, 4, e.code, e.out)
 			require.Less(t, e.took, 3*time.Second, probe)
@@ -239,9 +246,11 @@ func TestWhatCannotRunIsFoundFirst(t *testing.T) {
 
 func TestStoppedBeforeTheApplication(t *testing.T) {
 	t.Parallel()
-	args := base(t, "-drain", "10s", "-build", "b", "--", "/bin/sh", "-c", "sleep 1.5; echo migrated", "-then", "echo", "APP STARTED")
+	mark := filepath.Join(t.TempDir(), "begun")
+	args := base(t, "-drain", "10s", "-build", "b", "--", "/bin/sh", "-c", "touch "+mark+"; sleep 1.5; echo migrated", "-then", "echo", "APP STARTED")
 	cmd, out := begin(t, nil, args...)
-	e := stop(t, cmd, out, 700*time.Millisecond)
+	begun(t, mark)
+	e := stop(t, cmd, out, 200*time.Millisecond)
 	require.Contains(t, e.out, "migrated")
 	require.NotContains(t, e.out, "APP STARTED\n")
 	require.Equal(t, 4, e.code, e.out)
