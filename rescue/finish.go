@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"slices"
 	"strings"
 	"time"
@@ -160,6 +161,19 @@ func (p *payer) thaw() error {
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// entries are those of the rescue's journal; without a folder, which thaw says, or a journal in it
+// there is nothing to pay.
+func (p *payer) entries() ([]StepResult, error) {
+	if p.f.Evidence == "" {
+		return nil, nil
+	}
+	out, err := readJournal(p.f.Evidence)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	return out, err
 }
 
 // frozenPolicy is a policy before the first freeze of those that followed each

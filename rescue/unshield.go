@@ -3,7 +3,6 @@ package rescue
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"strings"
 
 	"github.com/stackrescue/stackrescue/cfnx"
@@ -33,13 +32,7 @@ func shieldedIn(journal []StepResult) []shielded {
 // unshield takes the protection off that the rescue has set, of what the stack has
 // again. What it does not have is left protected, and said.
 func (p *payer) unshield() error {
-	if p.f.Evidence == "" {
-		return nil // said by thaw
-	}
-	journal, err := readJournal(p.f.Evidence)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
+	journal, err := p.entries()
 	if err != nil {
 		return err
 	}

@@ -3,7 +3,6 @@ package rescue
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"slices"
 	"strings"
 
@@ -13,13 +12,7 @@ import (
 // untag takes the tags away that stood in for others, and their marks, once nothing of
 // the stack names them.
 func (p *payer) untag() error {
-	if p.f.Evidence == "" {
-		return nil // said by thaw
-	}
-	journal, err := readJournal(p.f.Evidence)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
+	journal, err := p.entries()
 	if err != nil {
 		return err
 	}
