@@ -14,8 +14,9 @@ import (
 )
 
 // unset are lines of programs that miss a setting, each with its name: Python's and
-// Ruby's KeyError, and the words of the libraries that read the environment.
-var unset = regexp.MustCompile(`KeyError: ['"]?([A-Z][A-Z0-9_]+)|key not found: ['":]*([A-Z][A-Z0-9_]+)|(?i:environment variable|env var|setting|config)\W+([A-Z][A-Z0-9_]+)\W+(?i:is |must |not |was |un|missing|required)|(?i:missing|required|undefined)\s+(?i:required\s+)?(?i:environment variable|env var|setting)s?\W+([A-Z][A-Z0-9_]+)|\b([A-Z][A-Z0-9]*_[A-Z0-9_]+)\W+(?i:is |must be |was )(?i:not |un)?(?i:set|defined|missing|required)`)
+// Ruby's KeyError, where the key has an underscore, because others are of data as often
+// ("KeyError: 'USD'"), and the words of the libraries that read the environment.
+var unset = regexp.MustCompile(`KeyError: ['"]?([A-Z][A-Z0-9]*_[A-Z0-9_]+)|key not found: ['":]*([A-Z][A-Z0-9]*_[A-Z0-9_]+)|(?i:environment variable|env var|setting|config)\W+([A-Z][A-Z0-9_]+)\W+(?i:is |must |not |was |un|missing|required)|(?i:missing|required|undefined)\s+(?i:required\s+)?(?i:environment variable|env var|setting)s?\W+([A-Z][A-Z0-9_]+)|\b([A-Z][A-Z0-9]*_[A-Z0-9_]+)\W+(?i:is |must be |was )(?i:not |un)?(?i:set|defined|missing|required)`)
 
 // unmended refuses to start again a revision whose tasks have failed of what the
 // revision brings along, where nothing of the plan does anything about that: a setting

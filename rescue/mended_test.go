@@ -49,6 +49,7 @@ func TestARedeployThatWouldFailAsBefore(t *testing.T) {
 		"a migration half-way":        {line: `alembic: relation "plans" already exists`, code: 1, refuses: "writes to the database again", next: "-migration"},
 		"a schema that may fit now":   {line: `panic: relation "posts_v2" does not exist`, code: 2},
 		"somebody who did not answer": {line: "FATAL: price service unreachable", code: 1},
+		"a key of data":               {line: "KeyError: 'USD'", code: 1},
 		"a word in capitals":          {line: "FATAL ERROR: QUEUE is closed", code: 1},
 	} {
 		t.Run(name, func(t *testing.T) {

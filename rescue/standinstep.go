@@ -49,7 +49,7 @@ func (p *planner) standIn(s *ServiceFacts, kept string) *standInStep {
 	keep, known := s.Definitions[kept]
 	differences, compared := s.Differences[kept]
 	if !ok || !known || !back.Active || kept == s.Back || !compared || len(differences) > 0 || !sameButImages(back, keep) || len(back.Containers) != len(keep.Containers) ||
-		s.Controller != "" && s.Controller != "ECS" || p.b.lacks(back) != "" {
+		s.Primary == "" || s.Controller != "" && s.Controller != "ECS" || p.b.lacks(back) != "" {
 		return nil
 	}
 	out := &standInStep{Service: s.Service, Revision: s.Back, Found: s.Primary}
