@@ -16,6 +16,7 @@ type taskDifference struct {
 	renders, serves   bool
 	// open is the unknown value that the rendered side is, or is part of.
 	open expr.Unknown
+	key  propertyKey
 }
 
 // otherTemplate is why nothing is known of a property that the template renders
@@ -41,7 +42,7 @@ func compareTasks(rendered, serving, was taskProperties) []taskDifference {
 	for k := range keys {
 		t, has := rendered[k]
 		s, serves := serving[k]
-		x := taskDifference{Difference{Container: k.container, Property: cmp.Or(t.name, s.name, was[k].name)}, t, s, has, serves, expr.Unknown{}}
+		x := taskDifference{Difference{Container: k.container, Property: cmp.Or(t.name, s.name, was[k].name)}, t, s, has, serves, expr.Unknown{}, k}
 		if u, open := covering(rendered, k); open {
 			x.open = u
 			r, recorded := was[k]
