@@ -84,6 +84,9 @@ type Causes struct {
 	// Migration are services whose failure looks like a migration that did not get
 	// to its end: a guess, with the command that settles it.
 	Migration []Cause `json:"migration,omitempty"`
+	// Proof are why what a savepoint would render has failed, which an earlier run has
+	// started before its unlock.
+	Proof []Cause `json:"proof,omitempty"`
 }
 
 // Cause is one reason, with what to do about it.
@@ -130,6 +133,7 @@ func Explain(b *Bundle) *Diagnosis {
 		}
 	}
 	d.causes()
+	d.proofCauses()
 	d.threats()
 	d.imageUsers()
 	d.Others = b.Others

@@ -105,6 +105,7 @@ type Step struct {
 	Redeploy  *RedeployStep  `json:"redeploy,omitempty"`
 	Restore   *restoreStep   `json:"restore,omitempty"`
 	StandIn   *standInStep   `json:"standIn,omitempty"`
+	Proof     *proofStep     `json:"proof,omitempty"`
 	Shield    *shieldStep    `json:"shield,omitempty"`
 	Unlock    *UnlockStep    `json:"unlock,omitempty"`
 	Import    *importStep    `json:"import,omitempty"`
@@ -184,9 +185,10 @@ func MakePlan(d *Diagnosis, c Choices) (*Plan, error) {
 		return nil, fail(fmt.Errorf("%w: %w", ErrDirection, err), "")
 	}
 	if p.stopped != nil && !p.acts() {
-		return nil, fail(fmt.Errorf("%w: %w", ErrDirection, p.stopped), "")
+		return nil, fail(fmt.Errorf("%w: %w", ErrDirection, p.stopped), p.p.Stop.Next)
 	}
 	p.unused()
+	p.unusedProofs()
 	p.verify()
 	p.handlers()
 	p.p.Hash = p.p.hash()

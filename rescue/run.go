@@ -152,6 +152,8 @@ type runner struct {
 	// brings that.
 	tried map[string]*cfnx.Stack
 	lost  []string
+	// proven are the revisions that the savepoint has to render, by recordedKey.
+	proven map[string]string
 }
 
 func (r *runner) run(ctx context.Context, rep *Report) error {
@@ -195,7 +197,7 @@ func (r *runner) run(ctx context.Context, rep *Report) error {
 		if err != nil {
 			return fmt.Errorf("step %s: %w", s.ID, err)
 		}
-		if s.Kind == KindRedeploy || s.Kind == kindStandIn || s.Kind == KindSavepoint {
+		if s.Kind == KindRedeploy || s.Kind == kindStandIn || s.Proof != nil && s.Proof.By == byDeployment || s.Kind == KindSavepoint {
 			r.changed = r.o.Now()
 		}
 	}
@@ -275,6 +277,10 @@ func (r *runner) touched(fact, _ string) bool {
 			if fact == "service "+s.StandIn.Service.String() || slices.ContainsFunc(s.StandIn.Tags, func(x ecrx.Image) bool { return ofRepository(fact, x) }) {
 				return true
 			}
+		case s.Proof != nil:
+			if fact == "service "+s.Proof.Service.String() || s.Proof.Raise && fact == "settings of service "+s.Proof.Service.String() {
+				return true
+			}
 		case s.Redeploy != nil:
 			if fact == "service "+s.Redeploy.Service.String() {
 				return true
@@ -320,6 +326,8 @@ func (r *runner) step(ctx context.Context, s Step, res *StepResult, rep *Report)
 		return r.restore(ctx, c, s, res)
 	case s.Kind == kindStandIn && s.StandIn != nil:
 		return r.standIn(ctx, c, s, res)
+	case s.Kind == kindProof && s.Proof != nil:
+		return r.proof(ctx, c, s, res)
 	case s.Kind == kindShield && s.Shield != nil:
 		return r.shield(ctx, s, res)
 	case s.Kind == kindImport && s.Import != nil:
