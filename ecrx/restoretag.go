@@ -115,7 +115,7 @@ func RestoreTag(ctx context.Context, api RestoreAPI, img Image, optFns ...func(*
 	t := tagger{api: api, repo: img.Repo(), opts: tagOptions(optFns)}
 	switch {
 	case t.repo.Name == "":
-		return nil, &StatusError{Status{Ref: img.String(), Image: img, State: External, err: fmt.Errorf("%s is no private registry of ECR", img.Registry)}}
+		return nil, &StatusError{Status{Ref: img.String(), Image: img, State: stateExternal, err: fmt.Errorf("%s is no private registry of ECR", img.Registry)}}
 	case img.Tag == "" || img.Digest == "":
 		return nil, fmt.Errorf("image %s: needs tag and digest", img)
 	}

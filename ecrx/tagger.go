@@ -74,7 +74,7 @@ func (t *tagger) manifest(ctx context.Context, img Image) (manifest, error) {
 	case err != nil:
 		return manifest{}, fmt.Errorf("image %s: %w", img, err)
 	case x == nil:
-		s.State = Missing
+		s.State = stateMissing
 		return manifest{}, &StatusError{s}
 	case len(x.Tags) >= maxTags:
 		return manifest{}, fmt.Errorf("image %s: %w", img, ErrTagLimit)
@@ -93,7 +93,7 @@ func (t *tagger) manifest(ctx context.Context, img Image) (manifest, error) {
 	}
 	m, ok := found[img.Digest]
 	if !ok {
-		s.State = Missing
+		s.State = stateMissing
 		return manifest{}, &StatusError{s}
 	}
 	m.MediaType = cmp.Or(m.MediaType, x.MediaType)

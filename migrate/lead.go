@@ -47,7 +47,7 @@ func Lead(ctx context.Context, store Store, key string, fn func(context.Context,
 	}
 	emit := serial(o.Observe)
 	c := candidate{store: store, key: key, opts: lease}
-	c.onRetry = func(err error) { emit(Event{Kind: Retrying, Err: err}) }
+	c.onRetry = func(err error) { emit(Event{Kind: kindRetrying, Err: err}) }
 	for _, err := range poll.Every(ctx, lease.Interval, c.poll, c.retries) {
 		if err != nil {
 			return fmt.Errorf("lead %s: %w", key, err)

@@ -156,7 +156,7 @@ func (r *Runner) run(ctx context.Context) (*Result, error) {
 		}
 		res.WaitedSeconds = time.Since(begin).Seconds()
 		if f.term == nil {
-			emit(Event{Kind: Verified, Text: f.state.String()})
+			emit(Event{Kind: kindVerified, Text: f.state.String()})
 			res.State = f.state
 			return res, nil
 		}
@@ -169,7 +169,7 @@ func (r *Runner) run(ctx context.Context) (*Result, error) {
 			return nil, err
 		}
 		pause := min(r.opts.Backoff<<min(outages, 10), max(r.opts.Backoff, 30*time.Second))
-		emit(Event{Kind: Retrying, Fence: res.Fence, Text: "in " + pause.String(), Err: err})
+		emit(Event{Kind: kindRetrying, Fence: res.Fence, Text: "in " + pause.String(), Err: err})
 		if serr := r.pause(ctx, pause); serr != nil {
 			return nil, fmt.Errorf("%w (last attempt: %w)", serr, err)
 		}

@@ -34,7 +34,7 @@ func TestWaitIsNamedWithItsEnds(t *testing.T) {
 		busy := func(phase string) *rescue.Error {
 			d, err := rescue.Diagnose(t.Context(), s.cloud.Config(), "prod")
 			require.NoError(t, err)
-			require.Equal(t, rescue.Busy, d.Situation, phase)
+			require.Equal(t, rescue.Situation("in-progress"), d.Situation, phase)
 			_, err = rescue.MakePlan(d, rescue.Choices{Direction: rescue.Forward})
 			var e *rescue.Error
 			require.ErrorAs(t, err, &e)
@@ -108,7 +108,7 @@ func TestServiceOfAnotherController(t *testing.T) {
 		time.Sleep(time.Minute)
 		d, err := rescue.Diagnose(t.Context(), s.cloud.Config(), "prod")
 		require.NoError(t, err)
-		require.Equal(t, rescue.Degraded, d.Situation)
+		require.Equal(t, rescue.Situation("degraded"), d.Situation)
 		require.Contains(t, d.String(), "CODE_DEPLOY")
 		require.Empty(t, d.Assumed)
 		_, err = rescue.MakePlan(d, rescue.Choices{Direction: rescue.Forward})

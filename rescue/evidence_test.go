@@ -95,7 +95,7 @@ func TestBundleOfVersion1IsRead(t *testing.T) {
 	require.Equal(t, "prod", b.Services[0].Service.Cluster)
 	require.Len(t, b.Services[0].Network.Subnets, 1)
 	d := rescue.Explain(b)
-	require.Equal(t, rescue.Stuck, d.Situation)
+	require.Equal(t, rescue.Situation("stuck"), d.Situation)
 	for _, want := range []string{"does NOT serve", "DuplicateTable", "expire 7 days after push", "is missing", "SecretArn"} {
 		require.Contains(t, d.String(), want)
 	}

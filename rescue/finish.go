@@ -101,9 +101,9 @@ func Finish(ctx context.Context, cfg aws.Config, stack string, optFns ...func(*F
 	}
 	root := b.Tree.Root.Status
 	switch {
-	case d.Situation == Healthy && goesBack(root):
+	case d.Situation == situationHealthy && goesBack(root):
 		return nil, early(fmt.Sprintf("the latest update of stack %s went back: it is %s", d.Stack, root), "let the pipeline deploy once, and finish after it has succeeded")
-	case d.Situation != Healthy:
+	case d.Situation != situationHealthy:
 		return nil, early("it is "+string(d.Situation), "rescue it first")
 	case strings.Contains(b.Tree.Root.ChangeSetID, ":changeSet/stackrescue-"):
 		return nil, early("its latest update is the rescue's own", "let the pipeline deploy, then finish")
@@ -184,7 +184,7 @@ type frozenPolicy struct{ before, after string }
 func frozenPolicies(journal []StepResult) map[string]frozenPolicy {
 	out := map[string]frozenPolicy{}
 	for _, r := range journal {
-		if r.Kind != KindFreeze || r.Outcome != Begun {
+		if r.Kind != kindFreeze || r.Outcome != outcomeBegun {
 			continue
 		}
 		repository := strings.TrimPrefix(r.Subject, "repository ")
@@ -304,7 +304,7 @@ func (p *payer) put(repository string, was frozenPolicy) error {
 // journal writes what is overwritten before the call that does.
 func (p *payer) journal(repository, from, to string) error {
 	return appendJournal(p.f.Evidence, StepResult{
-		Version: 1, ID: "finish", Kind: kindThaw, Subject: "repository " + repository, Outcome: Begun, Text: "the policy is put back",
+		Version: 1, ID: "finish", Kind: kindThaw, Subject: "repository " + repository, Outcome: outcomeBegun, Text: "the policy is put back",
 		Began: p.o.Now().UTC(), From: from, To: to,
 	})
 }

@@ -49,7 +49,7 @@ func (p *planner) freeze() {
 			command = "aws ecr delete-lifecycle-policy --repository-name " + f.Repository.Name
 		}
 		p.add(Step{
-			Kind: KindFreeze, Subject: "repository " + f.Repository.Name, Why: "would take images away that are needed: " + strings.Join(slices.Compact(rules), ", "),
+			Kind: kindFreeze, Subject: "repository " + f.Repository.Name, Why: "would take images away that are needed: " + strings.Join(slices.Compact(rules), ", "),
 			Command: command,
 			Before:  "the policy is as it was when the plan was made", After: "the policy no longer has these rules",
 			Undo: put(f.Old), Takes: time.Minute, Freeze: step,
@@ -76,9 +76,9 @@ func (r *runner) freeze(ctx context.Context, c clients, s Step, res *StepResult)
 		return err
 	}
 	if !f.Applied {
-		res.Outcome, res.Text = Held, "the policy has no such rule"
+		res.Outcome, res.Text = outcomeHeld, "the policy has no such rule"
 		return nil
 	}
-	res.Outcome, res.Text, res.From, res.To = Done, "rules taken out; undo with: "+s.Undo, f.Old, f.New
+	res.Outcome, res.Text, res.From, res.To = outcomeDone, "rules taken out; undo with: "+s.Undo, f.Old, f.New
 	return nil
 }

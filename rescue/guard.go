@@ -13,7 +13,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	cfntypes "github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 
-	"github.com/stackrescue/stackrescue/ecrx"
 	"github.com/stackrescue/stackrescue/ecsx"
 	"github.com/stackrescue/stackrescue/internal/awsretry"
 )
@@ -267,9 +266,9 @@ func (v *verifier) exports() {
 // image checks that an image can be pulled.
 func (v *verifier) image(what string, i ImageFacts) {
 	detail := strings.TrimSpace(string(i.State) + " " + i.Digest)
-	if i.State == ecrx.Unknown || i.State == "" {
+	if i.State == "unknown" || i.State == "" {
 		v.unknown(what, i.Error)
 		return
 	}
-	v.record(i.State.Usable() || i.State == ecrx.External, what, detail)
+	v.record(i.State.Usable() || i.State == "external", what, detail)
 }

@@ -87,7 +87,7 @@ func served(t *testing.T, in *rescuetest.Incident) {
 	t.Helper()
 	d, err := rescue.Diagnose(t.Context(), in.Cloud.Config(), in.Stack)
 	require.NoError(t, err)
-	require.Equal(t, rescue.Healthy, d.Situation, d.String())
+	require.Equal(t, rescue.Situation("healthy"), d.Situation, d.String())
 	in.Do(func() { require.Equal(t, in.Database.Schema, in.Database.Revision) })
 }
 
@@ -116,7 +116,7 @@ func TestNothingRisksAnythingWithoutConfirmation(t *testing.T) {
 		in.Cloud.ForgetCalls()
 		r, err := rescue.Run(t.Context(), in.Cloud.Config(), p)
 		require.ErrorIs(t, err, rescue.ErrDeclined)
-		require.Equal(t, rescue.NotRescued, r.Result)
+		require.Equal(t, rescue.Result("not-rescued"), r.Result)
 		for _, c := range in.Cloud.Calls() {
 			require.True(t, !c.Mutates() || c.Action == "ecr:DeleteLifecyclePolicy", c.Action)
 		}
@@ -193,7 +193,7 @@ func TestHoldUnlocksAndDeploysNothing(t *testing.T) {
 		in.Cloud.ForgetCalls()
 		r, err := rescue.Run(t.Context(), in.Cloud.Config(), p, confirmed)
 		require.ErrorIs(t, err, rescue.ErrPartly)
-		require.Equal(t, rescue.Partly, r.Result)
+		require.Equal(t, rescue.Result("partly"), r.Result)
 		for _, c := range in.Cloud.Calls() {
 			require.True(t, !c.Mutates() || c.Action == "cloudformation:ContinueUpdateRollback", c.Action)
 		}

@@ -26,7 +26,7 @@ var password = with("Environment: [{Name: DB_PASSWORD, Value: hunter2-hunter2}]"
 
 // forProof chooses it for the service of the usual trouble.
 func forProof() rescue.Choices {
-	return rescue.Choices{Direction: rescue.Forward, Prove: []string{"prod/web"}}
+	return rescue.Choices{Direction: "forward", Prove: []string{"prod/web"}}
 }
 
 // ports is [web] behind a load balancer, in another place for its revision of v2.
@@ -122,7 +122,7 @@ func TestProof(t *testing.T) {
 				if test.served {
 					s.serve("web:2")
 				}
-				p := s.stops(rescue.Choices{Direction: rescue.Forward}, rescue.KindSavepoint, "looks like a password", "-prove prod/web", test.says)
+				p := s.stops(rescue.Choices{Direction: "forward"}, "savepoint", "looks like a password", "-prove prod/web", test.says)
 				require.NotContains(t, p.String()+marshal(t, p), "hunter2")
 				p, err := rescue.MakePlan(s.diagnose(), forProof())
 				require.NoError(t, err)
@@ -132,7 +132,7 @@ func TestProof(t *testing.T) {
 				began, starts, dir := s.cloud.Now(), s.starts["v2"], t.TempDir()
 				r, err := s.run(throughJSON(t, p, nil), func(o *rescue.Options) { o.Evidence = dir })
 				require.NoError(t, err, r)
-				require.Equal(t, rescue.Rescued, r.Result, r)
+				require.EqualValues(t, "rescued", r.Result, r)
 				require.NotContains(t, s.environment(), "DB_PASSWORD")
 				require.Contains(t, strings.Join(r.Follow, "\n"), "lost on purpose: stack prod: Task: container web: Environment.DB_PASSWORD")
 				s.onlyNew(began, r.String())
@@ -147,7 +147,7 @@ func TestProof(t *testing.T) {
 				require.Empty(t, s.canariesLeft())
 				require.NotContains(t, r.String()+marshal(t, r)+marshal(t, p), "hunter2")
 				d := s.diagnose()
-				require.Equal(t, rescue.Healthy, d.Situation, "the canary that was stopped is no failure: %s", d)
+				require.EqualValues(t, "healthy", d.Situation, "the canary that was stopped is no failure: %s", d)
 				s.push("v3")
 				require.Equal(t, cfntypes.StackStatusUpdateComplete, s.update(strings.ReplaceAll(test.old, "app:v1", "app:v3")))
 				f, err := rescue.Finish(t.Context(), s.cloud.Config(), "prod", func(o *rescue.FinishOptions) { o.Evidence = dir })
@@ -182,7 +182,7 @@ func TestProofThatFails(t *testing.T) {
 				var e *rescue.Error
 				require.ErrorAs(t, err, &e)
 				require.Contains(t, e.Next, "web: Environment.DB_PASSWORD")
-				require.Equal(t, rescue.NotRescued, r.Result)
+				require.EqualValues(t, "not-rescued", r.Result)
 				unlocked := func() int { return done(s.cloud)["cloudformation:ContinueUpdateRollback"] }
 				require.Zero(t, unlocked())
 				time.Sleep(10 * time.Minute)
@@ -209,14 +209,14 @@ func TestProofThatFails(t *testing.T) {
 				require.ErrorContains(t, err, "is not started again")
 				require.Equal(t, starts, s.starts["v2"])
 				require.Zero(t, unlocked())
-				q := s.stops(forProof(), rescue.KindSavepoint, "-mended prod/web", "has failed: container web exited with 1")
+				q := s.stops(forProof(), "savepoint", "-mended prod/web", "has failed: container web exited with 1")
 				require.NotContains(t, kindsOf(q), "proof")
 				// Mended, as the operator says.
 				fails = false
 				c := forProof()
 				c.Mended = []string{"prod/web"}
 				if name == "not served" { // it is by now
-					s.stops(c, rescue.KindSavepoint, "minimumHealthyPercent is 0", "-raise-minimum")
+					s.stops(c, "savepoint", "minimumHealthyPercent is 0", "-raise-minimum")
 					c.RaiseMinimum = true
 				}
 				q, err = rescue.MakePlan(s.diagnose(), c)
@@ -225,7 +225,7 @@ func TestProofThatFails(t *testing.T) {
 				began = s.cloud.Now()
 				r, err = s.run(throughJSON(t, q, nil))
 				require.NoError(t, err, r)
-				require.Equal(t, rescue.Rescued, r.Result)
+				require.EqualValues(t, "rescued", r.Result)
 				s.onlyNew(began, name)
 				require.Empty(t, s.shortages(began))
 			})

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/stackrescue/stackrescue/cfnx"
-	"github.com/stackrescue/stackrescue/ecrx"
 	"github.com/stackrescue/stackrescue/ecsx"
 )
 
@@ -49,7 +48,7 @@ func (s *proofStep) actions() []string {
 	if s.By == byCanary {
 		return append([]string{"ecs:DescribeServices", "ecs:DescribeTaskDefinition", "ecs:ListTaskDefinitions", "ecs:RegisterTaskDefinition", "ecs:DeregisterTaskDefinition", "ecs:TagResource", "ecs:RunTask", "ecs:StopTask", "ecs:ListTasks", "ecs:DescribeTasks", "ecr:DescribeImages", "iam:PassRole"}, reading...)
 	}
-	return append(actionsOf(KindRedeploy), reading...)
+	return append(actionsOf(kindRedeploy), reading...)
 }
 
 func (s *proofStep) complete() bool {
@@ -97,7 +96,7 @@ func (p *planner) startable(s *ServiceFacts, document map[string]any) error {
 		return refuse("give a template of your own (Choices.Templates)", "service %s: what the savepoint renders cannot be registered: %s", s.Service, err)
 	}
 	for _, c := range in.ContainerDefinitions {
-		if i := p.b.Images[*c.Image]; !i.State.Usable() && i.State != ecrx.External {
+		if i := p.b.Images[*c.Image]; !i.State.Usable() && i.State != "external" {
 			return refuse("push or restore it", "service %s: container %s of what the savepoint renders has the image %s, of which it is not known that it is there", s.Service, *c.Name, *c.Image)
 		}
 	}

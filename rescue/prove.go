@@ -60,10 +60,10 @@ func (r *runner) proof(ctx context.Context, c clients, s Step, res *StepResult) 
 		return err
 	}
 	r.hold(&x.Rendered, arn)
-	res.Outcome, res.From, res.To = Done, short(x.Rendered.From), short(arn)
+	res.Outcome, res.From, res.To = outcomeDone, short(x.Rendered.From), short(arn)
 	res.Text = fmt.Sprintf("%s, which the savepoint renders for service %s, has run", short(arn), x.Service)
 	if held {
-		res.Outcome, res.Text = Held, fmt.Sprintf("%s, which the savepoint renders for service %s, was proven before", short(arn), x.Service)
+		res.Outcome, res.Text = outcomeHeld, fmt.Sprintf("%s, which the savepoint renders for service %s, was proven before", short(arn), x.Service)
 	}
 	return nil
 }
@@ -89,7 +89,7 @@ func (r *runner) provenBefore(ctx context.Context, c clients, s Step, x *rendere
 		return arn, nil
 	}
 	for _, d := range slices.Backward(r.o.Done) {
-		if d.ID != s.ID || d.Outcome != Done && d.Outcome != Held || d.To == "" {
+		if d.ID != s.ID || d.Outcome != outcomeDone && d.Outcome != outcomeHeld || d.To == "" {
 			continue
 		}
 		td, err := r.tagged(ctx, c, d.To)

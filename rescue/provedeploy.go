@@ -75,9 +75,9 @@ func (r *runner) deployProof(ctx context.Context, c clients, s Step, service ecs
 		return nil, err
 	}
 	switch e.Last.Outcome {
-	case ecsx.Superseded, ecsx.Gone, ecsx.Paused, ecsx.ScaledToZero:
+	case "superseded", "gone", "paused", "scaled to zero":
 		return nil, err
-	case ecsx.Stalled: // nothing of it has failed: there is no room, or nothing to say
+	case "stalled": // nothing of it has failed: there is no room, or nothing to say
 	default:
 		if err := r.note(ctx, c, td.arn, proofFailed); err != nil {
 			return nil, errors.Join(err, r.fallBack(ctx, c, s, service, x, td.arn))
@@ -185,7 +185,7 @@ func (r *runner) redeployRendered(ctx context.Context, c clients, s Step, res *S
 		return err
 	}
 	r.hold(x, td.arn)
-	res.Outcome, res.From, res.To = Done, short(d.PreviousTaskDefinition), short(td.arn)
+	res.Outcome, res.From, res.To = outcomeDone, short(d.PreviousTaskDefinition), short(td.arn)
 	res.Text = "the deployment of " + short(td.arn) + ", which the savepoint renders, has succeeded and stayed up"
 	return nil
 }

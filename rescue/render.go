@@ -8,7 +8,6 @@ import (
 	"strconv"
 
 	"github.com/stackrescue/stackrescue/cfnx"
-	"github.com/stackrescue/stackrescue/ecrx"
 )
 
 // recorded reads the revisions that the stacks have recorded for the task
@@ -166,14 +165,14 @@ func (p *planner) savepointRenders(step *SavepointStep, keep map[string]string) 
 			ref = t
 		}
 		switch s := p.b.Images[ref]; {
-		case s.State.Usable(), s.State == ecrx.External:
+		case s.State.Usable(), s.State == "external":
 			return ref, nil
 		case !slices.Contains(step.Needed, ref):
 			if !slices.Contains(step.Left, ref) {
 				step.Left = append(step.Left, ref)
 			}
 			return ref, nil
-		case s.State == ecrx.Unknown, s.State == "":
+		case s.State == "unknown", s.State == "":
 			return "", fmt.Errorf("image %s: its state is not known: %s", ref, s.Error)
 		}
 		return "", nil

@@ -102,7 +102,7 @@ func (p *planner) savepoint(step *SavepointStep) {
 		}
 	}
 	p.add(Step{
-		Kind: KindSavepoint, Subject: "stack " + p.d.Stack, Why: "the next rollback would return to images that are gone, and lost outputs break the next update",
+		Kind: kindSavepoint, Subject: "stack " + p.d.Stack, Why: "the next rollback would return to images that are gone, and lost outputs break the next update",
 		Before: "stack " + p.d.Stack + " rests", After: "stack " + p.d.Stack + " is UPDATE_COMPLETE with images that exist and all its outputs",
 		Undo: "the update rolls itself back when it fails", Takes: time.Hour,
 		Savepoint: step,
@@ -247,9 +247,9 @@ func (r *runner) savepoint(ctx context.Context, c clients, s Step, res *StepResu
 			break // none is left that could come back by itself
 		}
 	}
-	res.Outcome = Done
+	res.Outcome = outcomeDone
 	if !changed {
-		res.Outcome, res.Text = Held, "images and outputs are as they should be"
+		res.Outcome, res.Text = outcomeHeld, "images and outputs are as they should be"
 	}
 	return nil
 }

@@ -78,7 +78,7 @@ func (p *planner) attempted() bool {
 			return false
 		}
 	}
-	return p.d.Situation == Stuck
+	return p.d.Situation == situationStuck
 }
 
 // base is the revision whose images and settings a savepoint's templates render,

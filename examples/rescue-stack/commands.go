@@ -27,7 +27,7 @@ func (a *app) look(ctx context.Context, s *settings, x *account, v *screen) (*re
 	}
 	for {
 		d, err := rescue.Diagnose(ctx, x.cfg, s.stack, options)
-		if err != nil || d.Situation != rescue.Busy || !s.wait {
+		if err != nil || d.Situation != "in-progress" || !s.wait {
 			return d, err
 		}
 		v.event(rescue.Event{Version: 1, At: x.now(), Text: "an operation is in progress: " + d.Advice})
@@ -78,7 +78,7 @@ func (a *app) decide(s *settings, d *rescue.Diagnosis, in *report.Input, v *scre
 		if v.lines != nil {
 			v.lines.Proposals(in.Proposals)
 		}
-		if d.Situation == rescue.Healthy || d.Situation == rescue.NotRescuable || d.Situation == rescue.ChildStuck {
+		if d.Situation == "healthy" || d.Situation == "not-rescuable" || d.Situation == "child-stuck" {
 			_, err := rescue.MakePlan(d, rescue.Choices{Direction: rescue.Hold})
 			in.Refused = err
 			return nil, err
@@ -282,7 +282,7 @@ func (a *app) explain(s *settings) error {
 	if v.lines != nil {
 		v.lines.Diagnosis(d)
 	}
-	if d.Situation != rescue.Healthy {
+	if d.Situation != "healthy" {
 		_, err = a.decide(s, d, &in, v)
 	}
 	return errors.Join(err, v.close(), a.tell(in, s))

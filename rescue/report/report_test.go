@@ -210,7 +210,7 @@ func stress(hostile string) *rescue.Bundle {
 	event(root, "prod", root.ID, "AWS::CloudFormation::Stack", 2155, "UPDATE_ROLLBACK_FAILED", hostile)
 	for i := range 420 {
 		stopped := at.Add(time.Duration(i) * 20 * time.Second)
-		x := ecsx.StoppedTask{ARN: fmt.Sprintf("arn:aws:ecs:eu-west-1:1:task/prod/%032x", i), TaskDefinition: fmt.Sprintf("arn:aws:ecs:eu-west-1:1:task-definition/web:%d", i%12), Group: "service:web", CreatedAt: stopped.Add(-time.Minute), StoppedAt: stopped, Reason: hostile, Cause: ecsx.Cause{Class: ecsx.ClassApplication, Summary: hostile, Container: "web"}}
+		x := ecsx.StoppedTask{ARN: fmt.Sprintf("arn:aws:ecs:eu-west-1:1:task/prod/%032x", i), TaskDefinition: fmt.Sprintf("arn:aws:ecs:eu-west-1:1:task-definition/web:%d", i%12), Group: "service:web", CreatedAt: stopped.Add(-time.Minute), StoppedAt: stopped, Reason: hostile, Cause: ecsx.Cause{Class: "application", Summary: hostile, Container: "web"}}
 		c := ecsx.StoppedContainer{Name: "web"}
 		for n := range 60 {
 			c.Log.Lines = append(c.Log.Lines, ecsx.Line{Time: stopped, Message: fmt.Sprintf("%s line %d of task %d", hostile, n, i)})

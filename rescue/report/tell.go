@@ -126,7 +126,7 @@ func (t *teller) steps() {
 	results := map[string]rescue.StepResult{}
 	var order []string
 	keep := func(r rescue.StepResult) {
-		if r.Outcome == rescue.Begun {
+		if r.Outcome == "begun" {
 			return
 		}
 		if _, known := results[r.ID]; !known {
@@ -151,7 +151,7 @@ func (t *teller) steps() {
 		if ran {
 			d.Outcome, d.Began, d.Took = string(r.Outcome), r.Began, r.Took
 			d.Text = say(strings.TrimSpace(cmp.Or(p.Subject, r.Subject) + ": " + withoutUndo(r.Text)))
-			if r.Kind != rescue.KindFreeze {
+			if r.Kind != "freeze" {
 				d.From, d.To = say(short(r.From)), say(short(r.To))
 			}
 			if t.s.RescueBegan.IsZero() || r.Began.Before(t.s.RescueBegan) {
