@@ -134,7 +134,7 @@ func TestEveryWaitEnds(t *testing.T) {
 func TestOutcomesUnderEverySwitch(t *testing.T) {
 	t.Parallel()
 	clouds := map[string]func(*simtype.Switches){"default": func(*simtype.Switches) {}, "stale reads": func(s *simtype.Switches) { s.StaleReads = 3 }, "late logs": func(s *simtype.Switches) { s.LogDelay = 32 * time.Second }}
-	for field, values := range simtype.SwitchValues() {
+	for field, values := range new(simtype.Switches).Values() {
 		for _, v := range values {
 			clouds[field+"="+v] = func(s *simtype.Switches) { reflect.ValueOf(s).Elem().FieldByName(field).SetString(v) }
 		}

@@ -30,7 +30,7 @@ type follower struct {
 	failedSince time.Time
 }
 
-func (r *Runner) follower(lease LeaseOptions, emit func(Event)) *follower {
+func (r *Runner) follower(lease LeadOptions, emit func(Event)) *follower {
 	onRetry := func(err error) { emit(Event{Kind: kindRetrying, Err: err}) }
 	return &follower{
 		Runner: r, emit: emit,

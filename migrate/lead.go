@@ -10,14 +10,6 @@ import (
 	"github.com/stackrescue/stackrescue/internal/poll"
 )
 
-// LeadOptions change [Lead]. The zero value is the default.
-type LeadOptions struct {
-	LeaseOptions
-	// Observe is called with each call to the store that failed and is retried,
-	// by one goroutine at a time. Nil for nothing.
-	Observe func(Event)
-}
-
 // Lead runs fn while this process, of all that use the same key of the store,
 // leads, and returns what fn does. It waits for its turn until ctx ends.
 //
@@ -72,7 +64,7 @@ func Lead(ctx context.Context, store Store, key string, fn func(context.Context,
 type candidate struct {
 	store Store
 	key   string
-	opts  LeaseOptions
+	opts  LeadOptions
 	// onRetry is called with each error that is retried.
 	onRetry func(error)
 

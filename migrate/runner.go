@@ -12,7 +12,7 @@ import (
 
 // RunOptions change a [Runner]. The zero value is the default.
 type RunOptions struct {
-	LeaseOptions
+	LeadOptions
 	// Build names what brings the migrations, such as an image digest or a task
 	// definition: failures are remembered per build. Defaults to "".
 	Build string
@@ -40,9 +40,6 @@ type RunOptions struct {
 	// the place to raise the fence in the database, and to wait for what a dead
 	// leader has left running there.
 	Enter func(context.Context, Fence) error
-	// Observe is called with each event, by one goroutine at a time. Nil for
-	// nothing.
-	Observe func(Event)
 }
 
 // Runner brings a database to the state that this process needs, in exactly one

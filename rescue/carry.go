@@ -15,7 +15,7 @@ import (
 // carries adds to the step what the template would render otherwise than what
 // serves, and proves on the draft that it can be written. The draft has the
 // step's images already.
-func (p *planner) carries(d *cfnx.Draft, step *SavepointStep, keep map[string]string) error {
+func (p *planner) carries(d *cfnx.Draft, step *savepointStep, keep map[string]string) error {
 	for i := range p.b.Services {
 		s := &p.b.Services[i]
 		kept := keep[s.Service.String()]
@@ -27,7 +27,7 @@ func (p *planner) carries(d *cfnx.Draft, step *SavepointStep, keep map[string]st
 			if _, err := d.Carry(stack, s.LogicalID, "TaskDefinition", kept); err != nil {
 				return err
 			}
-			step.Revisions = append(step.Revisions, GivenRevision{s.StackID, s.LogicalID, kept})
+			step.Revisions = append(step.Revisions, givenRevision{s.StackID, s.LogicalID, kept})
 			continue
 		}
 		if step.Target == targetOwn && len(s.Differences[kept]) == 0 {
@@ -57,7 +57,7 @@ func (p *planner) carries(d *cfnx.Draft, step *SavepointStep, keep map[string]st
 		if err != nil {
 			return err
 		}
-		c := CarriedRevision{StackID: s.StackID, LogicalID: s.LogicalID, Revision: kept, Differences: carried, Lost: lost}
+		c := carriedRevision{StackID: s.StackID, LogicalID: s.LogicalID, Revision: kept, Differences: carried, Lost: lost}
 		step.Carry = append(step.Carry, c)
 	}
 	return nil
@@ -75,7 +75,7 @@ func (f *ServiceFacts) document(arn string) any {
 // carry writes into the draft what the plan carries, and nothing else. rendered is
 // called with each revision of which the template decides a part, and returns what the
 // draft is to render in its place.
-func (s *SavepointStep) carry(ctx context.Context, c clients, d *cfnx.Draft, rendered func(ctx context.Context, x CarriedRevision, serving, recorded any) (any, error)) ([]string, error) {
+func (s *savepointStep) carry(ctx context.Context, c clients, d *cfnx.Draft, rendered func(ctx context.Context, x carriedRevision, serving, recorded any) (any, error)) ([]string, error) {
 	var out []string
 	for _, g := range s.Revisions {
 		if _, err := d.Carry(d.Tree.Stack(g.StackID), g.LogicalID, "TaskDefinition", g.Revision); err != nil {
@@ -115,7 +115,7 @@ func (s *SavepointStep) carry(ctx context.Context, c clients, d *cfnx.Draft, ren
 }
 
 // lost are the settings that the template decides, and what was given up for that.
-func (s *SavepointStep) lost() []string {
+func (s *savepointStep) lost() []string {
 	var out []string
 	for _, x := range s.Carry {
 		for _, l := range x.Lost {
@@ -127,7 +127,7 @@ func (s *SavepointStep) lost() []string {
 
 // recordedNow is the revision that the stack has recorded by now, for a comparison: an
 // earlier run may have come this far.
-func (s *SavepointStep) recordedNow(ctx context.Context, c clients, d *cfnx.Draft, stack *cfnx.Stack, logicalID string, serving *ecstypes.TaskDefinition) (any, error) {
+func (s *savepointStep) recordedNow(ctx context.Context, c clients, d *cfnx.Draft, stack *cfnx.Stack, logicalID string, serving *ecstypes.TaskDefinition) (any, error) {
 	st, id, ok := d.TaskDefinitionOf(stack, logicalID)
 	if !ok {
 		return nil, nil
@@ -147,7 +147,7 @@ func (s *SavepointStep) recordedNow(ctx context.Context, c clients, d *cfnx.Draf
 
 // renderedNow is, after the unlock, the revision that a step before it has proven: the
 // savepoint renders that, in each of its settings.
-func (r *runner) renderedNow(ctx context.Context, c clients, x CarriedRevision) (any, error) {
+func (r *runner) renderedNow(ctx context.Context, c clients, x carriedRevision) (any, error) {
 	arn := r.proven[recordedKey(x.StackID, x.LogicalID)]
 	if arn == "" {
 		return nil, fmt.Errorf("%w: no step of the plan has proven what %s.%s gets", ErrPlan, x.StackID, x.LogicalID)

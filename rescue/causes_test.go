@@ -126,7 +126,7 @@ func TestTasksThatCouldNotBePlaced(t *testing.T) {
 	event := func(hours int, logicalID, physicalID, kind string, status cfntypes.ResourceStatus, reason string) cfnx.Event {
 		return cfnx.Event{ID: logicalID + string(status), Time: at.Add(time.Duration(hours) * time.Hour), StackID: stack, StackName: "prod", LogicalID: logicalID, PhysicalID: physicalID, Type: kind, Status: status, Reason: reason}
 	}
-	d := rescue.Explain(&rescue.Bundle{
+	d := (&rescue.Bundle{
 		Version: 2, At: at.Add(8 * time.Hour),
 		Tree: &cfnx.Tree{Root: &cfnx.Stack{
 			ID: stack, Name: "prod", Status: cfntypes.StackStatusUpdateRollbackComplete,
@@ -141,7 +141,7 @@ func TestTasksThatCouldNotBePlaced(t *testing.T) {
 			StackID: stack, LogicalID: "Web", Service: ecsx.Service{Cluster: "prod", Name: "web"}, Status: "ACTIVE", Desired: 2, Forward: "web:2", Current: "web:1", Back: "web:1",
 			Events: []string{"03:00:00 (service web) was " + why},
 		}},
-	})
+	}).Explain()
 	require.Len(t, d.Causes.Update, 1)
 	require.Contains(t, d.Causes.Update[0].Text, why)
 	require.NotEmpty(t, d.Causes.Update[0].Next)

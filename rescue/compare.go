@@ -65,7 +65,7 @@ func (p *Proposal) UnmarshalJSON(data []byte) error {
 // is not seen from here.
 //
 // It is pure. A nil diagnosis has no proposals.
-func Compare(d *Diagnosis, c Choices) []Proposal {
+func (d *Diagnosis) Compare(c Choices) []Proposal {
 	if d == nil {
 		return nil
 	}

@@ -244,7 +244,7 @@ func TestThrottlesAndDeadlinesMakeNoWrongFact(t *testing.T) {
 					return
 				}
 				ends["ended early"]++
-				less = rescue.Explain(b)
+				less = b.Explain()
 			} else {
 				ends["whole"]++
 			}

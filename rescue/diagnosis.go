@@ -115,11 +115,11 @@ type Threat struct {
 	Why        string `json:"why,omitempty"`
 }
 
-// Explain diagnoses a bundle. It calls nothing: a bundle that was written
-// during an incident explains it for ever.
+// Explain diagnoses the bundle. It calls nothing: a bundle that was written during an
+// incident explains it for ever.
 //
 // A bundle without stacks, nil included, gives a diagnosis that knows nothing.
-func Explain(b *Bundle) *Diagnosis {
+func (b *Bundle) Explain() *Diagnosis {
 	if b == nil || b.Tree == nil || b.Tree.Root == nil {
 		return &Diagnosis{Version: 1, Situation: situationUncertain, Advice: "diagnose again", Unknown: []string{"the bundle has no stack"}}
 	}

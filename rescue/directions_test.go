@@ -136,7 +136,7 @@ func TestCompare(t *testing.T) {
 		c.Direction = ""
 		_, err = rescue.MakePlan(d, c)
 		require.ErrorIs(t, err, rescue.ErrDirection)
-		all := rescue.Compare(d, c)
+		all := d.Compare(c)
 		require.Len(t, all, 4)
 		for i, want := range []struct {
 			direction rescue.Direction
@@ -169,7 +169,7 @@ func TestCompare(t *testing.T) {
 			require.NoError(t, json.Unmarshal(data, &back))
 			require.Equal(t, p, back)
 		}
-		require.Nil(t, rescue.Compare(nil, c))
+		require.Nil(t, (*rescue.Diagnosis)(nil).Compare(c))
 	})
 }
 

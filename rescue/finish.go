@@ -18,6 +18,8 @@ import (
 	"github.com/stackrescue/stackrescue/cfnx"
 	"github.com/stackrescue/stackrescue/ecrx"
 	"github.com/stackrescue/stackrescue/ecsx"
+	"github.com/stackrescue/stackrescue/internal/neutral"
+	"github.com/stackrescue/stackrescue/internal/redact"
 )
 
 // ErrUnfinished is returned by [Finish] if it is too early to pay what a rescue
@@ -65,7 +67,7 @@ func (f *Finished) String() string {
 	}
 	section(&b, title, len(f.Done), func(i int) string { return f.Done[i] })
 	section(&b, "STILL OPEN", len(f.Open), func(i int) string { return f.Open[i] })
-	return b.String()
+	return strings.Join(neutral.Lines(redact.Text(b.String())), "\n") + "\n"
 }
 
 // Finish pays what a rescue has left, once the team's own pipeline has succeeded
@@ -95,7 +97,7 @@ func Finish(ctx context.Context, cfg aws.Config, stack string, optFns ...func(*F
 	if err != nil {
 		return nil, err
 	}
-	d := Explain(b)
+	d := b.Explain()
 	early := func(why, next string) error {
 		return &Error{Stack: d.Stack, Where: b.Account + ", " + b.Region, Err: fmt.Errorf("%w: %s", ErrUnfinished, why), Next: next}
 	}

@@ -13,8 +13,8 @@ import (
 	"github.com/stackrescue/stackrescue/ecrx"
 )
 
-// FreezeStep takes rules out of a lifecycle policy.
-type FreezeStep struct {
+// freezeStep takes rules out of a lifecycle policy.
+type freezeStep struct {
 	// Frozen is what was found and what is to be, Needed the images it is for.
 	Frozen *ecrx.Frozen `json:"frozen"`
 	Needed []ecrx.Image `json:"needed"`
@@ -30,7 +30,7 @@ func (p *planner) freeze() {
 			p.p.Warnings = append(p.p.Warnings, f.String()+": allow a freeze")
 			continue
 		}
-		step := &FreezeStep{Frozen: f}
+		step := &freezeStep{Frozen: f}
 		var rules []string
 		for _, r := range f.Removed {
 			rules = append(rules, ruleText(r.Rule))

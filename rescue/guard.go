@@ -130,7 +130,7 @@ func Guard(ctx context.Context, cfg aws.Config, stack string, optFns ...func(*Gu
 	if err != nil {
 		return nil, err
 	}
-	d := Explain(b)
+	d := b.Explain()
 	rep := &Report{}
 	v := verifier{c: newClients(only(cfg, append(ReadActions(), "cloudformation:ListChangeSets")...)), d: d, b: b, rep: rep, since: lately(b.Tasks), promised: promises{rests: true, record: true, frozen: true}, parameter: g.Parameter}
 	if err := v.all(ctx); err != nil {

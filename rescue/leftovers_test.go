@@ -63,7 +63,7 @@ func TestTheTasksAreOnDiskFirst(t *testing.T) {
 	b, err := rescue.OpenBundle(dir)
 	require.NoError(t, err)
 	require.True(t, b.Partial)
-	d := rescue.Explain(b)
+	d := b.Explain()
 	require.NotEmpty(t, b.Tasks)
 	require.Contains(t, strings.Join(d.Unknown, "\n"), "came no further than the stopped tasks")
 	require.Equal(t, rescue.UserState("unknown"), d.Users[0].State)

@@ -14,8 +14,8 @@ import (
 	"github.com/stackrescue/stackrescue/migrate/toolcmd"
 )
 
-// MigrateStep runs a migration that has not run.
-type MigrateStep struct {
+// migrateStep runs a migration that has not run.
+type migrateStep struct {
 	Task      ecsx.TaskSpec `json:"task"`
 	Container string        `json:"container"`
 	// Run is the command, Tool and Verify what it is verified with.
@@ -77,7 +77,7 @@ func (p *planner) migration(s *ServiceFacts, target, container string, m *Migrat
 			Kind: kindMigrate, Subject: "migration in container " + container, Why: "replicas wait for a migration that has not run",
 			Command: like(m.Run), Before: "every image of " + short(target) + " exists", After: "the database is verified to be where the image needs it",
 			Undo: "restore a snapshot of the database", Takes: time.Hour,
-			Migrate: &MigrateStep{Task: spec, Container: container, Run: m.Run, Tool: m.Tool, Verify: m.Verify},
+			Migrate: &migrateStep{Task: spec, Container: container, Run: m.Run, Tool: m.Tool, Verify: m.Verify},
 		})
 		return
 	}
@@ -86,7 +86,7 @@ func (p *planner) migration(s *ServiceFacts, target, container string, m *Migrat
 		Command: like(m.Tool.Stamp),
 		Before:  "the checks prove that the migration was applied", After: "the tool's table holds the revision that the image brings",
 		Undo: "stamp the earlier revision, which the result names", Takes: 10 * time.Minute,
-		Stamp: &StampStep{Task: spec, Container: container, Tool: m.Tool, Verify: m.Verify, Unproven: m.Unproven},
+		Stamp: &stampStep{Task: spec, Container: container, Tool: m.Tool, Verify: m.Verify, Unproven: m.Unproven},
 	})
 }
 
@@ -151,7 +151,7 @@ func (r *runner) migrate(ctx context.Context, c clients, s Step, res *StepResult
 }
 
 // applied probes with the tool's table and the checks, as far as there are any.
-func applied(run toolcmd.Command, m *MigrateStep) migrate.Probe {
+func applied(run toolcmd.Command, m *migrateStep) migrate.Probe {
 	return func(ctx context.Context) (migrate.State, error) {
 		var s migrate.State
 		if m.Tool.Name != "" {

@@ -117,17 +117,30 @@ type Step struct {
 	// the one that the stack has.
 	RoleARN string `json:"roleArn,omitempty"`
 
-	Freeze    *FreezeStep    `json:"freeze,omitempty"`
-	Stamp     *StampStep     `json:"stamp,omitempty"`
-	Migrate   *MigrateStep   `json:"migrate,omitempty"`
-	Redeploy  *RedeployStep  `json:"redeploy,omitempty"`
+	// What the step acts on is in the field of its kind, and the others are nil. The
+	// fields of each are exported, and have in JSON the keys
+	//   - freeze: frozen, needed;
+	//   - stamp: task, container, tool, verify, unproven;
+	//   - migrate: task, container, run, tool, verify;
+	//   - redeploy: service, from, found, images;
+	//   - restore: images;
+	//   - standIn: service, revision, found, tags;
+	//   - shield: resources;
+	//   - unlock: skips, force, deploys, deletes;
+	//   - import: resources, attempted;
+	//   - savepoint: images, recorded, carry, revisions, settings, raise, needed, left,
+	//     hidden, outputs, target, given, templateUrl, import.
+	Freeze    *freezeStep    `json:"freeze,omitempty"`
+	Stamp     *stampStep     `json:"stamp,omitempty"`
+	Migrate   *migrateStep   `json:"migrate,omitempty"`
+	Redeploy  *redeployStep  `json:"redeploy,omitempty"`
 	Restore   *restoreStep   `json:"restore,omitempty"`
 	StandIn   *standInStep   `json:"standIn,omitempty"`
 	Proof     *proofStep     `json:"proof,omitempty"`
 	Shield    *shieldStep    `json:"shield,omitempty"`
-	Unlock    *UnlockStep    `json:"unlock,omitempty"`
+	Unlock    *unlockStep    `json:"unlock,omitempty"`
 	Import    *importStep    `json:"import,omitempty"`
-	Savepoint *SavepointStep `json:"savepoint,omitempty"`
+	Savepoint *savepointStep `json:"savepoint,omitempty"`
 }
 
 // step is a [Step] whose methods JSON does not see.

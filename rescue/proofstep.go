@@ -272,13 +272,13 @@ func (p *planner) unusedProofs() {
 }
 
 // raisable refuses a proof that raises on a service what the savepoint would set back.
-func (p *planner) raisable(step *SavepointStep) error {
+func (p *planner) raisable(step *savepointStep) error {
 	for i := range p.b.Services {
 		s := &p.b.Services[i]
 		if x := p.proofs[s.Service.String()]; x == nil || x.by != byDeployment || !p.raised(s) {
 			continue
 		}
-		if !slices.Contains(step.Raise, RaisedMinimum{s.StackID, s.LogicalID}) {
+		if !slices.Contains(step.Raise, raisedMinimum{s.StackID, s.LogicalID}) {
 			return refuse("raise it in a template of your own (Choices.Templates)", "service %s: its minimumHealthyPercent of 0 cannot be raised in the template", s.Service)
 		}
 	}
@@ -288,7 +288,7 @@ func (p *planner) raisable(step *SavepointStep) error {
 // provenSavepoint finds, after no savepoint could be rendered for the reason first, one of whose
 // revisions are proven before the unlock what cannot be rendered otherwise: for the
 // services that the operator names; else it is offered.
-func (p *planner) provenSavepoint(keep map[string]string, targets []string, first error) (*SavepointStep, error) {
+func (p *planner) provenSavepoint(keep map[string]string, targets []string, first error) (*savepointStep, error) {
 	chosen := len(p.c.Prove) > 0
 	p.provable = p.c.Prove
 	if !chosen {

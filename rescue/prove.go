@@ -137,7 +137,7 @@ func (r *runner) rendering(ctx context.Context, c clients, x *renderedRevision) 
 	if _, err := d.PatchImages(ctx, step.resolver(c.ecr)); err != nil {
 		return nil, err
 	}
-	if _, err := step.carry(ctx, c, d, func(_ context.Context, y CarriedRevision, serving, recorded any) (any, error) {
+	if _, err := step.carry(ctx, c, d, func(_ context.Context, y carriedRevision, serving, recorded any) (any, error) {
 		return d.RenderRevision(d.Tree.Stack(y.StackID), y.LogicalID, serving, recorded, y.Lost)
 	}); err != nil {
 		return nil, fmt.Errorf("%w: the savepoint no longer renders what the plan says: %w", ErrChanged, err)

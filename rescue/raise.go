@@ -21,7 +21,7 @@ func raise(d *cfnx.Draft, s *cfnx.Stack, logicalID string) (bool, error) {
 // raises decides for each service that the savepoint deploys whether its users
 // lose all tasks meanwhile. A draft that cannot be raised is none that cannot be
 // made.
-func (p *planner) raises(d *cfnx.Draft, step *SavepointStep, keep map[string]string) {
+func (p *planner) raises(d *cfnx.Draft, step *savepointStep, keep map[string]string) {
 	for i := range p.b.Services {
 		s := &p.b.Services[i]
 		kept := keep[s.Service.String()]
@@ -43,13 +43,13 @@ func (p *planner) raises(d *cfnx.Draft, step *SavepointStep, keep map[string]str
 			p.p.Warnings = append(p.p.Warnings, what+", and that cannot be raised: "+err.Error())
 			continue
 		}
-		step.Raise = append(step.Raise, RaisedMinimum{s.StackID, s.LogicalID})
+		step.Raise = append(step.Raise, raisedMinimum{s.StackID, s.LogicalID})
 	}
 }
 
 // raisedBefore reports whether a step of the plan before the savepoint has raised it on
 // the service itself.
-func (r *runner) raisedBefore(x RaisedMinimum) bool {
+func (r *runner) raisedBefore(x raisedMinimum) bool {
 	return slices.ContainsFunc(r.p.Steps, func(s Step) bool {
 		return s.Proof != nil && s.Proof.Raise && s.Proof.Rendered.StackID == x.StackID && s.Proof.Rendered.LogicalID == x.LogicalID
 	})

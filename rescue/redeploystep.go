@@ -15,8 +15,8 @@ import (
 	"github.com/stackrescue/stackrescue/ecsx"
 )
 
-// RedeployStep starts a service on a revision that no stack owns.
-type RedeployStep struct {
+// redeployStep starts a service on a revision that no stack owns.
+type redeployStep struct {
 	Service ecsx.Service `json:"service"`
 	// From is the revision that is cloned, Found the one that the service was set
 	// to when the plan was made.
@@ -127,7 +127,7 @@ func (p *planner) redeploy(s *ServiceFacts, target string) {
 		Command: deploy(target),
 		Before:  "every image of " + short(target) + " exists", After: "the service is steady on a revision that no stack owns",
 		Undo: deploy(s.Current), Takes: 20 * time.Minute,
-		Redeploy: &RedeployStep{Service: s.Service, From: target, Found: s.Current, Images: images},
+		Redeploy: &redeployStep{Service: s.Service, From: target, Found: s.Current, Images: images},
 	})
 }
 

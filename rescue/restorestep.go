@@ -193,7 +193,7 @@ func (r *runner) restore(ctx context.Context, c clients, s Step, res *StepResult
 
 // outputs adds to the way back what puts lost outputs right: the stack's own template
 // with the outputs, and nothing of a service changed.
-func (p *planner) outputs() (*SavepointStep, error) {
+func (p *planner) outputs() (*savepointStep, error) {
 	if len(p.d.Lost) == 0 || p.until(kindUnlock) {
 		return nil, nil
 	}

@@ -249,7 +249,7 @@ func (r *runner) unchanged(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	is, was := facts(Explain(b), r.p.Direction), maps.Clone(r.p.Facts)
+	is, was := facts(b.Explain(), r.p.Direction), maps.Clone(r.p.Facts)
 	maps.DeleteFunc(is, r.touched)
 	maps.DeleteFunc(was, r.touched)
 	if !maps.Equal(is, was) {

@@ -20,8 +20,8 @@ import (
 	"github.com/stackrescue/stackrescue/internal/redact"
 )
 
-// SavepointStep brings the stack to where the next rollback can return.
-type SavepointStep struct {
+// savepointStep brings the stack to where the next rollback can return.
+type savepointStep struct {
 	// Images are what each image in the templates becomes.
 	Images map[string]string `json:"images,omitempty"`
 	// Recorded are the images, by container, that the stacks have recorded for
@@ -30,12 +30,12 @@ type SavepointStep struct {
 	Recorded map[string]map[string]string `json:"recorded,omitempty"`
 	// Carry are the revisions whose settings are written into the templates, and
 	// Revisions the services whose template is given its revision as a value.
-	Carry     []CarriedRevision `json:"carry,omitempty"`
-	Revisions []GivenRevision   `json:"revisions,omitempty"`
+	Carry     []carriedRevision `json:"carry,omitempty"`
+	Revisions []givenRevision   `json:"revisions,omitempty"`
 	// Settings are those of services in which the template differs from what is live.
 	Settings []carriedSetting `json:"settings,omitempty"`
 	// Raise are the services whose minimumHealthyPercent is raised to 100.
-	Raise []RaisedMinimum `json:"raise,omitempty"`
+	Raise []raisedMinimum `json:"raise,omitempty"`
 	// Needed are the images that the services' revisions have: those must be there.
 	// Nobody asked to change any other, and Left are those among them that are
 	// missing or not known.
@@ -59,9 +59,9 @@ type SavepointStep struct {
 	Import bool `json:"import,omitempty"`
 }
 
-// CarriedRevision is a revision that serves and differs, in more than its images,
+// carriedRevision is a revision that serves and differs, in more than its images,
 // from what a service's template renders.
-type CarriedRevision struct {
+type carriedRevision struct {
 	StackID   string `json:"stackId"`
 	LogicalID string `json:"logicalId"`
 	// Revision is the one that serves.
@@ -73,21 +73,21 @@ type CarriedRevision struct {
 	Lost []cfnx.Difference `json:"lost,omitempty"`
 }
 
-// GivenRevision is the revision that a template's service is given.
-type GivenRevision struct {
+// givenRevision is the revision that a template's service is given.
+type givenRevision struct {
 	StackID   string `json:"stackId"`
 	LogicalID string `json:"logicalId"`
 	Revision  string `json:"revision"`
 }
 
-// RaisedMinimum is a service that goes on serving while it is deployed.
-type RaisedMinimum struct {
+// raisedMinimum is a service that goes on serving while it is deployed.
+type raisedMinimum struct {
 	StackID   string `json:"stackId"`
 	LogicalID string `json:"logicalId"`
 }
 
 // savepoint adds the step.
-func (p *planner) savepoint(step *SavepointStep) {
+func (p *planner) savepoint(step *savepointStep) {
 	for _, ref := range step.Left {
 		p.p.Debt = append(p.p.Debt, fmt.Sprintf("image %s, which no service of the stack runs, is %s: it is left as it is", ref, strings.ReplaceAll(string(p.b.Images[ref].State), "-", " ")))
 	}
@@ -110,7 +110,7 @@ func (p *planner) savepoint(step *SavepointStep) {
 }
 
 // savepointOf renders the savepoint of a target.
-func (p *planner) savepointOf(keep map[string]string, target string) (*SavepointStep, error) {
+func (p *planner) savepointOf(keep map[string]string, target string) (*savepointStep, error) {
 	if target == targetGiven && p.authored() {
 		target = targetOwn
 	}
@@ -122,7 +122,7 @@ func (p *planner) savepointOf(keep map[string]string, target string) (*Savepoint
 			}
 		}
 	}
-	step := &SavepointStep{Recorded: p.recorded(), Outputs: p.d.Lost, Needed: p.needed(keep), Target: target, Given: p.given()}
+	step := &savepointStep{Recorded: p.recorded(), Outputs: p.d.Lost, Needed: p.needed(keep), Target: target, Given: p.given()}
 	if bucket := p.c.TemplateBucket; bucket != "" {
 		step.TemplateURL = "https://" + bucket + ".s3." + p.d.Region + "." + dnsSuffix(p.d.Region) + "/stackrescue/template"
 	}
@@ -169,7 +169,7 @@ func (r *runner) savepoint(ctx context.Context, c clients, s Step, res *StepResu
 		if err != nil {
 			return err
 		}
-		carried, err := s.Savepoint.carry(ctx, c, d, func(ctx context.Context, x CarriedRevision, _, _ any) (any, error) { return r.renderedNow(ctx, c, x) })
+		carried, err := s.Savepoint.carry(ctx, c, d, func(ctx context.Context, x carriedRevision, _, _ any) (any, error) { return r.renderedNow(ctx, c, x) })
 		if err != nil {
 			if _, ok := errors.AsType[*cfnx.DraftError](err); ok && len(s.Savepoint.lost()) > 0 {
 				return &Error{Stack: r.p.Stack, Err: fmt.Errorf("%w: the savepoint would not render the revision that was proven: %w", ErrChanged, err), Next: "diagnose and plan again"}
@@ -291,7 +291,7 @@ func dnsSuffix(region string) string {
 }
 
 // resolver is that of a redeploy, but for the images that are left alone.
-func (s *SavepointStep) resolver(api ecrx.CheckAPI) func(context.Context, string) (string, error) {
+func (s *savepointStep) resolver(api ecrx.CheckAPI) func(context.Context, string) (string, error) {
 	resolve := resolver(api, s.Images)
 	return func(ctx context.Context, ref string) (string, error) {
 		if s.Images[ref] == "" && !slices.Contains(s.Needed, ref) {

@@ -234,7 +234,7 @@ func TestPoorerCaptureKeepsTheEvents(t *testing.T) {
 		s.diagnose(keep)
 		b, err := rescue.OpenBundle(dir)
 		require.NoError(t, err)
-		d := rescue.Explain(b)
+		d := b.Explain()
 		require.Len(t, d.Causes.Update, len(rich.Causes.Update))
 		require.Len(t, d.Causes.Rollback, len(rich.Causes.Rollback))
 		require.NotContains(t, d.String(), "no task could be placed")

@@ -77,7 +77,7 @@ func TestSavepointKeepsTheServicesSettings(t *testing.T) {
 				require.NoError(t, err)
 				require.Nil(t, p.Stop, p)
 				var carried []string
-				for _, x := range savepointOf(t, p).Settings {
+				for _, x := range savepointOf(t, p).Savepoint.Settings {
 					require.False(t, x.Left)
 					require.NotEmpty(t, x.Where)
 					carried = append(carried, x.Property)
@@ -160,12 +160,12 @@ func TestEqualSettingsAreNoDifference(t *testing.T) {
 				require.NoError(t, err)
 				if name == "an attribute" {
 					// The simulated group has another id than its physical one: not known, and let be.
-					require.Len(t, savepointOf(t, p).Settings, 1)
-					require.True(t, savepointOf(t, p).Settings[0].Left)
+					require.Len(t, savepointOf(t, p).Savepoint.Settings, 1)
+					require.True(t, savepointOf(t, p).Savepoint.Settings[0].Left)
 					require.Contains(t, p.String(), "an update renders it as it was")
 					return
 				}
-				require.Empty(t, savepointOf(t, p).Settings)
+				require.Empty(t, savepointOf(t, p).Savepoint.Settings)
 			})
 		})
 	}

@@ -14,8 +14,8 @@ import (
 	"github.com/stackrescue/stackrescue/migrate/toolcmd"
 )
 
-// StampStep records a migration that was applied.
-type StampStep struct {
+// stampStep records a migration that was applied.
+type stampStep struct {
 	Task      ecsx.TaskSpec `json:"task"`
 	Container string        `json:"container"`
 	// Tool and Verify are the commands that it runs, Unproven whether it may do

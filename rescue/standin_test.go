@@ -54,7 +54,7 @@ func (s *site) ran(since time.Time) map[string]bool {
 // tags, and no container of another digest is started.
 func TestStandInTag(t *testing.T) {
 	t.Parallel()
-	for _, digest := range simtype.SwitchValues()["RollbackDigest"] {
+	for _, digest := range new(simtype.Switches).Values()["RollbackDigest"] {
 		for _, direction := range []rescue.Direction{rescue.Forward, rescue.Hold} {
 			for _, served := range []bool{true, false} {
 				t.Run(fmt.Sprint(digest, " ", direction, " served ", served), func(t *testing.T) {

@@ -32,7 +32,7 @@ var settings = func() []setting {
 		set("CloudFormationBurst", "5"),
 		set("TaskLag", "20s"),
 	}
-	named := simtype.SwitchValues()
+	named := new(simtype.Switches).Values()
 	for _, name := range slices.Sorted(maps.Keys(named)) {
 		for i, value := range named[name] {
 			if i > 0 && value != "dropped" {

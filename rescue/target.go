@@ -34,7 +34,7 @@ type fetcher interface {
 // before the unlock. Where that update made what the clean-up is
 // allowed to delete, its own templates come first, because they make it again. The
 // error is why there can be none.
-func (p *planner) savepointFor(keep map[string]string) (*SavepointStep, error) {
+func (p *planner) savepointFor(keep map[string]string) (*savepointStep, error) {
 	targets := []string{targetOwn}
 	switch {
 	case len(p.c.Templates) > 0:
@@ -60,7 +60,7 @@ func (p *planner) savepointFor(keep map[string]string) (*SavepointStep, error) {
 }
 
 // trySavepoint renders the savepoint of one target.
-func (p *planner) trySavepoint(keep map[string]string, target string) (*SavepointStep, error) {
+func (p *planner) trySavepoint(keep map[string]string, target string) (*savepointStep, error) {
 	if err := p.leftOutside(target); err != nil {
 		return nil, err
 	}
@@ -83,7 +83,7 @@ func (p *planner) attempted() bool {
 
 // base is the revision whose images and settings a savepoint's templates render,
 // before they are changed.
-func (s *SavepointStep) base(f *ServiceFacts, kept string) string {
+func (s *savepointStep) base(f *ServiceFacts, kept string) string {
 	if s.Target == targetOwn || !f.Touched {
 		return f.Back
 	}
@@ -127,7 +127,7 @@ func digest(body []byte) string {
 
 // aim gives the draft the templates of the step's target. The trees' attempted
 // templates have been read where that is the target.
-func (s *SavepointStep) aim(ctx context.Context, d *cfnx.Draft, bucket fetcher, templates map[string][]byte) error {
+func (s *savepointStep) aim(ctx context.Context, d *cfnx.Draft, bucket fetcher, templates map[string][]byte) error {
 	if s.Target == targetAttempted {
 		return d.UseAttempted()
 	}
@@ -229,7 +229,7 @@ func (r *runner) aims(target string) bool {
 }
 
 // target gives the draft the templates that the plan's savepoint brings.
-func (r *runner) target(ctx context.Context, c clients, s *SavepointStep, d *cfnx.Draft) error {
+func (r *runner) target(ctx context.Context, c clients, s *savepointStep, d *cfnx.Draft) error {
 	if s.Target == targetAttempted && r.tried == nil {
 		// An earlier run made the unlock.
 		r.attemptedSet(d.Tree)

@@ -38,15 +38,15 @@ func (s *site) environment() map[string]string {
 	return out
 }
 
-func savepointOf(t *testing.T, p *rescue.Plan) *rescue.SavepointStep {
+func savepointOf(t *testing.T, p *rescue.Plan) rescue.Step {
 	t.Helper()
 	for _, s := range p.Steps {
 		if s.Savepoint != nil {
-			return s.Savepoint
+			return s
 		}
 	}
 	t.Fatalf("no savepoint in %s", p)
-	return nil
+	return rescue.Step{}
 }
 
 // Letters that CloudFormation has lost come back with the author's template.
@@ -95,7 +95,7 @@ func TestSavepointOfAnotherTemplate(t *testing.T) {
 		p, err := rescue.MakePlan(s.diagnose(), rescue.Choices{Direction: rescue.Forward, Templates: given})
 		require.NoError(t, err)
 		require.Nil(t, p.Stop, p)
-		require.Equal(t, "given", savepointOf(t, p).Target)
+		require.Equal(t, "given", savepointOf(t, p).Savepoint.Target)
 		r, err := s.run(p, func(o *rescue.Options) { o.Templates = given })
 		require.NoError(t, err, r)
 		require.Equal(t, "new", s.environment()["MODE"])
@@ -165,7 +165,7 @@ func TestSavepointOfTheAttempt(t *testing.T) {
 		p, err := rescue.MakePlan(s.diagnose(), rescue.Choices{Direction: rescue.Forward, Accept: []string{"prod.Jobs"}})
 		require.NoError(t, err)
 		require.Nil(t, p.Stop, p)
-		require.Equal(t, "attempted", savepointOf(t, p).Target)
+		require.Equal(t, "attempted", savepointOf(t, p).Savepoint.Target)
 		before := s.starts["v1"]
 		r, err := s.run(throughJSON(t, p, nil))
 		require.NoError(t, err, r)
@@ -192,7 +192,7 @@ func TestSavepointOfTheAttemptWhereNothingCanBeCarried(t *testing.T) {
 		p, err := rescue.MakePlan(s.diagnose(), rescue.Choices{Direction: rescue.Forward})
 		require.NoError(t, err)
 		require.Nil(t, p.Stop, p)
-		require.Equal(t, "attempted", savepointOf(t, p).Target)
+		require.Equal(t, "attempted", savepointOf(t, p).Savepoint.Target)
 		r, err := s.run(throughJSON(t, p, nil))
 		require.NoError(t, err, r)
 		require.Equal(t, rescue.Result("rescued"), r.Result)

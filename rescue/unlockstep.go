@@ -12,8 +12,8 @@ import (
 	"github.com/stackrescue/stackrescue/cfnx"
 )
 
-// UnlockStep continues the rollback.
-type UnlockStep struct {
+// unlockStep continues the rollback.
+type unlockStep struct {
 	Skips []cfnx.Skip `json:"skips,omitempty"`
 	Force bool        `json:"force,omitempty"`
 	// Deploys and Deletes are what CloudFormation does besides: the services that
@@ -33,7 +33,7 @@ func (p *planner) unlock(skips []cfnx.Skip) {
 		}
 	}
 	p.shield()
-	u := &UnlockStep{Skips: skips, Force: p.c.Force, Deletes: p.b.Tree.Deletes()}
+	u := &unlockStep{Skips: skips, Force: p.c.Force, Deletes: p.b.Tree.Deletes()}
 	for _, d := range p.b.Tree.Deploys(skips, p.isBack) {
 		if d.State == "deployed" {
 			u.Deploys = append(u.Deploys, d)

@@ -80,7 +80,7 @@ func TestImagesThatWereNotLookedFor(t *testing.T) {
 			b := s.diagnose().Evidence()
 			require.Equal(t, ecrx.State("ok"), b.Images[ref].State)
 			change(b)
-			d := rescue.Explain(b)
+			d := b.Explain()
 			require.Equal(t, "image "+ref+" was not looked for", d.ImageUsers[0].Unread, name)
 			require.Empty(t, d.ImageUsers[0].Trouble, name)
 			require.Equal(t, rescue.Situation("unknown"), d.Situation, name)

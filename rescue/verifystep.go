@@ -61,7 +61,7 @@ func (r *runner) verify(ctx context.Context, c clients, res *StepResult, rep *Re
 		if err != nil {
 			return err
 		}
-		d := Explain(b)
+		d := b.Explain()
 		rep.Users, rep.Stacks, rep.Outputs, rep.Checks = d.Users, d.Stacks, nil, nil
 		v := verifier{c: c, d: d, b: b, rep: rep, since: lately(b.Tasks), promised: r.p.promises(r.lost)}
 		if err := v.all(ctx); err != nil {

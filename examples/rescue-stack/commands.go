@@ -74,7 +74,7 @@ func (v *screen) errOf() error {
 // without an error means that they were only compared.
 func (a *app) decide(s *settings, d *rescue.Diagnosis, in *report.Input, v *screen) (*rescue.Plan, error) {
 	if s.choices.Direction == "" {
-		in.Proposals = rescue.Compare(d, s.choices)
+		in.Proposals = d.Compare(s.choices)
 		if v.lines != nil {
 			v.lines.Proposals(in.Proposals)
 		}
@@ -88,7 +88,7 @@ func (a *app) decide(s *settings, d *rescue.Diagnosis, in *report.Input, v *scre
 	p, err := rescue.MakePlan(d, s.choices)
 	if err != nil {
 		in.Refused = err
-		in.Proposals = rescue.Compare(d, s.choices)
+		in.Proposals = d.Compare(s.choices)
 		return nil, err
 	}
 	in.Plan = p
@@ -275,7 +275,7 @@ func (a *app) explain(s *settings) error {
 	if err != nil {
 		return fmt.Errorf("%w: %w", errUsage, err)
 	}
-	d := rescue.Explain(b)
+	d := b.Explain()
 	s.evidence = s.file
 	in := report.Input{Diagnosis: d, Captures: []*rescue.Bundle{b}, At: b.At}
 	v := a.show(s, nil)
@@ -326,7 +326,7 @@ func (a *app) finish(ctx context.Context, s *settings) error {
 	if f == nil || s.json {
 		return err
 	}
-	out := report.FinishedText(f)
+	out := f.String()
 	if !s.apply && len(f.Done) > 0 {
 		out += "\nnothing was changed: -apply does it\n"
 	}

@@ -117,7 +117,7 @@ func stepsOf(s *settings, p *rescue.Plan) ([]rescue.StepResult, error) {
 	if s.evidence == "" {
 		return nil, nil
 	}
-	all, err := report.Journal(s.evidence + "/journal.jsonl")
+	all, err := (&report.Folder{Path: s.evidence}).Journal()
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, nil
 	}

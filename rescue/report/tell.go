@@ -56,7 +56,7 @@ func (t *teller) captures() {
 	t.in.Captures = slices.DeleteFunc(slices.Clone(t.in.Captures), func(b *rescue.Bundle) bool { return b == nil || b.Tree == nil || b.Tree.Root == nil })
 	slices.SortStableFunc(t.in.Captures, func(a, b *rescue.Bundle) int { return a.At.Compare(b.At) })
 	for _, b := range t.in.Captures {
-		d := rescue.Explain(b)
+		d := b.Explain()
 		t.saw = append(t.saw, sample{b.At, d.Users})
 		if t.d == nil || t.in.Diagnosis == nil && t.in.Report == nil && len(t.in.Steps) == 0 {
 			t.d = d

@@ -205,7 +205,7 @@ type Switches struct {
 func (s *Switches) Set(name, value string) error {
 	f, ok := reflect.TypeFor[Switches]().FieldByName(name)
 	if !ok {
-		return fmt.Errorf("no switch %q: there are %s", name, strings.Join(slices.Sorted(maps.Keys(SwitchValues())), ", "))
+		return fmt.Errorf("no switch %q: there are %s", name, strings.Join(slices.Sorted(maps.Keys(s.Values())), ", "))
 	}
 	v := reflect.ValueOf(s).Elem().FieldByName(name)
 	switch v.Interface().(type) {
@@ -247,9 +247,9 @@ func (s *Switches) Complete() error {
 	return nil
 }
 
-// SwitchValues lists the values of every switch by its field's name, the
-// default first; nil for a number or a duration.
-func SwitchValues() map[string][]string {
+// Values lists the values of every switch by its field's name, the default first; nil
+// for a number or a duration. It does not depend on s, which may be nil.
+func (s *Switches) Values() map[string][]string {
 	all := map[string][]string{}
 	for f := range reflect.TypeFor[Switches]().Fields() {
 		all[f.Name] = values(f)
