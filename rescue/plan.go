@@ -122,9 +122,10 @@ type Step struct {
 	//   - freeze: frozen, needed;
 	//   - stamp: task, container, tool, verify, unproven;
 	//   - migrate: task, container, run, tool, verify;
-	//   - redeploy: service, from, found, images;
+	//   - redeploy: service, from, found, images, rendered;
 	//   - restore: images;
 	//   - standIn: service, revision, found, tags;
+	//   - proof: service, rendered, by, task, found, raise;
 	//   - shield: resources;
 	//   - unlock: skips, force, deploys, deletes;
 	//   - import: resources, attempted;

@@ -61,7 +61,10 @@ func (r *runner) proof(ctx context.Context, c clients, s Step, res *StepResult) 
 	}
 	r.hold(&x.Rendered, arn)
 	res.Outcome, res.From, res.To = outcomeDone, short(x.Rendered.From), short(arn)
-	res.Text = fmt.Sprintf("%s, which the savepoint renders for service %s, has run", short(arn), x.Service)
+	res.Text = fmt.Sprintf("one task of %s, which the savepoint renders for service %s, has stayed up, and is stopped", short(arn), x.Service)
+	if x.By == byDeployment {
+		res.Text = fmt.Sprintf("the deployment of %s, which the savepoint renders for service %s, has succeeded and stayed up", short(arn), x.Service)
+	}
 	if held {
 		res.Outcome, res.Text = outcomeHeld, fmt.Sprintf("%s, which the savepoint renders for service %s, was proven before", short(arn), x.Service)
 	}

@@ -186,6 +186,6 @@ func (r *runner) redeployRendered(ctx context.Context, c clients, s Step, res *S
 	}
 	r.hold(x, td.arn)
 	res.Outcome, res.From, res.To = outcomeDone, short(d.PreviousTaskDefinition), short(td.arn)
-	res.Text = "the deployment of " + short(td.arn) + ", which the savepoint renders, has succeeded and stayed up"
+	res.Text = fmt.Sprintf("the deployment of %s, which the savepoint renders for service %s, has succeeded and stayed up", short(td.arn), s.Redeploy.Service)
 	return nil
 }
