@@ -226,3 +226,23 @@ func (r *runner) stopCanaries(ctx context.Context, c clients, cluster, revision 
 	}
 	return nil
 }
+
+// canaries stops those of a revision that a run which died has left running.
+func (p *payer) canaries(cluster, revision string) error {
+	tasks, err := canaries(p.ctx, p.c, cluster, familyOf(revision), ecstypes.DesiredStatusRunning)
+	if err != nil {
+		return err
+	}
+	for _, t := range tasks {
+		if aws.ToString(t.TaskDefinitionArn) != revision {
+			continue
+		}
+		if !p.f.DryRun {
+			if _, err := p.c.ecs.StopTask(p.ctx, &ecs.StopTaskInput{Cluster: &cluster, Task: t.TaskArn, Reason: aws.String("stackrescue: the rescue is over")}); err != nil {
+				return err
+			}
+		}
+		p.done("task %s, with which the rescue has proven %s, is stopped", short(aws.ToString(t.TaskArn)), short(revision))
+	}
+	return nil
+}
