@@ -41,7 +41,11 @@ func (d *Draft) RenderRevision(s *Stack, logicalID string, serving, recorded any
 	}
 	c := carrier{d: d, s: st, id: id, serving: is, was: was}
 	var problems []Problem
-	for _, x := range compareTasks(rendered, is, was) {
+	all, err := d.taskDifferences(st, id, is, was)
+	if err != nil {
+		return nil, err
+	}
+	for _, x := range all {
 		if !slices.ContainsFunc(differences, func(y Difference) bool {
 			return y.Container == x.Container && strings.EqualFold(y.Property, x.Property)
 		}) {

@@ -125,7 +125,7 @@ func (r *runner) rendering(ctx context.Context, c clients, x *renderedRevision) 
 		return nil, fmt.Errorf("%w: it proves what no step of it renders", ErrPlan)
 	}
 	step := r.p.Steps[i].Savepoint
-	t, err := cfnx.Snapshot(ctx, c.cfn, r.p.StackID)
+	t, err := r.snapshot(ctx, c)
 	if err != nil {
 		return nil, err
 	}

@@ -150,7 +150,7 @@ func (r *runner) savepoint(ctx context.Context, c clients, s Step, res *StepResu
 	}
 	changed := false
 	for range 2 { // the second round is for outputs that did not come back
-		t, err := cfnx.Snapshot(ctx, c.cfn, r.p.StackID)
+		t, err := r.snapshot(ctx, c)
 		if err != nil {
 			return err
 		}
