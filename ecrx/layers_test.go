@@ -121,11 +121,12 @@ func TestCopiedLayers(t *testing.T) {
 	for name, c := range map[string]struct {
 		broken []func(*http.Response)
 		fails  string
+		parts  int
 	}{
-		"whole":       {},
-		"cut short":   {broken: []func(*http.Response){cut, cut}},
-		"unavailable": {broken: []func(*http.Response){func(r *http.Response) { r.StatusCode = http.StatusServiceUnavailable }}},
-		"never":       {broken: repeated(cut, 50), fails: "manifest does not have the digest"},
+		"of two parts": {parts: 2},
+		"cut short":    {broken: []func(*http.Response){cut, cut}},
+		"unavailable":  {broken: []func(*http.Response){func(r *http.Response) { r.StatusCode = http.StatusServiceUnavailable }}},
+		"never":        {broken: repeated(cut, 50), fails: "manifest does not have the digest"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
