@@ -156,7 +156,7 @@ func (r *runner) restore(ctx context.Context, c clients, s Step, res *StepResult
 	changed := 0
 	for _, x := range s.Restore.Images {
 		if x.Archived {
-			back, err := ecrx.Unarchive(ctx, c.ecr, x.Image.Repo(), []string{x.Image.Digest}, func(o *ecrx.UnarchiveOptions) {
+			back, err := x.Image.Repo().Unarchive(ctx, c.ecr, []string{x.Image.Digest}, func(o *ecrx.UnarchiveOptions) {
 				o.Observe = func(e ecrx.Event) { r.o.tell(s.ID, e.String()) }
 			})
 			if err != nil {
@@ -165,7 +165,7 @@ func (r *runner) restore(ctx context.Context, c clients, s Step, res *StepResult
 			changed += len(back)
 		}
 		if x.Tag {
-			out, err := ecrx.RestoreTag(ctx, c.ecr, x.Image, func(o *ecrx.TagOptions) {
+			out, err := x.Image.RestoreTag(ctx, c.ecr, func(o *ecrx.TagOptions) {
 				o.Interval = r.o.Interval
 				o.Observe = func(e ecrx.TagEvent) { r.o.tell(s.ID, e.String()) }
 			})
@@ -176,7 +176,7 @@ func (r *runner) restore(ctx context.Context, c clients, s Step, res *StepResult
 				changed++
 			}
 		}
-		is, err := ecrx.Resolve(ctx, c.ecr, x.Image)
+		is, err := x.Image.Resolve(ctx, c.ecr)
 		if err != nil {
 			return err
 		}
