@@ -184,7 +184,7 @@ func (r *runner) restore(ctx context.Context, c clients, s Step, res *StepResult
 	changed := 0
 	for _, x := range s.Restore.Images {
 		if x.Archived {
-			back, err := ecrx.Unarchive(ctx, c.ecr, x.Image.Repo(), []string{x.Image.Digest}, func(o *ecrx.UnarchiveOptions) {
+			back, err := x.Image.Repo().Unarchive(ctx, c.ecr, []string{x.Image.Digest}, func(o *ecrx.UnarchiveOptions) {
 				o.Observe = func(e ecrx.Event) { r.o.tell(s.ID, e.String()) }
 			})
 			if err != nil {
@@ -201,7 +201,7 @@ func (r *runner) restore(ctx context.Context, c clients, s Step, res *StepResult
 				changed++
 			}
 		}
-		is, err := ecrx.Resolve(ctx, c.ecr, x.Image)
+		is, err := x.Image.Resolve(ctx, c.ecr)
 		if err != nil {
 			return err
 		}
@@ -235,9 +235,9 @@ func (r *runner) bring(ctx context.Context, c clients, s Step, x restoredImage) 
 		}
 	}
 	if !x.Tag {
-		return ecrx.Pin(ctx, c.ecr, x.Image, how)
+		return x.Image.Pin(ctx, c.ecr, how)
 	}
-	return ecrx.RestoreTag(ctx, c.ecr, x.Image, how)
+	return x.Image.RestoreTag(ctx, c.ecr, how)
 }
 
 // outputs adds to the way back what puts lost outputs right: the stack's own template
