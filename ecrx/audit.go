@@ -51,7 +51,7 @@ type AuditOptions struct {
 // Audit reads every repository of a registry with its policy and says what the
 // policies do to what is there and to what is needed, now and within the
 // window. A repository that cannot be read, for want of permission say, is
-// reported with the reason, and what is needed from it as [Unknown]; only the
+// reported with the reason, and what is needed from it as "unknown"; only the
 // list of repositories must be readable.
 //
 // It makes one call for each 1,000 repositories, one for each policy, one for
@@ -139,9 +139,9 @@ func (a *auditor) audited(r *audited, now time.Time) AuditedRepository {
 	}
 	for _, v := range Evaluate(r.policy, r.images, now) {
 		switch v.Action {
-		case Expire:
+		case actionExpire:
 			out.Expires++
-		case Transition:
+		case actionTransition:
 			out.Archives++
 		}
 		if !v.Certain() {

@@ -65,7 +65,7 @@ func (r *AuditReport) Gone() []NeedStatus {
 
 // Unknown are the needs of which that is not known. External ones do not count.
 func (r *AuditReport) Unknown() []NeedStatus {
-	return r.which(func(s NeedStatus) bool { return s.State == Unknown })
+	return r.which(func(s NeedStatus) bool { return s.State == stateUnknown })
 }
 
 // Losing are the needs that are there and that a policy may take before the
@@ -106,7 +106,7 @@ func (r *AuditReport) WriteText(w io.Writer) error {
 		return err
 	}
 	for _, s := range r.Needs {
-		if s.State == OK || s.State == External {
+		if s.State == stateOK || s.State == stateExternal {
 			continue
 		}
 		if _, err := fmt.Fprintf(w, "%s (needed by %s)\n", s.Status, who(s.By)); err != nil {

@@ -119,7 +119,7 @@ func TestBudget(t *testing.T) {
 			got, err := ecrx.Check(t.Context(), api, refsOf(needs))
 			require.NoError(t, err)
 			for _, s := range got {
-				require.Equal(t, ecrx.OK, s.State)
+				require.Equal(t, ecrx.State("ok"), s.State)
 			}
 			require.NotContains(t, rescuetest.CallCounts(cloud.Calls()), "BatchGetImage")
 		})

@@ -59,7 +59,7 @@ type CheckOptions struct {
 
 // Check reads the state of each image. It returns one Status per reference, in
 // order, and nil as error unless ctx ended: what cannot be read, for want of
-// permission or because of throttling, is [Unknown], with the reason in its
+// permission or because of throttling, is "unknown", with the reason in its
 // Status.
 //
 // It needs one call for each repository of up to 1,000 images, whatever the
@@ -89,7 +89,7 @@ func Check(ctx context.Context, api CheckAPI, refs []string, optFns ...func(*Che
 		if s.Image, err = Parse(ref); err != nil {
 			s.unknown(err)
 		} else if !s.Image.Private() {
-			s.State = External
+			s.State = stateExternal
 		} else {
 			repo := s.Image.Repo()
 			if groups[repo] == nil {

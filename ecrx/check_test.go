@@ -43,12 +43,12 @@ func TestCheckStates(t *testing.T) {
 		}
 		got, err := ecrx.Check(t.Context(), f.api, refs, func(o *ecrx.CheckOptions) { o.Children = map[string][]string{index.Digest: {child.Digest}} })
 		require.NoError(t, err)
-		want := []ecrx.State{ecrx.OK, ecrx.OK, ecrx.TagMoved, ecrx.TagMoved, ecrx.Archived, ecrx.Activating,
-			ecrx.Missing, ecrx.Missing, ecrx.MissingRepository, ecrx.Unknown, ecrx.External, ecrx.External, ecrx.Unknown, ecrx.OK}
+		want := []ecrx.State{"ok", "ok", "tag-moved", "tag-moved", "archived", "activating",
+			"missing", "missing", "missing-repository", "unknown", "external", "external", "unknown", "ok"}
 		for i, s := range got {
 			require.Equal(t, want[i], s.State, "%s", s)
 			require.Equal(t, refs[i], s.Ref)
-			require.Equal(t, want[i] == ecrx.Unknown, s.Err() != nil, "%s", s)
+			require.Equal(t, want[i] == "unknown", s.Err() != nil, "%s", s)
 		}
 		require.Equal(t, one.Digest, got[2].Digest)
 		require.Equal(t, two.Digest, got[2].TagDigest)
@@ -59,8 +59,8 @@ func TestCheckStates(t *testing.T) {
 			o.Children = map[string][]string{index.Digest: {child.Digest, gone.Digest}}
 		})
 		require.NoError(t, err)
-		require.Equal(t, ecrx.Incomplete, got[0].State)
-		require.Equal(t, ecrx.Incomplete, got[0].State)
+		require.Equal(t, ecrx.State("incomplete"), got[0].State)
+		require.Equal(t, ecrx.State("incomplete"), got[0].State)
 		require.True(t, got[0].State.Gone())
 	})
 }
@@ -81,9 +81,9 @@ func TestCheckBatches(t *testing.T) {
 			require.NoError(t, err)
 			for _, s := range got {
 				if s.Image.Tag == "nothing" {
-					require.Equal(t, ecrx.Missing, s.State)
+					require.Equal(t, ecrx.State("missing"), s.State)
 				} else {
-					require.Equal(t, ecrx.OK, s.State)
+					require.Equal(t, ecrx.State("ok"), s.State)
 				}
 			}
 			return len(f.cloud.Calls())
@@ -106,7 +106,7 @@ func TestCheckFailsClosed(t *testing.T) {
 			got, err := ecrx.Check(t.Context(), f.api, []string{f.tag(f.app, "v1").String(), f.tag(f.app, "v2").String()})
 			require.NoError(t, err)
 			for _, s := range got {
-				require.Equal(t, ecrx.Unknown, s.State)
+				require.Equal(t, ecrx.State("unknown"), s.State)
 				require.Error(t, s.Err())
 				require.False(t, s.State.Usable() || s.State.Gone())
 			}
@@ -115,8 +115,8 @@ func TestCheckFailsClosed(t *testing.T) {
 			got, err = ecrx.Check(t.Context(), f.api, []string{f.tag(f.app, "v1").String(), f.tag(f.app, "v2").String()})
 			require.NoError(t, err)
 			if kind != simtype.Deny {
-				require.Equal(t, ecrx.OK, got[0].State)
-				require.Equal(t, ecrx.Missing, got[1].State)
+				require.Equal(t, ecrx.State("ok"), got[0].State)
+				require.Equal(t, ecrx.State("missing"), got[1].State)
 			}
 			ctx, cancel := context.WithCancel(t.Context())
 			cancel()
@@ -137,7 +137,7 @@ func TestCheckHeadroom(t *testing.T) {
 			o.Policies, o.Now = f.api, f.cloud.Now
 		})
 		require.NoError(t, err)
-		require.Equal(t, ecrx.Expire, got[0].Headroom.Does)
+		require.Equal(t, ecrx.Action("expire"), got[0].Headroom.Does)
 		require.Equal(t, 1, got[0].Headroom.Rule)
 		require.WithinDuration(t, f.cloud.Now().Add(2*day), got[0].Headroom.At, day/24)
 		require.Equal(t, 3, got[1].Headroom.PushesLeft)

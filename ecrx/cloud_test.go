@@ -14,6 +14,7 @@ import (
 
 	"github.com/stackrescue/stackrescue/ecrx"
 	"github.com/stackrescue/stackrescue/rescue/rescuetest"
+	"github.com/stackrescue/stackrescue/rescue/rescuetest/simtype"
 )
 
 // fixture is a registry with the repository "app" and a real SDK client.
@@ -30,8 +31,14 @@ func bubble(t *testing.T, fn func(*testing.T, *fixture)) {
 	synctest.Test(t, func(t *testing.T) { fn(t, newFixture(t)) })
 }
 
-func newFixture(t *testing.T) *fixture {
-	cloud := rescuetest.New()
+// bubbleWith is bubble in a cloud with switches.
+func bubbleWith(t *testing.T, s simtype.Switches, fn func(*testing.T, *fixture)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) { fn(t, newFixture(t, func(o *rescuetest.Options) { o.Switches = s })) })
+}
+
+func newFixture(t *testing.T, optFns ...func(*rescuetest.Options)) *fixture {
+	cloud := rescuetest.New(optFns...)
 	f := &fixture{t: t, cloud: cloud, api: ecr.NewFromConfig(cloud.Config())}
 	f.create("app", types.ImageTagMutabilityMutable)
 	img, err := ecrx.Parse(cloud.Registry() + "/app")

@@ -95,7 +95,7 @@ func (e *evaluation) maybeChild(i int) bool {
 
 func (e *evaluation) verdict(i int) Verdict {
 	x := e.images[i]
-	v := Verdict{Image: x, Action: Keep, Does: Keep, Possible: []Action{}}
+	v := Verdict{Image: x, Action: actionKeep, Does: actionKeep, Possible: []Action{}}
 	if p := e.parents[x.Digest]; len(p) > 0 {
 		v.HeldBy = e.images[p[0]].Digest
 		for _, i := range p {
@@ -104,7 +104,7 @@ func (e *evaluation) verdict(i int) Verdict {
 	}
 	if e.first[i] < 0 {
 		v.Reason = "no rule matches it"
-		v.possible(Keep, "")
+		v.possible(actionKeep, "")
 		return v
 	}
 	r := e.rules[e.first[i]]
@@ -119,16 +119,16 @@ func (e *evaluation) verdict(i int) Verdict {
 	if likely && !activating {
 		v.Action, v.Rule, v.ShieldedBy = v.Does, r.Priority, 0
 		if blocked {
-			v.Action = Blocked
+			v.Action = actionBlocked
 			v.Reason += "; index " + v.HeldBy + " lists it"
 		}
 	}
 	v.possible(v.Action, "")
 	for _, m := range may {
-		act := Keep
+		act := actionKeep
 		switch {
 		case m.acts && blocked:
-			act = Blocked
+			act = actionBlocked
 		case m.acts:
 			act = v.Does
 		}
@@ -141,7 +141,7 @@ func (e *evaluation) verdict(i int) Verdict {
 		v.Reason = "it is being restored from the archive"
 	}
 	if !blocked && v.MayGo() && e.maybeChild(i) {
-		v.possible(Blocked, doubtUnreadIndex)
+		v.possible(actionBlocked, doubtUnreadIndex)
 	}
 	return v
 }
@@ -168,7 +168,7 @@ func (e *evaluation) followIndexes(out []Verdict) {
 func (v *Verdict) mayFollow(other Verdict, why string) bool {
 	n := len(v.Possible)
 	for _, a := range other.Possible {
-		if a == Expire || a == Transition {
+		if a == actionExpire || a == actionTransition {
 			v.possible(a, why)
 		}
 	}
@@ -191,7 +191,7 @@ func (e *evaluation) followSubjects(out []Verdict) {
 				continue
 			}
 			subject := out[s]
-			if v.Action == Keep && (subject.Action == Expire || subject.Action == Transition) {
+			if v.Action == actionKeep && (subject.Action == actionExpire || subject.Action == actionTransition) {
 				v.Action, v.Rule, v.ShieldedBy, changed = subject.Action, 0, 0, true
 				v.Reason = "it belongs to " + subject.Image.Digest + ", which goes"
 				v.Possible, v.Doubts = slices.Clone(subject.Possible), slices.Clone(subject.Doubts)

@@ -88,7 +88,7 @@ func Explain(ctx context.Context, api CheckAPI, ref string, optFns ...func(*Expl
 	out := &Explanation{Status: statuses[0]}
 	img := out.Status.Image
 	out.Digest = cmp.Or(img.Digest, out.Status.Digest)
-	if out.Status.State == Unknown || out.Status.State == External {
+	if out.Status.State == stateUnknown || out.Status.State == stateExternal {
 		return out, out.Status.Err()
 	}
 	if out.Status.State.Gone() && opts.Events != nil {
@@ -112,11 +112,11 @@ func (e *Explanation) find(ctx context.Context, api CheckAPI, opts ExplainOption
 		e.Candidates = append(e.Candidates, Candidate{repo, same, how})
 	}
 	switch s.State {
-	case OK:
+	case stateOK:
 		return nil
-	case Archived, Activating:
+	case stateArchived, stateActivating:
 		add(img, img.Tag, s.Digest, "unarchive it", true)
-	case TagMoved:
+	case stateTagMoved:
 		add(img, img.Tag, s.Digest, "it is there; the tag names another image", true)
 	}
 	if s.State.Gone() && e.Digest != "" {
@@ -132,7 +132,7 @@ func (e *Explanation) find(ctx context.Context, api CheckAPI, opts ExplainOption
 			}
 		}
 	}
-	if opts.StandIns < 0 || s.State == MissingRepository || s.State == TagMoved {
+	if opts.StandIns < 0 || s.State == stateMissingRepository || s.State == stateTagMoved {
 		return nil
 	}
 	images, err := Images(ctx, api, img.Repo())

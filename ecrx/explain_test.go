@@ -45,7 +45,7 @@ func TestExplain(t *testing.T) {
 		}
 		ref := f.tag(f.app, "v1").String()
 		e := explain(ref, "not json", expiry("elsewhere", "sha256:x", "v1", 7), expiry("app", gone.Digest, "v1", 3), byHand)
-		require.Equal(t, ecrx.Missing, e.Status.State)
+		require.Equal(t, ecrx.State("missing"), e.Status.State)
 		require.Equal(t, "taken by lifecycle rule 3 on 2026-03-02T01:02:03Z", e.Gone.String())
 		require.Equal(t, gone.Digest, e.Digest)
 		require.Len(t, e.Candidates, 1)

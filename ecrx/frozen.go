@@ -93,7 +93,7 @@ func (f *Frozen) takeOut(p *Policy, images []Stored, needed []Image, pushes int)
 		for _, v := range slices.Concat(Evaluate(p, tried, f.Until), Evaluate(p, images, f.Until)) {
 			name, ok := names[v.Image.Digest]
 			counted := v.PushesLeft > 0 && v.PushesLeft <= pushes
-			if !ok || v.MatchedBy == 0 || !v.MayGo() && v.Action != Blocked && !counted || slices.Contains(out, v.MatchedBy) {
+			if !ok || v.MatchedBy == 0 || !v.MayGo() && v.Action != actionBlocked && !counted || slices.Contains(out, v.MatchedBy) {
 				continue
 			}
 			out = append(out, v.MatchedBy)

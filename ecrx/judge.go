@@ -54,7 +54,7 @@ func (g *group) unread(verdicts map[string]Verdict, children map[string][]string
 }
 
 func (s *Status) unknown(err error) {
-	s.State, s.err, s.Reason = Unknown, err, err.Error()
+	s.State, s.err, s.Reason = stateUnknown, err, err.Error()
 }
 
 // judge fills in the statuses of a group that was read.
@@ -84,7 +84,7 @@ func (c *checker) judge(ctx context.Context, g *group) {
 	for _, s := range g.statuses {
 		switch {
 		case isA[*types.RepositoryNotFoundException](g.err):
-			s.State = MissingRepository
+			s.State = stateMissingRepository
 		case g.err != nil:
 			s.unknown(fmt.Errorf("image %s: %w", s.Ref, g.err))
 		default:
@@ -113,7 +113,7 @@ func (s *Status) find(images *inventory, children map[string][]string) {
 	}
 	x, ok := images.byDigest[digest]
 	if !ok {
-		s.State = Missing
+		s.State = stateMissing
 		if named != "" && named != digest {
 			s.TagDigest, s.Reason = named, "the tag names "+named+" now"
 		}
@@ -122,10 +122,10 @@ func (s *Status) find(images *inventory, children map[string][]string) {
 	s.Digest, s.Tags, s.PushedAt = x.Digest, x.Tags, x.PushedAt
 	switch x.Status {
 	case types.ImageStatusArchived:
-		s.State = Archived
+		s.State = stateArchived
 		return
 	case types.ImageStatusActivating:
-		s.State = Activating
+		s.State = stateActivating
 		return
 	}
 	list := children[digest]
@@ -134,16 +134,16 @@ func (s *Status) find(images *inventory, children map[string][]string) {
 	}
 	for _, d := range list {
 		if child, ok := images.byDigest[d]; !ok || child.Status == types.ImageStatusArchived || child.Status == types.ImageStatusActivating {
-			s.State, s.Reason = Incomplete, "it lists "+d+", which is missing"
+			s.State, s.Reason = stateIncomplete, "it lists "+d+", which is missing"
 			if ok {
 				s.Reason = "it lists " + d + ", which is " + strings.ToLower(string(child.Status))
 			}
 			return
 		}
 	}
-	s.State = OK
+	s.State = stateOK
 	if s.Image.Tag != "" && s.Image.Digest != "" && named != digest {
-		s.State, s.TagDigest, s.Reason = TagMoved, named, "the tag names "+named+" now"
+		s.State, s.TagDigest, s.Reason = stateTagMoved, named, "the tag names "+named+" now"
 		if named == "" {
 			s.Reason = "the tag is gone"
 		}

@@ -123,7 +123,7 @@ func (l *linter) need(v Verdict, needs []Need) []Finding {
 	switch i := slices.IndexFunc(l.policy.Rules, func(r Rule) bool { return r.Priority == v.MatchedBy }); {
 	case v.MayGo():
 		out = append(out, find(lintLoses, "%s", v.Headroom()))
-	case i < 0 || v.Action != Keep || v.HeldBy != "":
+	case i < 0 || v.Action != actionKeep || v.HeldBy != "":
 	case l.policy.Rules[i].Selection.CountType != countMoreThan:
 		out = append(out, find(lintAge, "%s, newer images or not; count instead", v.Headroom()))
 	case v.PushesLeft > 0 && v.PushesLeft <= lintMargin:

@@ -33,7 +33,7 @@ func (t *tagger) pin(ctx context.Context, img Image) (*Restored, error) {
 		return nil, err
 	}
 	if x == nil {
-		return nil, &StatusError{Status{Ref: img.String(), Image: img, State: Missing}}
+		return nil, &StatusError{Status{Ref: img.String(), Image: img, State: stateMissing}}
 	}
 	for _, tag := range x.Tags {
 		if isPin(t.opts.Prefix, tag, img.Digest) {

@@ -104,13 +104,13 @@ func ComparePreview(ctx context.Context, api PreviewAPI, repo Repository, optFns
 	}
 	out.Acted = len(results)
 	for _, v := range Evaluate(out.Policy, images, opts.Now()) {
-		d := PreviewDifference{Verdict: v, Action: Keep}
+		d := PreviewDifference{Verdict: v, Action: actionKeep}
 		if r, ok := results[v.Image.Digest]; ok {
 			d.Action, d.Rule = Action(strings.ToLower(string(r.Action.Type))), int(aws.ToInt32(r.AppliedRulePriority))
 		}
 		ours, rule := v.Action, v.Rule
-		if ours == Blocked || rule == 0 { // a preview names neither what cannot go nor what goes with another
-			ours, rule = Keep, 0
+		if ours == actionBlocked || rule == 0 { // a preview names neither what cannot go nor what goes with another
+			ours, rule = actionKeep, 0
 		}
 		switch {
 		case d.Action == ours && d.Rule == rule:

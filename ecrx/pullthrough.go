@@ -25,7 +25,7 @@ func (c *checker) upstreams(ctx context.Context, groups []*group) error {
 	read := map[Repository]answer{}
 	for _, g := range groups {
 		for _, s := range g.statuses {
-			if s.State != Missing && s.State != MissingRepository {
+			if s.State != stateMissing && s.State != stateMissingRepository {
 				continue
 			}
 			registry := Repository{Account: g.repo.Account, Region: g.repo.Region}

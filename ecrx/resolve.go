@@ -17,18 +17,18 @@ import (
 func Resolve(ctx context.Context, api CheckAPI, img Image) (Image, error) {
 	s := Status{Ref: img.String(), Image: img}
 	if !img.Private() {
-		s.State = External
+		s.State = stateExternal
 		s.err = fmt.Errorf("%s is no private registry of ECR", img.Registry)
 		return Image{}, &StatusError{s}
 	}
 	x, err := lookup(ctx, api, img.Repo(), img.Tag, img.Digest)
 	switch {
 	case isA[*types.RepositoryNotFoundException](err):
-		s.State = MissingRepository
+		s.State = stateMissingRepository
 	case err != nil:
 		s.unknown(err)
 	case x == nil:
-		s.State = Missing
+		s.State = stateMissing
 	default:
 		n := newInventory()
 		n.add(*x)
@@ -92,7 +92,7 @@ func search(ctx context.Context, api ecr.DescribeImagesAPIClient, repo Repositor
 func latest(ctx context.Context, api CheckAPI, repository Image, match func(tag string) bool) (Image, error) {
 	repo := repository.Repo()
 	if repo.Name == "" {
-		return Image{}, &StatusError{Status{Ref: repository.String(), Image: repository, State: External, err: fmt.Errorf("%s is no private registry of ECR", repository.Registry)}}
+		return Image{}, &StatusError{Status{Ref: repository.String(), Image: repository, State: stateExternal, err: fmt.Errorf("%s is no private registry of ECR", repository.Registry)}}
 	}
 	var best Stored
 	var tag string
@@ -100,7 +100,7 @@ func latest(ctx context.Context, api CheckAPI, repository Image, match func(tag 
 		Filter: &types.DescribeImagesFilter{TagStatus: types.TagStatusTagged, ImageStatus: types.ImageStatusFilterActive}}); p.HasMorePages(); {
 		page, err := p.NextPage(ctx, repo.there)
 		if isA[*types.RepositoryNotFoundException](err) {
-			return Image{}, &StatusError{Status{Ref: repository.String(), Image: repository, State: MissingRepository}}
+			return Image{}, &StatusError{Status{Ref: repository.String(), Image: repository, State: stateMissingRepository}}
 		}
 		if err != nil {
 			return Image{}, fmt.Errorf("repository %s: %w", repo, err)

@@ -183,7 +183,7 @@ func TestUnarchive(t *testing.T) {
 				statuses, err := ecrx.Check(t.Context(), f.api, []string{index.String(), a.String(), b.String()})
 				require.NoError(t, err)
 				for _, s := range statuses {
-					require.Equal(t, ecrx.OK, s.State, "%s", s)
+					require.Equal(t, ecrx.State("ok"), s.State, "%s", s)
 				}
 				_, err = ecrx.Unarchive(t.Context(), f.api, f.app.Repo(), []string{"sha256:00"})
 				require.ErrorIs(t, err, ecrx.ErrNotFound)

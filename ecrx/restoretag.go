@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
 	"golang.org/x/time/rate"
 )
@@ -30,9 +31,16 @@ const maxTags = 1000
 // default.
 type TagOptions struct {
 	// From is another image with the same content, by digest, whose manifest is
-	// used where the repository itself has lost the image. Its layers must be in
-	// the repository. Defaults to none.
+	// used where the repository itself has lost the image, in any region that the
+	// client may read. Its layers must be in the repository, unless Layers is set.
+	// Defaults to none.
 	From Image
+	// Layers copies the layers of From that the repository does not have, and with an
+	// index the images that it lists. Defaults to nil, which copies none.
+	Layers LayersAPI
+	// HTTPClient downloads layers from the URLs that ECR gives. Defaults to
+	// http.DefaultClient.
+	HTTPClient aws.HTTPClient
 	// Move lets [RestoreTag] take the tag away from another digest, after that
 	// one was pinned. It does not help where tags are immutable.
 	Move bool
@@ -109,13 +117,14 @@ type Restored struct {
 // The tag does not make the image younger: a lifecycle policy that expired it
 // does so again within 24 hours. See [Freeze].
 //
-// Calls ecr:DescribeImages, ecr:BatchGetImage, ecr:PutImage. Safe to repeat: a
-// tag that is right already is left alone.
+// Calls ecr:DescribeImages, ecr:BatchGetImage, ecr:PutImage, and where From is needed
+// those of Layers. Safe to repeat: a tag that is right already is left alone, and layers
+// that were copied are not copied again.
 func RestoreTag(ctx context.Context, api RestoreAPI, img Image, optFns ...func(*TagOptions)) (*Restored, error) {
 	t := tagger{api: api, repo: img.Repo(), opts: tagOptions(optFns)}
 	switch {
 	case t.repo.Name == "":
-		return nil, &StatusError{Status{Ref: img.String(), Image: img, State: External, err: fmt.Errorf("%s is no private registry of ECR", img.Registry)}}
+		return nil, &StatusError{Status{Ref: img.String(), Image: img, State: stateExternal, err: fmt.Errorf("%s is no private registry of ECR", img.Registry)}}
 	case img.Tag == "" || img.Digest == "":
 		return nil, fmt.Errorf("image %s: needs tag and digest", img)
 	}

@@ -7,29 +7,38 @@ import (
 	"time"
 )
 
-// State is the state of an image in its registry.
+// State is the state of an image in its registry. It is one of
+//   - "ok": there, under the tag or digest that was asked for;
+//   - "tag-moved": the tag names another digest than the one asked for, or none; the
+//     digest is there;
+//   - "archived": in the archive class: not pullable until restored;
+//   - "activating": being restored from the archive;
+//   - "missing-repository": the repository is not there;
+//   - "missing": the repository is, the image is not;
+//   - "incomplete": an index is there, an image that it lists is not, or is archived;
+//   - "external": in a registry that ECR does not know;
+//   - "unknown": could not be read.
 type State string
 
-// States of an image.
 const (
-	OK                State = "ok"
-	TagMoved          State = "tag-moved"          // the tag names another digest than the one asked for, or none; the digest is there
-	Archived          State = "archived"           // in the archive class: not pullable until restored
-	Activating        State = "activating"         // being restored from the archive
-	MissingRepository State = "missing-repository" // the repository is not there
-	Missing           State = "missing"            // the repository is, the image is not
-	Incomplete        State = "incomplete"         // an index is there, an image that it lists is not, or is archived
-	External          State = "external"           // in a registry that ECR does not know
-	Unknown           State = "unknown"            // could not be read
+	stateOK                State = "ok"
+	stateTagMoved          State = "tag-moved"
+	stateArchived          State = "archived"
+	stateActivating        State = "activating"
+	stateMissingRepository State = "missing-repository"
+	stateMissing           State = "missing"
+	stateIncomplete        State = "incomplete"
+	stateExternal          State = "external"
+	stateUnknown           State = "unknown"
 )
 
 // Usable reports whether a task can pull the image now. An external image may
 // or may not be pullable.
-func (s State) Usable() bool { return s == OK || s == TagMoved }
+func (s State) Usable() bool { return s == stateOK || s == stateTagMoved }
 
 // Gone reports whether the image is known not to be pullable; neither is true
 // of external and unknown ones.
-func (s State) Gone() bool { return !s.Usable() && s != External && s != Unknown }
+func (s State) Gone() bool { return !s.Usable() && s != stateExternal && s != stateUnknown }
 
 // Status is the state of one image.
 type Status struct {
@@ -60,7 +69,7 @@ type Status struct {
 // Err is why the state is unknown, nil otherwise. In a status that was read from
 // JSON, Reason alone says it.
 func (s Status) Err() error {
-	if s.err == nil && s.State == Unknown {
+	if s.err == nil && s.State == stateUnknown {
 		return errors.New(s.Reason)
 	}
 	return s.err
@@ -90,9 +99,9 @@ type StatusError struct{ Status Status }
 func (e *StatusError) Error() string {
 	s := e.Status.String()
 	switch e.Status.State {
-	case Archived:
+	case stateArchived:
 		s += "; unarchive it"
-	case Activating:
+	case stateActivating:
 		s += "; wait until it is active"
 	}
 	return s
@@ -177,17 +186,17 @@ func (v Verdict) Headroom() Headroom {
 
 // String is such as "rule 1 expires it in 3 pushes".
 func (h Headroom) String() string {
-	word := map[Action]string{Expire: "expires", Transition: "archives"}[h.Does]
+	word := map[Action]string{actionExpire: "expires", actionTransition: "archives"}[h.Does]
 	switch {
-	case h.Rule == 0 && h.Now == Keep && h.May:
+	case h.Rule == 0 && h.Now == actionKeep && h.May:
 		return "may go with another image"
-	case h.Rule == 0 && h.Now == Keep:
+	case h.Rule == 0 && h.Now == actionKeep:
 		return "no rule takes it"
 	case h.Rule == 0:
 		return "goes with another image"
-	case h.Now == Blocked || h.Held && !h.May:
+	case h.Now == actionBlocked || h.Held && !h.May:
 		return fmt.Sprintf("rule %d would take it, an index holds it", h.Rule)
-	case h.Now != Keep:
+	case h.Now != actionKeep:
 		return fmt.Sprintf("rule %d %s it within 24 hours", h.Rule, word)
 	case h.May:
 		return fmt.Sprintf("rule %d may take it within 24 hours", h.Rule)

@@ -102,7 +102,7 @@ func (u *unarchiver) look(ctx context.Context) (Event, error) {
 		x := stored[d]
 		switch {
 		case x == nil:
-			return e, &StatusError{Status{Ref: u.repo.Name + "@" + d, State: Missing, Image: Image{Account: u.repo.Account, Region: u.repo.Region, Repository: u.repo.Name, Digest: d}}}
+			return e, &StatusError{Status{Ref: u.repo.Name + "@" + d, State: stateMissing, Image: Image{Account: u.repo.Account, Region: u.repo.Region, Repository: u.repo.Name, Digest: d}}}
 		case x.Status == types.ImageStatusArchived:
 			changed, err := u.ask(ctx, d)
 			if err != nil {

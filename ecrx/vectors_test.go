@@ -217,7 +217,7 @@ func TestEvaluateBounds(t *testing.T) {
 		t.Fatal("no " + digest)
 		return ecrx.Verdict{}
 	}
-	both := []ecrx.Action{ecrx.Expire, ecrx.Keep}
+	both := []ecrx.Action{"expire", "keep"}
 
 	// Two images of the same moment: one of them goes.
 	tie := one(count(1), "A", img("A", day, "a"), img("B", day, "b"))
@@ -228,7 +228,7 @@ func TestEvaluateBounds(t *testing.T) {
 	index := img("I", day, "v2")
 	index.Children = []string{"X", "Y"}
 	old := one(count(3), "O", index, img("X", day+time.Hour), img("Y", day+2*time.Hour), img("O", 3*day, "v1"))
-	require.Equal(t, ecrx.Expire, old.Action)
+	require.Equal(t, ecrx.Action("expire"), old.Action)
 	require.Equal(t, both, old.Possible)
 	require.Equal(t, []string{"children-count"}, old.Doubts)
 	require.True(t, old.MayGo())
@@ -237,14 +237,14 @@ func TestEvaluateBounds(t *testing.T) {
 	// An index whose list nobody read may list any older untagged image.
 	index.Children, index.MediaType = nil, "application/vnd.oci.image.index.v1+json"
 	child := one(policy(rule(1, "untagged", sincePushed, 1)), "X", index, img("X", 2*day))
-	require.Equal(t, ecrx.Expire, child.Action)
-	require.Equal(t, []ecrx.Action{ecrx.Blocked, ecrx.Expire}, child.Possible)
+	require.Equal(t, ecrx.Action("expire"), child.Action)
+	require.Equal(t, []ecrx.Action{"blocked", "expire"}, child.Possible)
 	require.Equal(t, []string{"unread-index"}, child.Doubts)
 
 	// A child whose only index goes.
 	index.Children = []string{"X"}
 	child = one(policy(rule(1, "v*", sincePushed, 0)), "X", index, img("X", 2*day))
-	require.Equal(t, ecrx.Keep, child.Action)
+	require.Equal(t, ecrx.Action("keep"), child.Action)
 	require.Equal(t, both, child.Possible)
 	require.Equal(t, []string{"index-goes"}, child.Doubts)
 
@@ -252,21 +252,21 @@ func TestEvaluateBounds(t *testing.T) {
 	back := img("R", 40*day, "r")
 	back.ActivatedAt = t0.Add(-day)
 	require.Equal(t, both, one(count(1), "R", back, img("B", 2*day, "b")).Possible)
-	require.Equal(t, ecrx.Keep, one(count(1), "R", back, img("B", 2*day, "b")).Action)
+	require.Equal(t, ecrx.Action("keep"), one(count(1), "R", back, img("B", 2*day, "b")).Action)
 	aged := one(policy(rule(1, "any", sincePushed, 30)), "R", back)
-	require.Equal(t, ecrx.Expire, aged.Action)
+	require.Equal(t, ecrx.Action("expire"), aged.Action)
 	require.Equal(t, []string{"restored-age"}, aged.Doubts)
 
 	// Being restored: no rule sees it yet, or one does.
 	back.Status = types.ImageStatusActivating
 	waking := one(policy(rule(1, "any", sincePushed, 30)), "R", back)
-	require.Equal(t, ecrx.Keep, waking.Action)
+	require.Equal(t, ecrx.Action("keep"), waking.Action)
 	require.True(t, waking.MayGo())
 
 	// A signature goes with its subject.
 	sig := img("S", time.Hour)
 	sig.Subject = "A"
-	require.Equal(t, ecrx.Expire, one(policy(rule(1, "v*", sincePushed, 1)), "S", sig, img("A", 2*day, "v1")).Action)
+	require.Equal(t, ecrx.Action("expire"), one(policy(rule(1, "v*", sincePushed, 1)), "S", sig, img("A", 2*day, "v1")).Action)
 }
 
 func TestHeadroom(t *testing.T) {
@@ -281,12 +281,12 @@ func TestHeadroom(t *testing.T) {
 	// Exactly as many pushes later it goes.
 	for n := 1; n <= 3; n++ {
 		images = append(images, img(fmt.Sprint("N", n), -time.Duration(n)*time.Minute, fmt.Sprint("v9", n)))
-		require.Equal(t, n >= 2, ecrx.Evaluate(p, images, t0)[0].Action == ecrx.Expire)
-		require.Equal(t, n >= 3, ecrx.Evaluate(p, images, t0)[1].Action == ecrx.Expire)
+		require.Equal(t, n >= 2, ecrx.Evaluate(p, images, t0)[0].Action == "expire")
+		require.Equal(t, n >= 3, ecrx.Evaluate(p, images, t0)[1].Action == "expire")
 	}
 	// And exactly at that moment.
-	require.Equal(t, ecrx.Keep, ecrx.Evaluate(p, images, vs[2].At)[2].Action)
-	require.Equal(t, ecrx.Expire, ecrx.Evaluate(p, images, vs[2].At.Add(1))[2].Action)
+	require.Equal(t, ecrx.Action("keep"), ecrx.Evaluate(p, images, vs[2].At)[2].Action)
+	require.Equal(t, ecrx.Action("expire"), ecrx.Evaluate(p, images, vs[2].At.Add(1))[2].Action)
 	// No number of days is too large.
-	require.Equal(t, ecrx.Keep, ecrx.Evaluate(policy(rule(1, "any", sincePushed, 1<<31-1)), images, t0)[3].Action)
+	require.Equal(t, ecrx.Action("keep"), ecrx.Evaluate(policy(rule(1, "any", sincePushed, 1<<31-1)), images, t0)[3].Action)
 }

@@ -5,15 +5,18 @@ import (
 	"time"
 )
 
-// Action is what a lifecycle policy does to an image.
+// Action is what a lifecycle policy does to an image. It is one of
+//   - "keep": nothing happens to it;
+//   - "expire": it is deleted;
+//   - "transition": it is moved to the archive class; not pullable until restored;
+//   - "blocked": a rule tries to take it and cannot, because an index lists it.
 type Action string
 
-// Actions.
 const (
-	Keep       Action = "keep"
-	Expire     Action = "expire"     // it is deleted
-	Transition Action = "transition" // it is moved to the archive class; not pullable until restored
-	Blocked    Action = "blocked"    // a rule tries to take it and cannot, because an index lists it
+	actionKeep       Action = "keep"
+	actionExpire     Action = "expire"
+	actionTransition Action = "transition"
+	actionBlocked    Action = "blocked"
 )
 
 // Verdict is what a policy does to one image at one moment.
@@ -58,12 +61,12 @@ func (v Verdict) Certain() bool { return len(v.Possible) == 1 }
 
 // MayGo reports whether under some reading the image is deleted or archived.
 func (v Verdict) MayGo() bool {
-	return slices.Contains(v.Possible, Expire) || slices.Contains(v.Possible, Transition)
+	return slices.Contains(v.Possible, actionExpire) || slices.Contains(v.Possible, actionTransition)
 }
 
 // Goes reports whether under every reading the image is deleted or archived.
 func (v Verdict) Goes() bool {
-	return !slices.Contains(v.Possible, Keep) && !slices.Contains(v.Possible, Blocked)
+	return !slices.Contains(v.Possible, actionKeep) && !slices.Contains(v.Possible, actionBlocked)
 }
 
 // Points that AWS's documentation leaves open (docs/aws/ecr.md 1.2), as

@@ -297,7 +297,7 @@ func (c *capture) describe(ctx context.Context, refs []string) error {
 		if waiting { // what was seen of it on its way down is all there will be
 			t = stoppedTask(p.task)
 		}
-		t.Expired, t.Cause = true, Cause{Class: ClassUnknown, Summary: "ECS has forgotten the task"}
+		t.Expired, t.Cause = true, Cause{Class: classUnknown, Summary: "ECS has forgotten the task"}
 		c.stopped(id, t)
 	}
 	return nil

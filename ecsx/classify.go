@@ -32,7 +32,7 @@ type Cause struct {
 // Classify joins stop code, reasons, exit codes and logs of a stopped task into
 // one cause. What ECS says of a task and of its containers is read together:
 // which level has the cause depends on the launch type (docs/aws/ecs.md 1.2).
-// Texts that it does not know give [ClassUnknown] with the text. It is pure.
+// Texts that it does not know give the class "unknown" with the text. It is pure.
 func Classify(t StoppedTask) Cause {
 	c := classify(t)
 	c.Next = cmp.Or(c.Next, c.Class.NextStep())
@@ -43,7 +43,7 @@ func classify(t StoppedTask) Cause {
 	said := sayings(t)
 	for _, s := range said {
 		if c, ok := s.cause(); ok {
-			if c.Class == ClassHealthCheck {
+			if c.Class == classHealthCheck {
 				return unhealthy(t, c)
 			}
 			if x := t.Container(c.Container); x != nil {
@@ -58,20 +58,20 @@ func classify(t StoppedTask) Cause {
 	}
 	switch t.StopCode {
 	case types.TaskStopCodeUserInitiated:
-		return Cause{Class: ClassStoppedByUser, Summary: summary}
+		return Cause{Class: classStoppedByUser, Summary: summary}
 	case types.TaskStopCodeSpotInterruption, types.TaskStopCodeTerminationNotice, "InfrastructureHealth":
-		return Cause{Class: ClassInterrupted, Summary: summary}
+		return Cause{Class: classInterrupted, Summary: summary}
 	}
 	if c := culprit(t); c != nil {
 		return exited(*c)
 	}
 	if succeeded(t) {
-		return Cause{Class: ClassSucceeded, Summary: "every container exited with 0"}
+		return Cause{Class: classSucceeded, Summary: "every container exited with 0"}
 	}
 	if t.Expired && len(said) == 0 {
 		return lastWords(t)
 	}
-	return Cause{Class: ClassUnknown, Summary: summary}
+	return Cause{Class: classUnknown, Summary: summary}
 }
 
 // saying is one text of ECS's about a task, with the container it is about.
@@ -97,7 +97,7 @@ func sayings(t StoppedTask) []saying {
 
 // rank puts what killed a container before what stopped the task for it.
 func (s saying) rank() int {
-	if c, ok := s.cause(); ok && c.Class == ClassOutOfMemory {
+	if c, ok := s.cause(); ok && c.Class == classOutOfMemory {
 		return 0
 	}
 	return 1
@@ -149,12 +149,12 @@ func culprit(t StoppedTask) *StoppedContainer {
 
 func exited(c StoppedContainer) Cause {
 	code := *c.ExitCode
-	out := Cause{Class: ClassApplication, Container: c.Name, ExitCode: &code, Excerpt: c.Log.excerpt()}
+	out := Cause{Class: classApplication, Container: c.Name, ExitCode: &code, Excerpt: c.Log.excerpt()}
 	switch {
 	case strings.Contains(out.Excerpt, "exec format error"):
-		out.Class = ClassImagePlatform
+		out.Class = classImagePlatform
 	case code == 126 || code == 127:
-		out.Class = ClassCommand
+		out.Class = classCommand
 	case code == 0:
 		out.Next = "an essential container of a service must not end: check its command, then its log"
 	}
@@ -184,7 +184,7 @@ func unhealthy(t StoppedTask, c Cause) Cause {
 // lastWords is what the logs alone tell of a task that ECS has forgotten: that an
 // application failed where one of them ends in an error, else nothing for sure.
 func lastWords(t StoppedTask) Cause {
-	out := Cause{Class: ClassUnknown, Summary: "ECS has forgotten the task"}
+	out := Cause{Class: classUnknown, Summary: "ECS has forgotten the task"}
 	best := -1
 	for _, c := range t.Containers {
 		end := c.Log
@@ -199,7 +199,7 @@ func lastWords(t StoppedTask) Cause {
 	}
 	out.Summary += "; container " + out.Container + " said: " + out.Excerpt
 	if best >= weightMarked {
-		out.Class = ClassApplication
+		out.Class = classApplication
 	}
 	return out
 }

@@ -19,7 +19,7 @@ type continueDeploymentAPI interface {
 	ContinueServiceDeployment(context.Context, *ecs.ContinueServiceDeploymentInput, ...func(*ecs.Options)) (*ecs.ContinueServiceDeploymentOutput, error)
 }
 
-// ContinueDeployment answers the hook at which a deployment is [Paused], the one
+// ContinueDeployment answers the hook at which a deployment is "paused", the one
 // of Rollout.Hook: with rollBack the deployment goes back, else it goes on. record
 // is the ARN of the service deployment, Deployment.Record.
 //

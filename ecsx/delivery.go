@@ -125,7 +125,7 @@ func (d *delivery) sample(ts []StoppedTask) {
 // wanted are the containers of a task whose logs are to be read.
 func (d *delivery) wanted(t *StoppedTask) []*StoppedContainer {
 	// A task that was merely replaced has nothing to explain.
-	if d.c.opts.LogsOf == NoTask || t.Like != "" || d.c.opts.LogsOf == FirstAndLast && !t.Expired && Classify(*t).Class == ClassReplaced {
+	if d.c.opts.LogsOf == NoTask || t.Like != "" || d.c.opts.LogsOf == FirstAndLast && !t.Expired && Classify(*t).Class == classReplaced {
 		return nil
 	}
 	var out []*StoppedContainer
@@ -223,7 +223,7 @@ func (d *delivery) read(ctx context.Context, containers []*StoppedContainer) err
 			return err
 		}
 		containers = slices.DeleteFunc(containers, func(x *StoppedContainer) bool {
-			return x.Log.State != logStreamMissing && x.Log.State != LogEmpty ||
+			return x.Log.State != logStreamMissing && x.Log.State != logEmpty ||
 				d.late([]*StoppedContainer{x}, settleRounds*settle) <= 0
 		})
 		if len(containers) == 0 || settle <= 0 || round == settleRounds {

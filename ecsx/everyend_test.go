@@ -134,7 +134,7 @@ func TestEveryWaitEnds(t *testing.T) {
 func TestOutcomesUnderEverySwitch(t *testing.T) {
 	t.Parallel()
 	clouds := map[string]func(*simtype.Switches){"default": func(*simtype.Switches) {}, "stale reads": func(s *simtype.Switches) { s.StaleReads = 3 }, "late logs": func(s *simtype.Switches) { s.LogDelay = 32 * time.Second }}
-	for field, values := range simtype.SwitchValues() {
+	for field, values := range new(simtype.Switches).Values() {
 		for _, v := range values {
 			clouds[field+"="+v] = func(s *simtype.Switches) { reflect.ValueOf(s).Elem().FieldByName(field).SetString(v) }
 		}
@@ -149,11 +149,11 @@ func TestOutcomesUnderEverySwitch(t *testing.T) {
 				program simtype.Program
 				want    []ecsx.Outcome
 			}{
-				"success":    {rescuetest.Runs(), []ecsx.Outcome{ecsx.Succeeded}},
-				"rollback":   {rescuetest.Exits(1, 5*time.Second, "FATAL: no"), []ecsx.Outcome{ecsx.RolledBack}},
-				"unhealthy":  {rescuetest.NeverHealthy("loading"), []ecsx.Outcome{ecsx.RolledBack}},
-				"crash loop": {rescuetest.Exits(1, 20*time.Second, "FATAL: no"), []ecsx.Outcome{ecsx.RolledBack, ecsx.Stalled}}, // whether such tasks count is a switch
-				"paused":     {rescuetest.Runs(), []ecsx.Outcome{ecsx.Paused}},
+				"success":    {rescuetest.Runs(), []ecsx.Outcome{"succeeded"}},
+				"rollback":   {rescuetest.Exits(1, 5*time.Second, "FATAL: no"), []ecsx.Outcome{"rolled back"}},
+				"unhealthy":  {rescuetest.NeverHealthy("loading"), []ecsx.Outcome{"rolled back"}},
+				"crash loop": {rescuetest.Exits(1, 20*time.Second, "FATAL: no"), []ecsx.Outcome{"rolled back", "stalled"}}, // whether such tasks count is a switch
+				"paused":     {rescuetest.Runs(), []ecsx.Outcome{"paused"}},
 			} {
 				synctest.Test(t, func(t *testing.T) {
 					f := newFixture(t, func(o *rescuetest.Options) { change(&o.Switches) })
@@ -177,13 +177,13 @@ func TestOutcomesUnderEverySwitch(t *testing.T) {
 					d := ecsx.Deployment{Service: f.web, ID: *out.Service.Deployments[0].Id, Record: aws.ToString(out.Service.CurrentServiceDeployment), Previous: *before.Services[0].Deployments[0].Id}
 					r := f.ended(d, func(o *ecsx.RolloutOptions) { o.Patience = -1 })
 					require.Contains(t, test.want, r.Outcome, "%s: %s", kind, fmt.Sprint(r, r.Reason))
-					if r.Outcome == ecsx.Succeeded {
+					if r.Outcome == "succeeded" {
 						require.Equal(t, []int{2, 2, 0}, []int{r.Desired, r.Running, r.Pending}, "numbers of the moment of the outcome")
 					}
 					if kind == "paused" {
 						require.NoError(t, ecsx.ContinueDeployment(t.Context(), f.ecs, d.Record, r.Hook.ID, false))
 						start := time.Now()
-						require.Equal(t, ecsx.Succeeded, f.ended(d).Outcome)
+						require.Equal(t, ecsx.Outcome("succeeded"), f.ended(d).Outcome)
 						require.GreaterOrEqual(t, time.Since(start), 5*time.Minute, "it bakes first")
 					}
 				})

@@ -85,7 +85,7 @@ func failed(line string) ecsx.StoppedTask {
 	one := 1
 	t := ecsx.StoppedTask{
 		StopCode: types.TaskStopCodeEssentialContainerExited, Reason: "Essential container in task exited",
-		Containers: []ecsx.StoppedContainer{{Name: "app", Essential: true, ExitCode: &one, Log: ecsx.Log{State: ecsx.LogComplete, Lines: []ecsx.Line{{Message: line}}}}},
+		Containers: []ecsx.StoppedContainer{{Name: "app", Essential: true, ExitCode: &one, Log: ecsx.Log{State: "complete", Lines: []ecsx.Line{{Message: line}}}}},
 	}
 	t.Cause = ecsx.Classify(t)
 	return t

@@ -21,7 +21,7 @@ func ExampleClassify() {
 		Group: "service:web", StopCode: types.TaskStopCodeEssentialContainerExited, Reason: "Essential container in task exited",
 		Containers: []ecsx.StoppedContainer{
 			{Name: "proxy", Essential: true, ExitCode: &killed},
-			{Name: "app", Essential: true, ExitCode: &one, Log: ecsx.Log{State: ecsx.LogComplete, Lines: []ecsx.Line{
+			{Name: "app", Essential: true, ExitCode: &one, Log: ecsx.Log{State: "complete", Lines: []ecsx.Line{
 				{Message: "starting"}, {Message: "FATAL: column users.plan does not exist"},
 			}}},
 		},

@@ -80,19 +80,19 @@ func TestForgottenTasksAreFoundByTheirLogs(t *testing.T) {
 		require.Less(t, time.Since(start), 5*time.Second, "nothing settles that is hours old")
 		said := 0
 		for _, x := range ts {
-			if x.Cause.Class == ecsx.ClassUnknown { // replaced ones of the revision that serves
+			if x.Cause.Class == "unknown" { // replaced ones of the revision that serves
 				require.NotContains(t, x.Cause.Excerpt, "FATAL")
 				continue
 			}
 			require.True(t, x.LogOnly && x.Expired)
 			require.Len(t, x.ARN, 32)
-			require.Equal(t, ecsx.ClassApplication, x.Cause.Class)
+			require.Equal(t, ecsx.Class("application"), x.Cause.Class)
 			require.Equal(t, "FATAL: no such column users.locale", x.Cause.Excerpt)
 			require.NotEmpty(t, x.Cause.Next)
 			require.Empty(t, x.TaskDefinition)
 			if x.Like == "" {
 				said++
-				require.Equal(t, ecsx.LogComplete, x.Containers[0].Log.State)
+				require.Equal(t, ecsx.LogState("complete"), x.Containers[0].Log.State)
 				require.Len(t, x.Containers[0].Log.Lines, 3)
 			}
 		}

@@ -72,7 +72,7 @@ func TestWhatIsKnownIsHandedOver(t *testing.T) {
 				require.GreaterOrEqual(t, len(got), test.least)
 				for _, s := range got {
 					l := s.Containers[0].Log
-					if s.Problem == "" && l.State != ecsx.LogComplete {
+					if s.Problem == "" && l.State != "complete" {
 						require.NotEmpty(t, l.Problem)
 						data, err := json.Marshal(s)
 						require.NoError(t, err)

@@ -23,24 +23,24 @@ func judge(s *types.Service, id string, record *types.ServiceDeployment) Rollout
 		r.Running, r.Pending, r.Failed = int(d.RunningCount), int(d.PendingCount), int(d.FailedTasks)
 	}
 	if aws.ToString(s.Status) != "ACTIVE" {
-		r.Outcome, r.Reason = Gone, "service is "+aws.ToString(s.Status)
+		r.Outcome, r.Reason = outcomeGone, "service is "+aws.ToString(s.Status)
 		return r
 	}
 	switch {
 	case d != nil && r.Primary == id:
 		switch {
 		case d.RolloutState == types.DeploymentRolloutStateFailed:
-			r.Outcome = Failed
+			r.Outcome = outcomeFailed
 		case d.RolloutState == types.DeploymentRolloutStateCompleted,
 			d.RolloutState == "" && len(s.Deployments) == 1 && d.RunningCount == d.DesiredCount:
 			// No rollout state: services behind a Classic Load Balancer (docs/aws/ecs.md 1.3).
-			r.Outcome = Succeeded
+			r.Outcome = outcomeSucceeded
 			if s.DesiredCount == 0 {
-				r.Outcome, r.Reason = ScaledToZero, "the service wants no task"
+				r.Outcome, r.Reason = outcomeScaledToZero, "the service wants no task"
 			}
 		}
 	default:
-		r.Outcome = Superseded
+		r.Outcome = outcomeSuperseded
 		if wentBack(s, p, d, id) {
 			r.Outcome = goingBack(p)
 		}
@@ -81,9 +81,9 @@ func goingBack(p *types.Deployment) Outcome {
 	case p == nil:
 		return rollingBack
 	case p.RolloutState == types.DeploymentRolloutStateFailed:
-		return RollbackFailed
+		return outcomeRollbackFailed
 	case p.RolloutState == types.DeploymentRolloutStateCompleted:
-		return RolledBack
+		return outcomeRolledBack
 	}
 	return rollingBack
 }
@@ -97,32 +97,32 @@ func (r Rollout) refine(record *types.ServiceDeployment) Rollout {
 	r.Reason = cmp.Or(aws.ToString(record.StatusReason), r.Reason)
 	switch record.Status {
 	case types.ServiceDeploymentStatusSuccessful:
-		if r.Outcome != Superseded && r.Outcome != ScaledToZero {
+		if r.Outcome != outcomeSuperseded && r.Outcome != outcomeScaledToZero {
 			if t := record.TargetServiceRevision; t != nil && r.Outcome == inProgress && t.RequestedTaskCount > 0 {
 				// The list was read before the record, and its numbers are of that moment.
 				r.Desired, r.Running, r.Pending = int(t.RequestedTaskCount), int(t.RunningTaskCount), int(t.PendingTaskCount)
 			}
-			r.Outcome = Succeeded
+			r.Outcome = outcomeSucceeded
 		}
 	case types.ServiceDeploymentStatusRollbackSuccessful:
-		r.Outcome = RolledBack
+		r.Outcome = outcomeRolledBack
 	case types.ServiceDeploymentStatusRollbackFailed:
-		r.Outcome = RollbackFailed
+		r.Outcome = outcomeRollbackFailed
 	case types.ServiceDeploymentStatusRollbackInProgress, types.ServiceDeploymentStatusRollbackRequested:
 		r.Outcome = rollingBack
 	case types.ServiceDeploymentStatusStopped, types.ServiceDeploymentStatusStopRequested:
 		if r.Outcome == inProgress {
-			r.Outcome = Superseded // https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-deployment.html
+			r.Outcome = outcomeSuperseded // https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-deployment.html
 		}
 	case types.ServiceDeploymentStatusInProgress, types.ServiceDeploymentStatusPending:
-		if r.Outcome == Succeeded { // such as one that bakes
+		if r.Outcome == outcomeSucceeded { // such as one that bakes
 			r.Outcome = inProgress
 		}
 	}
 	r.Stage = string(record.LifecycleStage)
 	for _, h := range record.LifecycleHookDetails {
 		if h.Status == types.DeploymentLifecycleHookStatusAwaitingAction && r.Outcome == inProgress {
-			r.Outcome = Paused
+			r.Outcome = outcomePaused
 			r.Hook = &Hook{ID: aws.ToString(h.HookId), Expires: aws.ToTime(h.ExpiresAt), AtTimeout: string(h.TimeoutAction), Stage: string(record.LifecycleStage)}
 			r.Reason = "hook " + r.Hook.ID + " waits for somebody to continue or roll back"
 		}
@@ -133,7 +133,7 @@ func (r Rollout) refine(record *types.ServiceDeployment) Rollout {
 // attribute says what asked for a rollback: by the record, and else by what ECS
 // says of the deployment and in the service's events.
 func (r Rollout) attribute(s *types.Service, d *types.Deployment, record *types.ServiceDeployment) Rollout {
-	if r.Outcome != RolledBack && r.Outcome != rollingBack && r.Outcome != RollbackFailed {
+	if r.Outcome != outcomeRolledBack && r.Outcome != rollingBack && r.Outcome != outcomeRollbackFailed {
 		return r
 	}
 	said := []string{r.Reason}

@@ -9,21 +9,24 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 )
 
-// LogState is how much of a container's log was had: "never-started" if the
-// container never ran, "stream-missing" if it ran and its group or stream is not
-// there, "empty", "partial" if an error cut the reading short, "complete", or
-// "elsewhere" with another driver than awslogs; "" if it was not asked for.
+// LogState is how much of a container's log was read. It is one of
+//   - "": not asked for;
+//   - "never-started": the container never ran: there is no log;
+//   - "stream-missing": it ran; group or stream is not there;
+//   - "empty": the stream has no line;
+//   - "partial": an error cut the reading short;
+//   - "complete": all that CloudWatch Logs had after the settling time;
+//   - "elsewhere": another driver than awslogs, or none.
 type LogState string
 
-// States of a log.
 const (
-	logNotRead       LogState = ""               // not asked for
-	logNeverStarted  LogState = "never-started"  // the container never ran: there is no log
-	logStreamMissing LogState = "stream-missing" // it ran; group or stream is not there
-	LogEmpty         LogState = "empty"          // the stream has no line
-	logPartial       LogState = "partial"        // an error cut the reading short
-	LogComplete      LogState = "complete"       // all that CloudWatch Logs had after the settling time
-	logElsewhere     LogState = "elsewhere"      // another driver than awslogs, or none
+	logNotRead       LogState = ""
+	logNeverStarted  LogState = "never-started"
+	logStreamMissing LogState = "stream-missing"
+	logEmpty         LogState = "empty"
+	logPartial       LogState = "partial"
+	logComplete      LogState = "complete"
+	logElsewhere     LogState = "elsewhere"
 )
 
 // Log is what was read of one container's log.

@@ -183,7 +183,7 @@ func (p *preflight) definition(in *ecs.RegisterTaskDefinitionInput, images map[s
 		if p.opts.Image != nil {
 			ask = func(ctx context.Context) error { return p.opts.Image(ctx, ref, platform) }
 		}
-		p.about("image "+ref+" "+platform, Finding{Subject: subject + "image " + ref, Next: ClassImageMissing.NextStep(), Rollback: rollback}, ask)
+		p.about("image "+ref+" "+platform, Finding{Subject: subject + "image " + ref, Next: classImageMissing.NextStep(), Rollback: rollback}, ask)
 		secrets := slices.Clone(c.Secrets)
 		if l := c.LogConfiguration; l != nil {
 			secrets = append(secrets, l.SecretOptions...)
@@ -204,7 +204,7 @@ func (p *preflight) definition(in *ecs.RegisterTaskDefinitionInput, images map[s
 			if p.opts.Secret != nil {
 				ask = func(ctx context.Context) error { return p.opts.Secret(ctx, from, role) }
 			}
-			f.Next = ClassSecretMissing.NextStep()
+			f.Next = classSecretMissing.NextStep()
 			p.about("secret "+from+" "+role, f, ask)
 		}
 	}
@@ -223,7 +223,7 @@ func (p *preflight) logGroup(subject string, l *types.LogConfiguration, in *ecs.
 		return
 	}
 	name, region := l.Options["awslogs-group"], l.Options["awslogs-region"]
-	f := Finding{Subject: subject + "log group " + name, Next: ClassLogGroupMissing.NextStep(), Rollback: rollback}
+	f := Finding{Subject: subject + "log group " + name, Next: classLogGroupMissing.NextStep(), Rollback: rollback}
 	fargate := slices.Contains(in.RequiresCompatibilities, types.CompatibilityFargate)
 	switch {
 	case name == "":

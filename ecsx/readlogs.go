@@ -335,9 +335,9 @@ func (r *logReader) filter(ctx context.Context, g group, cs []*StoppedContainer)
 		}
 	}
 	for _, c := range cs {
-		c.Log.State = LogComplete
+		c.Log.State = logComplete
 		if len(c.Log.Lines) == 0 {
-			c.Log.State = LogEmpty
+			c.Log.State = logEmpty
 		}
 		slices.SortStableFunc(c.Log.Lines, func(a, b Line) int { return a.Time.Compare(b.Time) })
 	}

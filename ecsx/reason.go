@@ -140,7 +140,7 @@ func (s saying) cause() (c Cause, ok bool) {
 		c.Next = "check that role " + m[1] + " exists and that its trust policy allows ecs-tasks.amazonaws.com"
 	}
 	if why == notAllowed {
-		if d := s.denial(); d != "" && c.Class != ClassStoppedByUser {
+		if d := s.denial(); d != "" && c.Class != classStoppedByUser {
 			c.Next = d
 		}
 	}
@@ -151,107 +151,107 @@ func judgeReason(at stage, why trouble) (class Class, next string) {
 	const network = "check the network path: subnets, security groups, NAT or VPC endpoints"
 	switch at {
 	case replacing:
-		return ClassReplaced, ""
+		return classReplaced, ""
 	case killing:
-		return ClassOutOfMemory, ""
+		return classOutOfMemory, ""
 	case checking:
-		return ClassHealthCheck, ""
+		return classHealthCheck, ""
 	case stopping:
-		return ClassStoppedByUser, ""
+		return classStoppedByUser, ""
 	case hosting:
-		return ClassInterrupted, "wait for the replacement; if it comes again, try again in another zone or ask AWS Support"
+		return classInterrupted, "wait for the replacement; if it comes again, try again in another zone or ask AWS Support"
 	case assuming:
-		return ClassInitialization, "check that the execution role exists and that its trust policy allows ecs-tasks.amazonaws.com"
+		return classInitialization, "check that the execution role exists and that its trust policy allows ecs-tasks.amazonaws.com"
 	case placing:
 		switch why {
 		case limited:
-			return ClassCapacity, "wait for capacity, or ask for a higher quota"
+			return classCapacity, "wait for capacity, or ask for a higher quota"
 		case blocked:
-			return ClassCapacity, "ask AWS Support about the account"
+			return classCapacity, "ask AWS Support about the account"
 		}
-		return ClassCapacity, "wait or add capacity; look at the service's events for the attribute, port or agent that is missing"
+		return classCapacity, "wait or add capacity; look at the service's events for the attribute, port or agent that is missing"
 	case networking:
 		if why == notAllowed {
-			return ClassInitialization, "check the service-linked role of ECS and the policies that keep it from the network interface"
+			return classInitialization, "check the service-linked role of ECS and the policies that keep it from the network interface"
 		}
-		return ClassInitialization, "try again; check the network: free addresses of the subnets and the quota of network interfaces"
+		return classInitialization, "try again; check the network: free addresses of the subnets and the quota of network interfaces"
 	case depending:
-		return ClassInitialization, "read the log of the container that it waits for, and compare its time with the start timeout"
+		return classInitialization, "read the log of the container that it waits for, and compare its time with the start timeout"
 	case pulling, registryLogin:
 		switch why {
 		case wrongPlatform:
-			return ClassImagePlatform, ""
+			return classImagePlatform, ""
 		case badReference:
-			return ClassImageMissing, "mend the image's reference in the task definition"
+			return classImageMissing, "mend the image's reference in the task definition"
 		case distrusted:
-			return ClassImagePull, "the registry's certificate is not trusted: use one of a public authority, or install its authority on the hosts"
+			return classImagePull, "the registry's certificate is not trusted: use one of a public authority, or install its authority on the hosts"
 		case noSpace:
-			return ClassImagePull, "free disk space, or give the task more ephemeral storage"
+			return classImagePull, "free disk space, or give the task more ephemeral storage"
 		case tooMany:
-			return ClassImagePull, "the registry limits pulls: log in to it, or pull through a cache"
+			return classImagePull, "the registry limits pulls: log in to it, or pull through a cache"
 		case notAllowed:
-			return ClassImageDenied, "check that the image exists, then the execution role, the repository's policy and the registry's credentials"
+			return classImageDenied, "check that the image exists, then the execution role, the repository's policy and the registry's credentials"
 		case notReached:
-			return ClassImagePull, network + " to the registry"
+			return classImagePull, network + " to the registry"
 		}
 		if at == registryLogin {
-			return ClassInitialization, "check the execution role and the network path to the registry"
+			return classInitialization, "check the execution role and the network path to the registry"
 		}
 		if why == notThere {
-			return ClassImageMissing, ""
+			return classImageMissing, ""
 		}
-		return ClassImagePull, ""
+		return classImagePull, ""
 	case readingSecret:
 		switch why {
 		case notAllowed:
-			return ClassSecretDenied, ""
+			return classSecretDenied, ""
 		case notReached, tooMany:
-			return ClassInitialization, network + " to Secrets Manager and Systems Manager"
+			return classInitialization, network + " to Secrets Manager and Systems Manager"
 		case badFormat:
-			return ClassSecretFormat, ""
+			return classSecretFormat, ""
 		case notThere:
-			return ClassSecretMissing, ""
+			return classSecretMissing, ""
 		}
-		return ClassInitialization, "check the secrets of the task definition and the execution role"
+		return classInitialization, "check the secrets of the task definition and the execution role"
 	case readingFile:
 		switch why {
 		case notAllowed:
-			return ClassInitialization, "allow the execution role to read the environment file"
+			return classInitialization, "allow the execution role to read the environment file"
 		case notReached:
-			return ClassInitialization, network + " to S3, where the environment file is"
+			return classInitialization, network + " to S3, where the environment file is"
 		}
-		return ClassInitialization, "check that the environment file exists and can be reached"
+		return classInitialization, "check that the environment file exists and can be reached"
 	case logging:
 		switch why {
 		case notAllowed:
-			return ClassInitialization, "allow the execution role to create the log stream, or the log group"
+			return classInitialization, "allow the execution role to create the log stream, or the log group"
 		case notReached:
-			return ClassInitialization, network + " to CloudWatch Logs; check that the log group exists"
+			return classInitialization, network + " to CloudWatch Logs; check that the log group exists"
 		case notThere:
-			return ClassLogGroupMissing, ""
+			return classLogGroupMissing, ""
 		}
-		return ClassInitialization, "check the log configuration of the task definition"
+		return classInitialization, "check the log configuration of the task definition"
 	case mounting:
 		if why == noSpace {
-			return ClassInitialization, "free disk space for the volume"
+			return classInitialization, "free disk space for the volume"
 		}
-		return ClassInitialization, "check the volume: that the file system exists, its mount targets, security groups and policy"
+		return classInitialization, "check the volume: that the file system exists, its mount targets, security groups and policy"
 	case starting:
 		switch why {
 		case notRunnable:
-			return ClassCommand, ""
+			return classCommand, ""
 		case wrongPlatform:
-			return ClassImagePlatform, ""
+			return classImagePlatform, ""
 		case noSpace:
-			return ClassInitialization, "free disk space on the instance, or replace it"
+			return classInitialization, "free disk space on the instance, or replace it"
 		case tooSmall:
-			return ClassInitialization, "raise the container's memory"
+			return classInitialization, "raise the container's memory"
 		case notThere:
-			return ClassInitialization, "check the image, and the files and devices that the task definition names"
+			return classInitialization, "check the image, and the files and devices that the task definition names"
 		case portTaken:
-			return ClassInitialization, "another task has the host port: use dynamic ports or more instances"
+			return classInitialization, "another task has the host port: use dynamic ports or more instances"
 		}
-		return ClassInitialization, ""
+		return classInitialization, ""
 	}
 	return "", ""
 }

@@ -2,24 +2,34 @@ package ecsx
 
 import "time"
 
-// Outcome is how far a deployment got: one of the constants, or, while it may still
-// change, "in progress" or "rolling back".
+// Outcome is how far a deployment got. It is one of
+//   - "in progress": it may still change;
+//   - "succeeded": it is PRIMARY and COMPLETED;
+//   - "rolling back": to an earlier deployment; it may still change;
+//   - "rolled back": an earlier deployment runs again;
+//   - "rollback failed": nothing is sure to run;
+//   - "failed": without a rollback, or within the soak time;
+//   - "failing": its tasks stop for a cause that the next task will meet too;
+//   - "superseded": somebody started another deployment;
+//   - "stalled": nothing ends it: its tasks come and go, or none comes;
+//   - "paused": at a hook that waits for [ContinueDeployment];
+//   - "scaled to zero": no task is wanted: nothing was tried;
+//   - "gone": the service is being deleted.
 type Outcome string
 
-// Outcomes of one deployment.
 const (
-	inProgress     Outcome = "in progress"
-	Succeeded      Outcome = "succeeded"       // it is PRIMARY and COMPLETED
-	rollingBack    Outcome = "rolling back"    // to an earlier deployment
-	RolledBack     Outcome = "rolled back"     // an earlier deployment runs again
-	RollbackFailed Outcome = "rollback failed" // and nothing is sure to run
-	Failed         Outcome = "failed"          // without a rollback, or within the soak time
-	Failing        Outcome = "failing"         // its tasks stop for a cause that the next task will meet too
-	Superseded     Outcome = "superseded"      // somebody started another deployment
-	Stalled        Outcome = "stalled"         // nothing ends it: its tasks come and go, or none comes
-	Paused         Outcome = "paused"          // at a hook that waits for [ContinueDeployment]
-	ScaledToZero   Outcome = "scaled to zero"  // no task is wanted: nothing was tried
-	Gone           Outcome = "gone"            // the service is being deleted
+	inProgress            Outcome = "in progress"
+	outcomeSucceeded      Outcome = "succeeded"
+	rollingBack           Outcome = "rolling back"
+	outcomeRolledBack     Outcome = "rolled back"
+	outcomeRollbackFailed Outcome = "rollback failed"
+	outcomeFailed         Outcome = "failed"
+	outcomeFailing        Outcome = "failing"
+	outcomeSuperseded     Outcome = "superseded"
+	outcomeStalled        Outcome = "stalled"
+	outcomePaused         Outcome = "paused"
+	outcomeScaledToZero   Outcome = "scaled to zero"
+	outcomeGone           Outcome = "gone"
 )
 
 // Final reports whether the outcome does not change any more.

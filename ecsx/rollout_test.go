@@ -76,7 +76,7 @@ func TestARollbackIsNotTakenForSomebodysDeployment(t *testing.T) {
 						f.cloud.Inject(simtype.Fault{Action: test.deny, Kind: simtype.Deny})
 					}
 					r := f.ended(d, func(o *ecsx.RolloutOptions) { o.Patience = -1 })
-					require.Equal(t, ecsx.RolledBack, r.Outcome)
+					require.Equal(t, ecsx.Outcome("rolled back"), r.Outcome)
 					require.Equal(t, test.by, r.By)
 					require.Equal(t, test.deny != "", r.Problem != "", r.Problem)
 				})
@@ -94,7 +94,7 @@ func TestSomebodysDeploymentSupersedes(t *testing.T) {
 		d := f.deploy(f.register("app", f.push("app", "2", rescuetest.NeverHealthy("loading"))))
 		time.Sleep(20 * time.Second)
 		f.deploy(f.register("app", f.push("app", "3", rescuetest.Runs())))
-		require.Equal(t, ecsx.Superseded, f.ended(d).Outcome)
+		require.Equal(t, ecsx.Outcome("superseded"), f.ended(d).Outcome)
 	})
 }
 
@@ -115,7 +115,7 @@ func TestACrashLoopIsJudged(t *testing.T) {
 		_, err = ecsx.WaitRollout(ctx, f.ecs, d)
 		var e *ecsx.RolloutError
 		require.ErrorAs(t, err, &e)
-		require.Equal(t, ecsx.Stalled, e.Last.Outcome, err)
+		require.Equal(t, ecsx.Outcome("stalled"), e.Last.Outcome, err)
 		require.NotNil(t, e.Cause)
 		require.Contains(t, e.Cause.Summary, "exited with 1")
 		require.Less(t, time.Since(start), 20*time.Minute)
@@ -129,7 +129,7 @@ func TestScaledToZeroIsNoSuccess(t *testing.T) {
 		f := newFixture(t)
 		f.serve(f.register("app", f.push("app", "1", rescuetest.Runs())), 0)
 		d := f.deploy(f.register("app", f.push("app", "2", rescuetest.Exits(1, time.Second, "FATAL"))))
-		require.Equal(t, ecsx.ScaledToZero, f.ended(d).Outcome)
+		require.Equal(t, ecsx.Outcome("scaled to zero"), f.ended(d).Outcome)
 	})
 }
 
@@ -139,7 +139,7 @@ func TestAPausedDeployment(t *testing.T) {
 	for name, test := range map[string]struct {
 		rollBack bool
 		want     ecsx.Outcome
-	}{"continued": {false, ecsx.Succeeded}, "rolled back": {true, ecsx.RolledBack}} {
+	}{"continued": {false, "succeeded"}, "rolled back": {true, "rolled back"}} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
@@ -154,7 +154,7 @@ func TestAPausedDeployment(t *testing.T) {
 				d := ecsx.Deployment{Service: f.web, ID: *out.Service.Deployments[0].Id, TaskDefinition: td, Record: aws.ToString(out.Service.CurrentServiceDeployment)}
 				start := time.Now()
 				r := f.ended(d)
-				require.Equal(t, ecsx.Paused, r.Outcome)
+				require.Equal(t, ecsx.Outcome("paused"), r.Outcome)
 				require.NotEmpty(t, r.Hook.ID)
 				require.Equal(t, "POST_TEST_TRAFFIC_SHIFT", r.Hook.Stage)
 				require.Less(t, time.Since(start), 10*time.Minute)
@@ -173,9 +173,9 @@ func TestVerdictsAreSoonAndCheap(t *testing.T) {
 		program simtype.Program
 		want    ecsx.Outcome
 	}{
-		"success":       {rescuetest.Runs(), ecsx.Succeeded},
-		"rolled back":   {rescuetest.Exits(1, 5*time.Second, "FATAL"), ecsx.RolledBack},
-		"never healthy": {rescuetest.NeverHealthy("loading"), ecsx.RolledBack},
+		"success":       {rescuetest.Runs(), "succeeded"},
+		"rolled back":   {rescuetest.Exits(1, 5*time.Second, "FATAL"), "rolled back"},
+		"never healthy": {rescuetest.NeverHealthy("loading"), "rolled back"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

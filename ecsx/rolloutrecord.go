@@ -25,7 +25,7 @@ func (f *fleet) records(ctx context.Context, open []*watch, services map[string]
 			w.find(ctx, s)
 		}
 		r := judge(s, w.d.ID, nil)
-		decides := r.Outcome == Succeeded || r.Outcome.Final() && r.Outcome != ScaledToZero
+		decides := r.Outcome == outcomeSucceeded || r.Outcome.Final() && r.Outcome != outcomeScaledToZero
 		// What the list says for the first time is confirmed at once.
 		news := decides && w.heard != r.Outcome
 		wait := supplements

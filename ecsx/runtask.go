@@ -182,7 +182,7 @@ func waitTasks(ctx context.Context, api waitTaskAPI, logs LogsAPI, cluster strin
 		switch {
 		case t.Expired:
 			errs = append(errs, fmt.Errorf("task %s: %w", afterSlash(t.ARN), ErrNotFound))
-		case t.Cause.Class != ClassSucceeded:
+		case t.Cause.Class != classSucceeded:
 			errs = append(errs, &TaskError{Task: t})
 		}
 		return nil

@@ -48,7 +48,7 @@ func TestFolderKeepsEverythingAndNoSecret(t *testing.T) {
 			}
 			require.NoError(t, json.Unmarshal([]byte(line), &x))
 			require.Equal(t, 1, x.Version)
-			require.Equal(t, ecsx.ClassApplication, x.Cause.Class)
+			require.Equal(t, ecsx.Class("application"), x.Cause.Class)
 			require.Len(t, x.Containers[0].Log.Lines, 2)
 		}
 	}

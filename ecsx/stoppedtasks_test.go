@@ -37,11 +37,11 @@ func TestWaitStoppedTaskLogsTellsTheApplicationsError(t *testing.T) {
 				s := tasks[0]
 				require.Equal(t, "service:web", s.Group)
 				require.Equal(t, id, s.StartedBy)
-				require.Equal(t, ecsx.ClassApplication, s.Cause.Class)
+				require.Equal(t, ecsx.Class("application"), s.Cause.Class)
 				require.Equal(t, "app", s.Cause.Container)
 				require.Equal(t, 1, *s.Cause.ExitCode)
 				require.Equal(t, "container app exited with 1: ERROR: column users.plan does not exist", s.Cause.Summary)
-				require.Equal(t, ecsx.LogComplete, s.Containers[0].Log.State)
+				require.Equal(t, ecsx.LogState("complete"), s.Containers[0].Log.State)
 				require.Len(t, s.Containers[0].Log.Lines, 2)
 				require.Equal(t, 143, *s.Containers[1].ExitCode, "the sidecar is a victim")
 				require.Equal(t, s.StoppedAt.Add(time.Hour), s.ExpiresAt())
@@ -65,11 +65,11 @@ func TestStoppedTasksOfAnImageThatIsGone(t *testing.T) {
 			require.NoError(t, err)
 			got = append(got, s)
 		}
-		require.Equal(t, ecsx.ClassReplaced, got[0].Cause.Class)
+		require.Equal(t, ecsx.Class("replaced"), got[0].Cause.Class)
 		require.False(t, got[0].Failed())
 		c, ok := ecsx.RootCause(got)
 		require.True(t, ok)
-		require.Equal(t, ecsx.ClassImageMissing, c.Class)
+		require.Equal(t, ecsx.Class("image-missing"), c.Class)
 		require.Equal(t, f.ref("app", "gone"), c.Reference)
 		require.Equal(t, ecsx.LogState("never-started"), got[1].Containers[0].Log.State)
 	})
@@ -127,7 +127,7 @@ func TestCrashLoopReadsFirstAndLast(t *testing.T) {
 				read++
 				require.NotEmpty(t, s.Containers[0].Log.Lines)
 			}
-			require.Equal(t, ecsx.ClassApplication, s.Cause.Class)
+			require.Equal(t, ecsx.Class("application"), s.Cause.Class)
 			return nil
 		}))
 		require.Equal(t, 120, n)
@@ -149,8 +149,8 @@ func TestCompleteCaptureTakesTheFewestCalls(t *testing.T) {
 		time.Sleep(5 * time.Minute)
 		f.cloud.ForgetCalls()
 		require.NoError(t, ecsx.WaitStoppedTaskLogs(t.Context(), f.ecs, f.logs, ecsx.Query{Cluster: "prod"}, func(s ecsx.StoppedTask) error {
-			require.Equal(t, ecsx.LogComplete, s.Containers[0].Log.State)
-			require.Equal(t, ecsx.LogComplete, s.Containers[1].Log.State)
+			require.Equal(t, ecsx.LogState("complete"), s.Containers[0].Log.State)
+			require.Equal(t, ecsx.LogState("complete"), s.Containers[1].Log.State)
 			return nil
 		}, func(o *ecsx.StoppedOptions) { o.LogsOf = ecsx.EveryTask }))
 		require.Equal(t, "   1 ecs:DescribeTaskDefinition\n   1 ecs:DescribeTasks\n   1 ecs:ListTasks\n   2 logs:FilterLogEvents\n", rescuetest.CallCounts(f.cloud.Calls()))
@@ -200,7 +200,7 @@ func TestThrottlingIsRiddenOut(t *testing.T) {
 		n := 0
 		require.NoError(t, ecsx.WaitStoppedTaskLogs(t.Context(), f.ecs, f.logs, ecsx.Query{Cluster: "prod"}, func(s ecsx.StoppedTask) error {
 			n++
-			require.Equal(t, ecsx.LogComplete, s.Containers[0].Log.State)
+			require.Equal(t, ecsx.LogState("complete"), s.Containers[0].Log.State)
 			return nil
 		}))
 		require.Equal(t, 1, n)

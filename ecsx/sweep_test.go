@@ -131,7 +131,7 @@ func TestForceDeployLatestAtEveryCall(t *testing.T) {
 // after a crash when it is asked for again.
 func TestWaitRolloutAtEveryCall(t *testing.T) {
 	t.Parallel()
-	for want, program := range map[ecsx.Outcome]simtype.Program{ecsx.RolledBack: rescuetest.Exits(1, 5*time.Second, "FATAL: no"), ecsx.Succeeded: rescuetest.RunsAfter(2 * time.Minute)} {
+	for want, program := range map[ecsx.Outcome]simtype.Program{"rolled back": rescuetest.Exits(1, 5*time.Second, "FATAL: no"), "succeeded": rescuetest.RunsAfter(2 * time.Minute)} {
 		denied, died := 0, 0
 		runs := sweep(t, func(t *testing.T, f *fixture, inject func() func() bool, kind simtype.FaultKind) {
 			f.serve(f.bare(f.push("app", "1", rescuetest.Runs())), 1)
@@ -144,7 +144,7 @@ func TestWaitRolloutAtEveryCall(t *testing.T) {
 				if e, ok := errors.AsType[*ecsx.RolloutError](err); ok {
 					return e.Last.Outcome, e.Err
 				}
-				return ecsx.Succeeded, err
+				return ecsx.Outcome("succeeded"), err
 			}
 			got, err := wait()
 			if !met() {
@@ -287,7 +287,7 @@ func TestRollBackDeploymentAtEveryCall(t *testing.T) {
 		}
 		f.cloud.Restart()
 		require.Equal(t, 1, f.done("ecs:StopServiceDeployment"))
-		require.Equal(t, ecsx.RolledBack, f.ended(d).Outcome)
+		require.Equal(t, ecsx.Outcome("rolled back"), f.ended(d).Outcome)
 	})
 	t.Logf("RollBackDeployment: %d faults, %d called again: one stop each", runs, again)
 }
@@ -355,9 +355,9 @@ func TestContinueDeploymentAtEveryCall(t *testing.T) {
 			f.cloud.Restart()
 			require.Equal(t, 1, f.done("ecs:ContinueServiceDeployment"))
 			require.ErrorIs(t, ecsx.ContinueDeployment(t.Context(), f.ecs, d.Record, hook.ID, !rollBack), ecsx.ErrChanged)
-			want := ecsx.Succeeded
+			want := ecsx.Outcome("succeeded")
 			if rollBack {
-				want = ecsx.RolledBack
+				want = "rolled back"
 			}
 			require.Equal(t, want, f.ended(d).Outcome)
 		})

@@ -32,16 +32,16 @@ type RolloutOptions struct {
 	// Interval is the time between polls. Defaults to 3.5 s.
 	Interval time.Duration
 	// Patience is how many tasks may fail for a deterministic cause, such as an
-	// image that does not exist, before the rollout counts as [Failing].
+	// image that does not exist, before the rollout counts as "failing".
 	// Defaults to 1; a negative value means to wait for ECS's own verdict.
 	Patience int
 	// Stall is for how long nothing may get better, while tasks come and go or
-	// too few run, before the rollout counts as [Stalled]. Defaults to 10 minutes;
+	// too few run, before the rollout counts as "stalled". Defaults to 10 minutes;
 	// a negative value means to wait for ECS's own verdict. A deployment that bakes
 	// is not stalled.
 	Stall time.Duration
 	// Soak is for how long a deployment has to stay up after it has succeeded: it is
-	// [Failed] if one of its tasks fails meanwhile. Defaults to none.
+	// "failed" if one of its tasks fails meanwhile. Defaults to none.
 	Soak time.Duration
 	// RollBack, where not nil, is called once with a deployment that is Failing or
 	// Stalled, and the wait goes on until ECS has gone back: [RollBackDeployment]
@@ -128,7 +128,7 @@ func WaitRollouts(ctx context.Context, api RolloutAPI, ds []Deployment, optFns .
 	}
 	out, errs := make([]Rollout, len(ds)), []error(nil)
 	for i, w := range f.watches {
-		if out[i] = w.last; w.last.Outcome == Succeeded {
+		if out[i] = w.last; w.last.Outcome == outcomeSucceeded {
 			continue
 		}
 		e := &RolloutError{Service: w.d.Service, Deployment: w.d.ID, Last: w.last}

@@ -189,14 +189,14 @@ func telltale(event string) bool {
 // judge is the outcome by this answer, the record and what was seen before.
 func (w *watch) judge(ctx context.Context, s *types.Service, now time.Time) Rollout {
 	if s == nil {
-		return Rollout{Deployment: w.d.ID, Outcome: Gone, Reason: "service is deleted"}
+		return Rollout{Deployment: w.d.ID, Outcome: outcomeGone, Reason: "service is deleted"}
 	}
 	r := judge(s, w.d.ID, w.record)
-	if !w.seen && r.Outcome == Superseded && w.polled <= unseenPolls && r.Primary == w.d.Previous {
+	if !w.seen && r.Outcome == outcomeSuperseded && w.polled <= unseenPolls && r.Primary == w.d.Previous {
 		r.Outcome = inProgress
 		return r
 	}
-	bad := r.Outcome.Final() && r.Outcome != Succeeded && r.Outcome != ScaledToZero && r.Outcome != Superseded
+	bad := r.Outcome.Final() && r.Outcome != outcomeSucceeded && r.Outcome != outcomeScaledToZero && r.Outcome != outcomeSuperseded
 	if r.Running < r.Desired && now.Sub(w.explained) >= supplements {
 		w.suspect = true
 	}
@@ -211,12 +211,12 @@ func (w *watch) judge(ctx context.Context, s *types.Service, now time.Time) Roll
 // remember judges by what was seen before, too.
 func (w *watch) remember(r Rollout, s *types.Service) Rollout {
 	switch r.Outcome {
-	case rollingBack, RolledBack, RollbackFailed:
+	case rollingBack, outcomeRolledBack, outcomeRollbackFailed:
 		w.back = true
 		if w.by == "" || r.By != "" {
 			w.by = r.By
 		}
-	case Superseded:
+	case outcomeSuperseded:
 		if w.back { // it was given up before somebody, or the rollback, took its place
 			r.Outcome = goingBack(primary(s))
 		}
@@ -230,27 +230,27 @@ func (w *watch) remember(r Rollout, s *types.Service) Rollout {
 // decide says what ECS does not: that it is no use to go on, or not over yet.
 func (w *watch) decide(ctx context.Context, r Rollout, now time.Time) Rollout {
 	switch {
-	case r.Outcome == Succeeded && w.opts.Soak > 0:
+	case r.Outcome == outcomeSucceeded && w.opts.Soak > 0:
 		if w.soaking.IsZero() {
 			w.soaking, w.crashes, w.explained = now, 0, now
 		}
 		switch {
 		case w.crashes > 0:
-			r.Outcome, r.Reason = Failed, fmt.Sprintf("it had succeeded, and %d of its tasks failed within %s", w.crashes, now.Sub(w.soaking).Round(time.Second))
+			r.Outcome, r.Reason = outcomeFailed, fmt.Sprintf("it had succeeded, and %d of its tasks failed within %s", w.crashes, now.Sub(w.soaking).Round(time.Second))
 		case now.Sub(w.soaking) < w.opts.Soak:
 			r.Outcome, r.Reason = inProgress, "it has succeeded and is watched for "+w.opts.Soak.String()
 		}
 	case r.Outcome != inProgress:
 	case w.opts.Patience > 0 && w.counts >= w.opts.Patience:
-		r.Outcome, r.Reason = Failing, w.groups[0].Cause.Summary
+		r.Outcome, r.Reason = outcomeFailing, w.groups[0].Cause.Summary
 	case w.opts.Stall > 0 && r.Stage != string(types.ServiceDeploymentLifecycleStageBakeTime) && now.Sub(w.better) >= w.opts.Stall && (w.crashes >= 3 || r.Running < r.Desired || r.Stage != ""):
-		r.Outcome = Stalled
+		r.Outcome = outcomeStalled
 		r.Reason = fmt.Sprintf("no more than %d of %d tasks ran for %s, and %d stopped meanwhile", max(w.most, 0), r.Desired, now.Sub(w.better).Round(time.Second), w.crashes)
 		if r.Running >= r.Desired && w.crashes < 3 {
 			r.Reason = fmt.Sprintf("stage %s has not ended for %s: look at its lifecycle hooks and at the load balancer", r.Stage, now.Sub(w.better).Round(time.Second))
 		}
 	}
-	if (r.Outcome == Failing || r.Outcome == Stalled) && w.opts.RollBack != nil {
+	if (r.Outcome == outcomeFailing || r.Outcome == outcomeStalled) && w.opts.RollBack != nil {
 		if w.asked {
 			r.Outcome = rollingBack
 			return r

@@ -13,23 +13,22 @@ import (
 // its database. A [Store] wraps it.
 var ErrStore = errors.New("store is not usable")
 
-// Kind says what an [Event] is about.
+// Kind says what an [Event] is about. It is one of
+//   - "waiting": another process leads. Text is its progress;
+//   - "leading": this process leads now;
+//   - "stepping": a step begins, or Text says that it was done already;
+//   - "retrying": Err is retried;
+//   - "failed": Err is how the work ended, here or, as recorded, elsewhere;
+//   - "verified": the probe says that it is done.
 type Kind string
 
-// The kinds of events.
 const (
-	// Waiting: another process leads. Text is its progress.
-	Waiting Kind = "waiting"
-	// Leading: this process leads now.
-	Leading Kind = "leading"
-	// Stepping: a step begins, or Text says that it was done already.
-	Stepping Kind = "stepping"
-	// Retrying: Err is retried.
-	Retrying Kind = "retrying"
-	// Failed: Err is how the work ended, here or, as recorded, elsewhere.
-	Failed Kind = "failed"
-	// Verified: the probe says that it is done.
-	Verified Kind = "verified"
+	kindWaiting  Kind = "waiting"
+	kindLeading  Kind = "leading"
+	kindStepping Kind = "stepping"
+	kindRetrying Kind = "retrying"
+	kindFailed   Kind = "failed"
+	kindVerified Kind = "verified"
 )
 
 // Event is something that happened on the way. Only Kind is always set.

@@ -27,7 +27,7 @@ type Program struct {
 	// to by one goroutine at a time each.
 	Stdout, Stderr io.Writer
 	// Grace is how long it may take to end after SIGTERM before it is killed.
-	// Defaults to 2 s. It should be shorter than [LeaseOptions.Margin]: a lost
+	// Defaults to 2 s. It should be shorter than [LeadOptions.Margin]: a lost
 	// lease ends a program the same way.
 	Grace time.Duration
 }

@@ -30,8 +30,8 @@ type follower struct {
 	failedSince time.Time
 }
 
-func (r *Runner) follower(lease LeaseOptions, emit func(Event)) *follower {
-	onRetry := func(err error) { emit(Event{Kind: Retrying, Err: err}) }
+func (r *Runner) follower(lease LeadOptions, emit func(Event)) *follower {
+	onRetry := func(err error) { emit(Event{Kind: kindRetrying, Err: err}) }
 	return &follower{
 		Runner: r, emit: emit,
 		candidate: candidate{store: r.store, key: r.key, opts: lease, onRetry: onRetry},
@@ -114,7 +114,7 @@ func (f *follower) judge(ctx context.Context, expired bool) error {
 		return nil
 	}
 	if err := f.spent(p, f.state); err != nil {
-		f.emit(Event{Kind: Failed, Owner: p.Leader, Err: err})
+		f.emit(Event{Kind: kindFailed, Owner: p.Leader, Err: err})
 		return err
 	}
 	if (f.before(p, f.state) > 0 && p.Outcome == outcomeFailed || p.Outcome == outcomeOutage) && !f.rested() {
@@ -160,10 +160,10 @@ func (f *follower) show(p Progress) {
 	f.health.set(func(h *Health) { h.Phase, h.Leader, h.Progress = phaseWaiting, f.last.Owner, p })
 	if text := p.String(); f.last.Owner != "" && f.last.Owner+text != f.shown {
 		f.shown = f.last.Owner + text
-		f.emit(Event{Kind: Waiting, Owner: f.last.Owner, Fence: f.last.Epoch, Text: text})
+		f.emit(Event{Kind: kindWaiting, Owner: f.last.Owner, Fence: f.last.Epoch, Text: text})
 	}
 	if f.last.Owner == "" && !p.RetryAt.IsZero() && p.RetryAt.String() != f.shown {
 		f.shown = p.RetryAt.String()
-		f.emit(Event{Kind: Waiting, Text: p.String()})
+		f.emit(Event{Kind: kindWaiting, Text: p.String()})
 	}
 }

@@ -52,7 +52,7 @@ func (x *health) tick() {
 	x.last = time.Now()
 }
 
-func (x *health) begin(o LeaseOptions) {
+func (x *health) begin(o LeadOptions) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	x.h, x.last, x.limit = Health{Phase: phaseWaiting}, time.Now(), 2*max(o.Lease, o.perLook())+10*o.Interval

@@ -10,14 +10,6 @@ import (
 	"github.com/stackrescue/stackrescue/internal/poll"
 )
 
-// LeadOptions change [Lead]. The zero value is the default.
-type LeadOptions struct {
-	LeaseOptions
-	// Observe is called with each call to the store that failed and is retried,
-	// by one goroutine at a time. Nil for nothing.
-	Observe func(Event)
-}
-
 // Lead runs fn while this process, of all that use the same key of the store,
 // leads, and returns what fn does. It waits for its turn until ctx ends.
 //
@@ -47,7 +39,7 @@ func Lead(ctx context.Context, store Store, key string, fn func(context.Context,
 	}
 	emit := serial(o.Observe)
 	c := candidate{store: store, key: key, opts: lease}
-	c.onRetry = func(err error) { emit(Event{Kind: Retrying, Err: err}) }
+	c.onRetry = func(err error) { emit(Event{Kind: kindRetrying, Err: err}) }
 	for _, err := range poll.Every(ctx, lease.Interval, c.poll, c.retries) {
 		if err != nil {
 			return fmt.Errorf("lead %s: %w", key, err)
@@ -72,7 +64,7 @@ func Lead(ctx context.Context, store Store, key string, fn func(context.Context,
 type candidate struct {
 	store Store
 	key   string
-	opts  LeaseOptions
+	opts  LeadOptions
 	// onRetry is called with each error that is retried.
 	onRetry func(error)
 

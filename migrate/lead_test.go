@@ -75,7 +75,7 @@ func cutOff(t *testing.T, name string, lease, margin, latency time.Duration, fau
 		if time.Since(start) >= cut {
 			return fault
 		}
-		return migratetest.None
+		return 0
 	}
 	var wg sync.WaitGroup
 	var errA, errB error
@@ -111,7 +111,7 @@ func TestLostAnswersCostNothing(t *testing.T) {
 					if n == k {
 						return fault
 					}
-					return migratetest.None
+					return 0
 				}
 				err := migrate.Lead(t.Context(), c, "k", func(ctx context.Context, fence migrate.Fence) error {
 					require.Equal(t, migrate.Fence(1), fence)
@@ -188,7 +188,7 @@ func TestABusyStoreIsNotPressed(t *testing.T) {
 			if time.Since(begin) < 10*time.Minute {
 				return migratetest.LostRequest
 			}
-			return migratetest.None
+			return 0
 		}
 		calls := 0
 		require.NoError(t, migrate.Lead(t.Context(), c, "k", func(context.Context, migrate.Fence) error {

@@ -19,7 +19,7 @@ func (r *Runner) lead(ctx context.Context, f *follower, res *Result) error {
 	t.note = pr.note
 	t.renewed = r.health.tick
 	r.health.set(func(h *Health) { h.Phase, h.Fence, h.Leader = phaseLeading, res.Fence, f.candidate.opts.Owner })
-	f.emit(Event{Kind: Leading, Fence: res.Fence, Owner: f.candidate.opts.Owner})
+	f.emit(Event{Kind: kindLeading, Fence: res.Fence, Owner: f.candidate.opts.Owner})
 
 	work, cancel := draining(ctx, r.opts.Drain)
 	defer cancel()
@@ -34,11 +34,11 @@ func (r *Runner) lead(ctx context.Context, f *follower, res *Result) error {
 	}
 	if err != nil {
 		if _, away := errors.AsType[*outageError](err); !away {
-			f.emit(Event{Kind: Failed, Fence: res.Fence, Err: err})
+			f.emit(Event{Kind: kindFailed, Fence: res.Fence, Err: err})
 		}
 		return err
 	}
-	f.emit(Event{Kind: Verified, Fence: res.Fence, Text: res.State.String()})
+	f.emit(Event{Kind: kindVerified, Fence: res.Fence, Text: res.State.String()})
 	return nil
 }
 
@@ -181,11 +181,11 @@ func (s Step) apply(ctx context.Context, fence Fence, emit func(Event)) (Applied
 			return Applied{}, fmt.Errorf("read whether it is done: %w", err)
 		}
 		if done {
-			emit(Event{Kind: Stepping, Fence: fence, Step: s.ID, Text: "was done"})
+			emit(Event{Kind: kindStepping, Fence: fence, Step: s.ID, Text: "was done"})
 			return Applied{ID: s.ID, Found: true}, nil
 		}
 	}
-	emit(Event{Kind: Stepping, Fence: fence, Step: s.ID})
+	emit(Event{Kind: kindStepping, Fence: fence, Step: s.ID})
 	err := s.Run(ctx, fence)
 	return Applied{ID: s.ID, TookSeconds: time.Since(begin).Seconds()}, err
 }

@@ -13,8 +13,9 @@ import (
 // may do so soon because no renewal came through.
 var ErrLeaseLost = errors.New("lease lost")
 
-// LeaseOptions say how leadership is held. The zero value is the default.
-type LeaseOptions struct {
+// LeadOptions say how leadership is held, by [Lead] and by a [Runner]. The zero value is
+// the default.
+type LeadOptions struct {
 	// Owner names this process to people, best the task's ARN. Defaults to
 	// "anonymous". Each call adds a random suffix of its own.
 	Owner string
@@ -31,10 +32,13 @@ type LeaseOptions struct {
 	// Interval is the time between polls of one who waits, give or take 15 %.
 	// Defaults to 1 s.
 	Interval time.Duration
+	// Observe is called with each event, by one goroutine at a time: those of [Lead]
+	// are calls to the store that failed and are retried. Nil for nothing.
+	Observe func(Event)
 }
 
 // settled fills in the defaults and refuses what cannot work.
-func (o LeaseOptions) settled() (LeaseOptions, error) {
+func (o LeadOptions) settled() (LeadOptions, error) {
 	o.Lease = cmp.Or(o.Lease, 15*time.Second)
 	o.Margin = cmp.Or(o.Margin, o.Lease/5)
 	o.Heartbeat = cmp.Or(o.Heartbeat, o.Lease/4)
@@ -56,19 +60,19 @@ func (o LeaseOptions) settled() (LeaseOptions, error) {
 // trust is how long after a request was sent its success can be relied on. The
 // store may have got the request at once, and another one may have read the
 // record at once: it will not take over before a whole lease has passed.
-func (o LeaseOptions) trust() time.Duration { return o.Lease - o.Margin }
+func (o LeadOptions) trust() time.Duration { return o.Lease - o.Margin }
 
 // perCall bounds one call of a leader, so that several fit into a lease.
-func (o LeaseOptions) perCall() time.Duration { return o.Lease / 3 }
+func (o LeadOptions) perCall() time.Duration { return o.Lease / 3 }
 
 // perLook bounds one call of who does not lead. No lease is lost over it, and a
 // connection that has to be opened first may need longer than a third of a short
 // one: a call that is given up costs the connection, and the next one begins
 // with another.
-func (o LeaseOptions) perLook() time.Duration { return max(o.perCall(), 2*time.Second) }
+func (o LeadOptions) perLook() time.Duration { return max(o.perCall(), 2*time.Second) }
 
 // perClaim bounds one acquisition. Later than that it is worth nothing.
-func (o LeaseOptions) perClaim() time.Duration { return min(o.perLook(), o.trust()) }
+func (o LeadOptions) perClaim() time.Duration { return min(o.perLook(), o.trust()) }
 
 // watch counts how long a record has not changed, on the local clock.
 type watch struct {

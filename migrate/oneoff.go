@@ -62,10 +62,10 @@ func OneOff(ctx context.Context, probe Probe, run func(context.Context) error, o
 			o.Observe(e)
 		}
 	}
-	onRetry := func(err error) { emit(Event{Kind: Retrying, Err: err}) }
+	onRetry := func(err error) { emit(Event{Kind: kindRetrying, Err: err}) }
 	fail := func(s State, err error) (State, error) {
 		err = fmt.Errorf("one-off migration: %w", err)
-		emit(Event{Kind: Failed, Err: err})
+		emit(Event{Kind: kindFailed, Err: err})
 		return s, err
 	}
 	if probe == nil || run == nil {
@@ -77,10 +77,10 @@ func OneOff(ctx context.Context, probe Probe, run func(context.Context) error, o
 	case err != nil:
 		return fail(s, fmt.Errorf("probe: %w: nothing was run: let the probe reach the database, or let the task hand its state back", err))
 	case s.ready():
-		emit(Event{Kind: Verified, Text: s.String()})
+		emit(Event{Kind: kindVerified, Text: s.String()})
 		return s, nil
 	}
-	emit(Event{Kind: Stepping, Step: "one-off"})
+	emit(Event{Kind: kindStepping, Step: "one-off"})
 	if err := run(ctx); err != nil {
 		return fail(s, fmt.Errorf("%w: deploy nothing that needs it; it is safe to run again once the cause is mended", err))
 	}
@@ -93,7 +93,7 @@ func OneOff(ctx context.Context, probe Probe, run func(context.Context) error, o
 	case !s.ready():
 		return fail(s, fmt.Errorf("%s: %w: look whether the task migrates the database that the probe asks, with the image that is to be deployed", s, ErrUnverified))
 	}
-	emit(Event{Kind: Verified, Text: s.String()})
+	emit(Event{Kind: kindVerified, Text: s.String()})
 	return s, nil
 }
 

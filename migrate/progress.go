@@ -146,7 +146,7 @@ func Status(ctx context.Context, store Store, key string) (Record, Progress, err
 // It takes the key for a moment, and waits for a leader until ctx is done: give
 // it a deadline. Safe to repeat.
 func Forget(ctx context.Context, store Store, key string, builds bool) (Progress, error) {
-	lease, err := LeaseOptions{Owner: "forget"}.settled()
+	lease, err := LeadOptions{Owner: "forget"}.settled()
 	if err == nil && store == nil {
 		err = fmt.Errorf("%w: no store", ErrStore)
 	}

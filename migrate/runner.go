@@ -12,7 +12,7 @@ import (
 
 // RunOptions change a [Runner]. The zero value is the default.
 type RunOptions struct {
-	LeaseOptions
+	LeadOptions
 	// Build names what brings the migrations, such as an image digest or a task
 	// definition: failures are remembered per build. Defaults to "".
 	Build string
@@ -40,9 +40,6 @@ type RunOptions struct {
 	// the place to raise the fence in the database, and to wait for what a dead
 	// leader has left running there.
 	Enter func(context.Context, Fence) error
-	// Observe is called with each event, by one goroutine at a time. Nil for
-	// nothing.
-	Observe func(Event)
 }
 
 // Runner brings a database to the state that this process needs, in exactly one
@@ -156,7 +153,7 @@ func (r *Runner) run(ctx context.Context) (*Result, error) {
 		}
 		res.WaitedSeconds = time.Since(begin).Seconds()
 		if f.term == nil {
-			emit(Event{Kind: Verified, Text: f.state.String()})
+			emit(Event{Kind: kindVerified, Text: f.state.String()})
 			res.State = f.state
 			return res, nil
 		}
@@ -169,7 +166,7 @@ func (r *Runner) run(ctx context.Context) (*Result, error) {
 			return nil, err
 		}
 		pause := min(r.opts.Backoff<<min(outages, 10), max(r.opts.Backoff, 30*time.Second))
-		emit(Event{Kind: Retrying, Fence: res.Fence, Text: "in " + pause.String(), Err: err})
+		emit(Event{Kind: kindRetrying, Fence: res.Fence, Text: "in " + pause.String(), Err: err})
 		if serr := r.pause(ctx, pause); serr != nil {
 			return nil, fmt.Errorf("%w (last attempt: %w)", serr, err)
 		}

@@ -152,7 +152,7 @@ func TestTakeover(t *testing.T) {
 			if time.Since(begin) > 30*time.Second {
 				return migratetest.StalledRequest
 			}
-			return migratetest.None
+			return 0
 		}
 		first := start(t.Context(), t, cut, d, steps)
 		synctest.Wait()

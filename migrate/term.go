@@ -11,7 +11,7 @@ import (
 // term is one time of leadership: a hold, and until when it is to be trusted.
 type term struct {
 	hold Hold
-	opts LeaseOptions
+	opts LeadOptions
 	// note is asked for with every renewal; nil leaves the note alone.
 	note func() []byte
 	// onRetry is called with the error of each renewal that did not succeed.
@@ -28,7 +28,7 @@ type term struct {
 
 // newTerm begins a term that was asked for at sent, a time read before the
 // request went out.
-func newTerm(hold Hold, sent time.Time, o LeaseOptions) *term {
+func newTerm(hold Hold, sent time.Time, o LeadOptions) *term {
 	return &term{hold: hold, opts: o, until: sent.Add(o.trust())}
 }
 

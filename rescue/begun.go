@@ -4,7 +4,7 @@ package rescue
 // call that does.
 func (r *runner) begun(s Step, from, to string) error {
 	return r.o.journal(StepResult{
-		Version: 1, Plan: r.p.Hash, ID: s.ID, Kind: s.Kind, Subject: s.Subject, Outcome: Begun, Text: "undo with: " + s.Undo,
+		Version: 1, Plan: r.p.Hash, ID: s.ID, Kind: s.Kind, Subject: s.Subject, Outcome: outcomeBegun, Text: "undo with: " + s.Undo,
 		Began: r.o.Now().UTC(), From: from, To: to,
 	})
 }

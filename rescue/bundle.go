@@ -103,22 +103,24 @@ type ImageFacts struct {
 // deployments, so that which revision serves is not known from it.
 const bundleVersion = 2
 
-// ReadBundle reads a bundle of this or an earlier version; it returns an error
-// for a later one.
-func ReadBundle(data []byte) (*Bundle, error) {
-	var b Bundle
+// UnmarshalJSON reads a bundle of this or an earlier version; it returns an error
+// for a later one, and for one without a stack.
+func (b *Bundle) UnmarshalJSON(data []byte) error {
 	data, err := templatesAsBytes(data)
 	if err != nil {
-		return nil, fmt.Errorf("evidence: %w", err)
+		return fmt.Errorf("evidence: %w", err)
 	}
-	if err := json.Unmarshal(data, &b); err != nil {
-		return nil, fmt.Errorf("evidence: %w", err)
+	type plain Bundle
+	var read plain
+	if err := json.Unmarshal(data, &read); err != nil {
+		return fmt.Errorf("evidence: %w", err)
 	}
-	if b.Version < 1 || b.Version > bundleVersion {
-		return nil, fmt.Errorf("evidence: version %d, this program reads 1 to %d", b.Version, bundleVersion)
+	if read.Version < 1 || read.Version > bundleVersion {
+		return fmt.Errorf("evidence: version %d, this program reads 1 to %d", read.Version, bundleVersion)
 	}
-	if b.Tree == nil || b.Tree.Root == nil {
-		return nil, fmt.Errorf("evidence: no stack in it")
+	if read.Tree == nil || read.Tree.Root == nil {
+		return fmt.Errorf("evidence: no stack in it")
 	}
-	return &b, nil
+	*b = Bundle(read)
+	return nil
 }

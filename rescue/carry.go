@@ -15,7 +15,7 @@ import (
 // carries adds to the step what the template would render otherwise than what
 // serves, and proves on the draft that it can be written. The draft has the
 // step's images already.
-func (p *planner) carries(d *cfnx.Draft, step *SavepointStep, keep map[string]string) error {
+func (p *planner) carries(d *cfnx.Draft, step *savepointStep, keep map[string]string) error {
 	for i := range p.b.Services {
 		s := &p.b.Services[i]
 		kept := keep[s.Service.String()]
@@ -27,7 +27,7 @@ func (p *planner) carries(d *cfnx.Draft, step *SavepointStep, keep map[string]st
 			if _, err := d.Carry(stack, s.LogicalID, "TaskDefinition", kept); err != nil {
 				return err
 			}
-			step.Revisions = append(step.Revisions, GivenRevision{s.StackID, s.LogicalID, kept})
+			step.Revisions = append(step.Revisions, givenRevision{s.StackID, s.LogicalID, kept})
 			continue
 		}
 		if step.Target == targetOwn && len(s.Differences[kept]) == 0 {
@@ -50,7 +50,7 @@ func (p *planner) carries(d *cfnx.Draft, step *SavepointStep, keep map[string]st
 		if err != nil {
 			return err
 		}
-		c := CarriedRevision{StackID: s.StackID, LogicalID: s.LogicalID, Revision: kept, Differences: carried}
+		c := carriedRevision{StackID: s.StackID, LogicalID: s.LogicalID, Revision: kept, Differences: carried}
 		step.Carry = append(step.Carry, c)
 	}
 	return nil
@@ -66,7 +66,7 @@ func (f *ServiceFacts) document(arn string) any {
 }
 
 // carry writes into the draft what the plan carries, and nothing else.
-func (s *SavepointStep) carry(ctx context.Context, c clients, d *cfnx.Draft) ([]string, error) {
+func (s *savepointStep) carry(ctx context.Context, c clients, d *cfnx.Draft) ([]string, error) {
 	var out []string
 	for _, g := range s.Revisions {
 		if _, err := d.Carry(d.Tree.Stack(g.StackID), g.LogicalID, "TaskDefinition", g.Revision); err != nil {

@@ -83,7 +83,7 @@ func goesForward(s types.StackStatus) bool {
 func (d *Diagnosis) cannotRun(s ServiceFacts, revision string) (bad, next string) {
 	what := "the revision to go back to, " + short(revision) + ", cannot run: "
 	if missing := d.missing(s, revision); missing != "" {
-		return what + missing, ecsx.ClassImageMissing.NextStep()
+		return what + missing, ecsx.Class("image-missing").NextStep()
 	}
 	if lacks := d.bundle.lacks(s.Definitions[revision]); lacks != "" {
 		return what + lacks, "put it back under the same name, or deploy a revision that does without it"
@@ -171,7 +171,7 @@ func (d *Diagnosis) goingBack(f ServiceFacts) (Cause, bool) {
 		return Cause{}, false
 	}
 	out := Cause{Subject: "service " + f.Service.String(), Text: c.Summary, Next: c.Next}
-	if c.Class == ecsx.ClassImageMissing {
+	if c.Class == "image-missing" {
 		if why := d.expired(c.Reference); why != "" {
 			out.Text = "image " + c.Reference + " is not there; " + why
 		}
@@ -213,11 +213,11 @@ func (d *Diagnosis) missing(f ServiceFacts, revision string) string {
 	var out []string
 	for _, c := range f.Definitions[revision].Containers {
 		i := d.bundle.Images[c.Image]
-		if i.State.Usable() || i.State == ecrx.External || i.State == ecrx.Unknown || i.State == "" {
+		if i.State.Usable() || i.State == "external" || i.State == "unknown" || i.State == "" {
 			continue
 		}
 		s := "image " + c.Image + " is " + strings.ReplaceAll(string(i.State), "-", " ")
-		if why := d.expired(c.Image); why != "" && i.State == ecrx.Missing {
+		if why := d.expired(c.Image); why != "" && i.State == "missing" {
 			s += "; " + why
 		}
 		out = append(out, s)
@@ -242,7 +242,7 @@ func (d *Diagnosis) expired(ref string) string {
 	}
 	v := ecrx.Evaluate(p, []ecrx.Stored{old}, d.At)[0]
 	for _, r := range p.Rules {
-		if r.Priority == v.MatchedBy && v.Does == ecrx.Expire {
+		if r.Priority == v.MatchedBy && v.Does == "expire" {
 			return "the lifecycle policy of " + i.Repository + " expires such images: " + ruleText(r)
 		}
 	}

@@ -34,7 +34,7 @@ func TestWaitIsNamedWithItsEnds(t *testing.T) {
 		busy := func(phase string) *rescue.Error {
 			d, err := rescue.Diagnose(t.Context(), s.cloud.Config(), "prod")
 			require.NoError(t, err)
-			require.Equal(t, rescue.Busy, d.Situation, phase)
+			require.Equal(t, rescue.Situation("in-progress"), d.Situation, phase)
 			_, err = rescue.MakePlan(d, rescue.Choices{Direction: rescue.Forward})
 			var e *rescue.Error
 			require.ErrorAs(t, err, &e)
@@ -108,7 +108,7 @@ func TestServiceOfAnotherController(t *testing.T) {
 		time.Sleep(time.Minute)
 		d, err := rescue.Diagnose(t.Context(), s.cloud.Config(), "prod")
 		require.NoError(t, err)
-		require.Equal(t, rescue.Degraded, d.Situation)
+		require.Equal(t, rescue.Situation("degraded"), d.Situation)
 		require.Contains(t, d.String(), "CODE_DEPLOY")
 		require.Empty(t, d.Assumed)
 		_, err = rescue.MakePlan(d, rescue.Choices{Direction: rescue.Forward})
@@ -126,7 +126,7 @@ func TestTasksThatCouldNotBePlaced(t *testing.T) {
 	event := func(hours int, logicalID, physicalID, kind string, status cfntypes.ResourceStatus, reason string) cfnx.Event {
 		return cfnx.Event{ID: logicalID + string(status), Time: at.Add(time.Duration(hours) * time.Hour), StackID: stack, StackName: "prod", LogicalID: logicalID, PhysicalID: physicalID, Type: kind, Status: status, Reason: reason}
 	}
-	d := rescue.Explain(&rescue.Bundle{
+	d := (&rescue.Bundle{
 		Version: 2, At: at.Add(8 * time.Hour),
 		Tree: &cfnx.Tree{Root: &cfnx.Stack{
 			ID: stack, Name: "prod", Status: cfntypes.StackStatusUpdateRollbackComplete,
@@ -141,7 +141,7 @@ func TestTasksThatCouldNotBePlaced(t *testing.T) {
 			StackID: stack, LogicalID: "Web", Service: ecsx.Service{Cluster: "prod", Name: "web"}, Status: "ACTIVE", Desired: 2, Forward: "web:2", Current: "web:1", Back: "web:1",
 			Events: []string{"03:00:00 (service web) was " + why},
 		}},
-	})
+	}).Explain()
 	require.Len(t, d.Causes.Update, 1)
 	require.Contains(t, d.Causes.Update[0].Text, why)
 	require.NotEmpty(t, d.Causes.Update[0].Next)

@@ -59,7 +59,7 @@ type Choices struct {
 	// a template of more than 51,200 bytes. "" is beside the template of a nested
 	// stack.
 	TemplateBucket string
-	// Until ends the plan after its steps of this kind, such as [KindRedeploy];
+	// Until ends the plan after its steps of this kind, such as "redeploy";
 	// "" goes to the end of the direction.
 	Until Kind
 	// Accept has the names of deployments and deletions of the continued rollback

@@ -27,7 +27,7 @@ func chosen(r *rand.Rand, in *rescuetest.Incident, d *rescue.Diagnosis) rescue.C
 		c.Migration = forward().Migration
 	}
 	if r.IntN(5) == 0 {
-		kinds := []rescue.Kind{rescue.KindFreeze, rescue.KindRedeploy, rescue.KindUnlock}
+		kinds := []rescue.Kind{"freeze", "redeploy", "unlock"}
 		c.Until = kinds[r.IntN(len(kinds))]
 	}
 	for _, s := range d.Evidence().Services {
@@ -67,17 +67,17 @@ func held(t *testing.T, in *rescuetest.Incident, d *rescue.Diagnosis, p *rescue.
 		if !s.At.After(began) || s.Service == "" {
 			continue
 		}
-		if strings.HasSuffix(s.Image, ":"+in.OldTag) && p.Direction != rescue.Back && was[s.Service] != rescue.Served {
+		if strings.HasSuffix(s.Image, ":"+in.OldTag) && p.Direction != rescue.Back && was[s.Service] != "served" {
 			// Whoever is served by the old code goes on being served by it.
 			fault("old code started in %s: %s", s.Service, s.Image)
 		}
-		if !deploys[s.Service] && !savepoint && !unlocks && was[s.Service] == rescue.Served {
+		if !deploys[s.Service] && !savepoint && !unlocks && was[s.Service] == "served" {
 			fault("service %s was deployed, which is not in the plan", s.Service)
 		}
 	}
 	for _, s := range record.Shortages {
 		over := s.To.IsZero() || s.To.After(began)
-		if was[s.Service] == rescue.Served && s.From.After(began) && s.From.Before(ended) && over && !deploys[s.Service] && !strings.Contains(said, s.Service+": the savepoint's deployment stops every task") && !strings.Contains(said, "may scale service "+s.Cluster+"/"+s.Service) && !leaves(said, s) {
+		if was[s.Service] == "served" && s.From.After(began) && s.From.Before(ended) && over && !deploys[s.Service] && !strings.Contains(said, s.Service+": the savepoint's deployment stops every task") && !strings.Contains(said, "may scale service "+s.Cluster+"/"+s.Service) && !leaves(said, s) {
 			fault("users of %s were served and had %d of %d for %s", s.Service, s.Healthy, s.Desired, s.To.Sub(s.From))
 		}
 	}
@@ -99,7 +99,7 @@ func held(t *testing.T, in *rescuetest.Incident, d *rescue.Diagnosis, p *rescue.
 		}
 	}
 	switch {
-	case err == nil && r.Result != rescue.Rescued && r.Result != rescue.ServedWithDebt:
+	case err == nil && r.Result != "rescued" && r.Result != "served-with-debt":
 		fault("no error, and the result is %s", r.Result)
 	case err != nil && passed != "" && !errors.Is(err, rescue.ErrPartly):
 		fault("the run stopped after %s: %s", passed, err)
@@ -166,7 +166,7 @@ func TestRandomCombinations(t *testing.T) {
 			}
 			if denies != "" && p.String() != "" {
 				for _, s := range p.Steps {
-					irreversible := s.Risk == rescue.RiskIrreversible && !slices.ContainsFunc(p.Steps, func(x rescue.Step) bool { return x.Kind == rescue.KindRedeploy })
+					irreversible := s.Risk == "irreversible" && !slices.ContainsFunc(p.Steps, func(x rescue.Step) bool { return x.Kind == "redeploy" })
 					if irreversible && (ferr != nil || !slices.ContainsFunc(full.Steps, func(x rescue.Step) bool { return x.Kind == s.Kind })) {
 						bad = append(bad, say+"\n"+s.ID+" on what is not known")
 					}

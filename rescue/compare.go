@@ -65,7 +65,7 @@ func (p *Proposal) UnmarshalJSON(data []byte) error {
 // is not seen from here.
 //
 // It is pure. A nil diagnosis has no proposals.
-func Compare(d *Diagnosis, c Choices) []Proposal {
+func (d *Diagnosis) Compare(c Choices) []Proposal {
 	if d == nil {
 		return nil
 	}
@@ -89,7 +89,7 @@ func Compare(d *Diagnosis, c Choices) []Proposal {
 
 // unserved reports whether users of a service are not served, or not all of them.
 func (d *Diagnosis) unserved() bool {
-	return slices.ContainsFunc(d.Users, func(u Users) bool { return u.State == NotServed || u.State == PartlyServed })
+	return slices.ContainsFunc(d.Users, func(u Users) bool { return u.State == usersNotServed || u.State == usersPartlyServed })
 }
 
 func propose(d *Diagnosis, c Choices) Proposal {
@@ -106,15 +106,15 @@ func propose(d *Diagnosis, c Choices) Proposal {
 	for _, s := range p.Steps {
 		out.Takes += s.Takes
 		switch s.Risk {
-		case RiskService:
+		case riskService:
 			if s.Redeploy != nil {
 				out.Deploys = append(out.Deploys, fmt.Sprintf("%s: %s", s.Redeploy.Service, short(s.Redeploy.From)))
 			} else {
 				out.Deploys = append(out.Deploys, s.Subject+": what serves, as the stack's own revision")
 			}
-		case RiskDatabase:
+		case riskDatabase:
 			out.Database = append(out.Database, s.Subject)
-		case RiskIrreversible:
+		case riskIrreversible:
 			out.Irreversible = append(out.Irreversible, s.Subject+": "+s.Why)
 		}
 	}
@@ -150,7 +150,7 @@ func (p *Plan) Commands() []string {
 		switch {
 		case s.Command != "":
 			out = append(out, s.Command)
-		case s.Kind == KindSavepoint:
+		case s.Kind == kindSavepoint:
 			out = append(out, "# "+s.ID+": patch-images, then an update of "+s.Subject+" with the template that it writes")
 		}
 	}

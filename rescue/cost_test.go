@@ -65,7 +65,7 @@ func TestWhatARescueCosts(t *testing.T) {
 		}
 		var stamp time.Duration
 		for _, s := range r.Steps {
-			if s.Kind == rescue.KindStamp {
+			if s.Kind == "stamp" {
 				stamp = s.Took
 			}
 		}
@@ -121,7 +121,7 @@ func TestDiagnosisOfALargeTree(t *testing.T) {
 			}
 		}
 		require.Len(t, d.Users, 40)
-		require.Equal(t, rescue.Healthy, d.Situation, d)
+		require.Equal(t, rescue.Situation("healthy"), d.Situation, d)
 		t.Logf("diagnosis of 21 stacks and 40 services at 100 ms a call: %d calls, %.1f s", len(cloud.Calls()), took.Seconds())
 		require.Less(t, took, 5*time.Second)
 		cloud.ForgetCalls()

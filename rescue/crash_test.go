@@ -85,7 +85,7 @@ func TestCrashAnywhereAndRunAgain(t *testing.T) {
 				in.Cloud.Restart()
 				r, err := rescue.Run(t.Context(), in.Cloud.Config(), p, keep, func(o *rescue.Options) { o.Done = append([]rescue.StepResult{}, journal...) })
 				require.NoError(t, err, r)
-				require.Equal(t, rescue.Rescued, r.Result)
+				require.Equal(t, rescue.Result("rescued"), r.Result)
 				got := done(in.Cloud)
 				for _, a := range once {
 					require.Equal(t, 1, got[a], a)
@@ -130,8 +130,8 @@ func TestJournalThatFailsEndsTheRun(t *testing.T) {
 		fails   rescue.StepOutcome
 		deletes int
 	}{
-		"before the change": {rescue.Begun, 0},
-		"after the step":    {rescue.Done, 1},
+		"before the change": {"begun", 0},
+		"after the step":    {"done", 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -171,7 +171,7 @@ func TestPolicyTextIsOnDiskBeforeItIsDestroyed(t *testing.T) {
 		line, _, _ := strings.Cut(string(data), "\n")
 		var first rescue.StepResult
 		require.NoError(t, json.Unmarshal([]byte(line), &first))
-		require.Equal(t, rescue.Begun, first.Outcome)
+		require.Equal(t, rescue.StepOutcome("begun"), first.Outcome)
 		require.Equal(t, p.Steps[0].Freeze.Frozen.Old, first.From)
 		require.Contains(t, first.From, "expire 7 days after push")
 		require.Contains(t, first.Text, "put-lifecycle-policy")

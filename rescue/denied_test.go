@@ -61,7 +61,7 @@ func TestOneActionDenied(t *testing.T) {
 					was := whole[service]
 					if is.state != was.state {
 						unknown++
-						require.Equal(t, rescue.UsersUnknown, is.state, "%s without %s: %s", name, action, service)
+						require.Equal(t, rescue.UserState("unknown"), is.state, "%s without %s: %s", name, action, service)
 					}
 					require.Contains(t, []string{was.forward, ""}, is.forward, "%s without %s: %s", name, action, service)
 					require.Contains(t, []string{was.back, ""}, is.back, "%s without %s: %s", name, action, service)
@@ -75,10 +75,10 @@ func TestOneActionDenied(t *testing.T) {
 					return
 				}
 				for _, s := range p.Steps {
-					if s.Kind == rescue.KindRedeploy {
+					if s.Kind == "redeploy" {
 						break // it proves by itself what was not known of its revision
 					}
-					if s.Risk == rescue.RiskIrreversible {
+					if s.Risk == "irreversible" {
 						require.NotNil(t, full, "%s without %s: %s", name, action, p)
 						require.True(t, slices.ContainsFunc(full.Steps, func(x rescue.Step) bool { return x.Kind == s.Kind }), "%s without %s: %s", name, action, p)
 					}

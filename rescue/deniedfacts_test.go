@@ -183,8 +183,8 @@ func TestADeniedActionChangesItsRow(t *testing.T) {
 				require.Contains(t, row, r, "%s\n%s", say, less)
 				seen[action][r] = true
 			}
-			if whole.Situation != rescue.Healthy {
-				require.NotEqual(t, rescue.Healthy, less.Situation, "not with less: %s", say)
+			if whole.Situation != "healthy" {
+				require.NotEqual(t, rescue.Situation("healthy"), less.Situation, "not with less: %s", say)
 			}
 		})
 	}
@@ -244,7 +244,7 @@ func TestThrottlesAndDeadlinesMakeNoWrongFact(t *testing.T) {
 					return
 				}
 				ends["ended early"]++
-				less = rescue.Explain(b)
+				less = b.Explain()
 			} else {
 				ends["whole"]++
 			}

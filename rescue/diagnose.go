@@ -19,7 +19,7 @@ import (
 // Diagnosis.Unknown.
 //
 // With Options.Evidence the evidence is written to that folder before anything
-// is concluded from it; [OpenBundle] and [Explain] read it again offline. What a
+// is concluded from it; [OpenBundle] and [Bundle.Explain] read it again offline. What a
 // call that ended early has read, by a deadline, is written as well.
 //
 // Calls what [ReadActions] lists. Safe to repeat.
@@ -39,7 +39,7 @@ func Diagnose(ctx context.Context, cfg aws.Config, stack string, optFns ...func(
 		}
 		o.tell("evidence", "written to "+o.Evidence)
 	}
-	return Explain(b), nil
+	return b.Explain(), nil
 }
 
 // capture reads what a diagnosis needs. With an error, the bundle is what was read

@@ -13,18 +13,26 @@ import (
 	"github.com/stackrescue/stackrescue/ecrx"
 )
 
-// Situation is what kind of trouble a stack tree is in.
+// Situation is what kind of trouble a stack tree is in. It is one of
+//   - "healthy": nothing to rescue;
+//   - "degraded": the stack rests, but users are not served or a rollback from here
+//     would fail;
+//   - "stuck": the root is UPDATE_ROLLBACK_FAILED;
+//   - "child-stuck": a nested stack is, the root is not;
+//   - "in-progress": an operation is under way;
+//   - "unknown": the stack rests, and whether users are served or a rollback would
+//     succeed could not be read;
+//   - "not-rescuable": see Advice.
 type Situation string
 
-// Situations.
 const (
-	Healthy      Situation = "healthy"       // nothing to rescue
-	Degraded     Situation = "degraded"      // the stack rests, but users are not served or a rollback from here would fail
-	Stuck        Situation = "stuck"         // the root is UPDATE_ROLLBACK_FAILED
-	ChildStuck   Situation = "child-stuck"   // a nested stack is, the root is not
-	Busy         Situation = "in-progress"   // an operation is under way
-	Uncertain    Situation = "unknown"       // the stack rests, and whether users are served or a rollback would succeed could not be read
-	NotRescuable Situation = "not-rescuable" // see Advice
+	situationHealthy      Situation = "healthy"
+	situationDegraded     Situation = "degraded"
+	situationStuck        Situation = "stuck"
+	situationChildStuck   Situation = "child-stuck"
+	situationBusy         Situation = "in-progress"
+	situationUncertain    Situation = "unknown"
+	situationNotRescuable Situation = "not-rescuable"
 )
 
 // Diagnosis is what is wrong, and why.
@@ -104,13 +112,13 @@ type Threat struct {
 	Why        string `json:"why,omitempty"`
 }
 
-// Explain diagnoses a bundle. It calls nothing: a bundle that was written
-// during an incident explains it for ever.
+// Explain diagnoses the bundle. It calls nothing: a bundle that was written during an
+// incident explains it for ever.
 //
 // A bundle without stacks, nil included, gives a diagnosis that knows nothing.
-func Explain(b *Bundle) *Diagnosis {
+func (b *Bundle) Explain() *Diagnosis {
 	if b == nil || b.Tree == nil || b.Tree.Root == nil {
-		return &Diagnosis{Version: 1, Situation: Uncertain, Advice: "diagnose again", Unknown: []string{"the bundle has no stack"}}
+		return &Diagnosis{Version: 1, Situation: situationUncertain, Advice: "diagnose again", Unknown: []string{"the bundle has no stack"}}
 	}
 	root := b.Tree.Root
 	d := &Diagnosis{Version: 1, At: b.At, Account: b.Account, Region: b.Region, Stack: root.Name, StackID: root.ID, Lost: b.Lost, Unknown: b.Problems, bundle: b}
@@ -144,46 +152,46 @@ func (d *Diagnosis) situation() (Situation, string) {
 	for s := range t.All() {
 		switch {
 		case s.InProgress() && (s == t.Root || t.Root.Status != types.StackStatusUpdateRollbackFailed || !strings.HasSuffix(string(s.Status), "_CLEANUP_IN_PROGRESS")):
-			return Busy, d.waiting()
+			return situationBusy, d.waiting()
 		case s.Status == types.StackStatusUpdateRollbackFailed && s != t.Root:
 			childStuck = s
 		}
 	}
 	switch t.Root.Status {
 	case types.StackStatusUpdateRollbackFailed:
-		return Stuck, ""
+		return situationStuck, ""
 	case types.StackStatusRollbackComplete, types.StackStatusRollbackFailed, types.StackStatusCreateFailed:
-		return NotRescuable, "the stack was never created whole: find the cause, delete it yourself and create it again; this tool never deletes a stack"
+		return situationNotRescuable, "the stack was never created whole: find the cause, delete it yourself and create it again; this tool never deletes a stack"
 	case types.StackStatusDeleteFailed, types.StackStatusDeleteComplete:
-		return NotRescuable, "the stack was being deleted: find the resource that resists and delete the stack again, or keep the resource with --retain-resources"
+		return situationNotRescuable, "the stack was being deleted: find the resource that resists and delete the stack again, or keep the resource with --retain-resources"
 	case types.StackStatusUpdateFailed:
-		return NotRescuable, "the update was paused by disable-rollback: users can be served meanwhile (direction serve); correct it and update again, or run aws cloudformation rollback-stack --stack-name " + t.Root.Name + ", which deploys what the stack had before"
+		return situationNotRescuable, "the update was paused by disable-rollback: users can be served meanwhile (direction serve); correct it and update again, or run aws cloudformation rollback-stack --stack-name " + t.Root.Name + ", which deploys what the stack had before"
 	case types.StackStatusReviewInProgress:
-		return NotRescuable, "the stack has only a change set and nothing else: execute it, or delete it: aws cloudformation delete-change-set"
+		return situationNotRescuable, "the stack has only a change set and nothing else: execute it, or delete it: aws cloudformation delete-change-set"
 	case types.StackStatusImportRollbackFailed:
-		return NotRescuable, "an import could not be rolled back: ask AWS Support"
+		return situationNotRescuable, "an import could not be rolled back: ask AWS Support"
 	}
 	if childStuck != nil {
-		return ChildStuck, fmt.Sprintf("nested stack %s is locked under a root that is not: users can be served meanwhile (direction serve); run the pipeline again: the root's next update takes the nested stack along, or is refused; if it is refused, ask AWS Support: \"nested stack %s is %s and its root %s is %s: please bring the nested stack to UPDATE_ROLLBACK_COMPLETE\"",
+		return situationChildStuck, fmt.Sprintf("nested stack %s is locked under a root that is not: users can be served meanwhile (direction serve); run the pipeline again: the root's next update takes the nested stack along, or is refused; if it is refused, ask AWS Support: \"nested stack %s is %s and its root %s is %s: please bring the nested stack to UPDATE_ROLLBACK_COMPLETE\"",
 			childStuck.Name, childStuck.ID, childStuck.Status, t.Root.ID, t.Root.Status)
 	}
 	for s := range t.All() {
 		if why := s.Unread["resources"]; why != "" {
-			return Uncertain, "the resources of stack " + s.Name + " could not be read: " + why + ": allow cloudformation:ListStackResources and diagnose again"
+			return situationUncertain, "the resources of stack " + s.Name + " could not be read: " + why + ": allow cloudformation:ListStackResources and diagnose again"
 		}
 	}
 	for _, u := range d.Users {
-		if u.State == UsersUnknown {
-			return Uncertain, u.String() + ": " + u.Next
+		if u.State == usersUnknown {
+			return situationUncertain, u.String() + ": " + u.Next
 		}
 	}
 	if len(d.Debt) > 0 || slices.ContainsFunc(d.Users, func(u Users) bool { return !u.ok() }) {
-		return Degraded, ""
+		return situationDegraded, ""
 	}
 	if open := d.unproven(); len(open) > 0 {
-		return Uncertain, "users are served, and whether a rollback from here would succeed is NOT known: " + strings.Join(open, "; ") + ": allow what could not be read and diagnose again"
+		return situationUncertain, "users are served, and whether a rollback from here would succeed is NOT known: " + strings.Join(open, "; ") + ": allow what could not be read and diagnose again"
 	}
-	return Healthy, ""
+	return situationHealthy, ""
 }
 
 // threats are rules that will take images of the new revision away in time.

@@ -29,11 +29,11 @@ func (p *planner) serve() error {
 		return err
 	}
 	p.freeze()
-	if p.until(KindFreeze) {
+	if p.until(kindFreeze) {
 		p.stays()
 		return nil
 	}
-	keep := p.keeps(KindRedeploy)
+	keep := p.keeps(kindRedeploy)
 	if err := p.redeploys(keep); err != nil {
 		return err
 	}
@@ -52,12 +52,12 @@ func (p *planner) forward() error {
 	if err := p.resources(); err != nil {
 		return err
 	}
-	irreversible := KindSavepoint
-	if p.d.Situation == Stuck {
-		irreversible = KindUnlock
+	irreversible := kindSavepoint
+	if p.d.Situation == situationStuck {
+		irreversible = kindUnlock
 	}
 	p.freeze()
-	if p.until(KindFreeze) {
+	if p.until(kindFreeze) {
 		p.stays()
 		return nil
 	}
@@ -69,19 +69,19 @@ func (p *planner) forward() error {
 	if err := p.redeploys(keep); err != nil {
 		return err
 	}
-	if p.ended() || p.until(KindRedeploy) || p.until(KindStamp) || p.until(KindMigrate) {
+	if p.ended() || p.until(kindRedeploy) || p.until(kindStamp) || p.until(kindMigrate) {
 		p.stays()
 		return nil
 	}
 	skips := p.skips(keep)
-	if p.d.Situation == Stuck {
-		p.stop(KindUnlock, p.unlocks(skips, keep))
+	if p.d.Situation == situationStuck {
+		p.stop(kindUnlock, p.unlocks(skips, keep))
 	}
 	if p.ended() {
 		p.stays()
 		return nil
 	}
-	if p.until(KindUnlock) {
+	if p.until(kindUnlock) {
 		p.unlock(skips)
 		p.noSavepoint(keep)
 		return nil
@@ -94,7 +94,7 @@ func (p *planner) forward() error {
 		return nil
 	}
 	p.unlock(skips)
-	p.stop(KindSavepoint, why)
+	p.stop(kindSavepoint, why)
 	if why == nil {
 		p.savepoint(step)
 	} else {
@@ -107,7 +107,7 @@ func (p *planner) forward() error {
 func (p *planner) stays() {
 	status := p.b.Tree.Root.Status
 	debt := fmt.Sprintf("stack %s stays %s", p.d.Stack, status)
-	if p.d.Situation == Stuck {
+	if p.d.Situation == situationStuck {
 		debt += ": its services run and scale, and it cannot be deployed"
 	}
 	p.p.Debt = append(p.p.Debt, debt)
@@ -156,7 +156,7 @@ func (p *planner) back() error {
 	}
 	p.p.Warnings = append(p.p.Warnings, "the old code returns: make sure that it fits the schema")
 	p.freeze()
-	if p.until(KindFreeze) {
+	if p.until(kindFreeze) {
 		p.stays()
 		return nil
 	}
@@ -165,11 +165,11 @@ func (p *planner) back() error {
 		s := &p.b.Services[i]
 		p.redeploy(s, s.Back)
 	}
-	if p.until(KindRedeploy) {
+	if p.until(kindRedeploy) {
 		p.stays()
 		return nil
 	}
-	if p.stop(KindUnlock, p.functionsGoBack()); p.ended() {
+	if p.stop(kindUnlock, p.functionsGoBack()); p.ended() {
 		p.stays()
 		return nil
 	}
@@ -223,7 +223,7 @@ func (p *planner) hold() error {
 	}
 	p.standsIn(keep)
 	p.freeze()
-	if p.until(KindFreeze) {
+	if p.until(kindFreeze) {
 		p.stays()
 		return nil
 	}
@@ -231,10 +231,10 @@ func (p *planner) hold() error {
 	if err := p.redeploys(down); err != nil {
 		return err
 	}
-	if p.d.Situation != Stuck && len(p.p.Steps) == 0 {
+	if p.d.Situation != situationStuck && len(p.p.Steps) == 0 {
 		return refuse("choose serve, forward or back", "hold would change nothing: stack %s is %s and not locked", p.d.Stack, p.b.Tree.Root.Status)
 	}
-	if p.until(KindStamp) || p.until(KindMigrate) || p.until(KindRedeploy) || p.d.Situation != Stuck {
+	if p.until(kindStamp) || p.until(kindMigrate) || p.until(kindRedeploy) || p.d.Situation != situationStuck {
 		p.stays()
 		return nil
 	}
@@ -243,7 +243,7 @@ func (p *planner) hold() error {
 		if len(down) == 0 || !p.acts() {
 			return err
 		}
-		p.stop(KindUnlock, err) // users are served all the same
+		p.stop(kindUnlock, err) // users are served all the same
 		p.stays()
 		return nil
 	}
@@ -285,7 +285,7 @@ func (p *planner) keeps(irreversible Kind) map[string]string {
 
 func (p *planner) keepable(s *ServiceFacts) (string, error) {
 	if u := p.usersOf(s); u.blocks() {
-		if u.State == UsersUnknown {
+		if u.State == usersUnknown {
 			return "", unknown(u.Next, "%s", u)
 		}
 		return "", refuse(u.Next, "%s", u)
@@ -355,6 +355,6 @@ func (p *planner) settled(s *ServiceFacts, revision string) bool {
 // to deploy it once more would start it again for users who have it, and it may be
 // the old code. Whoever names it wants that.
 func (p *planner) leaves(s *ServiceFacts, revision string) bool {
-	return p.c.Revisions[s.Service.String()] == "" && p.usersOf(s).State == PartlyServed &&
+	return p.c.Revisions[s.Service.String()] == "" && p.usersOf(s).State == usersPartlyServed &&
 		s.Serving() == revision && s.Current != revision && s.Running >= s.Desired
 }

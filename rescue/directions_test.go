@@ -30,12 +30,12 @@ func TestServeTouchesNoStack(t *testing.T) {
 		s.mended = true
 		p, err := rescue.MakePlan(s.diagnose(), rescue.Choices{Direction: rescue.Serve})
 		require.NoError(t, err)
-		require.Equal(t, []rescue.Kind{rescue.KindRedeploy, rescue.KindVerify}, kinds(p))
+		require.Equal(t, []rescue.Kind{"redeploy", "verify"}, kinds(p))
 		require.Contains(t, strings.Join(p.Warnings, "\n"), "no pipeline")
 		s.cloud.ForgetCalls()
 		r, err := s.run(p)
 		require.NoError(t, err, r)
-		require.Equal(t, rescue.ServedWithDebt, r.Result)
+		require.Equal(t, rescue.Result("served-with-debt"), r.Result)
 		require.Contains(t, strings.Join(r.Debt, "\n"), "UPDATE_ROLLBACK_FAILED")
 		require.Equal(t, "2 of 2 run web:3", s.counts())
 		for _, m := range s.mutated() {
@@ -49,7 +49,7 @@ func TestServeTouchesNoStack(t *testing.T) {
 		require.Empty(t, redeploys(p))
 		r, err = s.run(p)
 		require.NoError(t, err, r)
-		require.Equal(t, rescue.Rescued, r.Result)
+		require.Equal(t, rescue.Result("rescued"), r.Result)
 	})
 }
 
@@ -61,16 +61,16 @@ func TestHoldServesFirst(t *testing.T) {
 		s.stuck()
 		p, err := rescue.MakePlan(s.diagnose(), rescue.Choices{Direction: rescue.Hold})
 		require.NoError(t, err)
-		require.Equal(t, []rescue.Kind{rescue.KindUnlock, rescue.KindVerify}, kinds(p), "web:2 has failed, and nobody says that it is mended")
+		require.Equal(t, []rescue.Kind{"unlock", "verify"}, kinds(p), "web:2 has failed, and nobody says that it is mended")
 		require.Contains(t, strings.Join(p.Warnings, "\n"), "name a revision for it")
 		s.mended = true
 		p, err = rescue.MakePlan(s.diagnose(), rescue.Choices{Direction: rescue.Hold, Revisions: map[string]string{"prod/web": "web:2"}})
 		require.NoError(t, err)
-		require.Equal(t, []rescue.Kind{rescue.KindRedeploy, rescue.KindUnlock, rescue.KindVerify}, kinds(p))
+		require.Equal(t, []rescue.Kind{"redeploy", "unlock", "verify"}, kinds(p))
 		old := s.starts["v1"]
 		r, err := s.run(p)
 		require.NoError(t, err, r)
-		require.Equal(t, rescue.ServedWithDebt, r.Result)
+		require.Equal(t, rescue.Result("served-with-debt"), r.Result)
 		require.Equal(t, "2 of 2 run web:3", s.counts())
 		require.EqualValues(t, "UPDATE_ROLLBACK_COMPLETE", s.status("prod"))
 		require.Equal(t, old, s.starts["v1"])
@@ -85,14 +85,14 @@ func TestServeWhereTheStackCannotMove(t *testing.T) {
 		situation rescue.Situation
 		make      func(s *site)
 	}{
-		"an update that hangs": {rescue.Busy, func(s *site) {
+		"an update that hangs": {"in-progress", func(s *site) {
 			s.push("v1")
 			s.create(web("v1", noBreaker...))
 			s.pushFailing("v2")
 			s.begin(web("v2", noBreaker...))
 			time.Sleep(30 * time.Minute)
 		}},
-		"a rollback that hangs": {rescue.Busy, func(s *site) {
+		"a rollback that hangs": {"in-progress", func(s *site) {
 			old := s.push("v1")
 			s.create(web("v1", noBreaker...))
 			s.deleteImage(old)
@@ -136,7 +136,7 @@ func TestCompare(t *testing.T) {
 		c.Direction = ""
 		_, err = rescue.MakePlan(d, c)
 		require.ErrorIs(t, err, rescue.ErrDirection)
-		all := rescue.Compare(d, c)
+		all := d.Compare(c)
 		require.Len(t, all, 4)
 		for i, want := range []struct {
 			direction rescue.Direction
@@ -169,7 +169,7 @@ func TestCompare(t *testing.T) {
 			require.NoError(t, json.Unmarshal(data, &back))
 			require.Equal(t, p, back)
 		}
-		require.Nil(t, rescue.Compare(nil, c))
+		require.Nil(t, (*rescue.Diagnosis)(nil).Compare(c))
 	})
 }
 
@@ -178,13 +178,13 @@ func TestUntil(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		in := newIncident(t)
-		for until, last := range map[rescue.Kind]rescue.Kind{rescue.KindFreeze: "freeze", rescue.KindStamp: "stamp", rescue.KindRedeploy: "redeploy", rescue.KindUnlock: "unlock", rescue.KindSavepoint: "savepoint"} {
+		for until, last := range map[rescue.Kind]rescue.Kind{"freeze": "freeze", "stamp": "stamp", "redeploy": "redeploy", "unlock": "unlock", "savepoint": "savepoint"} {
 			c := forward()
 			c.Until = until
 			p := plan(t, in, c)
 			require.Equal(t, last, p.Steps[len(p.Steps)-2].Kind)
 			require.Nil(t, p.Stop)
-			require.Equal(t, until != rescue.KindSavepoint, len(p.Debt) > 0, until)
+			require.Equal(t, until != "savepoint", len(p.Debt) > 0, until)
 		}
 		c := forward()
 		c.Until = "reboot"
@@ -208,11 +208,11 @@ func TestOneServiceDoesNotKeepTheOtherDown(t *testing.T) {
 		require.EqualValues(t, "UPDATE_ROLLBACK_FAILED", s.update(web("v2")+worker()))
 		s.mended = true
 		s.scaleOf("worker", 0)
-		p := s.stops(rescue.Choices{Direction: rescue.Forward}, rescue.KindUnlock, "prod/worker", "desired count is 0")
+		p := s.stops(rescue.Choices{Direction: rescue.Forward}, "unlock", "prod/worker", "desired count is 0")
 		require.Equal(t, []string{"web:2"}, redeploys(p))
 		r, err := s.run(p)
 		require.ErrorIs(t, err, rescue.ErrPartly, "the worker's users are not served")
-		require.Equal(t, rescue.Partly, r.Result)
+		require.Equal(t, rescue.Result("partly"), r.Result)
 		require.Equal(t, "2 of 2 run web:3", s.counts())
 		require.EqualValues(t, "UPDATE_ROLLBACK_FAILED", s.status("prod"))
 	})
@@ -260,11 +260,11 @@ func TestAssertedUsers(t *testing.T) {
 		s.deny("ecs:DescribeServices")
 		hold := rescue.Choices{Direction: rescue.Hold}
 		s.refuses(hold, rescue.ErrUnknown, "ecs:DescribeServices")
-		hold.Assert = map[string]rescue.UserState{"prod/web": rescue.Served}
+		hold.Assert = map[string]rescue.UserState{"prod/web": "served"}
 		p, err := rescue.MakePlan(s.diagnose(), hold)
 		require.NoError(t, err)
 		require.Contains(t, strings.Join(p.Warnings, "\n"), "as the operator says")
-		hold.Assert = map[string]rescue.UserState{"prod/wbe": rescue.Served}
+		hold.Assert = map[string]rescue.UserState{"prod/wbe": "served"}
 		s.refuses(hold, rescue.ErrDirection, "prod/wbe")
 	})
 }
@@ -279,7 +279,7 @@ func TestAdvice(t *testing.T) {
 			require.NoError(t, err)
 			d, err := rescue.Diagnose(t.Context(), in.Cloud.Config(), in.Stack)
 			require.NoError(t, err)
-			require.Equal(t, rescue.ChildStuck, d.Situation)
+			require.Equal(t, rescue.Situation("child-stuck"), d.Situation)
 			for _, text := range []string{"direction serve", "takes the nested stack along, or is refused", "ask AWS Support", "is UPDATE_ROLLBACK_FAILED and its root arn:"} {
 				require.Contains(t, d.Advice, text)
 			}
@@ -294,7 +294,7 @@ func TestAdvice(t *testing.T) {
 			s.begin(web("v2", ", DeploymentCircuitBreaker: {Enable: true, Rollback: true}", ""))
 			time.Sleep(30 * time.Minute)
 			d := s.diagnose()
-			require.Equal(t, rescue.Busy, d.Situation)
+			require.Equal(t, rescue.Situation("in-progress"), d.Situation)
 			for _, text := range []string{"cancel-update-stack", "deploys web:1 to service prod/web", "direction serve"} {
 				require.Contains(t, d.Advice, text)
 			}
@@ -322,7 +322,7 @@ func TestAServiceThatNothingIsAbout(t *testing.T) {
 		before := s.starts["w1"]
 		r, err := s.run(p)
 		require.NoError(t, err, r)
-		require.Equal(t, rescue.ServedWithDebt, r.Result)
+		require.Equal(t, rescue.Result("served-with-debt"), r.Result)
 		require.EqualValues(t, "UPDATE_COMPLETE", s.status("prod"))
 		require.Equal(t, before, s.starts["w1"])
 	})

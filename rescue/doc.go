@@ -2,7 +2,7 @@
 // plans, runs the plan and reports.
 //
 //	d, err := rescue.Diagnose(ctx, cfg, "prod")        // reads only
-//	proposals := rescue.Compare(d, rescue.Choices{})   // what could be done, and why not
+//	proposals := d.Compare(rescue.Choices{})   // what could be done, and why not
 //	p, err := rescue.MakePlan(d, rescue.Choices{Direction: rescue.Forward}) // data: save it, review it
 //	r, err := rescue.Run(ctx, cfg, p)                  // checks, does, verifies
 //	fmt.Println(r)

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -114,9 +115,9 @@ func OpenBundle(dir string) (*Bundle, error) {
 		if err != nil {
 			err = fmt.Errorf("evidence: %w", err)
 		}
-		var b *Bundle
+		b := new(Bundle)
 		if err == nil {
-			b, err = ReadBundle(data)
+			err = json.Unmarshal(data, b)
 		}
 		if err != nil {
 			problems = append(problems, "capture "+e.Name()+": "+err.Error())

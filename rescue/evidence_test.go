@@ -72,7 +72,7 @@ func TestEvidenceIsNeverReplaced(t *testing.T) {
 				}
 				b, err := rescue.OpenBundle(dir)
 				require.NoError(t, err)
-				require.Contains(t, rescue.Explain(b).String(), "DuplicateTable")
+				require.Contains(t, b.Explain().String(), "DuplicateTable")
 				require.True(t, b.At.After(first.At), "the newest facts")
 				seen := map[string]bool{}
 				for _, task := range b.Tasks {
@@ -90,12 +90,12 @@ func TestBundleOfVersion1IsRead(t *testing.T) {
 	t.Parallel()
 	data, err := os.ReadFile(filepath.Join("testdata", "bundle-v1.json"))
 	require.NoError(t, err)
-	b, err := rescue.ReadBundle(data)
-	require.NoError(t, err)
+	b := new(rescue.Bundle)
+	require.NoError(t, json.Unmarshal(data, b))
 	require.Equal(t, "prod", b.Services[0].Service.Cluster)
 	require.Len(t, b.Services[0].Network.Subnets, 1)
-	d := rescue.Explain(b)
-	require.Equal(t, rescue.Stuck, d.Situation)
+	d := b.Explain()
+	require.Equal(t, rescue.Situation("stuck"), d.Situation)
 	for _, want := range []string{"does NOT serve", "DuplicateTable", "expire 7 days after push", "is missing", "SecretArn"} {
 		require.Contains(t, d.String(), want)
 	}
@@ -130,7 +130,7 @@ func TestFolderOfVersion1IsRead(t *testing.T) {
 		require.Equal(t, string(text), string(again))
 		b, err = rescue.OpenBundle(dir)
 		require.NoError(t, err)
-		require.Contains(t, rescue.Explain(b).String(), "DuplicateTable")
+		require.Contains(t, b.Explain().String(), "DuplicateTable")
 	})
 }
 
@@ -179,7 +179,7 @@ func TestADeadlineKeepsWhatWasRead(t *testing.T) {
 				}
 				require.NoError(t, err)
 				require.NotEmpty(t, b.Tasks)
-				d = rescue.Explain(b)
+				d = b.Explain()
 				require.Contains(t, d.String(), "ended early")
 				_, err = rescue.MakePlan(d, rescue.Choices{Direction: rescue.Hold})
 				require.ErrorIs(t, err, rescue.ErrUnknown)
@@ -208,7 +208,7 @@ func TestALaterPoorerCapture(t *testing.T) {
 		require.NoError(t, err)
 		require.False(t, b.Partial)
 		require.Len(t, b.Tasks, len(whole.Evidence().Tasks), "no task is there twice")
-		require.Equal(t, whole.Users, rescue.Explain(b).Users)
-		require.Contains(t, rescue.Explain(b).String(), "ended early")
+		require.Equal(t, whole.Users, b.Explain().Users)
+		require.Contains(t, b.Explain().String(), "ended early")
 	})
 }

@@ -2,6 +2,7 @@ package rescue_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -44,14 +45,14 @@ func ExampleDiagnose() {
 }
 
 // Every direction, with what it would do or why it cannot be taken.
-func ExampleCompare() {
+func ExampleDiagnosis_Compare() {
 	in, options := exampleIncident()
 	d, err := rescue.Diagnose(context.Background(), in.Cloud.Config(), in.Stack, options)
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
-	for _, p := range rescue.Compare(d, rescue.Choices{Freeze: true}) {
+	for _, p := range d.Compare(rescue.Choices{Freeze: true}) {
 		fmt.Println(p.Direction, p.Plan != nil, p.Proposed)
 	}
 	// Output:
@@ -141,7 +142,7 @@ func ExampleFinish() {
 }
 
 // Evidence outlives the account's memory: read again, it is explained offline.
-func ExampleExplain() {
+func ExampleBundle_Explain() {
 	in, options := exampleIncident()
 	dir, err := os.MkdirTemp("", "evidence")
 	if err != nil {
@@ -163,7 +164,7 @@ func ExampleExplain() {
 		fmt.Println(err)
 		return
 	}
-	fmt.Println(rescue.Explain(b).Situation)
+	fmt.Println(b.Explain().Situation)
 	// Output:
 	// stuck
 }
@@ -177,8 +178,9 @@ func ExampleOpenBundle() {
 }
 
 // Evidence that was kept somewhere else than in a folder.
-func ExampleReadBundle() {
-	_, err := rescue.ReadBundle([]byte(`{"version": 999}`))
+func ExampleBundle_UnmarshalJSON() {
+	var b rescue.Bundle
+	err := json.Unmarshal([]byte(`{"version": 999}`), &b)
 	fmt.Println(err)
 	// Output:
 	// evidence: version 999, this program reads 1 to 2
@@ -214,4 +216,15 @@ func ExamplePatience() {
 	fmt.Println(p.Check())
 	// Output:
 	// <nil>
+}
+
+// What the morning after has paid, and what only people can do.
+func ExampleFinished_String() {
+	fmt.Print((&rescue.Finished{Stack: "prod", Done: []string{"repository app: lifecycle policy put back"}, Open: []string{"template: image app:v2 is a literal"}}))
+	// Output:
+	// FINISHED  stack prod
+	// DONE
+	//   repository app: lifecycle policy put back
+	// STILL OPEN
+	//   template: image app:v2 is a literal
 }

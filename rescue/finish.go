@@ -18,6 +18,8 @@ import (
 	"github.com/stackrescue/stackrescue/cfnx"
 	"github.com/stackrescue/stackrescue/ecrx"
 	"github.com/stackrescue/stackrescue/ecsx"
+	"github.com/stackrescue/stackrescue/internal/neutral"
+	"github.com/stackrescue/stackrescue/internal/redact"
 )
 
 // ErrUnfinished is returned by [Finish] if it is too early to pay what a rescue
@@ -65,7 +67,7 @@ func (f *Finished) String() string {
 	}
 	section(&b, title, len(f.Done), func(i int) string { return f.Done[i] })
 	section(&b, "STILL OPEN", len(f.Open), func(i int) string { return f.Open[i] })
-	return b.String()
+	return strings.Join(neutral.Lines(redact.Text(b.String())), "\n") + "\n"
 }
 
 // Finish pays what a rescue has left, once the team's own pipeline has succeeded
@@ -95,15 +97,15 @@ func Finish(ctx context.Context, cfg aws.Config, stack string, optFns ...func(*F
 	if err != nil {
 		return nil, err
 	}
-	d := Explain(b)
+	d := b.Explain()
 	early := func(why, next string) error {
 		return &Error{Stack: d.Stack, Where: b.Account + ", " + b.Region, Err: fmt.Errorf("%w: %s", ErrUnfinished, why), Next: next}
 	}
 	root := b.Tree.Root.Status
 	switch {
-	case d.Situation == Healthy && goesBack(root):
+	case d.Situation == situationHealthy && goesBack(root):
 		return nil, early(fmt.Sprintf("the latest update of stack %s went back: it is %s", d.Stack, root), "let the pipeline deploy once, and finish after it has succeeded")
-	case d.Situation != Healthy:
+	case d.Situation != situationHealthy:
 		return nil, early("it is "+string(d.Situation), "rescue it first")
 	case strings.Contains(b.Tree.Root.ChangeSetID, ":changeSet/stackrescue-"):
 		return nil, early("its latest update is the rescue's own", "let the pipeline deploy, then finish")
@@ -184,7 +186,7 @@ type frozenPolicy struct{ before, after string }
 func frozenPolicies(journal []StepResult) map[string]frozenPolicy {
 	out := map[string]frozenPolicy{}
 	for _, r := range journal {
-		if r.Kind != KindFreeze || r.Outcome != Begun {
+		if r.Kind != kindFreeze || r.Outcome != outcomeBegun {
 			continue
 		}
 		repository := strings.TrimPrefix(r.Subject, "repository ")
@@ -304,7 +306,7 @@ func (p *payer) put(repository string, was frozenPolicy) error {
 // journal writes what is overwritten before the call that does.
 func (p *payer) journal(repository, from, to string) error {
 	return appendJournal(p.f.Evidence, StepResult{
-		Version: 1, ID: "finish", Kind: kindThaw, Subject: "repository " + repository, Outcome: Begun, Text: "the policy is put back",
+		Version: 1, ID: "finish", Kind: kindThaw, Subject: "repository " + repository, Outcome: outcomeBegun, Text: "the policy is put back",
 		Began: p.o.Now().UTC(), From: from, To: to,
 	})
 }

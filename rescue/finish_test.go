@@ -31,7 +31,7 @@ func TestFinish(t *testing.T) {
 		require.NoError(t, err)
 		r, err := s.run(p, func(o *rescue.Options) { o.Evidence = dir })
 		require.NoError(t, err, r)
-		require.Equal(t, rescue.Rescued, r.Result)
+		require.Equal(t, rescue.Result("rescued"), r.Result)
 		s.cloud.ForgetCalls()
 		_, err = finish()
 		require.ErrorIs(t, err, rescue.ErrUnfinished)

@@ -88,7 +88,7 @@ func TestFlatStackWithTheTagInAParameter(t *testing.T) {
 
 		d, err := rescue.Diagnose(t.Context(), cloud.Config(), "web")
 		require.NoError(t, err)
-		require.Equal(t, rescue.Stuck, d.Situation, d.String())
+		require.Equal(t, rescue.Situation("stuck"), d.Situation, d.String())
 		require.Contains(t, d.Causes.Update[0].Text, "FATAL: feature flag service unreachable")
 		require.NotContains(t, d.String(), "hush")
 		ready = true // somebody mended the other service

@@ -47,7 +47,7 @@ func TestADeletedServiceStillSaysWhy(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, cfntypes.StackStatusRollbackComplete, s.rest("prod"))
 		d := s.diagnose()
-		require.Equal(t, rescue.NotRescuable, d.Situation)
+		require.Equal(t, rescue.Situation("not-rescuable"), d.Situation)
 		require.Contains(t, d.Causes.Update[0].Text, "FATAL: DATABASE_URL is not set")
 	})
 }
@@ -90,7 +90,7 @@ func TestARevisionThatIsGiven(t *testing.T) {
 		require.Equal(t, []string{"web:2"}, redeploys(p))
 		r, err := s.run(throughJSON(t, p, nil))
 		require.NoError(t, err, r)
-		require.Equal(t, rescue.Rescued, r.Result)
+		require.Equal(t, rescue.Result("rescued"), r.Result)
 		require.Equal(t, "2 of 2 run web:2", s.counts())
 	})
 }

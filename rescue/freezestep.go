@@ -13,8 +13,8 @@ import (
 	"github.com/stackrescue/stackrescue/ecrx"
 )
 
-// FreezeStep takes rules out of a lifecycle policy.
-type FreezeStep struct {
+// freezeStep takes rules out of a lifecycle policy.
+type freezeStep struct {
 	// Frozen is what was found and what is to be, Needed the images it is for.
 	Frozen *ecrx.Frozen `json:"frozen"`
 	Needed []ecrx.Image `json:"needed"`
@@ -30,7 +30,7 @@ func (p *planner) freeze() {
 			p.p.Warnings = append(p.p.Warnings, f.String()+": allow a freeze")
 			continue
 		}
-		step := &FreezeStep{Frozen: f}
+		step := &freezeStep{Frozen: f}
 		var rules []string
 		for _, r := range f.Removed {
 			rules = append(rules, ruleText(r.Rule))
@@ -49,7 +49,7 @@ func (p *planner) freeze() {
 			command = "aws ecr delete-lifecycle-policy --repository-name " + f.Repository.Name
 		}
 		p.add(Step{
-			Kind: KindFreeze, Subject: "repository " + f.Repository.Name, Why: "would take images away that are needed: " + strings.Join(slices.Compact(rules), ", "),
+			Kind: kindFreeze, Subject: "repository " + f.Repository.Name, Why: "would take images away that are needed: " + strings.Join(slices.Compact(rules), ", "),
 			Command: command,
 			Before:  "the policy is as it was when the plan was made", After: "the policy no longer has these rules",
 			Undo: put(f.Old), Takes: time.Minute, Freeze: step,
@@ -76,9 +76,9 @@ func (r *runner) freeze(ctx context.Context, c clients, s Step, res *StepResult)
 		return err
 	}
 	if !f.Applied {
-		res.Outcome, res.Text = Held, "the policy has no such rule"
+		res.Outcome, res.Text = outcomeHeld, "the policy has no such rule"
 		return nil
 	}
-	res.Outcome, res.Text, res.From, res.To = Done, "rules taken out; undo with: "+s.Undo, f.Old, f.New
+	res.Outcome, res.Text, res.From, res.To = outcomeDone, "rules taken out; undo with: "+s.Undo, f.Old, f.New
 	return nil
 }

@@ -2,8 +2,6 @@ package rescue
 
 import (
 	"regexp"
-
-	"github.com/stackrescue/stackrescue/ecrx"
 )
 
 // sourceImage is what Lambda says of an image that a function cannot be set to
@@ -27,9 +25,9 @@ func (p *planner) functionsGoBack() error {
 	for _, ref := range p.b.sourceImages() {
 		next := "push image " + ref + " again, or choose hold, which skips the function"
 		switch i := p.b.Images[ref]; {
-		case i.State == ecrx.Unknown || i.State == "":
+		case i.State == "unknown" || i.State == "":
 			return unknown(next, "a function goes back to image %s, and whether that is there is not known: %s", ref, i.Error)
-		case !i.State.Usable() && i.State != ecrx.External:
+		case !i.State.Usable() && i.State != "external":
 			return refuse(next, "a function cannot go back: image %s is %s", ref, i.State)
 		}
 	}

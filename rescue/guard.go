@@ -13,7 +13,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	cfntypes "github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 
-	"github.com/stackrescue/stackrescue/ecrx"
 	"github.com/stackrescue/stackrescue/ecsx"
 	"github.com/stackrescue/stackrescue/internal/awsretry"
 )
@@ -131,7 +130,7 @@ func Guard(ctx context.Context, cfg aws.Config, stack string, optFns ...func(*Gu
 	if err != nil {
 		return nil, err
 	}
-	d := Explain(b)
+	d := b.Explain()
 	rep := &Report{}
 	v := verifier{c: newClients(only(cfg, append(ReadActions(), "cloudformation:ListChangeSets")...)), d: d, b: b, rep: rep, since: lately(b.Tasks), promised: promises{rests: true, record: true, frozen: true}, parameter: g.Parameter}
 	if err := v.all(ctx); err != nil {
@@ -267,9 +266,9 @@ func (v *verifier) exports() {
 // image checks that an image can be pulled.
 func (v *verifier) image(what string, i ImageFacts) {
 	detail := strings.TrimSpace(string(i.State) + " " + i.Digest)
-	if i.State == ecrx.Unknown || i.State == "" {
+	if i.State == "unknown" || i.State == "" {
 		v.unknown(what, i.Error)
 		return
 	}
-	v.record(i.State.Usable() || i.State == ecrx.External, what, detail)
+	v.record(i.State.Usable() || i.State == "external", what, detail)
 }

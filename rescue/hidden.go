@@ -119,7 +119,7 @@ func hiddenValue(value string) bool { return strings.Contains(value, redact.Mark
 
 // restores proves that the lost outputs can be written into the draft, and states
 // those that cannot, because nobody has their values or no plan holds them.
-func (p *planner) restores(d *cfnx.Draft, step *SavepointStep) error {
+func (p *planner) restores(d *cfnx.Draft, step *savepointStep) error {
 	_, err := d.RestoreOutputs(context.Background(), p.d.Lost, func(_ context.Context, l cfnx.LostOutput) (string, error) {
 		value := valueOf(l)
 		switch {

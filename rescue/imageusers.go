@@ -9,7 +9,6 @@ import (
 	cfntypes "github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 
 	"github.com/stackrescue/stackrescue/cfnx"
-	"github.com/stackrescue/stackrescue/ecrx"
 	"github.com/stackrescue/stackrescue/ecsx"
 	"github.com/stackrescue/stackrescue/internal/redact"
 )
@@ -228,11 +227,11 @@ func (d *Diagnosis) imageUsers() {
 			case u.Trouble != "":
 			case !read || i.State == "":
 				u.Unread = "image " + ref + " was not looked for"
-			case i.State == ecrx.Unknown:
+			case i.State == "unknown":
 				u.Unread = "image " + ref + ": " + i.Error
-			case !i.State.Usable() && i.State != ecrx.External:
+			case !i.State.Usable() && i.State != "external":
 				u.Trouble = "image " + ref + " is " + strings.ReplaceAll(string(i.State), "-", " ")
-				if why := d.expired(ref); why != "" && i.State == ecrx.Missing {
+				if why := d.expired(ref); why != "" && i.State == "missing" {
 					u.Trouble += "; " + why
 				}
 			}

@@ -44,24 +44,24 @@ func TestImageUsersBesideServices(t *testing.T) {
 		says   []string // "" for none
 		is     rescue.Situation
 	}{
-		"none":              {zipped, nil, nil, nil, rescue.Healthy},
-		"a function":        {function + zipped, nil, nil, []string{"function fn: its images are there"}, rescue.Healthy},
-		"a function, asked": {function, nil, says(rescue.ImageUser{State: "Active"}, nil), []string{"function fn is Active"}, rescue.Healthy},
-		"not readable":      {function, nil, says(rescue.ImageUser{}, errors.New("AccessDenied: lambda:GetFunction")), []string{"NOT known: AccessDenied: lambda:GetFunction"}, rescue.Uncertain},
-		"its image is gone": {function, func(s *site) { s.deleteImage(s.push("fn1")) }, nil, []string{"function fn cannot run: image ", "app:fn1 is missing"}, rescue.Degraded},
-		"it failed":         {function, nil, says(rescue.ImageUser{State: "Failed", Reason: "The image is too large"}, nil), []string{"cannot run: Lambda says Failed: The image is too large"}, rescue.Degraded},
-		"its update failed": {function, nil, says(rescue.ImageUser{State: "Active, and its last update failed", Reason: "no such image"}, nil), []string{"its last update failed: no such image"}, rescue.Healthy},
-		"other image":       {function, func(s *site) { s.deleteImage(s.push("fn2")) }, says(rescue.ImageUser{State: "Active", Images: []string{"123456789012.dkr.ecr.us-east-1.amazonaws.com/app:fn2"}}, nil), []string{"app:fn2 is missing"}, rescue.Degraded},
-		"a rule":            {job + rule, nil, nil, []string{"scheduled task of rule prod-Nightly-", "(job:1): its images are there"}, rescue.Healthy},
-		"a schedule":        {job + schedule, nil, nil, []string{"scheduled task of schedule prod-Hourly-", "(job:1): its images are there"}, rescue.Healthy},
-		"both, image gone":  {job + rule + schedule, func(s *site) { s.deleteImage(s.push("job1")) }, nil, []string{"rule prod-Nightly-", "schedule prod-Hourly-", "(job:1) cannot run: image "}, rescue.Degraded},
-		"deregistered":      {job + schedule, func(s *site) { s.deregisterNow("job:1") }, nil, []string{"job:1 is INACTIVE"}, rescue.Degraded},
+		"none":              {zipped, nil, nil, nil, "healthy"},
+		"a function":        {function + zipped, nil, nil, []string{"function fn: its images are there"}, "healthy"},
+		"a function, asked": {function, nil, says(rescue.ImageUser{State: "Active"}, nil), []string{"function fn is Active"}, "healthy"},
+		"not readable":      {function, nil, says(rescue.ImageUser{}, errors.New("AccessDenied: lambda:GetFunction")), []string{"NOT known: AccessDenied: lambda:GetFunction"}, "unknown"},
+		"its image is gone": {function, func(s *site) { s.deleteImage(s.push("fn1")) }, nil, []string{"function fn cannot run: image ", "app:fn1 is missing"}, "degraded"},
+		"it failed":         {function, nil, says(rescue.ImageUser{State: "Failed", Reason: "The image is too large"}, nil), []string{"cannot run: Lambda says Failed: The image is too large"}, "degraded"},
+		"its update failed": {function, nil, says(rescue.ImageUser{State: "Active, and its last update failed", Reason: "no such image"}, nil), []string{"its last update failed: no such image"}, "healthy"},
+		"other image":       {function, func(s *site) { s.deleteImage(s.push("fn2")) }, says(rescue.ImageUser{State: "Active", Images: []string{"123456789012.dkr.ecr.us-east-1.amazonaws.com/app:fn2"}}, nil), []string{"app:fn2 is missing"}, "degraded"},
+		"a rule":            {job + rule, nil, nil, []string{"scheduled task of rule prod-Nightly-", "(job:1): its images are there"}, "healthy"},
+		"a schedule":        {job + schedule, nil, nil, []string{"scheduled task of schedule prod-Hourly-", "(job:1): its images are there"}, "healthy"},
+		"both, image gone":  {job + rule + schedule, func(s *site) { s.deleteImage(s.push("job1")) }, nil, []string{"rule prod-Nightly-", "schedule prod-Hourly-", "(job:1) cannot run: image "}, "degraded"},
+		"deregistered":      {job + schedule, func(s *site) { s.deregisterNow("job:1") }, nil, []string{"job:1 is INACTIVE"}, "degraded"},
 		"its last run failed": {job + rule, func(s *site) {
 			s.pushProgram("job1", rescuetest.Exits(3, time.Second, "FATAL: no invoices"))
 			_, err := s.ecs.RunTask(s.t.Context(), &ecs.RunTaskInput{Cluster: aws.String("prod"), TaskDefinition: aws.String("job:1")})
 			require.NoError(s.t, err)
 			time.Sleep(5 * time.Minute)
-		}, nil, []string{"its latest failed task: ", "exited with 3"}, rescue.Healthy},
+		}, nil, []string{"its latest failed task: ", "exited with 3"}, "healthy"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

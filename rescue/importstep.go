@@ -50,7 +50,7 @@ func (p *planner) imports() {
 	if len(in) == 0 {
 		return
 	}
-	if p.until(KindUnlock) {
+	if p.until(kindUnlock) {
 		for _, x := range in {
 			p.owesImport(x, errors.New("the plan ends before"))
 		}
@@ -107,13 +107,13 @@ func (r *runner) take(ctx context.Context, c clients, s Step, res *StepResult) e
 		o.Observe = func(e cfnx.ApplyEvent) { r.o.tell(s.ID, e.String()) }
 	})
 	if errors.Is(err, cfnx.ErrNothingToChange) {
-		res.Outcome, res.Text = Held, "the stack has them"
+		res.Outcome, res.Text = outcomeHeld, "the stack has them"
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	res.Outcome, res.From, res.To = Done, string(t.Root.Status), string(out.Status)
+	res.Outcome, res.From, res.To = outcomeDone, string(t.Root.Status), string(out.Status)
 	res.Text = fmt.Sprintf("stack %s is %s: %d resources are in it again", out.Stack, out.Status, len(out.Changes))
 	for _, x := range s.Import.Resources {
 		r.follow = append(r.follow, fmt.Sprintf("%s %s was imported as it is: the team's template declares it as %s with the same properties", x.Type, x.PhysicalID, x.LogicalID))

@@ -1,6 +1,7 @@
 package rescue_test
 
 import (
+	"encoding/json"
 	"flag"
 	"fmt"
 	"os"
@@ -87,7 +88,7 @@ func served(t *testing.T, in *rescuetest.Incident) {
 	t.Helper()
 	d, err := rescue.Diagnose(t.Context(), in.Cloud.Config(), in.Stack)
 	require.NoError(t, err)
-	require.Equal(t, rescue.Healthy, d.Situation, d.String())
+	require.Equal(t, rescue.Situation("healthy"), d.Situation, d.String())
 	in.Do(func() { require.Equal(t, in.Database.Schema, in.Database.Revision) })
 }
 
@@ -116,7 +117,7 @@ func TestNothingRisksAnythingWithoutConfirmation(t *testing.T) {
 		in.Cloud.ForgetCalls()
 		r, err := rescue.Run(t.Context(), in.Cloud.Config(), p)
 		require.ErrorIs(t, err, rescue.ErrDeclined)
-		require.Equal(t, rescue.NotRescued, r.Result)
+		require.Equal(t, rescue.Result("not-rescued"), r.Result)
 		for _, c := range in.Cloud.Calls() {
 			require.True(t, !c.Mutates() || c.Action == "ecr:DeleteLifecyclePolicy", c.Action)
 		}
@@ -193,7 +194,7 @@ func TestHoldUnlocksAndDeploysNothing(t *testing.T) {
 		in.Cloud.ForgetCalls()
 		r, err := rescue.Run(t.Context(), in.Cloud.Config(), p, confirmed)
 		require.ErrorIs(t, err, rescue.ErrPartly)
-		require.Equal(t, rescue.Partly, r.Result)
+		require.Equal(t, rescue.Result("partly"), r.Result)
 		for _, c := range in.Cloud.Calls() {
 			require.True(t, !c.Mutates() || c.Action == "cloudformation:ContinueUpdateRollback", c.Action)
 		}
@@ -210,7 +211,7 @@ func TestBundleExplainsOffline(t *testing.T) {
 		require.NoError(t, err)
 		b, err := rescue.OpenBundle(dir)
 		require.NoError(t, err)
-		again := rescue.Explain(b)
+		again := b.Explain()
 		require.Equal(t, d.String(), again.String())
 		p, err := rescue.MakePlan(d, forward())
 		require.NoError(t, err)
@@ -225,6 +226,5 @@ func TestBundleExplainsOffline(t *testing.T) {
 	raw, err := os.ReadFile(files[0])
 	require.NoError(t, err)
 	require.Contains(t, string(raw), "DuplicateTable")
-	_, err = rescue.ReadBundle([]byte(`{"version":3}`))
-	require.ErrorContains(t, err, "version 3")
+	require.ErrorContains(t, json.Unmarshal([]byte(`{"version":3}`), new(rescue.Bundle)), "version 3")
 }

@@ -41,7 +41,7 @@ func TestPlanSurvivesJSON(t *testing.T) {
 			require.Equal(t, p, q)
 			r, err := rescue.Run(t.Context(), in.Cloud.Config(), q, confirmed)
 			require.NoError(t, err, r)
-			require.Equal(t, rescue.Rescued, r.Result)
+			require.Equal(t, rescue.Result("rescued"), r.Result)
 			served(t, in)
 		})
 	})
@@ -55,7 +55,7 @@ func TestPlanSurvivesJSON(t *testing.T) {
 			require.Equal(t, p, q)
 			r, err := rescue.Run(t.Context(), in.Cloud.Config(), q, confirmed)
 			require.NoError(t, err, r)
-			require.Equal(t, rescue.Rescued, r.Result)
+			require.Equal(t, rescue.Result("rescued"), r.Result)
 		})
 	})
 }

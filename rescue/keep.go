@@ -21,15 +21,15 @@ func (p *planner) keep(s *ServiceFacts) (string, error) {
 	serving := s.Serving()
 	named := "name the revision to keep for service " + s.Service.String()
 	switch {
-	case users.State == Served && s.Unread != "":
+	case users.State == usersServed && s.Unread != "":
 		return "", nil // as the operator says; what runs is not known
-	case users.State == ScaledToZero:
+	case users.State == usersScaledToZero:
 		return s.Current, nil
-	case users.State == Served && serving == "" && len(s.Deployments) > 0:
+	case users.State == usersServed && serving == "" && len(s.Deployments) > 0:
 		return "", unknown("wait until its deployment has ended, then diagnose again", "service %s runs tasks of two revisions: which one is to stay is not known", s.Service)
-	case users.State == Served:
+	case users.State == usersServed:
 		return p.keepServing(s, cmp.Or(serving, s.Current))
-	case users.State == PartlyServed && serving != "" && s.Running >= s.Desired:
+	case users.State == usersPartlyServed && serving != "" && s.Running >= s.Desired:
 		return p.keepServing(s, serving) // its latest deployment failed, and as many run as are wanted
 	case s.Touched && s.Forward == "":
 		return "", unknown(named, "service %s: the revision of the failed update is not known: %s", s.Service, s.RevisionsUnknown)

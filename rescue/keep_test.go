@@ -45,7 +45,7 @@ func TestServedUsersAreLeftAlone(t *testing.T) {
 		require.Empty(t, redeploys(p))
 		r, err := s.run(p)
 		require.NoError(t, err, r)
-		require.Equal(t, rescue.Rescued, r.Result)
+		require.Equal(t, rescue.Result("rescued"), r.Result)
 		require.Equal(t, before+2, s.starts["v2"], "only the savepoint has started tasks")
 	})
 }
@@ -97,7 +97,7 @@ func TestForwardDoesNotRedeployAServiceThatWentBack(t *testing.T) {
 		require.Contains(t, strings.Join(p.Warnings, "\n"), "name web:2")
 		r, err := s.run(p)
 		require.NoError(t, err, r)
-		require.Equal(t, rescue.Rescued, r.Result)
+		require.Equal(t, rescue.Result("rescued"), r.Result)
 		require.Equal(t, "2 of 2 run web:1", s.counts())
 		require.Equal(t, before, s.starts, "users who are served are left alone")
 	})
@@ -132,7 +132,7 @@ func TestAServiceOnItsWayBackNeedsNoSkip(t *testing.T) {
 				}
 				r, err := s.run(p)
 				require.NoError(t, err, r)
-				require.Equal(t, rescue.Rescued, r.Result)
+				require.Equal(t, rescue.Result("rescued"), r.Result)
 				require.Equal(t, "2 of 2 run web:1", s.counts())
 			})
 		})
@@ -244,7 +244,7 @@ func TestRevisionsAreFoundByReference(t *testing.T) {
 				require.NoError(t, err)
 				r, err := s.run(p)
 				require.NoError(t, err, r)
-				require.Equal(t, rescue.Rescued, r.Result)
+				require.Equal(t, rescue.Result("rescued"), r.Result)
 				require.Zero(t, s.starts["v1"]-2, "old code was started")
 			})
 		})
@@ -300,10 +300,10 @@ func TestSavepointCarriesWhatServes(t *testing.T) {
 				p, err := rescue.MakePlan(s.diagnose(), rescue.Choices{Direction: rescue.Forward})
 				require.NoError(t, err)
 				require.NotContains(t, p.String(), "s3cret")
-				want := rescue.Rescued
+				want := rescue.Result("rescued")
 				if test.stops {
-					requireStop(t, p, rescue.KindSavepoint, test.field)
-					want = rescue.ServedWithDebt
+					requireStop(t, p, "savepoint", test.field)
+					want = "served-with-debt"
 				} else {
 					require.Nil(t, p.Stop)
 					require.Contains(t, p.String(), test.field, "what is written into the template is said")
@@ -314,7 +314,7 @@ func TestSavepointCarriesWhatServes(t *testing.T) {
 				require.Equal(t, want, r.Result, r)
 				require.Equal(t, before, s.starts["v1"])
 				require.Equal(t, "2 of 2", s.counts()[:6])
-				if want == rescue.Rescued {
+				if want == "rescued" {
 					// What serves is the stack's own, and the same in all but its name.
 					require.Equal(t, s.settings("web:2"), s.settings(s.counts()[len("2 of 2 run "):]))
 				}
@@ -339,7 +339,7 @@ func TestSavepointOfARevisionMadeByHand(t *testing.T) {
 		started := s.starts["v2"]
 		r, err := s.run(p)
 		require.NoError(t, err, r)
-		require.Equal(t, rescue.Rescued, r.Result)
+		require.Equal(t, rescue.Result("rescued"), r.Result)
 		require.Equal(t, "2 of 2 run web:4", s.counts())
 		require.Equal(t, s.settings("web:3"), s.settings("web:4"))
 		require.Equal(t, started+2, s.starts["v2"], "the savepoint alone has started tasks")

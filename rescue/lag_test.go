@@ -25,11 +25,11 @@ func TestAServiceThatLagsIsReadAgain(t *testing.T) {
 			_, err = rescue.MakePlan(d, rescue.Choices{Direction: rescue.Forward})
 			if unknown {
 				require.ErrorIs(t, err, rescue.ErrUnknown)
-				require.Equal(t, rescue.UsersUnknown, d.Users[0].State)
+				require.Equal(t, rescue.UserState("unknown"), d.Users[0].State)
 				require.ErrorContains(t, err, "one of the two lags")
 				return
 			}
-			require.Equal(t, rescue.Served, d.Users[0].State)
+			require.Equal(t, rescue.UserState("served"), d.Users[0].State)
 			require.ErrorIs(t, err, rescue.ErrDirection)
 			require.ErrorContains(t, err, "would deploy app:1 to service prod/app, which is to keep app:2")
 		})

@@ -31,7 +31,7 @@ func TestWhatARescueLeavesBehind(t *testing.T) {
 		require.NoError(t, err)
 		d, err = rescue.Diagnose(t.Context(), in.Cloud.Config(), in.Stack, keep)
 		require.NoError(t, err)
-		require.Equal(t, rescue.Healthy, d.Situation, d)
+		require.Equal(t, rescue.Situation("healthy"), d.Situation, d)
 		left := strings.Join(d.Leftovers, "\n")
 		for _, want := range []string{"the lifecycle policy of repository backend is frozen", "repository backend-nginx is frozen", "is a rescue's own", "a template that a rescue uploaded: s3://prod-templates/app/stackrescue-"} {
 			require.Contains(t, left, want)
@@ -63,10 +63,10 @@ func TestTheTasksAreOnDiskFirst(t *testing.T) {
 	b, err := rescue.OpenBundle(dir)
 	require.NoError(t, err)
 	require.True(t, b.Partial)
-	d := rescue.Explain(b)
+	d := b.Explain()
 	require.NotEmpty(t, b.Tasks)
 	require.Contains(t, strings.Join(d.Unknown, "\n"), "came no further than the stopped tasks")
-	require.Equal(t, rescue.UsersUnknown, d.Users[0].State)
+	require.Equal(t, rescue.UserState("unknown"), d.Users[0].State)
 	_, err = rescue.MakePlan(d, rescue.Choices{Direction: rescue.Serve})
 	require.ErrorIs(t, err, rescue.ErrUnknown)
 	folder := report.Folder{Path: dir}

@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/stackrescue/stackrescue/ecrx"
 	"github.com/stackrescue/stackrescue/ecsx"
 )
 
@@ -36,10 +35,10 @@ func (p *planner) unmended(s *ServiceFacts, target string) error {
 	next := fmt.Sprintf("mend it and say so (Choices.Mended, -mended %s), or name another revision for the service", s.Service)
 	migration, suspected := p.d.suspects(*s)
 	switch {
-	case suspected && target == s.Forward && c.Class == ecsx.ClassApplication && c.Excerpt != "":
+	case suspected && target == s.Forward && c.Class == "application" && c.Excerpt != "":
 		next = "record or run the migration (Choices.Migration, -migration or -migrate); or " + next
 		return refuse(next, "service %s: the tasks of %s have failed, no step of the plan does anything about it, and to start them writes to the database again: %s", s.Service, short(target), migration.Text)
-	case c.Class == ecsx.ClassCommand, c.Class == ecsx.ClassImagePlatform:
+	case c.Class == "command", c.Class == "image-platform":
 		return refuse(next, "service %s: the tasks of %s have failed of what their image is, and it is the same: %s", s.Service, short(target), c.Summary)
 	}
 	if name := s.misses(target, c); name != "" {
@@ -99,7 +98,7 @@ func (p *planner) causesOf(s *ServiceFacts) []string {
 func (p *planner) pushedAgain(s *ServiceFacts, target string) bool {
 	for _, t := range p.d.tasks(*s, target) {
 		for _, x := range t.Containers {
-			if i := p.b.Images[x.Image]; x.Name == t.Cause.Container && x.ImageDigest != "" && i.State == ecrx.OK && i.Digest != "" && i.Digest != x.ImageDigest {
+			if i := p.b.Images[x.Image]; x.Name == t.Cause.Container && x.ImageDigest != "" && i.State == "ok" && i.Digest != "" && i.Digest != x.ImageDigest {
 				return true
 			}
 		}

@@ -88,7 +88,7 @@ func TestARedeployThatWouldFailAsBefore(t *testing.T) {
 				require.NoError(t, err)
 				r, err := s.run(throughJSON(t, p, nil))
 				require.NoError(t, err, r)
-				require.Equal(t, rescue.Rescued, r.Result)
+				require.Equal(t, rescue.Result("rescued"), r.Result)
 			})
 		})
 	}
@@ -109,6 +109,6 @@ func TestWhatElseMends(t *testing.T) {
 		require.NoError(t, err)
 		r, err := s.run(p)
 		require.NoError(t, err, r)
-		require.Equal(t, rescue.Rescued, r.Result)
+		require.Equal(t, rescue.Result("rescued"), r.Result)
 	})
 }

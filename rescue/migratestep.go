@@ -14,8 +14,8 @@ import (
 	"github.com/stackrescue/stackrescue/migrate/toolcmd"
 )
 
-// MigrateStep runs a migration that has not run.
-type MigrateStep struct {
+// migrateStep runs a migration that has not run.
+type migrateStep struct {
 	Task      ecsx.TaskSpec `json:"task"`
 	Container string        `json:"container"`
 	// Run is the command, Tool and Verify what it is verified with.
@@ -74,19 +74,19 @@ func (p *planner) migration(s *ServiceFacts, target, container string, m *Migrat
 	}
 	if len(m.Run) > 0 {
 		p.add(Step{
-			Kind: KindMigrate, Subject: "migration in container " + container, Why: "replicas wait for a migration that has not run",
+			Kind: kindMigrate, Subject: "migration in container " + container, Why: "replicas wait for a migration that has not run",
 			Command: like(m.Run), Before: "every image of " + short(target) + " exists", After: "the database is verified to be where the image needs it",
 			Undo: "restore a snapshot of the database", Takes: time.Hour,
-			Migrate: &MigrateStep{Task: spec, Container: container, Run: m.Run, Tool: m.Tool, Verify: m.Verify},
+			Migrate: &migrateStep{Task: spec, Container: container, Run: m.Run, Tool: m.Tool, Verify: m.Verify},
 		})
 		return
 	}
 	p.add(Step{
-		Kind: KindStamp, Subject: m.Tool.Name + " in container " + container, Why: "replicas wait for a migration that was applied and not recorded",
+		Kind: kindStamp, Subject: m.Tool.Name + " in container " + container, Why: "replicas wait for a migration that was applied and not recorded",
 		Command: like(m.Tool.Stamp),
 		Before:  "the checks prove that the migration was applied", After: "the tool's table holds the revision that the image brings",
 		Undo: "stamp the earlier revision, which the result names", Takes: 10 * time.Minute,
-		Stamp: &StampStep{Task: spec, Container: container, Tool: m.Tool, Verify: m.Verify, Unproven: m.Unproven},
+		Stamp: &stampStep{Task: spec, Container: container, Tool: m.Tool, Verify: m.Verify, Unproven: m.Unproven},
 	})
 }
 
@@ -142,16 +142,16 @@ func (r *runner) migrate(ctx context.Context, c clients, s Step, res *StepResult
 	if err != nil {
 		return err
 	}
-	res.Outcome, res.From, res.To = Done, from, state.Version
+	res.Outcome, res.From, res.To = outcomeDone, from, state.Version
 	res.Text = "the database was migrated: " + state.String()
 	if !ran {
-		res.Outcome, res.Text = Held, "the database is where it should be: "+state.String()
+		res.Outcome, res.Text = outcomeHeld, "the database is where it should be: "+state.String()
 	}
 	return nil
 }
 
 // applied probes with the tool's table and the checks, as far as there are any.
-func applied(run toolcmd.Command, m *MigrateStep) migrate.Probe {
+func applied(run toolcmd.Command, m *migrateStep) migrate.Probe {
 	return func(ctx context.Context) (migrate.State, error) {
 		var s migrate.State
 		if m.Tool.Name != "" {

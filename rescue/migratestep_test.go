@@ -157,11 +157,11 @@ func TestForwardRunsTheMigrationThatHasNotRun(t *testing.T) {
 				require.NotContains(t, p.String(), "-stamp")
 				r, err := rescue.Run(t.Context(), in.Cloud.Config(), p, confirmed)
 				require.NoError(t, err, r)
-				require.Equal(t, rescue.Rescued, r.Result)
+				require.Equal(t, rescue.Result("rescued"), r.Result)
 				require.Equal(t, 1, u.begun)
 				for _, s := range r.Steps {
-					if s.Kind == rescue.KindMigrate {
-						require.Equal(t, rescue.Done, s.Outcome)
+					if s.Kind == "migrate" {
+						require.Equal(t, rescue.StepOutcome("done"), s.Outcome)
 						require.Contains(t, s.Text, "the database was migrated: ")
 					}
 				}
@@ -204,10 +204,10 @@ func TestAMigrationThatFailsDeploysNothing(t *testing.T) {
 				if c.is != nil {
 					require.ErrorIs(t, err, c.is)
 				}
-				require.Equal(t, rescue.NotRescued, r.Result)
+				require.Equal(t, rescue.Result("not-rescued"), r.Result)
 				last := journal[len(journal)-1]
-				require.Equal(t, rescue.KindMigrate, last.Kind)
-				require.Equal(t, rescue.Failed, last.Outcome)
+				require.Equal(t, rescue.Kind("migrate"), last.Kind)
+				require.Equal(t, rescue.StepOutcome("failed"), last.Outcome)
 				got := done(in.Cloud)
 				require.Zero(t, got["ecs:RegisterTaskDefinition"]+got["ecs:UpdateService"]+got["cloudformation:ContinueUpdateRollback"], got)
 
@@ -291,8 +291,8 @@ func TestTasksNeedToPassRoles(t *testing.T) {
 		var u unmigrated
 		in := u.incident(t)
 		for kind, c := range map[rescue.Kind]rescue.Choices{
-			rescue.KindMigrate: toMigrate(rescue.Migration{}),
-			rescue.KindStamp:   {Direction: rescue.Forward, Migration: &rescue.Migration{Tool: toolcmd.Alembic()}},
+			"migrate": toMigrate(rescue.Migration{}),
+			"stamp":   {Direction: rescue.Forward, Migration: &rescue.Migration{Tool: toolcmd.Alembic()}},
 		} {
 			steps := 0
 			for _, s := range plan(t, in, c).Steps {

@@ -35,7 +35,7 @@ func (s *site) judge(c rescue.Choices) (out judged) {
 	served := map[string]bool{}
 	all := true
 	for _, u := range d.Users {
-		ok := u.State == rescue.Served || u.State == rescue.ScaledToZero
+		ok := u.State == "served" || u.State == "scaled-to-zero"
 		served[u.Service.Name], all = ok, all && ok
 	}
 	texts := d.String()
@@ -69,7 +69,7 @@ func (s *site) judge(c rescue.Choices) (out judged) {
 		fault("a secret is printed")
 	}
 	record := s.cloud.Record()
-	unlocks := slices.ContainsFunc(p.Steps, func(x rescue.Step) bool { return x.Kind == rescue.KindUnlock })
+	unlocks := slices.ContainsFunc(p.Steps, func(x rescue.Step) bool { return x.Kind == "unlock" })
 	said := strings.Join(p.Warnings, "\n")
 	deploys := map[string]bool{}
 	for _, x := range p.Steps {
@@ -105,7 +105,7 @@ func (s *site) judge(c rescue.Choices) (out judged) {
 	}
 	after := s.diagnose()
 	for _, u := range after.Users {
-		if u.State != rescue.Served && u.State != rescue.ScaledToZero && c.Direction != rescue.Hold && (p.Stop == nil || !strings.Contains(p.Stop.String(), u.Service.String())) {
+		if u.State != "served" && u.State != "scaled-to-zero" && c.Direction != rescue.Hold && (p.Stop == nil || !strings.Contains(p.Stop.String(), u.Service.String())) {
 			fault("not served in the end: %s (%s)", u, s.counts())
 		}
 	}
@@ -113,11 +113,11 @@ func (s *site) judge(c rescue.Choices) (out judged) {
 	switch {
 	case err != nil && unlocks && !strings.Contains(said, "hold deploys nothing"):
 		fault("the run did not get to the end: %s", err)
-	case r.Result == rescue.Rescued && c.Direction == rescue.Forward && status != "UPDATE_COMPLETE" && status != "UPDATE_ROLLBACK_COMPLETE":
+	case r.Result == "rescued" && c.Direction == rescue.Forward && status != "UPDATE_COMPLETE" && status != "UPDATE_ROLLBACK_COMPLETE":
 		fault("rescued, and the stack is %s", status)
-	case r.Result == rescue.Rescued && after.Situation != rescue.Healthy:
+	case r.Result == "rescued" && after.Situation != "healthy":
 		fault("rescued, and the situation is %s", after.Situation)
-	case p.Stop == nil && len(p.Debt) == 0 && c.Direction == rescue.Forward && r.Result != rescue.Rescued:
+	case p.Stop == nil && len(p.Debt) == 0 && c.Direction == rescue.Forward && r.Result != "rescued":
 		fault("promised and not rescued: %s", r)
 	}
 	return out

@@ -31,18 +31,18 @@ func iamAction(service, operation string) string {
 	return prefix + ":" + operation
 }
 
-// ForbiddenError is a call that a step made without having announced it. It
+// forbiddenError is a call that a step made without having announced it. It
 // never reached AWS.
-type ForbiddenError struct{ Action string }
+type forbiddenError struct{ Action string }
 
 // Error names the action.
-func (e *ForbiddenError) Error() string { return e.Action + " is not in the plan" }
+func (e *forbiddenError) Error() string { return e.Action + " is not in the plan" }
 
 // only returns cfg whose clients refuse every operation but the named ones.
 func only(cfg aws.Config, actions ...string) aws.Config {
 	return with(cfg, func(ctx context.Context, _ any) error {
 		if a := action(ctx); !slices.Contains(actions, a) {
-			return &ForbiddenError{Action: a}
+			return &forbiddenError{Action: a}
 		}
 		return nil
 	})

@@ -84,7 +84,7 @@ type Options struct {
 	Done []StepResult
 	// Journal is called with each step's result as soon as it is known, to be kept
 	// and given back as Done; and before a step destroys what cannot be read
-	// again, with the outcome [Begun] and what it is in From: a lifecycle policy's
+	// again, with the outcome "begun" and what it is in From: a lifecycle policy's
 	// text. An error ends the run, in the second case before the change.
 	Journal func(StepResult) error
 

@@ -68,7 +68,7 @@ func TestADeniedStepNamesTheAction(t *testing.T) {
 				r, err := rescue.Run(t.Context(), in.Cloud.Config(), plan(t, in, forward()), confirmed)
 				require.ErrorIs(t, err, rescue.ErrNoAccess)
 				require.ErrorContains(t, err, "allow "+action+";")
-				require.Equal(t, rescue.Failed, r.Steps[len(r.Steps)-1].Outcome)
+				require.Equal(t, rescue.StepOutcome("failed"), r.Steps[len(r.Steps)-1].Outcome)
 			})
 		})
 	}

@@ -47,30 +47,46 @@ type Plan struct {
 	Causes Causes `json:"causes"`
 }
 
-// Risk is how much a step can cost.
+// Risk is how much a step can cost. It is one of
+//   - "none": reads;
+//   - "reversible": can be undone as the step says;
+//   - "service": changes what users are served by;
+//   - "database": writes to a database;
+//   - "irreversible": cannot be taken back.
 type Risk string
 
-// Risks, from none to most.
 const (
-	RiskNone         Risk = "none"         // reads
-	RiskReversible   Risk = "reversible"   // can be undone as the step says
-	RiskService      Risk = "service"      // changes what users are served by
-	RiskDatabase     Risk = "database"     // writes to a database
-	RiskIrreversible Risk = "irreversible" // cannot be taken back
+	riskNone         Risk = "none"
+	riskReversible   Risk = "reversible"
+	riskService      Risk = "service"
+	riskDatabase     Risk = "database"
+	riskIrreversible Risk = "irreversible"
 )
 
-// Kind is what a step does.
+// Kind is what a step does. It is one of
+//   - "freeze": rules that would expire needed images are taken out of lifecycle
+//     policies;
+//   - "restore": images of recorded revisions are brought back, by digest;
+//   - "stamp": the migration tool's table is set to what the schema is;
+//   - "migrate": the migration is run once, as a task of its own;
+//   - "redeploy": a service is started on the revision to keep;
+//   - "stand-in": a missing tag is made for the kept image;
+//   - "shield": what the clean-up would delete is protected against that;
+//   - "unlock": the rollback of the stack is continued;
+//   - "import": what was protected is taken into the stack again;
+//   - "savepoint": the stack is updated to what serves;
+//   - "verify": every promise of the plan is checked;
+//   - "thaw": [Finish] puts rules of lifecycle policies back.
 type Kind string
 
-// Kinds of steps.
 const (
-	KindFreeze    Kind = "freeze"
-	KindStamp     Kind = "stamp"
-	KindMigrate   Kind = "migrate"
-	KindRedeploy  Kind = "redeploy"
-	KindUnlock    Kind = "unlock"
-	KindSavepoint Kind = "savepoint"
-	KindVerify    Kind = "verify"
+	kindFreeze    Kind = "freeze"
+	kindStamp     Kind = "stamp"
+	kindMigrate   Kind = "migrate"
+	kindRedeploy  Kind = "redeploy"
+	kindUnlock    Kind = "unlock"
+	kindSavepoint Kind = "savepoint"
+	kindVerify    Kind = "verify"
 )
 
 // Step is one step of a plan.
@@ -99,16 +115,29 @@ type Step struct {
 	// the one that the stack has.
 	RoleARN string `json:"roleArn,omitempty"`
 
-	Freeze    *FreezeStep    `json:"freeze,omitempty"`
-	Stamp     *StampStep     `json:"stamp,omitempty"`
-	Migrate   *MigrateStep   `json:"migrate,omitempty"`
-	Redeploy  *RedeployStep  `json:"redeploy,omitempty"`
+	// What the step acts on is in the field of its kind, and the others are nil. The
+	// fields of each are exported, and have in JSON the keys
+	//   - freeze: frozen, needed;
+	//   - stamp: task, container, tool, verify, unproven;
+	//   - migrate: task, container, run, tool, verify;
+	//   - redeploy: service, from, found, images;
+	//   - restore: images;
+	//   - standIn: service, revision, found, tags;
+	//   - shield: resources;
+	//   - unlock: skips, force, deploys, deletes;
+	//   - import: resources, attempted;
+	//   - savepoint: images, recorded, carry, revisions, settings, raise, needed, left,
+	//     hidden, outputs, target, given, templateUrl, import.
+	Freeze    *freezeStep    `json:"freeze,omitempty"`
+	Stamp     *stampStep     `json:"stamp,omitempty"`
+	Migrate   *migrateStep   `json:"migrate,omitempty"`
+	Redeploy  *redeployStep  `json:"redeploy,omitempty"`
 	Restore   *restoreStep   `json:"restore,omitempty"`
 	StandIn   *standInStep   `json:"standIn,omitempty"`
 	Shield    *shieldStep    `json:"shield,omitempty"`
-	Unlock    *UnlockStep    `json:"unlock,omitempty"`
+	Unlock    *unlockStep    `json:"unlock,omitempty"`
 	Import    *importStep    `json:"import,omitempty"`
-	Savepoint *SavepointStep `json:"savepoint,omitempty"`
+	Savepoint *savepointStep `json:"savepoint,omitempty"`
 }
 
 // step is a [Step] whose methods JSON does not see.
@@ -161,15 +190,15 @@ func MakePlan(d *Diagnosis, c Choices) (*Plan, error) {
 		return nil, fail(fmt.Errorf("%w: the capture ended before everything was read", ErrUnknown), "diagnose again")
 	}
 	switch {
-	case d.Situation == Healthy:
+	case d.Situation == situationHealthy:
 		return nil, fail(ErrHealthy, "users are served and the stack rests")
 	case c.Direction == Serve:
 		// It touches no stack, whatever that is doing.
-	case d.Situation == Uncertain && len(c.Assert) == 0:
+	case d.Situation == situationUncertain && len(c.Assert) == 0:
 		return nil, fail(ErrUnknown, "")
-	case d.Situation == Busy:
+	case d.Situation == situationBusy:
 		return nil, fail(ErrBusy, d.Advice)
-	case d.Situation == NotRescuable, d.Situation == ChildStuck:
+	case d.Situation == situationNotRescuable, d.Situation == situationChildStuck:
 		return nil, fail(ErrNotRescuable, "")
 	}
 	p := &planner{d: d, c: c, b: d.bundle, p: &Plan{

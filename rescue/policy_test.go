@@ -59,7 +59,7 @@ func TestPolicy(t *testing.T) {
 		for st := range d.Evidence().Tree.All() {
 			st.RoleARN = "arn:aws:iam::123456789012:role/deployer"
 		}
-		p, err = rescue.MakePlan(rescue.Explain(d.Evidence()), forward())
+		p, err = rescue.MakePlan(d.Evidence().Explain(), forward())
 		require.NoError(t, err)
 		require.Empty(t, p.Handlers)
 		require.Len(t, statements(t, p.Policy()), 1)

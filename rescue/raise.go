@@ -20,7 +20,7 @@ func raise(d *cfnx.Draft, s *cfnx.Stack, logicalID string) (bool, error) {
 // raises decides for each service that the savepoint deploys whether its users
 // lose all tasks meanwhile. A draft that cannot be raised is none that cannot be
 // made.
-func (p *planner) raises(d *cfnx.Draft, step *SavepointStep, keep map[string]string) {
+func (p *planner) raises(d *cfnx.Draft, step *savepointStep, keep map[string]string) {
 	for i := range p.b.Services {
 		s := &p.b.Services[i]
 		kept := keep[s.Service.String()]
@@ -42,7 +42,7 @@ func (p *planner) raises(d *cfnx.Draft, step *SavepointStep, keep map[string]str
 			p.p.Warnings = append(p.p.Warnings, what+", and that cannot be raised: "+err.Error())
 			continue
 		}
-		step.Raise = append(step.Raise, RaisedMinimum{s.StackID, s.LogicalID})
+		step.Raise = append(step.Raise, raisedMinimum{s.StackID, s.LogicalID})
 	}
 }
 

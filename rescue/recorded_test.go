@@ -208,22 +208,22 @@ func (x truth) situation() rescue.Situation {
 	child := false
 	for _, s := range x.statuses {
 		if strings.HasSuffix(string(s), "_IN_PROGRESS") && x.root != "UPDATE_ROLLBACK_FAILED" {
-			return rescue.Busy
+			return rescue.Situation("in-progress")
 		}
 		child = child || s == "UPDATE_ROLLBACK_FAILED"
 	}
 	switch {
 	case x.root == "UPDATE_ROLLBACK_FAILED":
-		return rescue.Stuck
+		return rescue.Situation("stuck")
 	case child:
-		return rescue.ChildStuck
+		return rescue.Situation("child-stuck")
 	case x.root == "ROLLBACK_COMPLETE":
-		return rescue.NotRescuable
+		return rescue.Situation("not-rescuable")
 	}
 	for _, s := range x.services {
 		if s.healthy < s.desired || s.failed || s.loops || s.current != s.recorded || s.unable || s.inactive || s.lacks {
-			return rescue.Degraded
+			return rescue.Situation("degraded")
 		}
 	}
-	return rescue.Healthy
+	return rescue.Situation("healthy")
 }

@@ -15,8 +15,8 @@ import (
 	"github.com/stackrescue/stackrescue/ecsx"
 )
 
-// RedeployStep starts a service on a revision that no stack owns.
-type RedeployStep struct {
+// redeployStep starts a service on a revision that no stack owns.
+type redeployStep struct {
 	Service ecsx.Service `json:"service"`
 	// From is the revision that is cloned, Found the one that the service was set
 	// to when the plan was made.
@@ -56,7 +56,7 @@ func (p *planner) redeploys(keep map[string]string) error {
 			return err
 		}
 		p.migration(owner, keep[owner.Service.String()], container, m)
-		if p.until(KindStamp) || p.until(KindMigrate) {
+		if p.until(kindStamp) || p.until(kindMigrate) {
 			return nil
 		}
 	}
@@ -75,9 +75,9 @@ func (p *planner) redeploys(keep map[string]string) error {
 // need is how badly the users of a service are off.
 func (p *planner) need(s *ServiceFacts) int {
 	switch p.usersOf(s).State {
-	case NotServed:
+	case usersNotServed:
 		return 2
-	case PartlyServed:
+	case usersPartlyServed:
 		return 1
 	}
 	return 0
@@ -86,7 +86,7 @@ func (p *planner) need(s *ServiceFacts) int {
 // restarts reports whether a deployment would only start again what runs, for users
 // who have some of it: as many tasks as are wanted, all of the revision.
 func (p *planner) restarts(s *ServiceFacts, target string) bool {
-	return p.c.Revisions[s.Service.String()] == "" && p.c.Migration == nil && (p.usersOf(s).State == PartlyServed || s.starting()) &&
+	return p.c.Revisions[s.Service.String()] == "" && p.c.Migration == nil && (p.usersOf(s).State == usersPartlyServed || s.starting()) &&
 		s.State != "FAILED" && s.Current == target && s.Serving() == target && s.Running >= s.Desired
 }
 
@@ -120,11 +120,11 @@ func (p *planner) redeploy(s *ServiceFacts, target string) {
 		return fmt.Sprintf("aws ecs update-service --cluster %s --service %s --task-definition %s --force-new-deployment", s.Service.Cluster, s.Service.Name, short(revision))
 	}
 	p.add(Step{
-		Kind: KindRedeploy, Subject: "service " + s.Service.String(), Why: p.usersOf(s).String(),
+		Kind: kindRedeploy, Subject: "service " + s.Service.String(), Why: p.usersOf(s).String(),
 		Command: deploy(target),
 		Before:  "every image of " + short(target) + " exists", After: "the service is steady on a revision that no stack owns",
 		Undo: deploy(s.Current), Takes: 20 * time.Minute,
-		Redeploy: &RedeployStep{Service: s.Service, From: target, Found: s.Current, Images: images},
+		Redeploy: &redeployStep{Service: s.Service, From: target, Found: s.Current, Images: images},
 	})
 }
 
@@ -140,9 +140,9 @@ func resolver(api ecrx.CheckAPI, to map[string]string) func(context.Context, str
 			return "", err
 		}
 		switch s := out[0]; {
-		case s.State.Usable(), s.State == ecrx.External:
+		case s.State.Usable(), s.State == "external":
 			return ref, nil
-		case s.State == ecrx.Unknown:
+		case s.State == "unknown":
 			return "", s.Err()
 		}
 		return "", nil
@@ -178,7 +178,7 @@ func (r *runner) redeploy(ctx context.Context, c clients, s Step, res *StepResul
 	if err != nil {
 		return err
 	}
-	res.Outcome, res.From, res.To = Done, short(d.PreviousTaskDefinition), short(d.TaskDefinition)
+	res.Outcome, res.From, res.To = outcomeDone, short(d.PreviousTaskDefinition), short(d.TaskDefinition)
 	res.Text = fmt.Sprintf("%d of %d tasks run %s", rollout.Running, rollout.Desired, short(d.TaskDefinition))
 	if rollout.Running < rollout.Desired { // listed a moment before
 		res.Text = "the deployment of " + short(d.TaskDefinition) + " has succeeded"
@@ -241,7 +241,7 @@ func (r *runner) mended(ctx context.Context, c clients, s Step) error {
 
 // doneBefore reports whether an earlier run of the plan ended the step well.
 func (r *runner) doneBefore(s Step) bool {
-	return slices.ContainsFunc(r.o.Done, func(d StepResult) bool { return d.ID == s.ID && (d.Outcome == Done || d.Outcome == Held) })
+	return slices.ContainsFunc(r.o.Done, func(d StepResult) bool { return d.ID == s.ID && (d.Outcome == outcomeDone || d.Outcome == outcomeHeld) })
 }
 
 func sameImages(td *ecstypes.TaskDefinition, images map[string]string) bool {

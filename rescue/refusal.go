@@ -4,8 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"strings"
-
-	"github.com/stackrescue/stackrescue/ecrx"
 )
 
 // refusal is why a plan is not made: the fact that prevents it, and what
@@ -52,7 +50,7 @@ func (p *planner) known() error {
 	}
 	risky := ""
 	switch {
-	case p.d.Situation == Stuck:
+	case p.d.Situation == situationStuck:
 		risky = "the continued rollback"
 	case p.c.Direction == Forward:
 		risky = "the savepoint"
@@ -62,7 +60,7 @@ func (p *planner) known() error {
 	for i := range p.b.Services {
 		u := p.usersOf(&p.b.Services[i])
 		switch {
-		case u.State == UsersUnknown:
+		case u.State == usersUnknown:
 			return unknown(u.Next, "%s cannot be taken back, and %s", risky, u)
 		case u.blocks():
 			return refuse(u.Next, "%s cannot be taken back, and %s", risky, u)
@@ -114,7 +112,7 @@ func (p *planner) runs(s *ServiceFacts, revision string) error {
 	}
 	for _, c := range def.Containers {
 		i := p.b.Images[c.Image]
-		if i.State == ecrx.Unknown || i.State == "" {
+		if i.State == "unknown" || i.State == "" {
 			return unknown("allow ecr:DescribeImages on its repository and diagnose again", "service %s: whether image %s exists is not known: %s", s.Service, c.Image, cmp.Or(i.Error, "it was not looked up"))
 		}
 	}

@@ -127,7 +127,7 @@ func TestCancelledRunSaysSo(t *testing.T) {
 		defer cancel()
 		r, err := rescue.Run(ctx, in.Cloud.Config(), p, confirmed)
 		require.ErrorIs(t, err, context.DeadlineExceeded)
-		require.Equal(t, rescue.NotRescued, r.Result)
-		require.Equal(t, rescue.Failed, r.Steps[len(r.Steps)-1].Outcome)
+		require.Equal(t, rescue.Result("not-rescued"), r.Result)
+		require.Equal(t, rescue.StepOutcome("failed"), r.Steps[len(r.Steps)-1].Outcome)
 	})
 }

@@ -8,7 +8,6 @@ import (
 	"strconv"
 
 	"github.com/stackrescue/stackrescue/cfnx"
-	"github.com/stackrescue/stackrescue/ecrx"
 )
 
 // recorded reads the revisions that the stacks have recorded for the task
@@ -40,7 +39,7 @@ func (c *capturer) recorded(ctx context.Context) error {
 	return nil
 }
 
-// recordedKey names a resource of a stack in SavepointStep.Recorded.
+// recordedKey names a resource of a stack in savepointStep.Recorded.
 func recordedKey(stackID, logicalID string) string { return stackID + " " + logicalID }
 
 // recordedImages are, by recordedKey, the images of the revisions that the
@@ -72,7 +71,7 @@ func (b *Bundle) recordedImages() map[string]map[string]string {
 	return out
 }
 
-// recordedImages is Draft.Recorded of SavepointStep.Recorded.
+// recordedImages is Draft.Recorded of savepointStep.Recorded.
 func recordedImages(m map[string]map[string]string) func(*cfnx.Stack, string) map[string]string {
 	return func(s *cfnx.Stack, logicalID string) map[string]string { return m[recordedKey(s.ID, logicalID)] }
 }
@@ -110,7 +109,7 @@ func templateImages(ctx context.Context, b *Bundle) []string {
 // savepointImages are what each recorded image becomes in the templates. Two
 // services whose records have the same image, and that want different ones, have
 // none in common.
-func (p *planner) savepointImages(step *SavepointStep, keep map[string]string) (map[string]string, error) {
+func (p *planner) savepointImages(step *savepointStep, keep map[string]string) (map[string]string, error) {
 	images, wanted := map[string]string{}, map[string]string{}
 	for _, s := range p.b.Services {
 		to := map[string]string{}
@@ -137,7 +136,7 @@ func (p *planner) savepointImages(step *SavepointStep, keep map[string]string) (
 // savepointRenders proves, before anything is done, that the savepoint can be made: every
 // image and count of its draft. The error is a *[cfnx.DraftError] with what
 // cannot be edited, and where it would have to be changed.
-func (p *planner) savepointRenders(step *SavepointStep, keep map[string]string) error {
+func (p *planner) savepointRenders(step *savepointStep, keep map[string]string) error {
 	d, err := p.b.draft()
 	if err != nil {
 		return fmt.Errorf("savepoint: %w", err)
@@ -166,14 +165,14 @@ func (p *planner) savepointRenders(step *SavepointStep, keep map[string]string) 
 			ref = t
 		}
 		switch s := p.b.Images[ref]; {
-		case s.State.Usable(), s.State == ecrx.External:
+		case s.State.Usable(), s.State == "external":
 			return ref, nil
 		case !slices.Contains(step.Needed, ref):
 			if !slices.Contains(step.Left, ref) {
 				step.Left = append(step.Left, ref)
 			}
 			return ref, nil
-		case s.State == ecrx.Unknown, s.State == "":
+		case s.State == "unknown", s.State == "":
 			return "", fmt.Errorf("image %s: its state is not known: %s", ref, s.Error)
 		}
 		return "", nil

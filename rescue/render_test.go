@@ -127,15 +127,15 @@ func TestPlanRendersTheSavepoint(t *testing.T) {
 				p, err := rescue.MakePlan(d, rescue.Choices{Direction: rescue.Forward})
 				if test.names != nil {
 					require.NoError(t, err)
-					requireStop(t, p, rescue.KindSavepoint, test.names...)
+					requireStop(t, p, "savepoint", test.names...)
 					require.Len(t, p.Stop.Problems, 1)
 				}
 				require.NoError(t, err)
 				r, err := rescue.Run(t.Context(), cfg, p, confirmed)
 				require.NoError(t, err, "%s", r)
-				want := rescue.Rescued
+				want := rescue.Result("rescued")
 				if test.names != nil || test.debt != "" {
-					want = rescue.ServedWithDebt
+					want = "served-with-debt"
 					require.Contains(t, strings.Join(r.Debt, "\n"), test.debt)
 				}
 				require.Equal(t, want, r.Result, r)

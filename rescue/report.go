@@ -39,15 +39,19 @@ type Report struct {
 	Calls map[string]int `json:"calls"`
 }
 
-// Result is how a run ended.
+// Result is how a run ended. It is one of
+//   - "rescued": every step and every check holds;
+//   - "served-with-debt": what the plan promised holds, and what it left open is
+//     listed;
+//   - "partly": every step ended well, not every promised check holds;
+//   - "not-rescued": a step failed.
 type Result string
 
-// Results.
 const (
-	Rescued        Result = "rescued"          // every step and every check holds
-	ServedWithDebt Result = "served-with-debt" // what the plan promised holds, and what it left open is listed
-	Partly         Result = "partly"           // every step ended well, not every promised check holds
-	NotRescued     Result = "not-rescued"      // a step failed
+	resultRescued        Result = "rescued"
+	resultServedWithDebt Result = "served-with-debt"
+	resultPartly         Result = "partly"
+	resultNotRescued     Result = "not-rescued"
 )
 
 // ok reports whether everything holds that the plan promised.
@@ -165,7 +169,7 @@ func (d *Diagnosis) String() string {
 	})
 	b.WriteString(d.Causes.String())
 	section(&b, "LOST OUTPUTS", len(d.Lost), func(i int) string { return d.Lost[i].Stack + "." + d.Lost[i].Key })
-	if d.Situation != Stuck && d.Situation != Busy { // there it is what the plan is for
+	if d.Situation != situationStuck && d.Situation != situationBusy { // there it is what the plan is for
 		section(&b, "DEBT", len(d.Debt), func(i int) string { return d.Debt[i] })
 	}
 	section(&b, "THREATS", len(d.Threats), func(i int) string {

@@ -80,7 +80,7 @@ func TestBackRestoresTheRecordedImage(t *testing.T) {
 					began := s.cloud.Now()
 					r, err := s.run(throughJSON(t, p, nil))
 					require.NoError(t, err, r)
-					require.Equal(t, rescue.Rescued, r.Result, r)
+					require.Equal(t, rescue.Result("rescued"), r.Result, r)
 					require.Equal(t, map[string]bool{old: true}, s.ran(began))
 					require.Equal(t, old, s.tags()["v1"])
 					require.Equal(t, "2 of 2 run web:1", s.counts())
@@ -140,7 +140,7 @@ func TestHoldRestoresTheSameImage(t *testing.T) {
 		began := s.cloud.Now()
 		r, err := s.run(p)
 		require.NoError(t, err, r)
-		require.Equal(t, rescue.Rescued, r.Result, r)
+		require.Equal(t, rescue.Result("rescued"), r.Result, r)
 		require.Empty(t, s.ran(began), "nothing was deployed")
 		for _, x := range p.Steps {
 			require.True(t, x.Unlock == nil || len(x.Unlock.Skips) == 0)
@@ -162,11 +162,11 @@ func TestBackRestoresOutputs(t *testing.T) {
 		p := plan(t, in, rescue.Choices{Direction: rescue.Back, Freeze: true})
 		r, err := rescue.Run(t.Context(), in.Cloud.Config(), p, confirmed)
 		require.NoError(t, err, r)
-		require.Equal(t, rescue.Rescued, r.Result, r)
+		require.Equal(t, rescue.Result("rescued"), r.Result, r)
 		d, err := rescue.Diagnose(t.Context(), in.Cloud.Config(), in.Stack)
 		require.NoError(t, err)
 		require.Empty(t, d.Lost)
-		require.Equal(t, rescue.Healthy, d.Situation)
+		require.Equal(t, rescue.Situation("healthy"), d.Situation)
 		served(t, in)
 	})
 }
@@ -193,7 +193,7 @@ func TestRestoreKilledAndDenied(t *testing.T) {
 				}
 			}
 			o.Journal = func(x rescue.StepResult) error {
-				if x.Kind == rescue.KindUnlock {
+				if x.Kind == "unlock" {
 					to = len(s.cloud.Calls())
 				}
 				return nil

@@ -45,7 +45,7 @@ func (p *planner) restoring(s *ServiceFacts) error {
 		if was := s.Digests[c.Name]; facts.State.Usable() && was != "" && facts.Digest != "" && facts.Digest != was && !slices.Contains(p.c.Accept, c.Image) {
 			return refuse("give the tag back to the image that it named, or accept what it names now by name: "+c.Image, "service %s: image %s is %s by now, which is not what %s ran: %s", s.Service, c.Image, facts.Digest, short(s.Back), was)
 		}
-		if facts.State.Usable() || facts.State == ecrx.External || facts.State == ecrx.Unknown || facts.State == "" {
+		if facts.State.Usable() || facts.State == "external" || facts.State == "unknown" || facts.State == "" {
 			continue
 		}
 		x, err := p.restorable(s, c, facts)
@@ -53,7 +53,7 @@ func (p *planner) restoring(s *ServiceFacts) error {
 			return err
 		}
 		step.Images = append(step.Images, x)
-		facts.State, facts.Digest = ecrx.OK, x.Image.Digest
+		facts.State, facts.Digest = "ok", x.Image.Digest
 		then[c.Image] = facts
 	}
 	if len(step.Images) == 0 {
@@ -86,10 +86,10 @@ func (p *planner) restorable(s *ServiceFacts, c Container, facts ImageFacts) (re
 		was = s.Digests[c.Name]
 	}
 	state := strings.ReplaceAll(string(facts.State), "-", " ")
-	if why := p.d.expired(c.Image); why != "" && facts.State == ecrx.Missing {
+	if why := p.d.expired(c.Image); why != "" && facts.State == "missing" {
 		state += " (" + why + ")"
 	}
-	archived := facts.State == ecrx.Archived || facts.State == ecrx.Activating
+	archived := facts.State == "archived" || facts.State == "activating"
 	switch {
 	case archived && was != "" && facts.Digest != was:
 		return restoredImage{}, refuse(next, "service %s: image %s is %s, and is %s by now: the revision ran %s", s.Service, c.Image, state, facts.Digest, was)
@@ -98,19 +98,19 @@ func (p *planner) restorable(s *ServiceFacts, c Container, facts ImageFacts) (re
 	case archived:
 		i.Digest = was
 		return restoredImage{Image: i, Archived: true}, nil
-	case facts.State != ecrx.Missing || was == "":
+	case facts.State != "missing" || was == "":
 		return restoredImage{}, refuse(next, "service %s: image %s is %s, and which digest it had is not known%s", s.Service, c.Image, state, because(s.DigestsUnread))
 	}
 	there := p.b.Images[pinnedRef(c.Image, was)]
 	x := restoredImage{Image: i, Tag: i.Digest == ""}
 	x.Image.Digest = was
 	switch there.State {
-	case ecrx.OK, ecrx.TagMoved:
+	case "ok", "tag-moved":
 		return x, nil
-	case ecrx.Archived, ecrx.Activating:
+	case "archived", "activating":
 		x.Archived = true
 		return x, nil
-	case ecrx.Unknown, "":
+	case "unknown", "":
 		return x, unknown("allow ecr:DescribeImages on its repository and diagnose again", "service %s: image %s is %s, and whether %s is there is not known: %s", s.Service, c.Image, state, was, there.Error)
 	}
 	return x, refuse(next+": copy "+was+" from a replica in another region or registry, or from whoever has pulled it, with a tool that keeps the digest, such as: crane copy REPLICA@"+was+" "+tagOf(i), "service %s: image %s is %s, and its digest %s is not in the repository any more", s.Service, c.Image, state, was)
@@ -184,17 +184,17 @@ func (r *runner) restore(ctx context.Context, c clients, s Step, res *StepResult
 			return &Error{Stack: r.p.Stack, Err: fmt.Errorf("%w: image %s is %s", ErrChanged, x.Image, is.Digest), Next: "diagnose and plan again"}
 		}
 	}
-	res.Outcome, res.Text = Done, "the images are there, as they were; undo with: "+s.Undo
+	res.Outcome, res.Text = outcomeDone, "the images are there, as they were; undo with: "+s.Undo
 	if changed == 0 {
-		res.Outcome, res.Text = Held, "the images are there already"
+		res.Outcome, res.Text = outcomeHeld, "the images are there already"
 	}
 	return nil
 }
 
 // outputs adds to the way back what puts lost outputs right: the stack's own template
 // with the outputs, and nothing of a service changed.
-func (p *planner) outputs() (*SavepointStep, error) {
-	if len(p.d.Lost) == 0 || p.until(KindUnlock) {
+func (p *planner) outputs() (*savepointStep, error) {
+	if len(p.d.Lost) == 0 || p.until(kindUnlock) {
 		return nil, nil
 	}
 	keep := map[string]string{}

@@ -91,14 +91,14 @@ func TestLimits(t *testing.T) {
 	t.Parallel()
 	inSite(t, func(t *testing.T, s *site) {
 		s.stuckWithRole()
-		p := s.plans(rescue.Choices{Direction: rescue.Back, Limits: map[rescue.Kind]time.Duration{rescue.KindUnlock: 20 * time.Second}})
+		p := s.plans(rescue.Choices{Direction: rescue.Back, Limits: map[rescue.Kind]time.Duration{"unlock": 20 * time.Second}})
 		began := time.Now()
 		r, err := rescue.Run(t.Context(), s.cloud.Config(), p, confirmed)
 		require.ErrorIs(t, err, context.DeadlineExceeded)
 		require.ErrorContains(t, err, "not done within its limit of 20s")
 		require.Less(t, time.Since(began), 2*time.Minute)
 		require.Len(t, s.continued(), 1)
-		i := slices.IndexFunc(p.Steps, func(s rescue.Step) bool { return s.Kind == rescue.KindUnlock })
+		i := slices.IndexFunc(p.Steps, func(s rescue.Step) bool { return s.Kind == "unlock" })
 		p.Steps[i].Limited = false
 		_, err = rescue.Run(t.Context(), s.cloud.Config(), p, confirmed)
 		require.ErrorIs(t, err, rescue.ErrPlan, "a limit is part of the plan")

@@ -65,15 +65,18 @@ func (r *StepResult) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// StepOutcome is how a step ended.
+// StepOutcome is how a step ended. It is one of
+//   - "begun": it was started, and how it ended is not in the journal;
+//   - "done": it has brought about what it is for;
+//   - "held": that was so before it did anything;
+//   - "failed": it ended with an error.
 type StepOutcome string
 
-// Outcomes of a step.
 const (
-	Begun  StepOutcome = "begun"
-	Done   StepOutcome = "done"
-	Held   StepOutcome = "held"
-	Failed StepOutcome = "failed"
+	outcomeBegun  StepOutcome = "begun"
+	outcomeDone   StepOutcome = "done"
+	outcomeHeld   StepOutcome = "held"
+	outcomeFailed StepOutcome = "failed"
 )
 
 // Restored is an output that was put back.
@@ -123,14 +126,14 @@ func Run(ctx context.Context, cfg aws.Config, p *Plan, optFns ...func(*Options))
 	rep.Calls, rep.Follow = counted.snapshot(), r.follow
 	switch {
 	case err == nil && rep.ok() && len(rep.Debt) == 0:
-		rep.Result = Rescued
+		rep.Result = resultRescued
 	case err == nil && rep.ok():
-		rep.Result = ServedWithDebt
+		rep.Result = resultServedWithDebt
 	case err == nil:
-		rep.Result = Partly
+		rep.Result = resultPartly
 		err = &Error{Stack: p.Stack, Err: ErrPartly, Next: "see the checks that do not hold"}
 	default:
-		rep.Result = NotRescued
+		rep.Result = resultNotRescued
 		rep.Error = redact.Text(err.Error())
 	}
 	return rep, err
@@ -176,14 +179,14 @@ func (r *runner) run(ctx context.Context, rep *Report) error {
 		return err
 	}
 	for _, s := range r.p.Steps {
-		if s.Risk != RiskNone && !r.confirmed(s) {
+		if s.Risk != riskNone && !r.confirmed(s) {
 			return fmt.Errorf("step %s: %w", s.ID, ErrDeclined)
 		}
 		res := StepResult{Version: 1, Plan: r.p.Hash, ID: s.ID, Kind: s.Kind, Subject: s.Subject, Began: r.o.Now().UTC()}
 		err := r.p.stepError(r.limited(ctx, s, &res, rep))
 		res.Took = r.o.Now().UTC().Sub(res.Began)
 		if err != nil {
-			res.Outcome, res.Text = Failed, redact.Text(err.Error())
+			res.Outcome, res.Text = outcomeFailed, redact.Text(err.Error())
 		} else {
 			res.Text = redact.Text(res.Text)
 		}
@@ -195,7 +198,7 @@ func (r *runner) run(ctx context.Context, rep *Report) error {
 		if err != nil {
 			return fmt.Errorf("step %s: %w", s.ID, err)
 		}
-		if s.Kind == KindRedeploy || s.Kind == kindStandIn || s.Kind == KindSavepoint {
+		if s.Kind == kindRedeploy || s.Kind == kindStandIn || s.Kind == kindSavepoint {
 			r.changed = r.o.Now()
 		}
 	}
@@ -229,13 +232,13 @@ func (r *runner) confirmed(s Step) bool {
 	if r.o.Confirm != nil {
 		return r.o.Confirm(s)
 	}
-	return s.Risk == RiskReversible
+	return s.Risk == riskReversible
 }
 
 // unchanged compares the situation with that of the plan, but for what an earlier
 // run of the plan may have changed itself.
 func (r *runner) unchanged(ctx context.Context) error {
-	if slices.ContainsFunc(r.o.Done, func(d StepResult) bool { return d.Outcome == Done || d.Outcome == Held }) {
+	if slices.ContainsFunc(r.o.Done, func(d StepResult) bool { return d.Outcome == outcomeDone || d.Outcome == outcomeHeld }) {
 		return nil // each step looks at what it needs
 	}
 	o := r.o
@@ -244,7 +247,7 @@ func (r *runner) unchanged(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	is, was := facts(Explain(b), r.p.Direction), maps.Clone(r.p.Facts)
+	is, was := facts(b.Explain(), r.p.Direction), maps.Clone(r.p.Facts)
 	maps.DeleteFunc(is, r.touched)
 	maps.DeleteFunc(was, r.touched)
 	if !maps.Equal(is, was) {
@@ -308,13 +311,13 @@ func (r *runner) limited(ctx context.Context, s Step, res *StepResult, rep *Repo
 func (r *runner) step(ctx context.Context, s Step, res *StepResult, rep *Report) error {
 	c := newClients(only(r.cfg, s.Actions...))
 	switch {
-	case s.Kind == KindFreeze && s.Freeze != nil:
+	case s.Kind == kindFreeze && s.Freeze != nil:
 		return r.freeze(ctx, c, s, res)
-	case s.Kind == KindStamp && s.Stamp != nil:
+	case s.Kind == kindStamp && s.Stamp != nil:
 		return r.stamp(ctx, c, s, res)
-	case s.Kind == KindMigrate && s.Migrate != nil:
+	case s.Kind == kindMigrate && s.Migrate != nil:
 		return r.migrate(ctx, c, s, res)
-	case s.Kind == KindRedeploy && s.Redeploy != nil:
+	case s.Kind == kindRedeploy && s.Redeploy != nil:
 		return r.redeploy(ctx, c, s, res)
 	case s.Kind == kindRestore && s.Restore != nil:
 		return r.restore(ctx, c, s, res)
@@ -324,11 +327,11 @@ func (r *runner) step(ctx context.Context, s Step, res *StepResult, rep *Report)
 		return r.shield(ctx, s, res)
 	case s.Kind == kindImport && s.Import != nil:
 		return r.take(ctx, c, s, res)
-	case s.Kind == KindUnlock && s.Unlock != nil:
+	case s.Kind == kindUnlock && s.Unlock != nil:
 		return r.unlock(ctx, c, s, res)
-	case s.Kind == KindSavepoint && s.Savepoint != nil:
+	case s.Kind == kindSavepoint && s.Savepoint != nil:
 		return r.savepoint(ctx, c, s, res)
-	case s.Kind == KindVerify:
+	case s.Kind == kindVerify:
 		return r.verify(ctx, c, res, rep)
 	}
 	return fmt.Errorf("unknown step %q", s.Kind)

@@ -20,8 +20,8 @@ import (
 	"github.com/stackrescue/stackrescue/internal/redact"
 )
 
-// SavepointStep brings the stack to where the next rollback can return.
-type SavepointStep struct {
+// savepointStep brings the stack to where the next rollback can return.
+type savepointStep struct {
 	// Images are what each image in the templates becomes.
 	Images map[string]string `json:"images,omitempty"`
 	// Recorded are the images, by container, that the stacks have recorded for
@@ -30,12 +30,12 @@ type SavepointStep struct {
 	Recorded map[string]map[string]string `json:"recorded,omitempty"`
 	// Carry are the revisions whose settings are written into the templates, and
 	// Revisions the services whose template is given its revision as a value.
-	Carry     []CarriedRevision `json:"carry,omitempty"`
-	Revisions []GivenRevision   `json:"revisions,omitempty"`
+	Carry     []carriedRevision `json:"carry,omitempty"`
+	Revisions []givenRevision   `json:"revisions,omitempty"`
 	// Settings are those of services in which the template differs from what is live.
 	Settings []carriedSetting `json:"settings,omitempty"`
 	// Raise are the services whose minimumHealthyPercent is raised to 100.
-	Raise []RaisedMinimum `json:"raise,omitempty"`
+	Raise []raisedMinimum `json:"raise,omitempty"`
 	// Needed are the images that the services' revisions have: those must be there.
 	// Nobody asked to change any other, and Left are those among them that are
 	// missing or not known.
@@ -59,9 +59,9 @@ type SavepointStep struct {
 	Import bool `json:"import,omitempty"`
 }
 
-// CarriedRevision is a revision that serves and differs, in more than its images,
+// carriedRevision is a revision that serves and differs, in more than its images,
 // from what a service's template renders.
-type CarriedRevision struct {
+type carriedRevision struct {
 	StackID   string `json:"stackId"`
 	LogicalID string `json:"logicalId"`
 	// Revision is the one that serves.
@@ -70,21 +70,21 @@ type CarriedRevision struct {
 	Differences []cfnx.Difference `json:"differences"`
 }
 
-// GivenRevision is the revision that a template's service is given.
-type GivenRevision struct {
+// givenRevision is the revision that a template's service is given.
+type givenRevision struct {
 	StackID   string `json:"stackId"`
 	LogicalID string `json:"logicalId"`
 	Revision  string `json:"revision"`
 }
 
-// RaisedMinimum is a service that goes on serving while it is deployed.
-type RaisedMinimum struct {
+// raisedMinimum is a service that goes on serving while it is deployed.
+type raisedMinimum struct {
 	StackID   string `json:"stackId"`
 	LogicalID string `json:"logicalId"`
 }
 
 // savepoint adds the step.
-func (p *planner) savepoint(step *SavepointStep) {
+func (p *planner) savepoint(step *savepointStep) {
 	for _, ref := range step.Left {
 		p.p.Debt = append(p.p.Debt, fmt.Sprintf("image %s, which no service of the stack runs, is %s: it is left as it is", ref, strings.ReplaceAll(string(p.b.Images[ref].State), "-", " ")))
 	}
@@ -99,7 +99,7 @@ func (p *planner) savepoint(step *SavepointStep) {
 		}
 	}
 	p.add(Step{
-		Kind: KindSavepoint, Subject: "stack " + p.d.Stack, Why: "the next rollback would return to images that are gone, and lost outputs break the next update",
+		Kind: kindSavepoint, Subject: "stack " + p.d.Stack, Why: "the next rollback would return to images that are gone, and lost outputs break the next update",
 		Before: "stack " + p.d.Stack + " rests", After: "stack " + p.d.Stack + " is UPDATE_COMPLETE with images that exist and all its outputs",
 		Undo: "the update rolls itself back when it fails", Takes: time.Hour,
 		Savepoint: step,
@@ -107,7 +107,7 @@ func (p *planner) savepoint(step *SavepointStep) {
 }
 
 // savepointOf renders the savepoint of a target.
-func (p *planner) savepointOf(keep map[string]string, target string) (*SavepointStep, error) {
+func (p *planner) savepointOf(keep map[string]string, target string) (*savepointStep, error) {
 	if target == targetGiven && p.authored() {
 		target = targetOwn
 	}
@@ -119,7 +119,7 @@ func (p *planner) savepointOf(keep map[string]string, target string) (*Savepoint
 			}
 		}
 	}
-	step := &SavepointStep{Recorded: p.recorded(), Outputs: p.d.Lost, Needed: p.needed(keep), Target: target, Given: p.given()}
+	step := &savepointStep{Recorded: p.recorded(), Outputs: p.d.Lost, Needed: p.needed(keep), Target: target, Given: p.given()}
 	if bucket := p.c.TemplateBucket; bucket != "" {
 		step.TemplateURL = "https://" + bucket + ".s3." + p.d.Region + "." + dnsSuffix(p.d.Region) + "/stackrescue/template"
 	}
@@ -230,9 +230,9 @@ func (r *runner) savepoint(ctx context.Context, c clients, s Step, res *StepResu
 			break // none is left that could come back by itself
 		}
 	}
-	res.Outcome = Done
+	res.Outcome = outcomeDone
 	if !changed {
-		res.Outcome, res.Text = Held, "images and outputs are as they should be"
+		res.Outcome, res.Text = outcomeHeld, "images and outputs are as they should be"
 	}
 	return nil
 }
@@ -274,7 +274,7 @@ func dnsSuffix(region string) string {
 }
 
 // resolver is that of a redeploy, but for the images that are left alone.
-func (s *SavepointStep) resolver(api ecrx.CheckAPI) func(context.Context, string) (string, error) {
+func (s *savepointStep) resolver(api ecrx.CheckAPI) func(context.Context, string) (string, error) {
 	resolve := resolver(api, s.Images)
 	return func(ctx context.Context, ref string) (string, error) {
 		if s.Images[ref] == "" && !slices.Contains(s.Needed, ref) {

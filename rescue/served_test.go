@@ -47,7 +47,7 @@ func TestServedWhileTheLatestDeploymentFailed(t *testing.T) {
 		s.pushFailing("v2")
 		s.cloud.FailResource("prod", "Web", simtype.OnRollback, throttled)
 		require.EqualValues(t, "UPDATE_ROLLBACK_FAILED", s.update(web("v2", edits...)))
-		require.Equal(t, rescue.PartlyServed, s.diagnose().Users[0].State)
+		require.Equal(t, rescue.UserState("partly-served"), s.diagnose().Users[0].State)
 		s.refuses(rescue.Choices{Direction: rescue.Forward}, rescue.ErrDirection, "would be deployed to users who are served")
 	})
 }
@@ -101,7 +101,7 @@ func TestSavepointLeavesAMovedParameterAlone(t *testing.T) {
 		before := s.starts["w1"]
 		r, err := s.run(p)
 		require.NoError(t, err, r)
-		require.Equal(t, rescue.Rescued, r.Result)
+		require.Equal(t, rescue.Result("rescued"), r.Result)
 		require.Contains(t, strings.Join(r.Follow, "\n"), "Level")
 		require.Equal(t, before, s.starts["w1"], "the worker was deployed")
 	})
@@ -125,7 +125,7 @@ func TestUnreadResourcesAreNotHealthy(t *testing.T) {
 		s.create(web("v1"))
 		s.deny("cloudformation:ListStackResources")
 		d := s.diagnose()
-		require.Equal(t, rescue.Uncertain, d.Situation)
+		require.Equal(t, rescue.Situation("unknown"), d.Situation)
 		require.Contains(t, strings.Join(d.Unknown, "\n"), "resources of stack prod")
 		for _, direction := range []rescue.Direction{rescue.Forward, rescue.Hold, rescue.Back} {
 			s.refuses(rescue.Choices{Direction: direction}, rescue.ErrUnknown, "AccessDenied")
@@ -142,7 +142,7 @@ func TestDoneOfAnotherPlan(t *testing.T) {
 		p, err := rescue.MakePlan(s.diagnose(), rescue.Choices{Direction: rescue.Forward})
 		require.NoError(t, err)
 		s.cloud.ForgetCalls()
-		_, err = s.run(p, func(o *rescue.Options) { o.Done = []rescue.StepResult{{ID: "9-freeze", Outcome: rescue.Done}} })
+		_, err = s.run(p, func(o *rescue.Options) { o.Done = []rescue.StepResult{{ID: "9-freeze", Outcome: "done"}} })
 		require.ErrorIs(t, err, rescue.ErrPlan)
 		require.Empty(t, s.mutated())
 	})
@@ -205,7 +205,7 @@ func TestCleanUpTakesAPermission(t *testing.T) {
 				require.EqualValues(t, "UPDATE_ROLLBACK_FAILED", s.update(web("v2", "  Web:\n    Type: AWS::ECS::Service\n", policy+"  Web:\n    Type: AWS::ECS::Service\n    DependsOn: Access\n")))
 				if refused {
 					named := rescue.Choices{Direction: direction, Revisions: map[string]string{"prod/web": "web:2"}}
-					s.stops(named, rescue.KindUnlock, "Access", "web:2 works without it is not known")
+					s.stops(named, "unlock", "Access", "web:2 works without it is not known")
 					named.Accept = []string{"prod.Access"}
 					p, err := rescue.MakePlan(s.diagnose(), named)
 					require.NoError(t, err)
@@ -234,7 +234,7 @@ func TestPoorerCaptureKeepsTheEvents(t *testing.T) {
 		s.diagnose(keep)
 		b, err := rescue.OpenBundle(dir)
 		require.NoError(t, err)
-		d := rescue.Explain(b)
+		d := b.Explain()
 		require.Len(t, d.Causes.Update, len(rich.Causes.Update))
 		require.Len(t, d.Causes.Rollback, len(rich.Causes.Rollback))
 		require.NotContains(t, d.String(), "no task could be placed")

@@ -58,7 +58,7 @@ func settings(s ecstypes.Service) json.RawMessage {
 // settings adds to the step which settings of a service that it deploys the template
 // would change in passing, and proves on the draft that they can be kept. What the
 // operator accepts, or gives in a template, is changed.
-func (p *planner) settings(d *cfnx.Draft, step *SavepointStep, keep map[string]string) error {
+func (p *planner) settings(d *cfnx.Draft, step *savepointStep, keep map[string]string) error {
 	var problems []cfnx.Problem
 	for i := range p.b.Services {
 		s := &p.b.Services[i]
@@ -114,7 +114,7 @@ func (p *planner) settings(d *cfnx.Draft, step *SavepointStep, keep map[string]s
 
 // carrySettings writes into the draft what the plan carries of the services' settings,
 // and nothing else.
-func (s *SavepointStep) carrySettings(ctx context.Context, c clients, d *cfnx.Draft) ([]string, error) {
+func (s *savepointStep) carrySettings(ctx context.Context, c clients, d *cfnx.Draft) ([]string, error) {
 	var out []string
 	done := map[string]bool{}
 	for _, x := range s.Settings {

@@ -77,7 +77,7 @@ func TestSavepointKeepsTheServicesSettings(t *testing.T) {
 				require.NoError(t, err)
 				require.Nil(t, p.Stop, p)
 				var carried []string
-				for _, x := range savepointOf(t, p).Settings {
+				for _, x := range savepointOf(t, p).Savepoint.Settings {
 					require.False(t, x.Left)
 					require.NotEmpty(t, x.Where)
 					carried = append(carried, x.Property)
@@ -90,7 +90,7 @@ func TestSavepointKeepsTheServicesSettings(t *testing.T) {
 				was := s.live()
 				r, err := s.run(throughJSON(t, p, nil))
 				require.NoError(t, err, r)
-				require.Equal(t, rescue.Rescued, r.Result, r)
+				require.Equal(t, rescue.Result("rescued"), r.Result, r)
 				require.Contains(t, r.String(), "setting of service prod/web: stack prod: Web: EnableExecuteCommand")
 				is := s.live()
 				require.Equal(t, was.HealthCheckGracePeriodSeconds, is.HealthCheckGracePeriodSeconds)
@@ -121,7 +121,7 @@ func TestASettingIsAcceptedByName(t *testing.T) {
 		shared := []string{"EnableExecuteCommand: false", "EnableExecuteCommand: &shared false\n      EnableECSManagedTags: *shared"}
 		s.tuned(shared...)
 		s.mended = true
-		p := s.stops(rescue.Choices{Direction: rescue.Forward}, rescue.KindSavepoint, "EnableExecuteCommand", "accept that the savepoint changes it: prod.Web.EnableExecuteCommand")
+		p := s.stops(rescue.Choices{Direction: rescue.Forward}, "savepoint", "EnableExecuteCommand", "accept that the savepoint changes it: prod.Web.EnableExecuteCommand")
 		require.NotEmpty(t, p.Debt)
 		p, err := rescue.MakePlan(s.diagnose(), rescue.Choices{Direction: rescue.Forward, Accept: []string{"prod.Web.EnableExecuteCommand"}})
 		require.NoError(t, err)
@@ -160,12 +160,12 @@ func TestEqualSettingsAreNoDifference(t *testing.T) {
 				require.NoError(t, err)
 				if name == "an attribute" {
 					// The simulated group has another id than its physical one: not known, and let be.
-					require.Len(t, savepointOf(t, p).Settings, 1)
-					require.True(t, savepointOf(t, p).Settings[0].Left)
+					require.Len(t, savepointOf(t, p).Savepoint.Settings, 1)
+					require.True(t, savepointOf(t, p).Savepoint.Settings[0].Left)
 					require.Contains(t, p.String(), "an update renders it as it was")
 					return
 				}
-				require.Empty(t, savepointOf(t, p).Settings)
+				require.Empty(t, savepointOf(t, p).Savepoint.Settings)
 			})
 		})
 	}

@@ -98,7 +98,7 @@ func TestShieldKeepsWhatTheCleanUpWouldDelete(t *testing.T) {
 						s.serve("web:2")
 						s.refuses(c, rescue.ErrDirection, "Orders")
 					} else {
-						s.stops(c, rescue.KindUnlock, "Orders", "Choices.Shield")
+						s.stops(c, "unlock", "Orders", "Choices.Shield")
 					}
 					c.Shield = true
 					p, err := rescue.MakePlan(s.diagnose(), c)
@@ -109,7 +109,7 @@ func TestShieldKeepsWhatTheCleanUpWouldDelete(t *testing.T) {
 					require.ErrorContains(t, err, "Options.Shield")
 					r, err := s.run(throughJSON(t, p, nil), s.shields)
 					require.NoError(t, err, r)
-					require.Equal(t, rescue.ServedWithDebt, r.Result, r)
+					require.Equal(t, rescue.Result("served-with-debt"), r.Result, r)
 					require.Empty(t, s.deletions())
 					require.Equal(t, was, s.resources()["Orders"])
 					require.True(t, strings.HasPrefix(s.counts(), "2 of 2 run web:"), s.counts())
@@ -139,10 +139,10 @@ func TestWhatAShieldCannotKeep(t *testing.T) {
 			t.Parallel()
 			inSite(t, func(t *testing.T, s *site) {
 				lockedWith(s, test.resources)
-				p := s.stops(rescue.Choices{Direction: rescue.Forward, Shield: true}, rescue.KindUnlock, test.fact)
+				p := s.stops(rescue.Choices{Direction: rescue.Forward, Shield: true}, "unlock", test.fact)
 				r, err := s.run(p, s.shields)
 				require.NoError(t, err, r)
-				require.Equal(t, rescue.ServedWithDebt, r.Result)
+				require.Equal(t, rescue.Result("served-with-debt"), r.Result)
 				require.Empty(t, s.deletions())
 			})
 		})
@@ -162,7 +162,7 @@ func TestShieldedAndNotImported(t *testing.T) {
 		dir := t.TempDir()
 		r, err := s.run(p, s.shields, func(o *rescue.Options) { o.Evidence = dir })
 		require.NoError(t, err, r)
-		require.Equal(t, rescue.ServedWithDebt, r.Result)
+		require.Equal(t, rescue.Result("served-with-debt"), r.Result)
 		require.Empty(t, s.deletions())
 		require.NotContains(t, s.resources(), "Orders")
 		require.NoError(t, s.cloud.Protect(was, true), "it is there")
@@ -224,7 +224,7 @@ func TestShieldThatFailsUnlocksNothing(t *testing.T) {
 			o.Shield = func(context.Context, cfnx.Deletion, bool) error { return denied }
 		})
 		require.ErrorIs(t, err, denied)
-		require.Equal(t, rescue.NotRescued, r.Result)
+		require.Equal(t, rescue.Result("not-rescued"), r.Result)
 		require.Equal(t, "2 of 2 run web:3", s.counts())
 		require.Empty(t, s.deletions())
 		require.Zero(t, done(s.cloud)["cloudformation:ContinueUpdateRollback"])

@@ -113,7 +113,7 @@ func (r *runner) shield(ctx context.Context, s Step, res *StepResult) error {
 	for _, d := range s.Shield.Resources {
 		if d.Shield != "" {
 			if err := r.o.journal(StepResult{
-				Version: 1, Plan: r.p.Hash, ID: s.ID, Kind: s.Kind, Subject: d.Type + " " + d.PhysicalID, Outcome: Begun, Text: "undo with: " + d.Unshield(),
+				Version: 1, Plan: r.p.Hash, ID: s.ID, Kind: s.Kind, Subject: d.Type + " " + d.PhysicalID, Outcome: outcomeBegun, Text: "undo with: " + d.Unshield(),
 				Began: r.o.Now().UTC(), To: d.Shield,
 			}); err != nil {
 				return err
@@ -127,6 +127,6 @@ func (r *runner) shield(ctx context.Context, s Step, res *StepResult) error {
 		}
 		r.o.tell(s.ID, d.Type+" "+d.PhysicalID+" is protected against its deletion")
 	}
-	res.Outcome, res.Text = Done, fmt.Sprintf("%d resources are protected", len(s.Shield.Resources))
+	res.Outcome, res.Text = outcomeDone, fmt.Sprintf("%d resources are protected", len(s.Shield.Resources))
 	return nil
 }

@@ -14,8 +14,8 @@ import (
 	"github.com/stackrescue/stackrescue/migrate/toolcmd"
 )
 
-// StampStep records a migration that was applied.
-type StampStep struct {
+// stampStep records a migration that was applied.
+type stampStep struct {
 	Task      ecsx.TaskSpec `json:"task"`
 	Container string        `json:"container"`
 	// Tool and Verify are the commands that it runs, Unproven whether it may do
@@ -60,10 +60,10 @@ func (r *runner) stamp(ctx context.Context, c clients, s Step, res *StepResult) 
 	if err != nil {
 		return err
 	}
-	res.Outcome, res.From, res.To = Done, out.From, out.To
+	res.Outcome, res.From, res.To = outcomeDone, out.From, out.To
 	res.Text = fmt.Sprintf("the table of %s held %s and holds %s", m.Tool.Name, out.From, out.To)
 	if !out.Changed {
-		res.Outcome, res.Text = Held, fmt.Sprintf("the table of %s holds %s", m.Tool.Name, out.To)
+		res.Outcome, res.Text = outcomeHeld, fmt.Sprintf("the table of %s holds %s", m.Tool.Name, out.To)
 	}
 	return nil
 }
@@ -79,7 +79,7 @@ func (r *runner) doneAndGone(ctx context.Context, c clients, s Step, task ecsx.T
 	if err != nil || td.Status == ecstypes.TaskDefinitionStatusActive {
 		return false, err
 	}
-	res.Outcome, res.Text = Held, "an earlier run has done and verified it; "+short(task.TaskDefinition)+" is "+string(td.Status)+" by now"
+	res.Outcome, res.Text = outcomeHeld, "an earlier run has done and verified it; "+short(task.TaskDefinition)+" is "+string(td.Status)+" by now"
 	return true, nil
 }
 
@@ -101,7 +101,7 @@ func answer(task *ecsx.StoppedTask, container string, args []string, err error) 
 		return nil, err
 	case *x.ExitCode != 0:
 		return x.Log.Messages(), &toolcmd.CommandError{Args: args, Code: *x.ExitCode, Lines: x.Log.Messages()}
-	case x.Log.State != ecsx.LogComplete && x.Log.State != ecsx.LogEmpty:
+	case x.Log.State != "complete" && x.Log.State != "empty":
 		return nil, fmt.Errorf("%s: log is %s: %w", strings.Join(args, " "), x.Log.State, migrate.ErrOutput)
 	}
 	return x.Log.Messages(), nil

@@ -54,7 +54,7 @@ func (s *site) ran(since time.Time) map[string]bool {
 // tags, and no container of another digest is started.
 func TestStandInTag(t *testing.T) {
 	t.Parallel()
-	for _, digest := range simtype.SwitchValues()["RollbackDigest"] {
+	for _, digest := range new(simtype.Switches).Values()["RollbackDigest"] {
 		for _, direction := range []rescue.Direction{rescue.Forward, rescue.Hold} {
 			for _, served := range []bool{true, false} {
 				t.Run(fmt.Sprint(digest, " ", direction, " served ", served), func(t *testing.T) {
@@ -80,7 +80,7 @@ func TestStandInTag(t *testing.T) {
 						dir := t.TempDir()
 						r, err := s.run(throughJSON(t, p, nil), func(o *rescue.Options) { o.Evidence = dir })
 						require.NoError(t, err, r)
-						require.Equal(t, rescue.ServedWithDebt, r.Result, r)
+						require.Equal(t, rescue.Result("served-with-debt"), r.Result, r)
 						require.Equal(t, map[string]bool{kept: true}, s.ran(began))
 						require.Equal(t, kept, s.tags()["v1"])
 						for _, x := range p.Steps {
@@ -155,7 +155,7 @@ func TestStandInTagIsNeverMoved(t *testing.T) {
 		var pushed string
 		r, err := s.run(p, func(o *rescue.Options) {
 			o.Journal = func(x rescue.StepResult) error {
-				if x.Kind == "stand-in" && x.Outcome == rescue.Begun {
+				if x.Kind == "stand-in" && x.Outcome == "begun" {
 					pushed = s.push("v1")
 				}
 				return nil
@@ -188,9 +188,9 @@ func TestStandInKilledAndDenied(t *testing.T) {
 		_, err := s.run(p, func(o *rescue.Options) {
 			o.Journal = func(x rescue.StepResult) error {
 				switch {
-				case x.Kind == "stand-in" && x.Outcome == rescue.Begun:
+				case x.Kind == "stand-in" && x.Outcome == "begun":
 					from = len(s.cloud.Calls())
-				case x.Kind == rescue.KindUnlock:
+				case x.Kind == "unlock":
 					to = len(s.cloud.Calls())
 				}
 				return nil
@@ -253,11 +253,11 @@ func TestStandInKilledAndDenied(t *testing.T) {
 			denied := false
 			r, err := s.run(p, func(o *rescue.Options) {
 				o.Journal = func(x rescue.StepResult) error {
-					if x.Kind == "stand-in" && x.Outcome == rescue.Begun && !denied {
+					if x.Kind == "stand-in" && x.Outcome == "begun" && !denied {
 						denied = true
 						s.deny(action)
 					}
-					if x.Kind == "stand-in" && x.Outcome != rescue.Begun {
+					if x.Kind == "stand-in" && x.Outcome != "begun" {
 						s.cloud.ClearFaults()
 					}
 					return nil
@@ -309,7 +309,7 @@ func TestStandInTagsOfTheFoundingIncident(t *testing.T) {
 				in.Cloud.ForgetCalls()
 				r, err := rescue.Run(t.Context(), in.Cloud.Config(), p, confirmed)
 				require.NoError(t, err, r)
-				require.Equal(t, rescue.ServedWithDebt, r.Result, r)
+				require.Equal(t, rescue.Result("served-with-debt"), r.Result, r)
 				require.True(t, allServed(r.Users))
 				for _, s := range r.Steps {
 					require.NotContains(t, s.Text, "skipped")

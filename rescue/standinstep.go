@@ -67,7 +67,7 @@ func (p *planner) standIn(s *ServiceFacts, kept string) *standInStep {
 		}
 		missing, err := ecrx.Parse(c.Image)
 		from, err2 := ecrx.Parse(is)
-		if err != nil || err2 != nil || !missing.Private() || missing.Repo() != from.Repo() || missing.Tag == "" || missing.Digest != "" || facts.Digest == "" || p.b.Images[c.Image].State != ecrx.Missing {
+		if err != nil || err2 != nil || !missing.Private() || missing.Repo() != from.Repo() || missing.Tag == "" || missing.Digest != "" || facts.Digest == "" || p.b.Images[c.Image].State != "missing" {
 			return nil
 		}
 		missing.Digest = facts.Digest
@@ -134,7 +134,7 @@ func tagOf(i ecrx.Image) string {
 // others are offered.
 func (p *planner) standsIn(keep map[string]string) {
 	p.standIns = map[string]*standInStep{}
-	if p.d.Situation != Stuck {
+	if p.d.Situation != situationStuck {
 		return
 	}
 	for _, k := range cfnx.PlanSkips(p.b.Tree).Skips {
@@ -189,7 +189,7 @@ func untagCommand(t ecrx.Image) string {
 func (r *runner) standIn(ctx context.Context, c clients, s Step, res *StepResult) error {
 	for _, t := range s.StandIn.Tags {
 		if err := r.o.journal(StepResult{
-			Version: 1, Plan: r.p.Hash, ID: s.ID, Kind: s.Kind, Subject: "image " + tagOf(t), Outcome: Begun, Text: "undo with: " + untagCommand(t),
+			Version: 1, Plan: r.p.Hash, ID: s.ID, Kind: s.Kind, Subject: "image " + tagOf(t), Outcome: outcomeBegun, Text: "undo with: " + untagCommand(t),
 			Began: r.o.Now().UTC(), To: t.Digest,
 		}); err != nil {
 			return err
@@ -215,7 +215,7 @@ func (r *runner) standIn(ctx context.Context, c clients, s Step, res *StepResult
 	}); err != nil {
 		return err
 	}
-	res.Outcome, res.From, res.To = Done, short(d.PreviousTaskDefinition), short(d.TaskDefinition)
+	res.Outcome, res.From, res.To = outcomeDone, short(d.PreviousTaskDefinition), short(d.TaskDefinition)
 	res.Text = fmt.Sprintf("service %s runs %s with the image that is kept; undo the tag, once nothing names it, with: %s", s.StandIn.Service, short(d.TaskDefinition), s.Undo)
 	return nil
 }

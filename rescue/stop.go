@@ -75,7 +75,7 @@ func (p *planner) until(k Kind) bool { return p.c.Until == k }
 
 // acts reports whether the plan does more than to keep images.
 func (p *planner) acts() bool {
-	return slices.ContainsFunc(p.p.Steps, func(s Step) bool { return s.Kind != KindFreeze && s.Kind != KindVerify })
+	return slices.ContainsFunc(p.p.Steps, func(s Step) bool { return s.Kind != kindFreeze && s.Kind != kindVerify })
 }
 
 // valid refuses choices that name what is not there.
@@ -86,7 +86,7 @@ func (p *planner) valid() error {
 		return refuse("choose serve, forward, hold or back", "no direction %q", cmp.Or(string(p.c.Direction), "is chosen"))
 	}
 	switch p.c.Until {
-	case "", KindFreeze, KindStamp, KindMigrate, KindRedeploy, KindUnlock, KindSavepoint:
+	case "", kindFreeze, kindStamp, kindMigrate, kindRedeploy, kindUnlock, kindSavepoint:
 	default:
 		return refuse("choose freeze, stamp, migrate, redeploy, unlock or savepoint", "until: no step of kind %q", p.c.Until)
 	}
@@ -115,7 +115,7 @@ func (p *planner) unused() {
 			p.p.Warnings = append(p.p.Warnings, p.usersOf(s).String())
 		}
 	}
-	migrates := slices.ContainsFunc(p.p.Steps, func(s Step) bool { return s.Kind == KindStamp || s.Kind == KindMigrate })
+	migrates := slices.ContainsFunc(p.p.Steps, func(s Step) bool { return s.Kind == kindStamp || s.Kind == kindMigrate })
 	if p.c.RoleARN != "" && slices.ContainsFunc(p.p.Steps, func(s Step) bool { return s.RoleARN != "" }) {
 		p.p.Warnings = append(p.p.Warnings, "CloudFormation uses role "+p.c.RoleARN+" for every later operation on the stack, and it cannot be taken away again")
 	}

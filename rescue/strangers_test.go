@@ -51,7 +51,7 @@ func TestFactsOfOtherShapes(t *testing.T) {
 				time.Sleep(30 * time.Minute)
 				s.cloud.ForgetCalls()
 			},
-			facts: map[string]fact{"prod/web": {rescue.Served, "web:1", "web:1", "web:1"}}, is: rescue.Healthy, not: []string{"somebody else's", "worker"},
+			facts: map[string]fact{"prod/web": {"served", "web:1", "web:1", "web:1"}}, is: "healthy", not: []string{"somebody else's", "worker"},
 		},
 		"a service that nobody's stack has": {
 			make: func(s *site) {
@@ -61,7 +61,7 @@ func TestFactsOfOtherShapes(t *testing.T) {
 				require.NoError(s.t, err)
 				time.Sleep(10 * time.Minute)
 			},
-			facts: map[string]fact{"prod/web": {rescue.Served, "web:1", "web:1", "web:1"}}, is: rescue.Healthy, not: []string{"web-2"},
+			facts: map[string]fact{"prod/web": {"served", "web:1", "web:1", "web:1"}}, is: "healthy", not: []string{"web-2"},
 		},
 		"created outside under a like name, and fails": {
 			make: func(s *site) {
@@ -75,18 +75,18 @@ func TestFactsOfOtherShapes(t *testing.T) {
 				require.NoError(s.t, err)
 				time.Sleep(10 * time.Minute)
 			},
-			facts: map[string]fact{"prod/web": {rescue.Served, "web:1", "web:1", "web:1"}}, is: rescue.Healthy, not: []string{"price service"},
+			facts: map[string]fact{"prod/web": {"served", "web:1", "web:1", "web:1"}}, is: "healthy", not: []string{"price service"},
 		},
 		"names that CloudFormation makes": {
 			make: func(s *site) {
 				s.push("v1")
 				s.create(web("v1", "      ServiceName: web\n", "", "      Family: web\n", ""))
 			},
-			facts: map[string]fact{"": {rescue.Served, "-", "-", "-"}}, is: rescue.Healthy,
+			facts: map[string]fact{"": {"served", "-", "-", "-"}}, is: "healthy",
 		},
 		"a public image": {
 			make:  func(s *site) { s.create(public("v1")) },
-			facts: map[string]fact{"prod/web": {rescue.Served, "web:1", "web:1", "web:1"}}, is: rescue.Healthy, not: []string{"cannot run"},
+			facts: map[string]fact{"prod/web": {"served", "web:1", "web:1", "web:1"}}, is: "healthy", not: []string{"cannot run"},
 		},
 		"a sidecar that dies and does not matter": {
 			make: func(s *site) {
@@ -95,7 +95,7 @@ func TestFactsOfOtherShapes(t *testing.T) {
 				s.create(web("v1", "        - Name: web\n", "        - {Name: proxy, Essential: false, Image: !Sub \"${AWS::AccountId}.dkr.ecr.${AWS::Region}.amazonaws.com/app:side1\"}\n        - Name: web\n"))
 				time.Sleep(10 * time.Minute)
 			},
-			facts: map[string]fact{"prod/web": {rescue.Served, "web:1", "web:1", "web:1"}}, is: rescue.Healthy,
+			facts: map[string]fact{"prod/web": {"served", "web:1", "web:1", "web:1"}}, is: "healthy",
 		},
 		"a sidecar that matters has a check, and fails it": {
 			make: func(s *site) {
@@ -107,42 +107,42 @@ func TestFactsOfOtherShapes(t *testing.T) {
 				require.NoError(s.t, err)
 				time.Sleep(45 * time.Second)
 			},
-			facts: map[string]fact{"prod/web": {rescue.NotServed, "web:1", "web:1", "web:1"}}, is: rescue.Degraded, says: []string{"0 of 2 running tasks pass their health checks"},
+			facts: map[string]fact{"prod/web": {"not-served", "web:1", "web:1", "web:1"}}, is: "degraded", says: []string{"0 of 2 running tasks pass their health checks"},
 		},
 		"a daemon": {
 			make: func(s *site) {
 				s.push("v1")
 				s.create(web("v1", "      DesiredCount: 2\n", "      SchedulingStrategy: DAEMON\n"))
 			},
-			facts: map[string]fact{"prod/web": {rescue.Served, "web:1", "web:1", "web:1"}}, is: rescue.Healthy,
+			facts: map[string]fact{"prod/web": {"served", "web:1", "web:1", "web:1"}}, is: "healthy",
 		},
 		"an autoscaler went to zero": {
 			make: func(s *site) { s.push("v1"); s.create(web("v1", "      DesiredCount: 2\n", "")); s.scale(0) },
 			option: func(o *rescue.Options) {
 				o.Minimum = func(context.Context, ecsx.Service) (int, bool, error) { return 0, true, nil }
 			},
-			facts: map[string]fact{"prod/web": {rescue.ScaledToZero, "", "web:1", "web:1"}}, is: rescue.Healthy, says: []string{"the minimum of its scalable target is 0"},
+			facts: map[string]fact{"prod/web": {"scaled-to-zero", "", "web:1", "web:1"}}, is: "healthy", says: []string{"the minimum of its scalable target is 0"},
 		},
 		"an autoscaler would not have gone to zero": {
 			make: func(s *site) { s.push("v1"); s.create(web("v1", "      DesiredCount: 2\n", "")); s.scale(0) },
 			option: func(o *rescue.Options) {
 				o.Minimum = func(context.Context, ecsx.Service) (int, bool, error) { return 1, true, nil }
 			},
-			facts: map[string]fact{"prod/web": {rescue.NotServed, "", "web:1", "web:1"}}, is: rescue.Degraded,
+			facts: map[string]fact{"prod/web": {"not-served", "", "web:1", "web:1"}}, is: "degraded",
 		},
 		"a family instead of a revision": {
 			make: func(s *site) {
 				s.push("v1")
 				s.create(web("v1", "TaskDefinition: !Ref Task", "TaskDefinition: web", "    Type: AWS::ECS::Service\n", "    Type: AWS::ECS::Service\n    DependsOn: Task\n"))
 			},
-			facts: map[string]fact{"prod/web": {rescue.Served, "web:1", "web:1", "web:1"}}, is: rescue.Healthy,
+			facts: map[string]fact{"prod/web": {"served", "web:1", "web:1", "web:1"}}, is: "healthy",
 		},
 		"family and revision, written out": {
 			make: func(s *site) {
 				s.push("v1")
 				s.create(web("v1", "TaskDefinition: !Ref Task", "TaskDefinition: 'web:1'", "    Type: AWS::ECS::Service\n", "    Type: AWS::ECS::Service\n    DependsOn: Task\n"))
 			},
-			facts: map[string]fact{"prod/web": {rescue.Served, "web:1", "web:1", "web:1"}}, is: rescue.Healthy,
+			facts: map[string]fact{"prod/web": {"served", "web:1", "web:1", "web:1"}}, is: "healthy",
 		},
 		"family and revision, written out, stuck": {
 			make: func(s *site) {
@@ -155,7 +155,7 @@ func TestFactsOfOtherShapes(t *testing.T) {
 				s.pushFailing("v2")
 				require.EqualValues(s.t, "UPDATE_ROLLBACK_FAILED", s.update(out("v2", "web:2")))
 			},
-			facts: map[string]fact{"prod/web": {rescue.NotServed, "", "web:1", "web:2"}}, is: rescue.Stuck, says: []string{"price service unreachable", "app:v1 is missing"},
+			facts: map[string]fact{"prod/web": {"not-served", "", "web:1", "web:2"}}, is: "stuck", says: []string{"price service unreachable", "app:v1 is missing"},
 		},
 		"a service that a condition takes out": {
 			make: func(s *site) {
@@ -163,7 +163,7 @@ func TestFactsOfOtherShapes(t *testing.T) {
 				s.push("w1")
 				s.create("Conditions: {No: !Equals [a, b]}" + web("v1") + strings.Replace(worker(), "    Type: AWS::ECS::Service\n", "    Type: AWS::ECS::Service\n    Condition: No\n", 1))
 			},
-			facts: map[string]fact{"prod/web": {rescue.Served, "web:1", "web:1", "web:1"}}, is: rescue.Healthy,
+			facts: map[string]fact{"prod/web": {"served", "web:1", "web:1", "web:1"}}, is: "healthy",
 		},
 		"siblings that failed both": {
 			make: func(s *site) {
@@ -179,7 +179,7 @@ func TestFactsOfOtherShapes(t *testing.T) {
 				s.pushFailing("v2")
 				require.EqualValues(s.t, "UPDATE_ROLLBACK_FAILED", s.update(root("v2")))
 			},
-			facts: map[string]fact{"a/a": {rescue.NotServed, "", "a:1", "a:2"}, "b/b": {rescue.NotServed, "", "b:1", "b:2"}}, is: rescue.Stuck, says: []string{"price service unreachable"},
+			facts: map[string]fact{"a/a": {"not-served", "", "a:1", "a:2"}, "b/b": {"not-served", "", "b:1", "b:2"}}, is: "stuck", says: []string{"price service unreachable"},
 		},
 		"a nested stack that failed a month ago": {
 			make: func(s *site) {
@@ -203,14 +203,14 @@ func TestFactsOfOtherShapes(t *testing.T) {
 				s.pushFailing("v2")
 				require.EqualValues(s.t, "UPDATE_ROLLBACK_FAILED", s.update(root("a", "v2")))
 			},
-			facts: map[string]fact{"prod/web": {rescue.NotServed, "", "web:1", "web:2"}}, is: rescue.Stuck, says: []string{"price service unreachable"}, not: []string{"last month's trouble"},
+			facts: map[string]fact{"prod/web": {"not-served", "", "web:1", "web:2"}}, is: "stuck", says: []string{"price service unreachable"}, not: []string{"last month's trouble"},
 		},
 		"resources in a loop": {
 			make: func(s *site) {
 				s.push("v1")
 				s.create("Transform: AWS::LanguageExtensions" + web("v1") + "  Fn::ForEach::Queues:\n    - Q\n    - [Orders, Mails]\n    - Queue${Q}: {Type: AWS::SQS::Queue, Properties: {}}\nOutputs:\n  Fn::ForEach::Out:\n    - Q\n    - [Orders, Mails]\n    - Url${Q}: {Value: !Sub \"queue-${Q}\"}\n")
 			},
-			facts: map[string]fact{"prod/web": {rescue.Served, "web:1", "web:1", "web:1"}}, is: rescue.Healthy,
+			facts: map[string]fact{"prod/web": {"served", "web:1", "web:1", "web:1"}}, is: "healthy",
 		},
 		"the cluster went with its service": {
 			make: func(s *site) {
@@ -221,7 +221,7 @@ func TestFactsOfOtherShapes(t *testing.T) {
 				_, err := s.ecs.DeleteCluster(s.t.Context(), &ecs.DeleteClusterInput{Cluster: aws.String("prod")})
 				require.NoError(s.t, err)
 			},
-			facts: map[string]fact{"prod/web": {rescue.NotServed, "", "web:1", "web:1"}}, is: rescue.Degraded, says: []string{"ECS has no such service"},
+			facts: map[string]fact{"prod/web": {"not-served", "", "web:1", "web:1"}}, is: "degraded", says: []string{"ECS has no such service"},
 		},
 		"updated well, and down since": {
 			make: func(s *site) {
@@ -233,7 +233,7 @@ func TestFactsOfOtherShapes(t *testing.T) {
 				s.mended = false
 				s.serve("web:2")
 			},
-			facts: map[string]fact{"prod/web": {rescue.NotServed, "", "web:2", "web:2"}}, is: rescue.Degraded, not: []string{"web:1"},
+			facts: map[string]fact{"prod/web": {"not-served", "", "web:2", "web:2"}}, is: "degraded", not: []string{"web:1"},
 		},
 		"updated well twice, and failing since": {
 			make: func(s *site) {
@@ -248,7 +248,7 @@ func TestFactsOfOtherShapes(t *testing.T) {
 				require.EqualValues(s.t, "UPDATE_COMPLETE", s.update(web("v3")))
 				time.Sleep(30*time.Minute + 100*time.Second)
 			},
-			facts: map[string]fact{"prod/web": {rescue.PartlyServed, "web:3", "web:3", "web:3"}}, is: rescue.Degraded, says: []string{"go on failing"}, not: []string{"web:2"},
+			facts: map[string]fact{"prod/web": {"partly-served", "web:3", "web:3", "web:3"}}, is: "degraded", says: []string{"go on failing"}, not: []string{"web:2"},
 		},
 		"only a topic was updated since": {
 			make: func(s *site) {
@@ -259,7 +259,7 @@ func TestFactsOfOtherShapes(t *testing.T) {
 				s.create(web("v1") + topic("a"))
 				require.EqualValues(s.t, "UPDATE_COMPLETE", s.update(web("v1")+topic("b")))
 			},
-			facts: map[string]fact{"prod/web": {rescue.Served, "web:1", "web:1", ""}}, is: rescue.Healthy,
+			facts: map[string]fact{"prod/web": {"served", "web:1", "web:1", ""}}, is: "healthy",
 		},
 		"mended by hand with a setting, while locked": {
 			make: func(s *site) {
@@ -269,7 +269,7 @@ func TestFactsOfOtherShapes(t *testing.T) {
 					c.Environment = append(c.Environment, ecstypes.KeyValuePair{Name: aws.String("FIX"), Value: aws.String("1")})
 				}))
 			},
-			facts: map[string]fact{"prod/web": {rescue.Served, "web:3", "web:1", "web:2"}}, is: rescue.Stuck, says: []string{"is set to web:3, and the stack's record has web:1"},
+			facts: map[string]fact{"prod/web": {"served", "web:3", "web:1", "web:2"}}, is: "stuck", says: []string{"is set to web:3, and the stack's record has web:1"},
 		},
 		"mended by hand, then deregistered": {
 			make: func(s *site) {
@@ -279,7 +279,7 @@ func TestFactsOfOtherShapes(t *testing.T) {
 				s.serve(fix)
 				s.deregisterNow(fix)
 			},
-			facts: map[string]fact{"prod/web": {rescue.Served, "web:3", "web:1", "web:2"}}, is: rescue.Stuck,
+			facts: map[string]fact{"prod/web": {"served", "web:3", "web:1", "web:2"}}, is: "stuck",
 		},
 		"half of it mended by hand": {
 			make: func(s *site) {
@@ -294,7 +294,7 @@ func TestFactsOfOtherShapes(t *testing.T) {
 				require.NoError(s.t, err)
 				time.Sleep(30 * time.Second)
 			},
-			facts: map[string]fact{"prod/web": {rescue.PartlyServed, "", "web:1", "web:2"}}, is: rescue.Stuck, says: []string{"1 of 2 running tasks pass"},
+			facts: map[string]fact{"prod/web": {"partly-served", "", "web:1", "web:2"}}, is: "stuck", says: []string{"1 of 2 running tasks pass"},
 		},
 		"deployed by hand from another family": {
 			make: func(s *site) {
@@ -306,7 +306,7 @@ func TestFactsOfOtherShapes(t *testing.T) {
 				require.NoError(s.t, err)
 				s.serve("hotfix:1")
 			},
-			facts: map[string]fact{"prod/web": {rescue.Served, "hotfix:1", "web:1", "web:1"}}, is: rescue.Degraded, says: []string{"is set to hotfix:1, and the stack's record has web:1"},
+			facts: map[string]fact{"prod/web": {"served", "hotfix:1", "web:1", "web:1"}}, is: "degraded", says: []string{"is set to hotfix:1, and the stack's record has web:1"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -73,7 +73,7 @@ func (d *Diagnosis) suspects(f ServiceFacts) (Cause, bool) {
 					broke, container = l.Message, c.Name
 				}
 			}
-			if n := len(c.Log.Lines); n > 0 && !moves && t.Cause.Class == ecsx.ClassHealthCheck && waits.MatchString(c.Log.Lines[n-1].Message) {
+			if n := len(c.Log.Lines); n > 0 && !moves && t.Cause.Class == "health-check" && waits.MatchString(c.Log.Lines[n-1].Message) {
 				waiting++
 				if container == "" {
 					container = c.Name

@@ -66,7 +66,7 @@ func callsOf(t *testing.T, incident string) (calls []string, changes map[string]
 		in.Cloud.ForgetCalls()
 		r, err := rescue.Run(t.Context(), in.Cloud.Config(), p, confirmed)
 		require.NoError(t, err, r)
-		require.Contains(t, []rescue.Result{rescue.Rescued, rescue.ServedWithDebt}, r.Result, r)
+		require.Contains(t, []rescue.Result{"rescued", "served-with-debt"}, r.Result, r)
 		calls = actionsOf(in.Cloud)
 		changes = done(in.Cloud)
 	})
@@ -143,7 +143,7 @@ func rescuedEnd(t *testing.T, in *rescuetest.Incident) bool {
 	t.Helper()
 	d, err := rescue.Diagnose(t.Context(), in.Cloud.Config(), in.Stack)
 	require.NoError(t, err)
-	return d.Situation == rescue.Healthy
+	return d.Situation == "healthy"
 }
 
 // offsets are how much later a second operator begins, in steps of seven seconds.

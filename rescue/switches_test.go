@@ -32,7 +32,7 @@ var settings = func() []setting {
 		set("CloudFormationBurst", "5"),
 		set("TaskLag", "20s"),
 	}
-	named := simtype.SwitchValues()
+	named := new(simtype.Switches).Values()
 	for _, name := range slices.Sorted(maps.Keys(named)) {
 		for i, value := range named[name] {
 			if i > 0 && value != "dropped" {
@@ -63,7 +63,7 @@ func rescued(t *testing.T, sets ...setting) {
 		require.NoError(t, err)
 		d, err := rescue.Diagnose(t.Context(), in.Cloud.Config(), in.Stack)
 		require.NoError(t, err)
-		require.Equal(t, rescue.Stuck, d.Situation)
+		require.Equal(t, rescue.Situation("stuck"), d.Situation)
 		require.Contains(t, d.Causes.Update[0].Text, `relation "plans" already exists`)
 		require.Contains(t, d.Causes.Service[0].Text, "expire 7 days after push")
 		require.NotEmpty(t, d.Causes.Rollback)
@@ -71,7 +71,7 @@ func rescued(t *testing.T, sets ...setting) {
 		require.NoError(t, err)
 		r, err := rescue.Run(t.Context(), in.Cloud.Config(), p, confirmed)
 		require.NoError(t, err, r)
-		require.Equal(t, rescue.Rescued, r.Result)
+		require.Equal(t, rescue.Result("rescued"), r.Result)
 		if len(sets) == 1 { // the run's own last step has looked already
 			served(t, in)
 		}

@@ -33,7 +33,7 @@ type fetcher interface {
 // of those of the update that failed. Where that update made what the clean-up is
 // allowed to delete, its own templates come first, because they make it again. The
 // error is why there can be none.
-func (p *planner) savepointFor(keep map[string]string) (*SavepointStep, error) {
+func (p *planner) savepointFor(keep map[string]string) (*savepointStep, error) {
 	targets := []string{targetOwn}
 	switch {
 	case len(p.c.Templates) > 0:
@@ -46,7 +46,7 @@ func (p *planner) savepointFor(keep map[string]string) (*SavepointStep, error) {
 	var first error
 	for _, target := range targets {
 		warned, owed := len(p.p.Warnings), len(p.p.Debt)
-		var step *SavepointStep
+		var step *savepointStep
 		err := p.leftOutside(target)
 		if err == nil {
 			step, err = p.savepointOf(keep, target)
@@ -72,12 +72,12 @@ func (p *planner) attempted() bool {
 			return false
 		}
 	}
-	return p.d.Situation == Stuck
+	return p.d.Situation == situationStuck
 }
 
 // base is the revision whose images and settings a savepoint's templates render,
 // before they are changed.
-func (s *SavepointStep) base(f *ServiceFacts, kept string) string {
+func (s *savepointStep) base(f *ServiceFacts, kept string) string {
 	if s.Target == targetOwn || !f.Touched {
 		return f.Back
 	}
@@ -121,7 +121,7 @@ func digest(body []byte) string {
 
 // aim gives the draft the templates of the step's target. The trees' attempted
 // templates have been read where that is the target.
-func (s *SavepointStep) aim(ctx context.Context, d *cfnx.Draft, bucket fetcher, templates map[string][]byte) error {
+func (s *savepointStep) aim(ctx context.Context, d *cfnx.Draft, bucket fetcher, templates map[string][]byte) error {
 	if s.Target == targetAttempted {
 		return d.UseAttempted()
 	}
@@ -223,7 +223,7 @@ func (r *runner) aims(target string) bool {
 }
 
 // target gives the draft the templates that the plan's savepoint brings.
-func (r *runner) target(ctx context.Context, c clients, s *SavepointStep, d *cfnx.Draft) error {
+func (r *runner) target(ctx context.Context, c clients, s *savepointStep, d *cfnx.Draft) error {
 	if s.Target == targetAttempted && r.tried == nil {
 		// An earlier run made the unlock.
 		r.attemptedSet(d.Tree)

@@ -38,15 +38,15 @@ func (s *site) environment() map[string]string {
 	return out
 }
 
-func savepointOf(t *testing.T, p *rescue.Plan) *rescue.SavepointStep {
+func savepointOf(t *testing.T, p *rescue.Plan) rescue.Step {
 	t.Helper()
 	for _, s := range p.Steps {
 		if s.Savepoint != nil {
-			return s.Savepoint
+			return s
 		}
 	}
 	t.Fatalf("no savepoint in %s", p)
-	return nil
+	return rescue.Step{}
 }
 
 // Letters that CloudFormation has lost come back with the author's template.
@@ -60,7 +60,7 @@ func TestSavepointOfTheAuthorsTemplate(t *testing.T) {
 		s.pushFailing("v2")
 		require.EqualValues(t, "UPDATE_ROLLBACK_FAILED", s.update(greets("v2")))
 		s.mended = true
-		s.stops(rescue.Choices{Direction: rescue.Forward}, rescue.KindSavepoint, "non-ASCII")
+		s.stops(rescue.Choices{Direction: rescue.Forward}, "savepoint", "non-ASCII")
 		s.refuses(rescue.Choices{Direction: rescue.Forward, Templates: map[string][]byte{"prd": []byte("{}")}}, rescue.ErrDirection, "no stack prd")
 		given := map[string][]byte{"prod": []byte(greets("v1"))}
 		c := rescue.Choices{Direction: rescue.Forward, Templates: given}
@@ -77,7 +77,7 @@ func TestSavepointOfTheAuthorsTemplate(t *testing.T) {
 		}
 		r, err := s.run(p, func(o *rescue.Options) { o.Templates = given })
 		require.NoError(t, err, r)
-		require.Equal(t, rescue.Rescued, r.Result)
+		require.Equal(t, rescue.Result("rescued"), r.Result)
 		out, err := s.cfn.DescribeStacks(t.Context(), &cloudformation.DescribeStacksInput{StackName: aws.String("prod")})
 		require.NoError(t, err)
 		require.Equal(t, "Grüße", *out.Stacks[0].Outputs[0].OutputValue)
@@ -95,7 +95,7 @@ func TestSavepointOfAnotherTemplate(t *testing.T) {
 		p, err := rescue.MakePlan(s.diagnose(), rescue.Choices{Direction: rescue.Forward, Templates: given})
 		require.NoError(t, err)
 		require.Nil(t, p.Stop, p)
-		require.Equal(t, "given", savepointOf(t, p).Target)
+		require.Equal(t, "given", savepointOf(t, p).Savepoint.Target)
 		r, err := s.run(p, func(o *rescue.Options) { o.Templates = given })
 		require.NoError(t, err, r)
 		require.Equal(t, "new", s.environment()["MODE"])
@@ -137,14 +137,14 @@ func TestSavepointOfALargeTemplate(t *testing.T) {
 		require.EqualValues(t, "UPDATE_ROLLBACK_FAILED", s.rest("prod"))
 		s.mended = true
 		c := rescue.Choices{Direction: rescue.Forward}
-		s.stops(c, rescue.KindSavepoint, "must be in S3", "TemplateBucket")
+		s.stops(c, "savepoint", "must be in S3", "TemplateBucket")
 		c.TemplateBucket = "templates"
 		p, err := rescue.MakePlan(s.diagnose(), c)
 		require.NoError(t, err)
 		require.Nil(t, p.Stop, p)
 		r, err := s.run(throughJSON(t, p, nil))
 		require.NoError(t, err, r)
-		require.Equal(t, rescue.Rescued, r.Result)
+		require.Equal(t, rescue.Result("rescued"), r.Result)
 		require.EqualValues(t, "UPDATE_COMPLETE", s.status("prod"))
 	})
 }
@@ -161,15 +161,15 @@ func TestSavepointOfTheAttempt(t *testing.T) {
 		s.pushFailing("v2")
 		require.EqualValues(t, "UPDATE_ROLLBACK_FAILED", s.change(web("v2", jobs...)+"  Jobs: {Type: AWS::SQS::Queue}\n"))
 		s.mended = true
-		s.stops(rescue.Choices{Direction: rescue.Forward}, rescue.KindUnlock, "Jobs")
+		s.stops(rescue.Choices{Direction: rescue.Forward}, "unlock", "Jobs")
 		p, err := rescue.MakePlan(s.diagnose(), rescue.Choices{Direction: rescue.Forward, Accept: []string{"prod.Jobs"}})
 		require.NoError(t, err)
 		require.Nil(t, p.Stop, p)
-		require.Equal(t, "attempted", savepointOf(t, p).Target)
+		require.Equal(t, "attempted", savepointOf(t, p).Savepoint.Target)
 		before := s.starts["v1"]
 		r, err := s.run(throughJSON(t, p, nil))
 		require.NoError(t, err, r)
-		require.Equal(t, rescue.Rescued, r.Result)
+		require.Equal(t, rescue.Result("rescued"), r.Result)
 		require.Equal(t, before, s.starts["v1"])
 		out, err := s.cfn.DescribeStackResource(t.Context(), &cloudformation.DescribeStackResourceInput{StackName: aws.String("prod"), LogicalResourceId: aws.String("Jobs")})
 		require.NoError(t, err)
@@ -192,10 +192,10 @@ func TestSavepointOfTheAttemptWhereNothingCanBeCarried(t *testing.T) {
 		p, err := rescue.MakePlan(s.diagnose(), rescue.Choices{Direction: rescue.Forward})
 		require.NoError(t, err)
 		require.Nil(t, p.Stop, p)
-		require.Equal(t, "attempted", savepointOf(t, p).Target)
+		require.Equal(t, "attempted", savepointOf(t, p).Savepoint.Target)
 		r, err := s.run(throughJSON(t, p, nil))
 		require.NoError(t, err, r)
-		require.Equal(t, rescue.Rescued, r.Result)
+		require.Equal(t, rescue.Result("rescued"), r.Result)
 		require.Equal(t, "s3cret-Value", s.environment()["DB_PASSWORD"])
 	})
 }

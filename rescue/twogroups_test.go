@@ -39,10 +39,10 @@ func TestSeveralTargetGroups(t *testing.T) {
 		state         rescue.UserState
 		says          string
 	}{
-		"both find it healthy": {healthy, healthy, rescue.Served, "2 of 2"},
-		"one does not":         {healthy, unhealthy, rescue.NotServed, "admin"},
-		"the other does not":   {unhealthy, healthy, rescue.NotServed, "web"},
-		"neither does":         {unhealthy, unhealthy, rescue.NotServed, "unhealthy"},
+		"both find it healthy": {healthy, healthy, "served", "2 of 2"},
+		"one does not":         {healthy, unhealthy, "not-served", "admin"},
+		"the other does not":   {unhealthy, healthy, "not-served", "web"},
+		"neither does":         {unhealthy, unhealthy, "not-served", "unhealthy"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -46,7 +46,7 @@ func (p *planner) unlocks(skips []cfnx.Skip, keep map[string]string) error {
 			continue
 		}
 		users := p.usersOf(s)
-		if p.p.Direction == Hold && !users.ok() && users.State != PartlyServed {
+		if p.p.Direction == Hold && !users.ok() && users.State != usersPartlyServed {
 			p.p.Warnings = append(p.p.Warnings, "the continued rollback deploys to a service that does not serve: "+d.String())
 			continue
 		}

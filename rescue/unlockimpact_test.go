@@ -69,11 +69,11 @@ func TestUnlockThatDeletesStopsBefore(t *testing.T) {
 				s.pushFailing("v2")
 				require.Equal(t, cfntypes.StackStatusUpdateRollbackFailed, s.update(web("v2")+test.resources))
 				s.refuses(rescue.Choices{Direction: rescue.Hold}, rescue.ErrDirection, test.facts...)
-				p := s.stops(rescue.Choices{Direction: rescue.Forward}, rescue.KindUnlock, test.facts...)
+				p := s.stops(rescue.Choices{Direction: rescue.Forward}, "unlock", test.facts...)
 				s.mended = true
 				r, err := s.run(p)
 				require.NoError(t, err, r)
-				require.Equal(t, rescue.ServedWithDebt, r.Result)
+				require.Equal(t, rescue.Result("served-with-debt"), r.Result)
 				require.Equal(t, "2 of 2 run web:3", s.counts())
 				require.Empty(t, s.deleted())
 			})
@@ -125,8 +125,8 @@ func TestSavepointAgainstAnImportedExport(t *testing.T) {
 		job, deny string
 		before    rescue.Kind
 	}{
-		"imported":                {"Resources:\n  R: {Type: AWS::SSM::Parameter, Properties: {Type: String, Name: /job/task, Value: !ImportValue web-task}}\n", "", rescue.KindSavepoint},
-		"who imports is not read": {"", "cloudformation:ListImports", rescue.KindUnlock},
+		"imported":                {"Resources:\n  R: {Type: AWS::SSM::Parameter, Properties: {Type: String, Name: /job/task, Value: !ImportValue web-task}}\n", "", "savepoint"},
+		"who imports is not read": {"", "cloudformation:ListImports", "unlock"},
 		"nobody imports it":       {"", "", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -147,11 +147,11 @@ func TestSavepointAgainstAnImportedExport(t *testing.T) {
 				s.mended = true
 				p, err := rescue.MakePlan(s.diagnose(), rescue.Choices{Direction: rescue.Forward})
 				require.NoError(t, err)
-				want := rescue.Rescued
+				want := rescue.Result("rescued")
 				if test.before != "" {
 					requireStop(t, p, test.before, "web-task")
 					require.Equal(t, test.deny != "", p.Stop.Unknown)
-					want = rescue.ServedWithDebt
+					want = "served-with-debt"
 				}
 				r, err := s.run(p)
 				require.NoError(t, err, r)

@@ -12,8 +12,8 @@ import (
 	"github.com/stackrescue/stackrescue/cfnx"
 )
 
-// UnlockStep continues the rollback.
-type UnlockStep struct {
+// unlockStep continues the rollback.
+type unlockStep struct {
 	Skips []cfnx.Skip `json:"skips,omitempty"`
 	Force bool        `json:"force,omitempty"`
 	// Deploys and Deletes are what CloudFormation does besides: the services that
@@ -24,7 +24,7 @@ type UnlockStep struct {
 
 // unlock continues the rollback, with the skips that the direction needs.
 func (p *planner) unlock(skips []cfnx.Skip) {
-	if p.d.Situation != Stuck {
+	if p.d.Situation != situationStuck {
 		return
 	}
 	for i := range p.b.Services {
@@ -33,7 +33,7 @@ func (p *planner) unlock(skips []cfnx.Skip) {
 		}
 	}
 	p.shield()
-	u := &UnlockStep{Skips: skips, Force: p.c.Force, Deletes: p.b.Tree.Deletes()}
+	u := &unlockStep{Skips: skips, Force: p.c.Force, Deletes: p.b.Tree.Deletes()}
 	for _, d := range p.b.Tree.Deploys(skips, p.isBack) {
 		if d.State == "deployed" {
 			u.Deploys = append(u.Deploys, d)
@@ -60,7 +60,7 @@ func (p *planner) unlock(skips []cfnx.Skip) {
 		reason = "skips what cannot go back: " + strings.Join(why, "; ")
 	}
 	p.add(Step{
-		Kind: KindUnlock, Subject: "stack " + p.d.Stack, Why: reason,
+		Kind: kindUnlock, Subject: "stack " + p.d.Stack, Why: reason,
 		Command: command, Before: "stack " + p.d.Stack + " is UPDATE_ROLLBACK_FAILED", After: "stack " + p.d.Stack + " is UPDATE_ROLLBACK_COMPLETE",
 		Takes: 3 * time.Hour, Unlock: u,
 	})
@@ -74,7 +74,7 @@ func (r *runner) unlock(ctx context.Context, c clients, s Step, res *StepResult)
 		return err
 	}
 	if status != cfntypes.StackStatusUpdateRollbackFailed {
-		res.Outcome, res.Text = Held, fmt.Sprintf("stack %s is %s", r.p.Stack, status)
+		res.Outcome, res.Text = outcomeHeld, fmt.Sprintf("stack %s is %s", r.p.Stack, status)
 		return nil
 	}
 	var names []string
@@ -96,7 +96,7 @@ func (r *runner) unlock(ctx context.Context, c clients, s Step, res *StepResult)
 	if err != nil {
 		return err
 	}
-	res.Outcome, res.From, res.To = Done, string(out.From), string(out.To)
+	res.Outcome, res.From, res.To = outcomeDone, string(out.From), string(out.To)
 	res.Text = fmt.Sprintf("stack %s is %s", out.Stack, out.To)
 	if len(out.Skipped) > 0 {
 		skipped := make([]string, len(out.Skipped))

@@ -3,8 +3,6 @@ package rescue
 import (
 	"cmp"
 	"slices"
-
-	"github.com/stackrescue/stackrescue/ecrx"
 )
 
 // unproven is what a stack that looks healthy would have to be known of to be called
@@ -55,7 +53,7 @@ func (d *Diagnosis) unproven() []string {
 // unprovenDefinition adds what is not known of what a revision needs to start.
 func (d *Diagnosis) unprovenDefinition(def Definition, add func(what, why string)) {
 	for _, x := range def.Containers {
-		if i := d.bundle.Images[x.Image]; i.State == ecrx.Unknown || i.State == "" {
+		if i := d.bundle.Images[x.Image]; i.State == "unknown" || i.State == "" {
 			add("image "+x.Image, cmp.Or(i.Error, "it was not looked for"))
 		}
 	}

@@ -37,7 +37,7 @@ func TestHealthyOnlyWhereThatWasSeen(t *testing.T) {
 			inSite(t, func(t *testing.T, s *site) {
 				s.push("v1")
 				s.create(web("v1", with("Secrets: [{Name: KEY, ValueFrom: !Ref Key}]")...) + "  Key: {Type: AWS::SecretsManager::Secret, Properties: {Name: app/key, SecretString: x}}\n")
-				require.Equal(t, rescue.Healthy, s.diagnose().Situation, s.diagnose())
+				require.Equal(t, rescue.Situation("healthy"), s.diagnose().Situation, s.diagnose())
 				s.deny(test.action)
 				if test.action == "*" {
 					_, err := rescue.Diagnose(t.Context(), s.cloud.Config(), "prod")
@@ -45,7 +45,7 @@ func TestHealthyOnlyWhereThatWasSeen(t *testing.T) {
 					return
 				}
 				d := s.diagnose()
-				require.Equal(t, rescue.Uncertain, d.Situation, d)
+				require.Equal(t, rescue.Situation("unknown"), d.Situation, d)
 				require.Contains(t, d.Advice, test.says)
 				_, err := rescue.MakePlan(d, rescue.Choices{Direction: rescue.Forward})
 				require.ErrorIs(t, err, rescue.ErrUnknown)
@@ -74,8 +74,8 @@ func TestARecordedRevisionThatCannotRunIsDebt(t *testing.T) {
 				s.create(web("v1", with("Secrets: [{Name: KEY, ValueFrom: !Ref Key}]")...) + key)
 				test.breaks(s)
 				d := s.diagnose()
-				require.Equal(t, rescue.Served, d.Users[0].State)
-				require.Equal(t, rescue.Degraded, d.Situation, d)
+				require.Equal(t, rescue.UserState("served"), d.Users[0].State)
+				require.Equal(t, rescue.Situation("degraded"), d.Situation, d)
 				require.Contains(t, d.String(), test.says)
 			})
 		})
@@ -106,9 +106,9 @@ func TestRescuedAndThenNotReadable(t *testing.T) {
 				_, err = s.run(p)
 				require.NoError(t, err)
 				time.Sleep(5 * time.Hour)
-				require.Equal(t, rescue.Healthy, s.diagnose().Situation)
+				require.Equal(t, rescue.Situation("healthy"), s.diagnose().Situation)
 				s.cloud.Inject(simtype.Fault{Action: action, Kind: simtype.Deny})
-				require.Equal(t, rescue.Uncertain, s.diagnose().Situation)
+				require.Equal(t, rescue.Situation("unknown"), s.diagnose().Situation)
 			})
 		})
 	}

@@ -54,7 +54,7 @@ func TestHealthOfATaskWhoseDefinitionIsUnread(t *testing.T) {
 				require.NotNil(t, f.Tasks)
 				require.Contains(t, f.Tasks.Unread, "DescribeTaskDefinition")
 				require.Zero(t, f.Tasks.Unchecked, "no task is one without a check")
-				require.NotEqual(t, rescue.Healthy, d.Situation)
+				require.NotEqual(t, rescue.Situation("healthy"), d.Situation)
 				require.Contains(t, d.String(), "running tasks of service prod/web: ")
 			})
 		})
@@ -71,19 +71,19 @@ func TestImagesThatWereNotLookedFor(t *testing.T) {
 		s.create(web("v1") + function)
 		d := s.diagnose()
 		require.Empty(t, d.ImageUsers[0].Unread)
-		require.Equal(t, rescue.Healthy, d.Situation)
+		require.Equal(t, rescue.Situation("healthy"), d.Situation)
 		ref := d.ImageUsers[0].Images[0]
 		for name, change := range map[string]func(b *rescue.Bundle){
 			"no answer": func(b *rescue.Bundle) { i := b.Images[ref]; i.State = ""; b.Images[ref] = i },
 			"not there": func(b *rescue.Bundle) { delete(b.Images, ref) },
 		} {
 			b := s.diagnose().Evidence()
-			require.Equal(t, ecrx.OK, b.Images[ref].State)
+			require.Equal(t, ecrx.State("ok"), b.Images[ref].State)
 			change(b)
-			d := rescue.Explain(b)
+			d := b.Explain()
 			require.Equal(t, "image "+ref+" was not looked for", d.ImageUsers[0].Unread, name)
 			require.Empty(t, d.ImageUsers[0].Trouble, name)
-			require.Equal(t, rescue.Uncertain, d.Situation, name)
+			require.Equal(t, rescue.Situation("unknown"), d.Situation, name)
 			require.NotContains(t, d.String(), "its images are there", name)
 		}
 	})
@@ -126,7 +126,7 @@ func TestEarlyEvidenceThatCannotBeWritten(t *testing.T) {
 				})
 				d, err := rescue.Diagnose(t.Context(), cfg, "prod", func(o *rescue.Options) { o.Evidence = dir })
 				require.NoError(t, err)
-				require.Equal(t, rescue.Stuck, d.Situation)
+				require.Equal(t, rescue.Situation("stuck"), d.Situation)
 				require.Contains(t, strings.Join(d.Evidence().Problems, "\n"), "evidence of the stopped tasks: ")
 				b, err := rescue.OpenBundle(dir)
 				require.NoError(t, err)

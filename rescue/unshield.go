@@ -21,7 +21,7 @@ func shieldedIn(journal []StepResult) []shielded {
 		undo, begun := strings.CutPrefix(r.Text, "undo with: ")
 		switch {
 		case !ok || r.Kind != kindShield || seen[r.Subject]:
-		case r.Outcome == Begun && begun:
+		case r.Outcome == outcomeBegun && begun:
 			seen[r.Subject] = true
 			out = append(out, shielded{typ, physical, r.To, undo})
 		}
@@ -59,7 +59,7 @@ func (p *payer) unshield() error {
 // paid reports whether an earlier finish has taken the protection off.
 func paid(journal []StepResult, x shielded) bool {
 	for _, r := range journal {
-		if r.Kind == kindShield && r.ID == "finish" && r.Outcome == Done && r.Subject == x.typ+" "+x.physical {
+		if r.Kind == kindShield && r.ID == "finish" && r.Outcome == outcomeDone && r.Subject == x.typ+" "+x.physical {
 			return true
 		}
 	}
@@ -84,7 +84,7 @@ func (p *payer) takeOff(x shielded, d cfnx.Deletion) error {
 			return err
 		}
 		if err := appendJournal(p.f.Evidence, StepResult{
-			Version: 1, ID: "finish", Kind: kindShield, Subject: x.typ + " " + x.physical, Outcome: Done, Text: "the protection is taken off",
+			Version: 1, ID: "finish", Kind: kindShield, Subject: x.typ + " " + x.physical, Outcome: outcomeDone, Text: "the protection is taken off",
 			Began: p.o.Now().UTC(), From: x.shield,
 		}); err != nil {
 			return err

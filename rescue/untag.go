@@ -20,7 +20,7 @@ func (p *payer) untag() error {
 	var seen []string
 	for _, r := range journal {
 		ref, ok := strings.CutPrefix(r.Subject, "image ")
-		if !ok || r.Kind != kindStandIn || r.Outcome != Begun || slices.Contains(seen, ref) {
+		if !ok || r.Kind != kindStandIn || r.Outcome != outcomeBegun || slices.Contains(seen, ref) {
 			continue
 		}
 		seen = append(seen, ref)

@@ -9,16 +9,21 @@ import (
 	"github.com/stackrescue/stackrescue/internal/redact"
 )
 
-// UserState is whether the users of a service are served.
+// UserState is whether the users of a service are served. It is one of
+//   - "served": as many tasks run as are wanted;
+//   - "partly-served": some do;
+//   - "not-served": none does;
+//   - "scaled-to-zero": none is wanted, and the template or the scalable target says
+//     so;
+//   - "unknown": it could not be read.
 type UserState string
 
-// States of users.
 const (
-	Served       UserState = "served"         // as many tasks run as are wanted
-	PartlyServed UserState = "partly-served"  // some do
-	NotServed    UserState = "not-served"     // none does
-	ScaledToZero UserState = "scaled-to-zero" // none is wanted, and the template or the scalable target says so
-	UsersUnknown UserState = "unknown"        // it could not be read
+	usersServed       UserState = "served"
+	usersPartlyServed UserState = "partly-served"
+	usersNotServed    UserState = "not-served"
+	usersScaledToZero UserState = "scaled-to-zero"
+	usersUnknown      UserState = "unknown"
 )
 
 // Users say whether one service serves.
@@ -42,7 +47,7 @@ type Users struct {
 func usersOf(f ServiceFacts) Users {
 	u := Users{Service: f.Service, Desired: f.Desired, Running: f.Running}
 	u.State, u.Why, u.Next = f.users()
-	u.Served = u.State == Served
+	u.Served = u.State == usersServed
 	if _, _, known := f.routed(); u.Served && len(f.TargetGroups) > 0 && !known {
 		u.NotRead = "target health was not read"
 	}
@@ -55,46 +60,46 @@ func usersOf(f ServiceFacts) Users {
 func (f *ServiceFacts) users() (state UserState, why, next string) {
 	switch {
 	case f.Unread != "":
-		return UsersUnknown, f.Unread, "allow ecs:DescribeServices and diagnose again"
+		return usersUnknown, f.Unread, "allow ecs:DescribeServices and diagnose again"
 	case f.Status == "MISSING" || f.Status == "INACTIVE":
-		return NotServed, "ECS has no such service", "it was deleted outside the stack: create it again under the same name, or take it out of the template"
+		return usersNotServed, "ECS has no such service", "it was deleted outside the stack: create it again under the same name, or take it out of the template"
 	case f.Status == "DRAINING":
-		return NotServed, "the service is being deleted", "wait until it is gone, then diagnose again"
+		return usersNotServed, "the service is being deleted", "wait until it is gone, then diagnose again"
 	case f.Desired == 0 && f.Wants != nil && *f.Wants == 0:
-		return ScaledToZero, "the template wants 0 tasks", ""
+		return usersScaledToZero, "the template wants 0 tasks", ""
 	case f.Desired == 0 && f.Minimum != nil && *f.Minimum == 0:
-		return ScaledToZero, "the minimum of its scalable target is 0", ""
+		return usersScaledToZero, "the minimum of its scalable target is 0", ""
 	case f.Desired == 0:
 		wants, count := "what the template wants is not known", "N"
 		if f.Wants != nil {
 			wants, count = fmt.Sprintf("the template wants %d", *f.Wants), fmt.Sprint(*f.Wants)
 		}
-		return NotServed, "the desired count is 0, and " + wants,
+		return usersNotServed, "the desired count is 0, and " + wants,
 			fmt.Sprintf("scale it first: aws ecs update-service --cluster %s --service %s --desired-count %s", f.Service.Cluster, f.Service.Name, count)
 	case f.Running == 0:
-		return NotServed, "", ""
+		return usersNotServed, "", ""
 	case f.Running < f.Desired:
-		return PartlyServed, "", ""
+		return usersPartlyServed, "", ""
 	case f.State == "FAILED":
-		return PartlyServed, "its deployment failed", ""
+		return usersPartlyServed, "its deployment failed", ""
 	}
 	if t := f.Tasks; t != nil && t.Unread == "" && t.Running >= f.Desired { // fewer are listed than run: reads lag
 		switch n := t.serving(); {
 		case n == 0:
-			return NotServed, t.String(), ""
+			return usersNotServed, t.String(), ""
 		case n < f.Desired:
-			return PartlyServed, t.String(), ""
+			return usersPartlyServed, t.String(), ""
 		}
 	}
 	if n, why, known := f.routed(); known && n == 0 {
-		return NotServed, "no task is healthy behind its load balancer: " + why, ""
+		return usersNotServed, "no task is healthy behind its load balancer: " + why, ""
 	} else if known && n < f.Desired {
-		return PartlyServed, why, ""
+		return usersPartlyServed, why, ""
 	}
 	if f.Failing > fewFailures {
-		return PartlyServed, fmt.Sprintf("its tasks go on failing, %d within an hour: %s", f.Failing, f.Fails), ""
+		return usersPartlyServed, fmt.Sprintf("its tasks go on failing, %d within an hour: %s", f.Failing, f.Fails), ""
 	}
-	return Served, "", ""
+	return usersServed, "", ""
 }
 
 // loops counts the tasks of the primary deployment that failed in the hour before
@@ -130,8 +135,8 @@ func (f *ServiceFacts) loops(tasks []ecsx.StoppedTask) {
 // could be read.
 func (p *planner) usersOf(s *ServiceFacts) Users {
 	u := usersOf(*s)
-	if word := p.c.Assert[s.Service.String()]; word != "" && u.State == UsersUnknown {
-		u.State, u.Why, u.Next, u.Served = word, "as the operator says; "+u.Why, "", word == Served
+	if word := p.c.Assert[s.Service.String()]; word != "" && u.State == usersUnknown {
+		u.State, u.Why, u.Next, u.Served = word, "as the operator says; "+u.Why, "", word == usersServed
 	}
 	return u
 }
@@ -151,16 +156,18 @@ func (p *planner) users() string {
 // blocks reports whether nothing irreversible may be planned: it is not known
 // whether users are served, or what is missing is the service itself or its
 // wanted count, which no deployment brings back.
-func (u Users) blocks() bool { return u.State == UsersUnknown || u.State == NotServed && u.Next != "" }
+func (u Users) blocks() bool {
+	return u.State == usersUnknown || u.State == usersNotServed && u.Next != ""
+}
 
 // ok reports whether users have what the template wants them to have.
-func (u Users) ok() bool { return u.State == Served || u.State == ScaledToZero }
+func (u Users) ok() bool { return u.State == usersServed || u.State == usersScaledToZero }
 
 // detail is the state for a line of a report.
 func (u Users) detail() string {
 	s := fmt.Sprintf("%d of %d tasks run", u.Running, u.Desired)
 	switch {
-	case u.State == UsersUnknown:
+	case u.State == usersUnknown:
 		return u.Why
 	case u.Why != "":
 		return s + ": " + u.Why
@@ -173,13 +180,13 @@ func (u Users) detail() string {
 // String is one line.
 func (u Users) String() string {
 	switch u.State {
-	case UsersUnknown:
+	case usersUnknown:
 		return fmt.Sprintf("service %s: whether it serves is NOT known: %s", u.Service, u.Why)
-	case ScaledToZero:
+	case usersScaledToZero:
 		return fmt.Sprintf("service %s is scaled to zero: %s", u.Service, u.Why)
-	case Served:
+	case usersServed:
 		return fmt.Sprintf("service %s serves: %s", u.Service, u.detail())
-	case PartlyServed:
+	case usersPartlyServed:
 		return fmt.Sprintf("service %s serves in part: %s", u.Service, u.detail())
 	}
 	return fmt.Sprintf("service %s does NOT serve: %s", u.Service, u.detail())

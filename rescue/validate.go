@@ -42,13 +42,13 @@ func (p *Plan) validate() error {
 func (s *Step) validate() error {
 	missing := false
 	switch s.Kind {
-	case KindFreeze:
+	case kindFreeze:
 		missing = s.Freeze == nil || s.Freeze.Frozen == nil
-	case KindStamp:
+	case kindStamp:
 		missing = s.Stamp == nil || s.Stamp.Container == "" || len(s.Stamp.Tool.Stamp) == 0 || len(s.Stamp.Tool.Heads) == 0 || len(s.Stamp.Tool.Current) == 0
-	case KindMigrate:
+	case kindMigrate:
 		missing = s.Migrate == nil || s.Migrate.Container == "" || len(s.Migrate.Run) == 0
-	case KindRedeploy:
+	case kindRedeploy:
 		missing = s.Redeploy == nil || s.Redeploy.From == "" || s.Redeploy.Service.Name == ""
 	case kindRestore:
 		missing = s.Restore == nil || len(s.Restore.Images) == 0 || !all(s.Restore.Images, func(x restoredImage) bool {
@@ -58,13 +58,13 @@ func (s *Step) validate() error {
 		missing = s.StandIn == nil || s.StandIn.Revision == "" || s.StandIn.Service.Name == "" || len(s.StandIn.Tags) == 0 || !all(s.StandIn.Tags, func(t ecrx.Image) bool { return t.Private() && t.Tag != "" && t.Digest != "" })
 	case kindShield:
 		missing = s.Shield == nil || len(s.Shield.Resources) == 0 || !all(s.Shield.Resources, shieldable)
-	case KindUnlock:
+	case kindUnlock:
 		missing = s.Unlock == nil
 	case kindImport:
 		missing = s.Import == nil || len(s.Import.Resources) == 0
-	case KindSavepoint:
+	case kindSavepoint:
 		missing = s.Savepoint == nil
-	case KindVerify:
+	case kindVerify:
 	default:
 		return fmt.Errorf("unknown kind %q", s.Kind)
 	}
@@ -86,8 +86,8 @@ func (s *Step) validate() error {
 // riskOf is how much a step of a kind can cost: it follows from the kind,
 // whatever a file says.
 var riskOf = map[Kind]Risk{
-	KindFreeze: RiskReversible, KindStamp: RiskDatabase, KindMigrate: RiskDatabase, KindRedeploy: RiskService,
-	kindRestore: RiskReversible, kindStandIn: RiskService, kindShield: RiskReversible, KindUnlock: RiskIrreversible, kindImport: RiskReversible, KindSavepoint: RiskService, KindVerify: RiskNone,
+	kindFreeze: riskReversible, kindStamp: riskDatabase, kindMigrate: riskDatabase, kindRedeploy: riskService,
+	kindRestore: riskReversible, kindStandIn: riskService, kindShield: riskReversible, kindUnlock: riskIrreversible, kindImport: riskReversible, kindSavepoint: riskService, kindVerify: riskNone,
 }
 
 // all reports whether each of a list is as wanted.
@@ -111,21 +111,21 @@ func (s *Step) actions() []string {
 
 // changesStack reports whether the step is an operation on the stack.
 func (s *Step) changesStack() bool {
-	return s.Kind == KindUnlock || s.Kind == kindImport || s.Kind == KindSavepoint
+	return s.Kind == kindUnlock || s.Kind == kindImport || s.Kind == kindSavepoint
 }
 
 // actionsOf are the operations that a step of a kind may use and no others.
 func actionsOf(k Kind) []string {
 	switch k {
-	case KindFreeze:
+	case kindFreeze:
 		return []string{"ecr:DescribeImages", "ecr:GetLifecyclePolicy", "ecr:PutLifecyclePolicy", "ecr:DeleteLifecyclePolicy"}
-	case KindStamp:
+	case kindStamp:
 		return []string{"ecs:RunTask", "ecs:DescribeTasks", "ecs:ListTasks", "ecs:DescribeTaskDefinition", "logs:FilterLogEvents", "iam:PassRole"}
-	case KindMigrate:
+	case kindMigrate:
 		return []string{"ecs:RunTask", "ecs:DescribeTasks", "ecs:DescribeTaskDefinition", "logs:FilterLogEvents", "iam:PassRole"}
-	case KindRedeploy:
+	case kindRedeploy:
 		return []string{"ecs:DescribeServices", "ecs:DescribeTaskDefinition", "ecs:ListTaskDefinitions", "ecs:RegisterTaskDefinition", "ecs:DeregisterTaskDefinition", "ecs:TagResource", "ecs:UpdateService", "ecs:DescribeServiceDeployments", "ecs:ListTasks", "ecs:DescribeTasks", "ecr:DescribeImages", "iam:PassRole"}
-	case KindUnlock:
+	case kindUnlock:
 		return []string{"cloudformation:DescribeStacks", "cloudformation:DescribeStackEvents", "cloudformation:ListStackResources", "cloudformation:GetTemplate", "cloudformation:DescribeChangeSet", "s3:GetObject", "cloudformation:ContinueUpdateRollback"}
 	case kindRestore:
 		return []string{"ecr:DescribeImages", "ecr:BatchGetImage", "ecr:PutImage", "ecr:UpdateImageStorageClass"}
@@ -133,9 +133,9 @@ func actionsOf(k Kind) []string {
 		return []string{"ecr:DescribeImages", "ecr:BatchGetImage", "ecr:PutImage", "ecs:DescribeServices", "ecs:UpdateService", "ecs:DescribeServiceDeployments", "ecs:ListTasks", "ecs:DescribeTasks", "ecs:DescribeTaskDefinition"}
 	case kindImport:
 		return []string{"cloudformation:DescribeStacks", "cloudformation:DescribeStackEvents", "cloudformation:ListStackResources", "cloudformation:GetTemplate", "cloudformation:CreateChangeSet", "cloudformation:DescribeChangeSet", "cloudformation:ExecuteChangeSet", "cloudformation:DeleteChangeSet", "s3:GetObject", "s3:PutObject"}
-	case KindSavepoint:
+	case kindSavepoint:
 		return []string{"cloudformation:DescribeStacks", "cloudformation:DescribeStackEvents", "cloudformation:ListStackResources", "cloudformation:GetTemplate", "cloudformation:CreateChangeSet", "cloudformation:DescribeChangeSet", "cloudformation:ExecuteChangeSet", "cloudformation:DeleteChangeSet", "s3:GetObject", "s3:PutObject", "ecs:DescribeServices", "ecs:DescribeTaskDefinition", "ecr:DescribeImages", "secretsmanager:DescribeSecret"}
-	case KindVerify:
+	case kindVerify:
 		return ReadActions()
 	}
 	return nil

@@ -19,7 +19,7 @@ import (
 
 func (p *planner) verify() {
 	p.add(Step{
-		Kind: KindVerify, Subject: "stack " + p.d.Stack, Why: "what users see, the stacks, and whether a rollback from here would succeed",
+		Kind: kindVerify, Subject: "stack " + p.d.Stack, Why: "what users see, the stacks, and whether a rollback from here would succeed",
 		After: "every check holds", Takes: 5 * time.Minute,
 	})
 }
@@ -61,7 +61,7 @@ func (r *runner) verify(ctx context.Context, c clients, res *StepResult, rep *Re
 		if err != nil {
 			return err
 		}
-		d := Explain(b)
+		d := b.Explain()
 		rep.Users, rep.Stacks, rep.Outputs, rep.Checks = d.Users, d.Stacks, nil, nil
 		v := verifier{c: c, d: d, b: b, rep: rep, since: lately(b.Tasks), promised: r.p.promises(r.lost)}
 		if err := v.all(ctx); err != nil {
@@ -89,7 +89,7 @@ func (r *runner) verify(ctx context.Context, c clients, res *StepResult, rep *Re
 			rep.Debt = append(rep.Debt, line)
 		}
 	}
-	res.Outcome, res.Text = Done, fmt.Sprintf("%d checks, %d do not hold", len(rep.Checks), bad)
+	res.Outcome, res.Text = outcomeDone, fmt.Sprintf("%d checks, %d do not hold", len(rep.Checks), bad)
 	return nil
 }
 
@@ -131,9 +131,9 @@ type promises struct {
 func (p *Plan) promises(lost []string) promises {
 	out := promises{record: p.Direction == Back && p.Until == "", lost: lost}
 	for _, s := range p.Steps {
-		out.rests = out.rests || s.Kind == KindUnlock || s.Kind == KindSavepoint
-		out.record = out.record || s.Kind == KindSavepoint
-		out.frozen = out.frozen || s.Kind == KindFreeze
+		out.rests = out.rests || s.Kind == kindUnlock || s.Kind == kindSavepoint
+		out.record = out.record || s.Kind == kindSavepoint
+		out.frozen = out.frozen || s.Kind == kindFreeze
 		if s.Savepoint != nil {
 			out.left = append(out.left, s.Savepoint.Left...)
 		}
@@ -165,7 +165,7 @@ func (v *verifier) record(ok bool, what, detail string) { v.add(v.promised.recor
 func (v *verifier) all(ctx context.Context) error {
 	for _, u := range v.d.Users {
 		what := "users of " + u.Service.String() + " are served"
-		if u.State == UsersUnknown {
+		if u.State == usersUnknown {
 			v.unread(true, what, u.Why)
 			continue
 		}

@@ -32,16 +32,16 @@ func TestVerdict(t *testing.T) {
 			patience int
 			want     ecsx.Outcome
 		}{
-			{"success", func(d time.Duration) simtype.Program { return rescuetest.RunsAfter(d) }, 0, ecsx.Succeeded},
-			{"rollback", func(d time.Duration) simtype.Program { return rescuetest.Exits(1, time.Second+d/20, "FATAL: no") }, 0, ecsx.RolledBack},
-			{"missing image, patient", nil, -1, ecsx.RolledBack},
+			{"success", func(d time.Duration) simtype.Program { return rescuetest.RunsAfter(d) }, 0, "succeeded"},
+			{"rollback", func(d time.Duration) simtype.Program { return rescuetest.Exits(1, time.Second+d/20, "FATAL: no") }, 0, "rolled back"},
+			{"missing image, patient", nil, -1, "rolled back"},
 			// Of many tasks that all fail at once ECS goes back before anybody can ask; of two
 			// it waits for more.
-			{"missing image, fail fast", nil, 0, ecsx.Failing},
-			{"crash loop", func(d time.Duration) simtype.Program { return rescuetest.Exits(1, 5*time.Second+d/40, "FATAL: no") }, 0, ecsx.RolledBack},
+			{"missing image, fail fast", nil, 0, "failing"},
+			{"crash loop", func(d time.Duration) simtype.Program { return rescuetest.Exits(1, 5*time.Second+d/40, "FATAL: no") }, 0, "rolled back"},
 		} {
 			desired := tasks
-			if kind.want == ecsx.Failing {
+			if kind.want == "failing" {
 				desired = 2
 			}
 			var lag, rate, waiter []float64
@@ -60,13 +60,13 @@ func TestVerdict(t *testing.T) {
 					start := s.cloud.Now()
 					_, err := ecsx.WaitRollout(t.Context(), s.ecs, dep, func(o *ecsx.RolloutOptions) { o.Patience = kind.patience })
 					verdict, calls := s.cloud.Now(), len(s.cloud.Calls())
-					got := ecsx.Succeeded
+					got := ecsx.Outcome("succeeded")
 					if e, ok := errors.AsType[*ecsx.RolloutError](err); ok {
 						got = e.Last.Outcome
 					}
 					require.Equal(t, kind.want, got, "%v", err)
 					var at time.Time
-					if got == ecsx.Failing {
+					if got == "failing" {
 						at = s.first(dep.ID)
 					} else {
 						at = s.finished(dep.Record)
@@ -92,7 +92,7 @@ func TestVerdict(t *testing.T) {
 			_, waited := stats(waiter)
 			t.Logf("%4d tasks, %-24s lag %s s; calls a second %s; SDK waiter lag %s s, %v", desired, kind.name, text, rates, waited, said)
 			most := 2.5
-			if kind.want == ecsx.Failing {
+			if kind.want == "failing" {
 				most = 5
 			}
 			if *trials >= 20 { // a mean of few is no mean
@@ -120,8 +120,8 @@ func TestFailFast(t *testing.T) {
 				verdict, calls := s.cloud.Now(), len(s.cloud.Calls())
 				e, ok := errors.AsType[*ecsx.RolloutError](err)
 				require.True(t, ok, "%v", err)
-				require.Equal(t, ecsx.Failing, e.Last.Outcome)
-				require.Equal(t, ecsx.ClassImageMissing, e.Causes[0].Cause.Class)
+				require.Equal(t, ecsx.Outcome("failing"), e.Last.Outcome)
+				require.Equal(t, ecsx.Class("image-missing"), e.Causes[0].Cause.Class)
 				lag = append(lag, verdict.Sub(s.first(dep.ID)).Seconds())
 				rate = append(rate, float64(calls)/verdict.Sub(start).Seconds())
 			})

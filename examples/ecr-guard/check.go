@@ -105,9 +105,9 @@ func (c *command) print(api *ecr.Client, report *ecrx.AuditReport, asJSON bool, 
 // next is what to do about an image, where that is known.
 func next(s ecrx.Status) string {
 	switch s.State {
-	case ecrx.Archived:
+	case "archived":
 		return fmt.Sprintf("restore it: aws ecr update-image-storage-class --repository-name %s --image-id imageDigest=%s --target-storage-class STANDARD; it takes up to 20 minutes", s.Image.Repository, s.Digest)
-	case ecrx.TagMoved:
+	case "tag-moved":
 		return fmt.Sprintf("what runs is %s, pushed %s: pin it, or deploy what the tag names now", s.Digest, s.PushedAt.UTC().Format(time.RFC3339))
 	}
 	return ""

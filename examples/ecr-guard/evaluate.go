@@ -89,14 +89,14 @@ func lineOf(v ecrx.Verdict, now time.Time) line {
 		l.Possible, l.Doubts = v.Possible, v.Doubts
 	}
 	when := v.Headroom().At
-	if when.IsZero() && (v.Action == ecrx.Expire || v.Action == ecrx.Transition) {
+	if when.IsZero() && (v.Action == "expire" || v.Action == "transition") {
 		when = now // a count has no other moment
 	}
-	if when.IsZero() || v.Action == ecrx.Blocked {
+	if when.IsZero() || v.Action == "blocked" {
 		return l
 	}
 	when = when.UTC()
-	if does := v.Does; does == ecrx.Transition || v.Action == ecrx.Transition {
+	if does := v.Does; does == "transition" || v.Action == "transition" {
 		l.ArchivesAt = &when
 	} else {
 		l.ExpiresAt = &when

@@ -44,7 +44,7 @@ func pin(c *command) error {
 		case s.State.Gone():
 			gone = true
 			fmt.Fprintln(c.stdout, s)
-		case s.State == ecrx.Unknown:
+		case s.State == "unknown":
 			unknown = true
 			fmt.Fprintln(c.stdout, s)
 		}

@@ -143,13 +143,13 @@ func verdict(in *revision.Inspection) (err error) {
 		what := fmt.Sprintf("%s of %s", t.Name, t.Tool)
 		why := strings.Join(t.Why, "; ")
 		switch t.Verdict {
-		case revision.Running:
+		case "running":
 			return fmt.Errorf("%s: %w: %s", what, revision.ErrRunning, why)
-		case revision.IdleHolder:
+		case "idle-holder":
 			return fmt.Errorf("%s: %w, perhaps: %s: inspect again in a while", what, revision.ErrRunning, why)
-		case revision.Orphan:
+		case "orphan":
 			err = fmt.Errorf("%s: %w: %s: end it with the verb end-session", what, errUnfinished, why)
-		case revision.Stuck, revision.Unclear:
+		case "stuck", "unclear":
 			err = fmt.Errorf("%s: %w: %s", what, errUnfinished, next(t))
 		}
 	}

@@ -76,10 +76,10 @@ func TestRepairInATask(t *testing.T) {
 		for i, v := range []any{&before, &dry, &done, &after} {
 			require.NoError(t, json.Unmarshal(results[i], v), "%s", results[i])
 		}
-		require.Equal(t, revision.Stuck, before.Tables[0].Verdict)
+		require.Equal(t, revision.Verdict("stuck"), before.Tables[0].Verdict)
 		require.Equal(t, "2 (dirty)", dry.From)
 		require.False(t, dry.Changed)
 		require.True(t, done.Changed)
-		require.Equal(t, revision.Clean, after.Tables[0].Verdict)
+		require.Equal(t, revision.Verdict("clean"), after.Tables[0].Verdict)
 	})
 }

@@ -58,7 +58,7 @@ func repair(t *testing.T, url string) {
 	require.Equal(t, 3, code)
 	var in revision.Inspection
 	require.NoError(t, json.Unmarshal(out, &in))
-	require.Equal(t, revision.Stuck, in.Tables[0].Verdict)
+	require.Equal(t, revision.Verdict("stuck"), in.Tables[0].Verdict)
 	require.Equal(t, []string{"3"}, in.Tables[0].Pending)
 
 	plan := append(append([]string{"stamp"}, base...), "-to", "2", "-check", "SELECT count(price) FROM item => 0")

@@ -118,7 +118,7 @@ func (e errand) ended(t *ecsx.StoppedTask, err error, log io.Writer) ([]string, 
 	for _, l := range lines {
 		fmt.Fprintln(log, l)
 	}
-	if c.Log.State != ecsx.LogComplete && c.Log.State != ecsx.LogEmpty {
+	if c.Log.State != "complete" && c.Log.State != "empty" {
 		fmt.Fprintf(e.stderr, "migrate-leader: the log of container %s is %s: %v\n", e.container, c.Log.State, c.Log.Problem)
 	}
 	switch {

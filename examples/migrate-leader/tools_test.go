@@ -45,26 +45,26 @@ func TestTablesOfTools(t *testing.T) {
 		code               int
 		want, not          string // in what is printed
 	}{
-		"golang-migrate":  {"CREATE TABLE schema_migrations (version bigint PRIMARY KEY, dirty boolean NOT NULL); INSERT INTO schema_migrations VALUES (7, true)", "golang-migrate", "7", revision.Stuck, 3, "record it with the verb stamp", ""},
-		"nil version":     {"CREATE TABLE schema_migrations (version bigint PRIMARY KEY, dirty boolean NOT NULL)", "golang-migrate", "", revision.Clean, 0, "", ""},
-		"version -1":      {"CREATE TABLE schema_migrations (version bigint PRIMARY KEY, dirty boolean NOT NULL); INSERT INTO schema_migrations VALUES (-1, true)", "golang-migrate", "-1", revision.Stuck, 3, "migrate force VERSION", ""},
-		"two heads":       {"CREATE TABLE alembic_version (version_num varchar(32) PRIMARY KEY); INSERT INTO alembic_version VALUES ('aaa'), ('bbb')", "alembic", "aaa, bbb", revision.Clean, 0, "2 heads", ""},
-		"flyway":          {"CREATE TABLE flyway_schema_history " + flyway + "; INSERT INTO flyway_schema_history VALUES (1,'1','i','SQL','V1__i.sql',1,'u',now(),1,true),(2,'2','x','SQL','V2__x.sql',1,'u',now(),1,false)", "flyway", "1", revision.Stuck, 3, "flyway repair", "verb stamp"},
-		"flyway's old":    {"CREATE TABLE schema_version " + flyway + "; INSERT INTO schema_version VALUES (2,'2','x','SQL','V2__x.sql',1,'u',now(),1,false)", "flyway", "", revision.Stuck, 3, "flyway repair", "verb stamp"},
-		"liquibase":       {changelog + "; INSERT INTO databasechangeloglock VALUES (1, true, now() - interval '2h', 'ip-10-0-1-2 (10.0.1.2)')", "liquibase", "", revision.Stuck, 3, "liquibase release-locks", "verb stamp"},
-		"prisma":          {"CREATE TABLE _prisma_migrations (id varchar(36) PRIMARY KEY, checksum varchar(64), finished_at timestamptz, migration_name varchar(255), logs text, rolled_back_at timestamptz, started_at timestamptz default now(), applied_steps_count int default 0); INSERT INTO _prisma_migrations VALUES ('1','c',null,'20250101_x','Database error code: 42P07',null,now(),0)", "prisma", "", revision.Stuck, 3, "Database error code: 42P07", "verb stamp"},
-		"knex":            {"CREATE TABLE knex_migrations (id serial PRIMARY KEY, name varchar(255), batch int, migration_time timestamptz); INSERT INTO knex_migrations (name, batch) VALUES ('1.js', 1); CREATE TABLE knex_migrations_lock (index serial PRIMARY KEY, is_locked int); INSERT INTO knex_migrations_lock (is_locked) VALUES (1)", "knex", "1.js", revision.Stuck, 3, "knex migrate:unlock", "verb stamp"},
-		"bun":             {"CREATE TABLE bun_migrations (id bigserial PRIMARY KEY, name varchar, group_id bigint, migrated_at timestamptz default now()); CREATE TABLE bun_migration_locks (id bigserial PRIMARY KEY, table_name varchar UNIQUE); INSERT INTO bun_migrations (name, group_id) VALUES ('1', 1); INSERT INTO bun_migration_locks (table_name) VALUES ('bun_migrations')", "bun", "1", revision.Stuck, 3, "bun db unlock", ""},
-		"node-pg-migrate": {"CREATE TABLE pgmigrations (id serial PRIMARY KEY, name varchar(255) not null, run_on timestamp not null); INSERT INTO pgmigrations (name, run_on) VALUES ('1_x', now())", "node-pg-migrate", "1_x", revision.Clean, 0, "", ""},
-		"EF Core":         {`CREATE TABLE "__EFMigrationsHistory" ("MigrationId" varchar(150) PRIMARY KEY, "ProductVersion" varchar(32) not null); INSERT INTO "__EFMigrationsHistory" VALUES ('20250101_Init', '9.0.0')`, "ef-core", "20250101_Init", revision.Clean, 0, "", ""},
-		"sqlx":            {"CREATE TABLE _sqlx_migrations (version bigint PRIMARY KEY, description text, installed_on timestamptz default now(), success boolean not null, checksum bytea not null, execution_time bigint not null); INSERT INTO _sqlx_migrations VALUES (1,'x',now(),false,'x',-1)", "sqlx", "", revision.Stuck, 3, "sqlx migrate info", ""},
-		"laravel":         {"CREATE TABLE migrations (id serial PRIMARY KEY, migration varchar(255), batch int); INSERT INTO migrations (migration, batch) VALUES ('2014_x', 1)", "laravel", "2014_x", revision.Clean, 0, "", ""},
-		"drizzle":         {"CREATE SCHEMA drizzle; CREATE TABLE drizzle.__drizzle_migrations (id serial PRIMARY KEY, hash text not null, created_at bigint); INSERT INTO drizzle.__drizzle_migrations (hash, created_at) VALUES ('h', 1)", "drizzle", "h", revision.Clean, 0, "", ""},
-		"sqitch":          {"CREATE SCHEMA sqitch; CREATE TABLE sqitch.changes (change_id text PRIMARY KEY, script_hash text, change text, project text, note text, committed_at timestamptz, planner_name text); INSERT INTO sqitch.changes (change_id, change, project) VALUES ('a','x','p')", "sqitch", "x", revision.Clean, 0, "", ""},
-		"tern":            {"CREATE TABLE schema_version (version int4 not null); INSERT INTO schema_version VALUES (4)", "tern", "4", revision.Clean, 0, "", ""},
-		"diesel":          {"CREATE TABLE __diesel_schema_migrations (version varchar(50) PRIMARY KEY, run_on timestamp not null default now()); INSERT INTO __diesel_schema_migrations VALUES ('2020')", "diesel", "2020", revision.Clean, 0, "", ""},
-		"doctrine":        {"CREATE TABLE doctrine_migration_versions (version varchar(191) PRIMARY KEY, executed_at timestamp, execution_time int); INSERT INTO doctrine_migration_versions VALUES ('V1', now(), 1)", "doctrine", "V1", revision.Clean, 0, "", ""},
-		"rails":           {"CREATE TABLE schema_migrations (version varchar PRIMARY KEY); CREATE TABLE ar_internal_metadata (key varchar PRIMARY KEY, value varchar); INSERT INTO schema_migrations VALUES ('20250101000000')", "rails", "20250101000000", revision.Clean, 0, "", ""},
+		"golang-migrate":  {"CREATE TABLE schema_migrations (version bigint PRIMARY KEY, dirty boolean NOT NULL); INSERT INTO schema_migrations VALUES (7, true)", "golang-migrate", "7", "stuck", 3, "record it with the verb stamp", ""},
+		"nil version":     {"CREATE TABLE schema_migrations (version bigint PRIMARY KEY, dirty boolean NOT NULL)", "golang-migrate", "", "clean", 0, "", ""},
+		"version -1":      {"CREATE TABLE schema_migrations (version bigint PRIMARY KEY, dirty boolean NOT NULL); INSERT INTO schema_migrations VALUES (-1, true)", "golang-migrate", "-1", "stuck", 3, "migrate force VERSION", ""},
+		"two heads":       {"CREATE TABLE alembic_version (version_num varchar(32) PRIMARY KEY); INSERT INTO alembic_version VALUES ('aaa'), ('bbb')", "alembic", "aaa, bbb", "clean", 0, "2 heads", ""},
+		"flyway":          {"CREATE TABLE flyway_schema_history " + flyway + "; INSERT INTO flyway_schema_history VALUES (1,'1','i','SQL','V1__i.sql',1,'u',now(),1,true),(2,'2','x','SQL','V2__x.sql',1,'u',now(),1,false)", "flyway", "1", "stuck", 3, "flyway repair", "verb stamp"},
+		"flyway's old":    {"CREATE TABLE schema_version " + flyway + "; INSERT INTO schema_version VALUES (2,'2','x','SQL','V2__x.sql',1,'u',now(),1,false)", "flyway", "", "stuck", 3, "flyway repair", "verb stamp"},
+		"liquibase":       {changelog + "; INSERT INTO databasechangeloglock VALUES (1, true, now() - interval '2h', 'ip-10-0-1-2 (10.0.1.2)')", "liquibase", "", "stuck", 3, "liquibase release-locks", "verb stamp"},
+		"prisma":          {"CREATE TABLE _prisma_migrations (id varchar(36) PRIMARY KEY, checksum varchar(64), finished_at timestamptz, migration_name varchar(255), logs text, rolled_back_at timestamptz, started_at timestamptz default now(), applied_steps_count int default 0); INSERT INTO _prisma_migrations VALUES ('1','c',null,'20250101_x','Database error code: 42P07',null,now(),0)", "prisma", "", "stuck", 3, "Database error code: 42P07", "verb stamp"},
+		"knex":            {"CREATE TABLE knex_migrations (id serial PRIMARY KEY, name varchar(255), batch int, migration_time timestamptz); INSERT INTO knex_migrations (name, batch) VALUES ('1.js', 1); CREATE TABLE knex_migrations_lock (index serial PRIMARY KEY, is_locked int); INSERT INTO knex_migrations_lock (is_locked) VALUES (1)", "knex", "1.js", "stuck", 3, "knex migrate:unlock", "verb stamp"},
+		"bun":             {"CREATE TABLE bun_migrations (id bigserial PRIMARY KEY, name varchar, group_id bigint, migrated_at timestamptz default now()); CREATE TABLE bun_migration_locks (id bigserial PRIMARY KEY, table_name varchar UNIQUE); INSERT INTO bun_migrations (name, group_id) VALUES ('1', 1); INSERT INTO bun_migration_locks (table_name) VALUES ('bun_migrations')", "bun", "1", "stuck", 3, "bun db unlock", ""},
+		"node-pg-migrate": {"CREATE TABLE pgmigrations (id serial PRIMARY KEY, name varchar(255) not null, run_on timestamp not null); INSERT INTO pgmigrations (name, run_on) VALUES ('1_x', now())", "node-pg-migrate", "1_x", "clean", 0, "", ""},
+		"EF Core":         {`CREATE TABLE "__EFMigrationsHistory" ("MigrationId" varchar(150) PRIMARY KEY, "ProductVersion" varchar(32) not null); INSERT INTO "__EFMigrationsHistory" VALUES ('20250101_Init', '9.0.0')`, "ef-core", "20250101_Init", "clean", 0, "", ""},
+		"sqlx":            {"CREATE TABLE _sqlx_migrations (version bigint PRIMARY KEY, description text, installed_on timestamptz default now(), success boolean not null, checksum bytea not null, execution_time bigint not null); INSERT INTO _sqlx_migrations VALUES (1,'x',now(),false,'x',-1)", "sqlx", "", "stuck", 3, "sqlx migrate info", ""},
+		"laravel":         {"CREATE TABLE migrations (id serial PRIMARY KEY, migration varchar(255), batch int); INSERT INTO migrations (migration, batch) VALUES ('2014_x', 1)", "laravel", "2014_x", "clean", 0, "", ""},
+		"drizzle":         {"CREATE SCHEMA drizzle; CREATE TABLE drizzle.__drizzle_migrations (id serial PRIMARY KEY, hash text not null, created_at bigint); INSERT INTO drizzle.__drizzle_migrations (hash, created_at) VALUES ('h', 1)", "drizzle", "h", "clean", 0, "", ""},
+		"sqitch":          {"CREATE SCHEMA sqitch; CREATE TABLE sqitch.changes (change_id text PRIMARY KEY, script_hash text, change text, project text, note text, committed_at timestamptz, planner_name text); INSERT INTO sqitch.changes (change_id, change, project) VALUES ('a','x','p')", "sqitch", "x", "clean", 0, "", ""},
+		"tern":            {"CREATE TABLE schema_version (version int4 not null); INSERT INTO schema_version VALUES (4)", "tern", "4", "clean", 0, "", ""},
+		"diesel":          {"CREATE TABLE __diesel_schema_migrations (version varchar(50) PRIMARY KEY, run_on timestamp not null default now()); INSERT INTO __diesel_schema_migrations VALUES ('2020')", "diesel", "2020", "clean", 0, "", ""},
+		"doctrine":        {"CREATE TABLE doctrine_migration_versions (version varchar(191) PRIMARY KEY, executed_at timestamp, execution_time int); INSERT INTO doctrine_migration_versions VALUES ('V1', now(), 1)", "doctrine", "V1", "clean", 0, "", ""},
+		"rails":           {"CREATE TABLE schema_migrations (version varchar PRIMARY KEY); CREATE TABLE ar_internal_metadata (key varchar PRIMARY KEY, value varchar); INSERT INTO schema_migrations VALUES ('20250101000000')", "rails", "20250101000000", "clean", 0, "", ""},
 	} {
 		n++
 		url, db := fresh(t, server, fmt.Sprint("tool", n))
@@ -119,7 +119,7 @@ func TestTablesOfToolsInMariaDB(t *testing.T) {
 		e, in := inspected(t, url)
 		require.Equal(t, 3, e.code, "%s: %s", c.tool, e.out)
 		require.Equal(t, c.tool, in.Tables[0].Tool)
-		require.Equal(t, revision.Stuck, in.Tables[0].Verdict)
+		require.Equal(t, revision.Verdict("stuck"), in.Tables[0].Verdict)
 		require.Contains(t, e.out, c.want)
 		for _, s := range c.tables {
 			_, err := db.Exec("DROP TABLE " + strings.Fields(s)[2])
@@ -180,7 +180,7 @@ func TestHoldersOfLocks(t *testing.T) {
 		}()
 		runs(t, db, postgresRuns, "pg_sleep(6)")
 		e, in := inspected(t, url, "-orphan-after", "100ms")
-		require.Equal(t, revision.IdleHolder, in.Tables[0].Verdict, e.out)
+		require.Equal(t, revision.Verdict("idle-holder"), in.Tables[0].Verdict, e.out)
 		require.Contains(t, e.out, "its client works in another session")
 		require.NoError(t, <-busy)
 	})
@@ -224,7 +224,7 @@ func TestLockedTable(t *testing.T) {
 	require.Empty(t, in.Tables[0].Fingerprint)
 	e, in = inspected(t, url, "-orphan-after", "1s")
 	require.Equal(t, 3, e.code, e.out)
-	require.Equal(t, revision.Orphan, in.Tables[0].Verdict)
+	require.Equal(t, revision.Verdict("orphan"), in.Tables[0].Verdict)
 	e = call(t, "stamp", "-db", url, "-to", "7", "-watch", "100ms")
 	require.Equal(t, 4, e.code, e.out)
 	e = call(t, "run", "-store", url, "-key", "k", "-dir", goMigrations(t), "-tool", "golang-migrate", "-max-wait", "8s", "--", "true")
@@ -232,7 +232,7 @@ func TestLockedTable(t *testing.T) {
 	require.Contains(t, e.last(), "could not be read within 5s")
 	require.NoError(t, tx.Rollback())
 	_, in = inspected(t, url)
-	require.Equal(t, revision.Stuck, in.Tables[0].Verdict)
+	require.Equal(t, revision.Verdict("stuck"), in.Tables[0].Verdict)
 }
 
 // goMigrations is a directory of one migration of golang-migrate.
@@ -276,22 +276,22 @@ func holding(t *testing.T, url string, holder *sql.Conn, work string, running fu
 	running(work)
 	e, in := inspected(t, url)
 	require.Equal(t, 4, e.code, e.out)
-	require.Equal(t, revision.Running, in.Tables[0].Verdict)
+	require.Equal(t, revision.Verdict("running"), in.Tables[0].Verdict)
 	require.NoError(t, <-working)
 	wait(t.Context(), 1200*time.Millisecond)
 	e, in = inspected(t, url)
 	require.Equal(t, 4, e.code, e.out)
-	require.Equal(t, revision.IdleHolder, in.Tables[0].Verdict, e.out)
+	require.Equal(t, revision.Verdict("idle-holder"), in.Tables[0].Verdict, e.out)
 	for _, w := range append(words, "holds the lock of", "has been idle for") {
 		require.Contains(t, e.out, w)
 	}
 	_, now := inspected(t, url, "-orphan-after", "0")
-	require.Equal(t, revision.Orphan, now.Tables[0].Verdict, "not at all is not the default")
+	require.Equal(t, revision.Verdict("orphan"), now.Tables[0].Verdict, "not at all is not the default")
 	id := fmt.Sprint(in.Sessions[0].ID)
 	require.Equal(t, 4, call(t, "end-session", "-db", url, "-session", id, "-apply").code, "it is no orphan yet")
 	e, in = inspected(t, url, "-orphan-after", "1s")
 	require.Equal(t, 3, e.code, e.out)
-	require.Equal(t, revision.Orphan, in.Tables[0].Verdict)
+	require.Equal(t, revision.Verdict("orphan"), in.Tables[0].Verdict)
 	require.Contains(t, e.last(), "end-session")
 	require.Zero(t, call(t, "end-session", "-db", url, "-session", id, "-orphan-after", "1s").code)
 	require.NoError(t, holder.PingContext(t.Context()), "that was a dry run")

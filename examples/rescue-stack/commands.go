@@ -27,7 +27,7 @@ func (a *app) look(ctx context.Context, s *settings, x *account, v *screen) (*re
 	}
 	for {
 		d, err := rescue.Diagnose(ctx, x.cfg, s.stack, options)
-		if err != nil || d.Situation != rescue.Busy || !s.wait {
+		if err != nil || d.Situation != "in-progress" || !s.wait {
 			return d, err
 		}
 		v.event(rescue.Event{Version: 1, At: x.now(), Text: "an operation is in progress: " + d.Advice})
@@ -74,11 +74,11 @@ func (v *screen) errOf() error {
 // without an error means that they were only compared.
 func (a *app) decide(s *settings, d *rescue.Diagnosis, in *report.Input, v *screen) (*rescue.Plan, error) {
 	if s.choices.Direction == "" {
-		in.Proposals = rescue.Compare(d, s.choices)
+		in.Proposals = d.Compare(s.choices)
 		if v.lines != nil {
 			v.lines.Proposals(in.Proposals)
 		}
-		if d.Situation == rescue.Healthy || d.Situation == rescue.NotRescuable || d.Situation == rescue.ChildStuck {
+		if d.Situation == "healthy" || d.Situation == "not-rescuable" || d.Situation == "child-stuck" {
 			_, err := rescue.MakePlan(d, rescue.Choices{Direction: rescue.Hold})
 			in.Refused = err
 			return nil, err
@@ -88,7 +88,7 @@ func (a *app) decide(s *settings, d *rescue.Diagnosis, in *report.Input, v *scre
 	p, err := rescue.MakePlan(d, s.choices)
 	if err != nil {
 		in.Refused = err
-		in.Proposals = rescue.Compare(d, s.choices)
+		in.Proposals = d.Compare(s.choices)
 		return nil, err
 	}
 	in.Plan = p
@@ -275,14 +275,14 @@ func (a *app) explain(s *settings) error {
 	if err != nil {
 		return fmt.Errorf("%w: %w", errUsage, err)
 	}
-	d := rescue.Explain(b)
+	d := b.Explain()
 	s.evidence = s.file
 	in := report.Input{Diagnosis: d, Captures: []*rescue.Bundle{b}, At: b.At}
 	v := a.show(s, nil)
 	if v.lines != nil {
 		v.lines.Diagnosis(d)
 	}
-	if d.Situation != rescue.Healthy {
+	if d.Situation != "healthy" {
 		_, err = a.decide(s, d, &in, v)
 	}
 	return errors.Join(err, v.close(), a.tell(in, s))
@@ -326,7 +326,7 @@ func (a *app) finish(ctx context.Context, s *settings) error {
 	if f == nil || s.json {
 		return err
 	}
-	out := report.FinishedText(f)
+	out := f.String()
 	if !s.apply && len(f.Done) > 0 {
 		out += "\nnothing was changed: -apply does it\n"
 	}

@@ -345,7 +345,7 @@ func TestOnATerminal(t *testing.T) {
 
 func TestAskTakesOnlyYes(t *testing.T) {
 	t.Parallel()
-	s := rescue.Step{ID: "1-unlock", Subject: "stack prod", Risk: rescue.RiskIrreversible, Why: "password=hunter2\x1b[2J"}
+	s := rescue.Step{ID: "1-unlock", Subject: "stack prod", Risk: "irreversible", Why: "password=hunter2\x1b[2J"}
 	for in, want := range map[string]bool{"yes\n": true, "y\n": false, "": false} {
 		var out strings.Builder
 		require.Equal(t, want, newAnswers(t.Context(), strings.NewReader(in)).ask(t.Context(), &out, s), in)

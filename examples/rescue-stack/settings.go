@@ -257,11 +257,11 @@ func usageError(format string, a ...any) error {
 // goesOn says what AWS does when this program no longer looks.
 func (s *settings) goesOn() string {
 	what := map[rescue.Kind]string{
-		rescue.KindRedeploy:  "ECS goes on with the deployment",
-		rescue.KindUnlock:    "CloudFormation goes on with the rollback",
-		rescue.KindSavepoint: "CloudFormation goes on with the update, if it has begun",
-		rescue.KindStamp:     "a one-off task that was started runs to its end",
-		rescue.KindMigrate:   "the migration task runs to its end",
+		"redeploy":  "ECS goes on with the deployment",
+		"unlock":    "CloudFormation goes on with the rollback",
+		"savepoint": "CloudFormation goes on with the update, if it has begun",
+		"stamp":     "a one-off task that was started runs to its end",
+		"migrate":   "the migration task runs to its end",
 	}[s.step]
 	if what == "" {
 		return "nothing is under way in AWS because of this run"

@@ -52,7 +52,7 @@ func (a *app) show(s *settings, x *account) *screen {
 }
 
 func (v *screen) event(e rescue.Event) {
-	for _, k := range []rescue.Kind{rescue.KindFreeze, rescue.KindStamp, rescue.KindMigrate, rescue.KindRedeploy, rescue.KindUnlock, rescue.KindSavepoint, rescue.KindVerify} {
+	for _, k := range []rescue.Kind{"freeze", "stamp", "migrate", "redeploy", "unlock", "savepoint", "verify"} {
 		if len(e.Step) > len(k) && e.Step[len(e.Step)-len(k):] == string(k) {
 			v.s.step = k
 		}
@@ -117,7 +117,7 @@ func stepsOf(s *settings, p *rescue.Plan) ([]rescue.StepResult, error) {
 	if s.evidence == "" {
 		return nil, nil
 	}
-	all, err := report.Journal(s.evidence + "/journal.jsonl")
+	all, err := (&report.Folder{Path: s.evidence}).Journal()
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, nil
 	}

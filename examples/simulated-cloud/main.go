@@ -132,7 +132,7 @@ func printList(w io.Writer) error {
 		fmt.Fprintf(&b, "  %-24s %s\n", name, incidents[name])
 	}
 	b.WriteString("switches, the default value first:\n")
-	values := simtype.SwitchValues()
+	values := new(simtype.Switches).Values()
 	for _, name := range slices.Sorted(maps.Keys(values)) {
 		list := strings.Join(values[name], ", ")
 		if list == "" {

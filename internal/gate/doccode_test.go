@@ -53,7 +53,7 @@ func TestCodeOfPackageComments(t *testing.T) {
 		"d, err := rescue.Diagnose(ctx, cfg)",            // too few arguments
 		"x := rescue.Choices{Way: 1}",                    // no such field
 		"a, b, c := rescue.Diagnose(ctx, cfg, \"prod\")", // too many results
-		"err := rescue.Compare(nil, rescue.Choices{}); var s string = err",
+		"err := new(rescue.Diagnosis).Compare(rescue.Choices{}); var s string = err",
 		"d, err := rescue.Diagnose(ctx, cfg, \"prod\"); d.Nothing()",
 		"nopackage.Function()",
 		"if {",

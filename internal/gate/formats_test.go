@@ -140,6 +140,9 @@ func TestFormatsRoundTrip(t *testing.T) {
 			t.Parallel()
 			in := reflect.New(typ)
 			filler{}.fill(in.Elem(), 4)
+			if b, is := in.Interface().(*rescue.Bundle); is {
+				b.Version = 2 // a later one is refused
+			}
 			data, err := json.Marshal(in.Interface())
 			require.NoError(t, err)
 			out := reflect.New(typ)
@@ -152,7 +155,7 @@ func TestFormatsRoundTrip(t *testing.T) {
 			last := reflect.New(typ)
 			require.NoError(t, json.Unmarshal(again, last.Interface()))
 			require.Equal(t, out.Interface(), last.Interface())
-			if _, links := in.Interface().(json.Unmarshaler); !links && typ.String() != "rescue.Bundle" {
+			if _, links := in.Interface().(json.Unmarshaler); !links {
 				require.Equal(t, in.Interface(), out.Interface())
 			}
 		})

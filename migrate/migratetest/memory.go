@@ -9,18 +9,16 @@ import (
 	"github.com/stackrescue/stackrescue/migrate"
 )
 
-// ErrNetwork is what a call returns whose connection broke.
-var ErrNetwork = errors.New("connection reset")
+// errNetwork is what a call returns whose connection broke.
+var errNetwork = errors.New("connection reset")
 
 // Fault is what happens to one call.
 type Fault int
 
-// The faults. A lost request never reached the store, a lost answer belongs to
-// a call that did. The stalled kinds are noticed only when the call's context
-// ends.
+// The faults; 0 is none. A lost request never reached the store, a lost answer belongs
+// to a call that did. The stalled kinds are noticed only when the call's context ends.
 const (
-	None Fault = iota
-	LostRequest
+	LostRequest Fault = iota + 1
 	LostAnswer
 	StalledRequest
 	StalledAnswer
@@ -62,7 +60,7 @@ func (c *Client) call(ctx context.Context, fn func(map[string]migrate.Record) er
 	c.calls++
 	n := c.calls
 	c.mu.Unlock()
-	fault := None
+	var fault Fault
 	if c.Fault != nil {
 		fault = c.Fault(n)
 	}
@@ -70,7 +68,7 @@ func (c *Client) call(ctx context.Context, fn func(map[string]migrate.Record) er
 		return err
 	}
 	if fault == LostRequest {
-		return ErrNetwork
+		return errNetwork
 	}
 	c.m.mu.Lock()
 	if c.m.records == nil {
@@ -82,7 +80,7 @@ func (c *Client) call(ctx context.Context, fn func(map[string]migrate.Record) er
 		return w
 	}
 	if fault == LostAnswer {
-		return ErrNetwork
+		return errNetwork
 	}
 	return err
 }

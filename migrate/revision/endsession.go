@@ -56,7 +56,7 @@ func EndSession(ctx context.Context, db *sql.DB, id int64, optFns ...func(*EndOp
 	switch {
 	case x == nil:
 		return fail(nil, ErrNoSession)
-	case x.Verdict != Orphan && (!o.Force || !x.idle()):
+	case x.Verdict != verdictOrphan && (!o.Force || !x.idle()):
 		return fail(x, fmt.Errorf("%w: %s", ErrRunning, x))
 	case o.DryRun:
 		return x, nil

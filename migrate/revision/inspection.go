@@ -2,32 +2,33 @@ package revision
 
 import "github.com/stackrescue/stackrescue/migrate"
 
-// Verdict is what to think of a table.
+// Verdict is what to think of a table. It is one of
+//   - "clean": nothing is unfinished, and nobody is at work;
+//   - "running": somebody is at work. Hands off;
+//   - "idle-holder": a session holds the tool's lock and is idle, not for long: it may
+//     be between two statements. Look again;
+//   - "orphan": a session holds the tool's lock and has been idle for
+//     [InspectOptions.OrphanAfter]: its client is gone, or a pooler keeps it.
+//     [EndSession] ends it;
+//   - "stuck": something is unfinished, nobody is at work, and nothing has changed
+//     while it was watched;
+//   - "unclear": something is unfinished, and whether anybody is at work cannot be
+//     seen.
 type Verdict string
 
-// The verdicts.
 const (
-	// Clean: nothing is unfinished, and nobody is at work.
-	Clean Verdict = "clean"
-	// Running: somebody is at work. Hands off.
-	Running Verdict = "running"
-	// IdleHolder: a session holds the tool's lock and is idle, not for long: it
-	// may be between two statements. Look again.
-	IdleHolder Verdict = "idle-holder"
-	// Orphan: a session holds the tool's lock and has been idle for
-	// [InspectOptions.OrphanAfter]: its client is gone, or a pooler keeps it.
-	// [EndSession] ends it.
-	Orphan Verdict = "orphan"
-	// Stuck: something is unfinished, nobody is at work, and nothing has
-	// changed while it was watched.
-	Stuck Verdict = "stuck"
-	// Unclear: something is unfinished, and whether anybody is at work cannot
-	// be seen.
-	Unclear Verdict = "unclear"
+	verdictClean      Verdict = "clean"
+	verdictRunning    Verdict = "running"
+	verdictIdleHolder Verdict = "idle-holder"
+	verdictOrphan     Verdict = "orphan"
+	verdictStuck      Verdict = "stuck"
+	verdictUnclear    Verdict = "unclear"
 )
 
 // held reports whether somebody may be at work, or holds the tool's lock.
-func (v Verdict) held() bool { return v == Running || v == IdleHolder || v == Orphan }
+func (v Verdict) held() bool {
+	return v == verdictRunning || v == verdictIdleHolder || v == verdictOrphan
+}
 
 // Table is a migration tool's table.
 type Table struct {

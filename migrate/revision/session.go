@@ -45,11 +45,11 @@ func (s Session) idle() bool { return strings.HasPrefix(s.State, "idle") }
 func (s *Session) judge(orphanAfter time.Duration) {
 	switch {
 	case s.idle() && s.Siblings == 0 && s.IdleSeconds >= orphanAfter.Seconds():
-		s.Verdict = Orphan
+		s.Verdict = verdictOrphan
 	case s.idle() && s.Advisory:
-		s.Verdict = IdleHolder
+		s.Verdict = verdictIdleHolder
 	default:
-		s.Verdict = Running
+		s.Verdict = verdictRunning
 	}
 }
 

@@ -31,7 +31,7 @@ type StampOptions struct {
 	Store migrate.Store
 	Key   string
 	// Lease is how that lock is held.
-	Lease migrate.LeaseOptions
+	Lease migrate.LeadOptions
 	// Watch is how long a table that looks unfinished is watched before it is
 	// written: one that changes returns [ErrRunning]. As in [InspectOptions].
 	Watch time.Duration

@@ -27,22 +27,22 @@ func report(first, last *snapshot, o InspectOptions) *Inspection {
 		}
 		switch {
 		case len(why) > 0:
-			t.Verdict, t.Why = Running, why
+			t.Verdict, t.Why = verdictRunning, why
 		case len(idle) > 0:
 			t.Verdict, t.Why = idle[0].Verdict, nil
 			for _, x := range idle {
 				t.Why = append(t.Why, x.String())
 			}
 		case !c.suspicious():
-			t.Verdict = Clean
+			t.Verdict = verdictClean
 		case c.unread != "":
-			t.Verdict, t.Why = Unclear, []string{c.unread}
+			t.Verdict, t.Why = verdictUnclear, []string{c.unread}
 		case !watched:
-			t.Verdict, t.Why = Unclear, []string{"it was not watched for a change"}
+			t.Verdict, t.Why = verdictUnclear, []string{"it was not watched for a change"}
 		case last.blind != "":
-			t.Verdict, t.Why = Unclear, []string{"it cannot see " + last.blind}
+			t.Verdict, t.Why = verdictUnclear, []string{"it cannot see " + last.blind}
 		default:
-			t.Verdict, t.Why = Stuck, []string{"no session and no leader is at work, and nothing has changed while it was watched"}
+			t.Verdict, t.Why = verdictStuck, []string{"no session and no leader is at work, and nothing has changed while it was watched"}
 		}
 		out.Tables = append(out.Tables, t)
 	}
@@ -60,7 +60,7 @@ func (c content) oddities() []string {
 // alive says who is at work, besides what the tables say.
 func (s *snapshot) alive(first *snapshot, watched bool) (why []string) {
 	for _, x := range s.live {
-		if x.Verdict == Running {
+		if x.Verdict == verdictRunning {
 			why = append(why, x.String())
 		}
 	}
@@ -84,7 +84,7 @@ func (s *snapshot) changed(l located, now content) bool {
 // at work first.
 func (s *snapshot) idle() []Session {
 	var out []Session
-	for _, v := range []Verdict{IdleHolder, Orphan} {
+	for _, v := range []Verdict{verdictIdleHolder, verdictOrphan} {
 		for _, x := range s.live {
 			if x.Verdict == v {
 				out = append(out, x)

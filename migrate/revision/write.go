@@ -23,9 +23,14 @@ func (p *planned) underLock(ctx context.Context, db *sql.DB, o StampOptions) err
 		p.out.Fence = fence
 		return p.write(ctx, db, o)
 	}, func(l *migrate.LeadOptions) {
-		l.LeaseOptions = o.Lease
+		*l = o.Lease
 		l.Owner = cmp.Or(l.Owner, o.Who)
-		l.Observe = func(e migrate.Event) { lastErr = e.Err }
+		l.Observe = func(e migrate.Event) {
+			lastErr = e.Err
+			if o.Lease.Observe != nil {
+				o.Lease.Observe(e)
+			}
+		}
 	})
 	switch {
 	case err == nil || began || !errors.Is(err, errLockTimeout):

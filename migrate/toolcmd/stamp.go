@@ -27,7 +27,7 @@ type StampOptions struct {
 	// runners. Lease is how it is held.
 	Store migrate.Store
 	Key   string
-	Lease migrate.LeaseOptions
+	Lease migrate.LeadOptions
 }
 
 // Stamped is what a stamp changed.
@@ -86,7 +86,7 @@ func Stamp(ctx context.Context, run Command, tool Tool, optFns ...func(*StampOpt
 		}
 		out, err = w.write(ctx, before)
 		return err
-	}, func(l *migrate.LeadOptions) { l.LeaseOptions = o.Lease })
+	}, func(l *migrate.LeadOptions) { *l = o.Lease })
 	if err != nil {
 		return nil, err
 	}

@@ -64,7 +64,7 @@ func (t *teller) owed() {
 	add := func(o owed) { t.s.Owed = append(t.s.Owed, o) }
 	done := map[string]bool{}
 	for _, d := range t.s.Steps {
-		done[d.ID] = d.Outcome == string(rescue.Done) || d.Outcome == string(rescue.Held)
+		done[d.ID] = d.Outcome == string("done") || d.Outcome == string("held")
 	}
 	if p := t.in.Plan; p != nil && t.s.Kind == ofRescue {
 		for _, s := range p.Steps {
@@ -100,7 +100,7 @@ func (t *teller) owed() {
 		debt = t.in.Report.Debt
 	case t.in.Plan != nil:
 		debt = t.in.Plan.Debt
-	case t.d.Situation != rescue.Stuck && t.d.Situation != rescue.Busy: // there it is what a plan is for
+	case t.d.Situation != "stuck" && t.d.Situation != "in-progress": // there it is what a plan is for
 		debt = t.d.Debt
 	}
 	for _, d := range debt {

@@ -64,8 +64,8 @@ type planned struct {
 // the recorded incidents (docs/aws/recordings.md) and given as a range, because
 // no end can be foretold.
 var usually = map[rescue.Kind]string{
-	rescue.KindFreeze: "seconds", rescue.KindStamp: "2 to 6 min", rescue.KindMigrate: "as long as the migration", rescue.KindRedeploy: "1 to 8 min",
-	rescue.KindUnlock: "1 to 20 min", rescue.KindSavepoint: "2 to 20 min", rescue.KindVerify: "5 to 6 min",
+	"freeze": "seconds", "stamp": "2 to 6 min", "migrate": "as long as the migration", "redeploy": "1 to 8 min",
+	"unlock": "1 to 20 min", "savepoint": "2 to 20 min", "verify": "5 to 6 min",
 }
 
 // NewConsole returns a console that writes to w until it is closed.

@@ -187,10 +187,10 @@ func (t *teller) events() {
 		results = append(slices.Clone(results), t.in.Report.Steps...)
 	}
 	for _, r := range results {
-		if k := "step " + r.ID + r.Began.String() + string(r.Outcome); !seen[k] && r.Outcome != rescue.Begun {
+		if k := "step " + r.ID + r.Began.String() + string(r.Outcome); !seen[k] && r.Outcome != "begun" {
 			seen[k] = true
 			tone := "our"
-			if r.Outcome == rescue.Failed {
+			if r.Outcome == "failed" {
 				tone = "bad"
 			}
 			all = append(all, keyed{row{At: r.Began.Add(r.Took), Where: "step " + say(r.ID), What: string(r.Outcome) + ", took " + duration(r.Took), Reason: say(withoutUndo(r.Text)), Source: "this tool", Tone: tone}, "step " + r.ID})

@@ -37,7 +37,7 @@ func ExampleTell() {
 		fmt.Println(err)
 		return
 	}
-	s := report.Tell(report.Input{Diagnosis: d, Proposals: rescue.Compare(d, rescue.Choices{Freeze: true, Mended: []string{"prod/backend"}})})
+	s := report.Tell(report.Input{Diagnosis: d, Proposals: d.Compare(rescue.Choices{Freeze: true, Mended: []string{"prod/backend"}})})
 	fmt.Println(s.Word)
 	for _, c := range s.Causes {
 		fmt.Println(c.Letter, c.Question)

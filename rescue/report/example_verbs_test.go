@@ -34,17 +34,6 @@ func ExampleNewConsole() {
 	// <nil>
 }
 
-// What the morning after has paid, and what only people can do.
-func ExampleFinishedText() {
-	fmt.Print(report.FinishedText(&rescue.Finished{Stack: "prod", Done: []string{"repository app: lifecycle policy put back"}, Open: []string{"template: image app:v2 is a literal"}}))
-	// Output:
-	// FINISHED  stack prod
-	// DONE
-	//   repository app: lifecycle policy put back
-	// STILL OPEN
-	//   template: image app:v2 is a literal
-}
-
 func ExampleWrap() {
 	fmt.Println("guard:")
 	for _, line := range report.Wrap("a rollback from here would succeed for the next 14 days", "  ", 30) {
@@ -58,7 +47,7 @@ func ExampleWrap() {
 
 // The results of steps, as a run wrote them; a run that was killed leaves half a
 // line, which is left out.
-func ExampleJournal() {
+func ExampleFolder_Journal() {
 	dir, err := os.MkdirTemp("", "incident")
 	if err != nil {
 		fmt.Println(err)
@@ -70,7 +59,7 @@ func ExampleJournal() {
 		fmt.Println(err)
 		return
 	}
-	results, err := report.Journal(file)
+	results, err := (&report.Folder{Path: dir}).Journal()
 	fmt.Println(len(results), err)
 	// Output:
 	// 1 <nil>

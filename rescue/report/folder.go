@@ -76,8 +76,8 @@ func (f *Folder) Read() (Input, error) {
 			if err != nil {
 				return in, fmt.Errorf("evidence: %w", err)
 			}
-			b, err := rescue.ReadBundle(data)
-			if err != nil {
+			b := new(rescue.Bundle)
+			if err := json.Unmarshal(data, b); err != nil {
 				return in, fmt.Errorf("%s: %w", name, err)
 			}
 			in.Captures = append(in.Captures, b)
@@ -86,7 +86,7 @@ func (f *Folder) Read() (Input, error) {
 		case strings.HasPrefix(name, "report-") && strings.HasSuffix(name, ".json"):
 			reports = append(reports, name)
 		case name == "journal.jsonl":
-			if in.Steps, err = Journal(filepath.Join(f.Path, name)); err != nil {
+			if in.Steps, err = f.Journal(); err != nil {
 				return in, err
 			}
 		}
@@ -133,7 +133,7 @@ func (f *Folder) Read() (Input, error) {
 			before = b
 		}
 	}
-	in.Diagnosis = rescue.Explain(before)
+	in.Diagnosis = before.Explain()
 	in.At = cmp.Or(in.Captures[len(in.Captures)-1].At, in.At)
 	return in, nil
 }
@@ -149,25 +149,26 @@ func (f *Folder) read(name string, v any) error {
 	return nil
 }
 
-// Journal reads the results of steps, the oldest first. A last line that was not
-// written to its end, as by a process that was killed, is left out.
-func Journal(file string) ([]rescue.StepResult, error) {
-	f, err := os.Open(file)
+// Journal reads the results of steps, the oldest first, and nothing else of the folder.
+// A last line that was not written to its end, as by a process that was killed, is left
+// out. The error wraps fs.ErrNotExist if the folder has no journal.
+func (f *Folder) Journal() ([]rescue.StepResult, error) {
+	file, err := os.Open(filepath.Join(f.Path, "journal.jsonl"))
 	if err != nil {
 		return nil, fmt.Errorf("journal: %w", err)
 	}
 	var out []rescue.StepResult
-	lines := bufio.NewScanner(f)
+	lines := bufio.NewScanner(file)
 	lines.Buffer(nil, 16<<20)
 	var broken error
 	for lines.Scan() {
 		if broken != nil { // and it is not the last line
-			return nil, errors.Join(fmt.Errorf("journal: line %d: %w", len(out)+1, broken), f.Close())
+			return nil, errors.Join(fmt.Errorf("journal: line %d: %w", len(out)+1, broken), file.Close())
 		}
 		var r rescue.StepResult
 		if broken = json.Unmarshal(lines.Bytes(), &r); broken == nil {
 			out = append(out, r)
 		}
 	}
-	return out, errors.Join(lines.Err(), f.Close())
+	return out, errors.Join(lines.Err(), file.Close())
 }

@@ -37,16 +37,16 @@ func (t *teller) headline() {
 	}
 	switch s.Kind {
 	case ofRescue:
-		result := rescue.NotRescued
+		result := rescue.Result("not-rescued")
 		if t.in.Report != nil {
 			result = t.in.Report.Result
 		}
 		switch result {
-		case rescue.Rescued:
+		case "rescued":
 			s.Mark, s.Word, s.Tone, s.Headline = "✓", "RESCUED", "ok", "It is over. "+users
-		case rescue.ServedWithDebt:
+		case "served-with-debt":
 			s.Mark, s.Word, s.Tone, s.Headline = "!", "SERVED, WITH DEBT", "warn", "Users come first: done. Something is still owed. "+users
-		case rescue.Partly:
+		case "partly":
 			s.Mark, s.Word, s.Tone, s.Headline = "!", "RESCUED IN PART", "warn", "Not everything holds yet. "+users
 		default:
 			s.Mark, s.Word, s.Tone, s.Headline = "✗", "NOT RESCUED", "bad", "It is not over. "+users
@@ -64,10 +64,10 @@ func (t *teller) headline() {
 		s.Mark, s.Word, s.Tone, s.Headline = "✗", "REFUSED", "bad", "No plan was made. "+users
 	default:
 		s.Mark, s.Word, s.Tone, s.Headline = "?", strings.ToUpper(string(t.d.Situation)), "warn", users+" "+situationSays(t.d.Situation)
-		if t.d.Situation == rescue.Healthy {
+		if t.d.Situation == "healthy" {
 			s.Mark, s.Tone = "✓", "ok"
 		}
-		if t.d.Situation == rescue.Stuck && now != "served" {
+		if t.d.Situation == "stuck" && now != "served" {
 			s.Mark, s.Tone = "✗", "bad"
 		}
 		if t.d.Advice != "" {
@@ -92,17 +92,17 @@ func worse(a, b string) string {
 
 func situationSays(s rescue.Situation) string {
 	switch s {
-	case rescue.Stuck:
+	case "stuck":
 		return "The stack is locked: it serves and scales, and cannot be deployed."
-	case rescue.Healthy:
+	case "healthy":
 		return "There is nothing to rescue."
-	case rescue.Degraded:
+	case "degraded":
 		return "The stack rests, and the next rollback would not succeed."
-	case rescue.Busy:
+	case "in-progress":
 		return "An operation is under way."
-	case rescue.ChildStuck:
+	case "child-stuck":
 		return "A nested stack is stuck under a root that is not."
-	case rescue.NotRescuable:
+	case "not-rescuable":
 		return "This tool knows no way out of its status."
 	}
 	return "Too little could be read to say what is wrong."

@@ -5,9 +5,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-
-	"github.com/stackrescue/stackrescue/ecsx"
-	"github.com/stackrescue/stackrescue/rescue"
 )
 
 // laneRow is a row of the timeline.
@@ -85,7 +82,7 @@ func (t *teller) lanes() {
 			continue
 		}
 		class := "our"
-		if d.Outcome == string(rescue.Failed) {
+		if d.Outcome == string("failed") {
 			class = "bad"
 		}
 		steps.Bars = append(steps.Bars, bar{From: d.Began, To: d.Began.Add(d.Took), Class: class, Labels: []string{fmt.Sprintf("%d %s %s", d.Number, d.Kind, duration(d.Took)), fmt.Sprintf("%d %s", d.Number, d.Kind), fmt.Sprint(d.Number)}, Event: t.rows["step "+d.ID]})
@@ -208,11 +205,11 @@ func (t *teller) revisionLanes() {
 	for _, d := range s.Steps {
 		switch {
 		case d.Began.IsZero():
-		case d.Kind == string(rescue.KindRedeploy) && d.Outcome == string(rescue.Done) && d.To != "":
+		case d.Kind == string("redeploy") && d.Outcome == string("done") && d.To != "":
 			if l := of(d.To); l.ran == nil {
 				l.ran = &stretch{from: d.Began, to: s.End}
 			}
-		case d.Kind == string(rescue.KindSavepoint):
+		case d.Kind == string("savepoint"):
 			savepoint = d.Began
 		}
 	}
@@ -325,7 +322,7 @@ func (t *teller) imageLanes() {
 	s := t.s
 	missing := map[string]time.Time{}
 	for _, x := range t.tasks() {
-		if x.Cause.Class == ecsx.ClassImageMissing {
+		if x.Cause.Class == "image-missing" {
 			for _, c := range x.Containers {
 				if at, known := missing[c.Image]; c.Image != "" && x.Cause.Reference == c.Image && (!known || ended(x).Before(at)) {
 					missing[c.Image] = ended(x)
@@ -365,7 +362,7 @@ func (t *teller) imageLanes() {
 		seen[name] = true
 		to, open := s.End, true
 		for _, d := range s.Steps {
-			if d.Kind == string(rescue.KindFreeze) && d.Outcome == string(rescue.Done) && strings.Contains(d.Text, x.Repository+":") {
+			if d.Kind == string("freeze") && d.Outcome == string("done") && strings.Contains(d.Text, x.Repository+":") {
 				to, open = d.Began, false
 			}
 		}

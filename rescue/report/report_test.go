@@ -160,8 +160,8 @@ func TestPagesOfADiagnosisAPlanAndARefusal(t *testing.T) {
 		}{
 			"diagnosis": {report.Input{Diagnosis: d}, "diagnosis", []string{"✗ STUCK", "Evidence expires", "<b>First:</b> Evidence first"}},
 			"plan":      {report.Input{Diagnosis: d, Plan: p}, "plan", []string{"→ PLAN", "The plan", "at most"}},
-			"compared":  {report.Input{Diagnosis: d, Proposals: rescue.Compare(d, c)}, "diagnosis", []string{"Ways out", "(proposed)", "no way back:"}},
-			"refusal":   {report.Input{Diagnosis: d, Refused: refused, Proposals: rescue.Compare(d, c)}, "refusal", []string{"✗ REFUSED", "Why there is no plan", "What to do instead", "Ways out"}},
+			"compared":  {report.Input{Diagnosis: d, Proposals: d.Compare(c)}, "diagnosis", []string{"Ways out", "(proposed)", "no way back:"}},
+			"refusal":   {report.Input{Diagnosis: d, Refused: refused, Proposals: d.Compare(c)}, "refusal", []string{"✗ REFUSED", "Why there is no plan", "What to do instead", "Ways out"}},
 		} {
 			s := report.Tell(test.in)
 			require.Equal(t, test.kind, string(s.Kind), name)
@@ -210,7 +210,7 @@ func stress(hostile string) *rescue.Bundle {
 	event(root, "prod", root.ID, "AWS::CloudFormation::Stack", 2155, "UPDATE_ROLLBACK_FAILED", hostile)
 	for i := range 420 {
 		stopped := at.Add(time.Duration(i) * 20 * time.Second)
-		x := ecsx.StoppedTask{ARN: fmt.Sprintf("arn:aws:ecs:eu-west-1:1:task/prod/%032x", i), TaskDefinition: fmt.Sprintf("arn:aws:ecs:eu-west-1:1:task-definition/web:%d", i%12), Group: "service:web", CreatedAt: stopped.Add(-time.Minute), StoppedAt: stopped, Reason: hostile, Cause: ecsx.Cause{Class: ecsx.ClassApplication, Summary: hostile, Container: "web"}}
+		x := ecsx.StoppedTask{ARN: fmt.Sprintf("arn:aws:ecs:eu-west-1:1:task/prod/%032x", i), TaskDefinition: fmt.Sprintf("arn:aws:ecs:eu-west-1:1:task-definition/web:%d", i%12), Group: "service:web", CreatedAt: stopped.Add(-time.Minute), StoppedAt: stopped, Reason: hostile, Cause: ecsx.Cause{Class: "application", Summary: hostile, Container: "web"}}
 		c := ecsx.StoppedContainer{Name: "web"}
 		for n := range 60 {
 			c.Log.Lines = append(c.Log.Lines, ecsx.Line{Time: stopped, Message: fmt.Sprintf("%s line %d of task %d", hostile, n, i)})
@@ -290,15 +290,16 @@ func TestGuardPage(t *testing.T) {
 // in the middle is an error.
 func TestJournal(t *testing.T) {
 	t.Parallel()
-	file := filepath.Join(t.TempDir(), "journal.jsonl")
+	folder := &report.Folder{Path: t.TempDir()}
+	file := filepath.Join(folder.Path, "journal.jsonl")
 	require.NoError(t, os.WriteFile(file, []byte(`{"version":1,"id":"1-freeze"}`+"\n"+`{"version":1,"id":"2-`), 0o600))
-	all, err := report.Journal(file)
+	all, err := folder.Journal()
 	require.NoError(t, err)
 	require.Len(t, all, 1)
 	require.NoError(t, os.WriteFile(file, []byte(`{"version":1,"id":"1-freeze"}`+"\nx\n"+`{"version":1,"id":"2-stamp"}`+"\n"), 0o600))
-	_, err = report.Journal(file)
+	_, err = folder.Journal()
 	require.ErrorContains(t, err, "line 2")
-	_, err = report.Journal(file + "x")
+	_, err = (&report.Folder{Path: folder.Path + "x"}).Journal()
 	require.ErrorIs(t, err, os.ErrNotExist)
 	_, err = (&report.Folder{Path: t.TempDir()}).Read()
 	require.ErrorIs(t, err, os.ErrNotExist)

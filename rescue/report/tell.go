@@ -56,7 +56,7 @@ func (t *teller) captures() {
 	t.in.Captures = slices.DeleteFunc(slices.Clone(t.in.Captures), func(b *rescue.Bundle) bool { return b == nil || b.Tree == nil || b.Tree.Root == nil })
 	slices.SortStableFunc(t.in.Captures, func(a, b *rescue.Bundle) int { return a.At.Compare(b.At) })
 	for _, b := range t.in.Captures {
-		d := rescue.Explain(b)
+		d := b.Explain()
 		t.saw = append(t.saw, sample{b.At, d.Users})
 		if t.d == nil || t.in.Diagnosis == nil && t.in.Report == nil && len(t.in.Steps) == 0 {
 			t.d = d
@@ -126,7 +126,7 @@ func (t *teller) steps() {
 	results := map[string]rescue.StepResult{}
 	var order []string
 	keep := func(r rescue.StepResult) {
-		if r.Outcome == rescue.Begun {
+		if r.Outcome == "begun" {
 			return
 		}
 		if _, known := results[r.ID]; !known {
@@ -151,7 +151,7 @@ func (t *teller) steps() {
 		if ran {
 			d.Outcome, d.Began, d.Took = string(r.Outcome), r.Began, r.Took
 			d.Text = say(strings.TrimSpace(cmp.Or(p.Subject, r.Subject) + ": " + withoutUndo(r.Text)))
-			if r.Kind != rescue.KindFreeze {
+			if r.Kind != "freeze" {
 				d.From, d.To = say(short(r.From)), say(short(r.To))
 			}
 			if t.s.RescueBegan.IsZero() || r.Began.Before(t.s.RescueBegan) {

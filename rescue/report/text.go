@@ -4,10 +4,6 @@ import (
 	"fmt"
 	"io"
 	"strings"
-
-	"github.com/stackrescue/stackrescue/internal/neutral"
-	"github.com/stackrescue/stackrescue/internal/redact"
-	"github.com/stackrescue/stackrescue/rescue"
 )
 
 // TextOptions change [Story.Text]. The zero value is the default.
@@ -297,9 +293,4 @@ func (p *printing) list(title string, all []string) {
 	for _, s := range all {
 		p.item(s)
 	}
-}
-
-// FinishedText is what was paid, as text.
-func FinishedText(f *rescue.Finished) string {
-	return strings.Join(neutral.Lines(redact.Text(f.String())), "\n") + "\n"
 }

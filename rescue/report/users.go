@@ -144,7 +144,7 @@ func (t *teller) points(service string) []point {
 		}
 	}
 	for _, x := range t.s.Steps {
-		if x.Kind == string(rescue.KindRedeploy) && x.Outcome == string(rescue.Done) && strings.Contains(x.Text, service) {
+		if x.Kind == string("redeploy") && x.Outcome == string("done") && strings.Contains(x.Text, service) {
 			out = append(out, point{x.Began.Add(x.Took), "served", "our step " + strconv.Itoa(x.Number), false})
 		}
 	}
@@ -168,11 +168,11 @@ func (t *teller) points(service string) []point {
 
 func userState(s rescue.UserState) string {
 	switch s {
-	case rescue.Served, rescue.ScaledToZero:
+	case "served", "scaled-to-zero":
 		return "served"
-	case rescue.PartlyServed:
+	case "partly-served":
 		return "degraded"
-	case rescue.NotServed:
+	case "not-served":
 		return "not-served"
 	}
 	return "unknown"

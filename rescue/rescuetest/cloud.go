@@ -139,7 +139,7 @@ func (c *Cloud) call(ctx context.Context, region string, in any) (out any, reque
 	if err != nil {
 		return nil, "", err
 	}
-	action := Action(in)
+	action := iamAction(in)
 	c.mu.Lock()
 	n := len(c.calls)
 	c.calls = append(c.calls, Call{At: c.Now(), Action: action, Region: region, Input: op.Copy(in)})
@@ -251,9 +251,9 @@ func (c *Cloud) operation(region string, in any) (o op.Operation, known bool, er
 	return o, known, nil
 }
 
-// Action is the IAM action of the operation that takes in, a pointer to an SDK
+// iamAction is the IAM action of the operation that takes in, a pointer to an SDK
 // input: "ecs:UpdateService" for an *ecs.UpdateServiceInput.
-func Action(in any) string {
+func iamAction(in any) string {
 	t := reflect.TypeOf(in).Elem()
 	service := path.Base(t.PkgPath())
 	switch service {

@@ -123,12 +123,6 @@ func ExampleCloud_Advance() {
 	// 2026-03-09
 }
 
-func ExampleAction() {
-	fmt.Println(rescuetest.Action(&ecs.UpdateServiceInput{}))
-	// Output:
-	// ecs:UpdateService
-}
-
 func ExampleCallCounts() {
 	cloud := rescuetest.New()
 	client := ecs.NewFromConfig(cloud.Config())

@@ -2,9 +2,10 @@ package rescuetest
 
 import (
 	"fmt"
-	"github.com/stackrescue/stackrescue/rescue/rescuetest/simtype"
 	"strings"
 	"time"
+
+	"github.com/stackrescue/stackrescue/rescue/rescuetest/simtype"
 )
 
 // Revisions of the incident's schema.

@@ -93,7 +93,7 @@ func (w *walk) switches(s *simtype.Switches) {
 		case f.Kind() == reflect.Int:
 			f.SetInt(int64(w.IntN(2)))
 		case f.Kind() == reflect.String:
-			values := simtype.SwitchValues()[v.Type().Field(i).Name]
+			values := new(simtype.Switches).Values()[v.Type().Field(i).Name]
 			f.SetString(w.one(values...))
 		}
 	}

@@ -5,14 +5,12 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-
-	"github.com/stackrescue/stackrescue/migrate"
 )
 
 const (
-	leading  = string(migrate.Leading)
-	verified = string(migrate.Verified)
-	stepping = string(migrate.Stepping)
+	leading  = "leading"
+	verified = "verified"
+	stepping = "stepping"
 
 	// grace is how long a process may take to start and to end beside MaxWait.
 	grace = 10 * time.Second

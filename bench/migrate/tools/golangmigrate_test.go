@@ -73,7 +73,7 @@ func golangMigrateStamped(t *testing.T, l *lab) {
 	check := priced
 	check.Query += " AND table_schema = " + here
 	got := d.only(t, "golang-migrate", func(o *revision.InspectOptions) { o.History = history })
-	require.Equal(t, revision.Stuck, got.Verdict, "%+v", got)
+	require.Equal(t, revision.Verdict("stuck"), got.Verdict, "%+v", got)
 	require.Equal(t, "2", got.Version)
 	require.Equal(t, []string{"2"}, got.Unfinished)
 	require.Equal(t, []string{"3"}, got.Pending)
@@ -108,7 +108,7 @@ func golangMigrateStamped(t *testing.T, l *lab) {
 	require.NoError(t, err)
 	require.True(t, out.Changed)
 	require.Positive(t, out.Fence)
-	require.Equal(t, revision.Clean, d.only(t, "golang-migrate").Verdict)
+	require.Equal(t, revision.Verdict("clean"), d.only(t, "golang-migrate").Verdict)
 	require.Equal(t, "golang-migrate|2 (dirty)|2|ann|the column is there|arn:task|1",
 		strings.Join([]string{
 			d.value(t, "SELECT tool FROM stackrescue_stamp"), d.value(t, "SELECT version_before FROM stackrescue_stamp"),
@@ -145,12 +145,12 @@ func golangMigrateAtWork(t *testing.T, l *lab) {
 		return d.QueryRow("SELECT count(*) FROM schema_migrations WHERE dirty").Scan(&n) == nil && n == 1
 	}, 3*time.Second, 10*time.Millisecond)
 	got := d.only(t, "golang-migrate")
-	require.Equal(t, revision.Running, got.Verdict)
+	require.Equal(t, revision.Verdict("running"), got.Verdict)
 	require.Contains(t, strings.Join(got.Why, "; "), "holds the lock of golang-migrate")
 	_, err := revision.Stamp(t.Context(), d.DB, revision.Change{To: "1"}, d.writing(t))
 	require.ErrorIs(t, err, revision.ErrRunning)
 	require.NoError(t, <-done)
-	require.Equal(t, revision.Clean, d.only(t, "golang-migrate").Verdict)
+	require.Equal(t, revision.Verdict("clean"), d.only(t, "golang-migrate").Verdict)
 }
 
 // leaderLives refuses, and goes through when it has been killed.
@@ -162,7 +162,7 @@ func leaderLives(t *testing.T, l *lab) {
 	write(&o)
 	err := migrate.Lead(t.Context(), o.Store, o.Key, func(ctx context.Context, _ migrate.Fence) error {
 		in := d.inspect(t, func(i *revision.InspectOptions) { i.Store, i.Key = o.Store, o.Key })
-		require.Equal(t, revision.Running, in.Tables[0].Verdict, "%+v", in)
+		require.Equal(t, revision.Verdict("running"), in.Tables[0].Verdict, "%+v", in)
 		require.NotEmpty(t, in.Leader)
 		_, err := revision.Stamp(ctx, d.DB, revision.Change{To: "2"}, write, short)
 		require.ErrorIs(t, err, revision.ErrRunning)
@@ -173,7 +173,7 @@ func leaderLives(t *testing.T, l *lab) {
 		_, err = o.Store.Acquire(t.Context(), o.Key, migrate.Claim{Owner: "dead", Lease: time.Second})
 		require.NoError(t, err)
 		in := d.inspect(t, func(i *revision.InspectOptions) { i.Store, i.Key = o.Store, o.Key })
-		require.Equal(t, revision.Stuck, in.Tables[0].Verdict, "%+v", in)
+		require.Equal(t, revision.Verdict("stuck"), in.Tables[0].Verdict, "%+v", in)
 	}
 	out, err := revision.Stamp(t.Context(), d.DB, revision.Change{To: "2"}, write, short, func(o *revision.StampOptions) { o.LockTimeout = 0 })
 	require.NoError(t, err)

@@ -49,7 +49,7 @@ func gooseStamped(t *testing.T, l *lab) {
 	got := d.only(t, "goose", func(o *revision.InspectOptions) { o.History = history })
 	require.Equal(t, "1", got.Version)
 	require.Equal(t, []string{"2", "3"}, got.Pending)
-	require.Equal(t, revision.Clean, got.Verdict, "goose has no mark for it")
+	require.Equal(t, revision.Verdict("clean"), got.Verdict, "goose has no mark for it")
 
 	out, err := revision.Stamp(t.Context(), d.DB, revision.Change{To: "3", History: history}, d.writing(t))
 	require.NoError(t, err)
@@ -93,7 +93,7 @@ func gooseLocks(t *testing.T, l *lab) {
 			return d.QueryRow("SELECT count(*) FROM goose_db_version WHERE version_id = 2").Scan(&n) == nil && n == 1
 		}, 10*time.Second, 10*time.Millisecond)
 		got := d.only(t, "goose")
-		require.Equal(t, revision.Running, got.Verdict)
+		require.Equal(t, revision.Verdict("running"), got.Verdict)
 		require.Contains(t, strings.Join(got.Why, "; "), want)
 		_, err := revision.Stamp(t.Context(), d.DB, revision.Change{To: "3"}, d.writing(t))
 		require.ErrorIs(t, err, revision.ErrRunning, want)

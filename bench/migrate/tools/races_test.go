@@ -92,7 +92,7 @@ func openTransaction(t *testing.T, l *lab) {
 	require.ErrorIs(t, err, revision.ErrRunning)
 	if l.engine == "postgresql" {
 		got := d.only(t, "rails")
-		require.Equal(t, revision.Running, got.Verdict)
+		require.Equal(t, revision.Verdict("running"), got.Verdict)
 		require.Contains(t, got.Why[0], "has written to public.schema_migrations")
 	}
 	require.NoError(t, tx.Rollback())

@@ -196,7 +196,7 @@ func TestIncident(t *testing.T) {
 // reads, and in pairs. Stale reads have a test of their own.
 func TestIncidentUnderEverySwitch(t *testing.T) {
 	var sets []func(*simtype.Switches)
-	for _, value := range simtype.SwitchValues()["OutputsAfterSkip"] {
+	for _, value := range new(simtype.Switches).Values()["OutputsAfterSkip"] {
 		sets = append(sets, func(s *simtype.Switches) { s.OutputsAfterSkip = value })
 	}
 	sets = append(sets,

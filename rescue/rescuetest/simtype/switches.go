@@ -197,6 +197,11 @@ type Switches struct {
 	//
 	// "rolls-back" to UPDATE_ROLLBACK_COMPLETE, or "fails" in UPDATE_FAILED.
 	FailedValidation string `values:"rolls-back fails"`
+	// UnusedLayers is what becomes of the layers that only an image had which was
+	// deleted. Nothing public says when ECR drops them.
+	//
+	// "kept": PutImage of the same manifest needs no layer. "gone": they go with it.
+	UnusedLayers string `values:"kept gone"`
 }
 
 // Set sets a switch by its field's name, from text: a value that the field
@@ -205,7 +210,7 @@ type Switches struct {
 func (s *Switches) Set(name, value string) error {
 	f, ok := reflect.TypeFor[Switches]().FieldByName(name)
 	if !ok {
-		return fmt.Errorf("no switch %q: there are %s", name, strings.Join(slices.Sorted(maps.Keys(SwitchValues())), ", "))
+		return fmt.Errorf("no switch %q: there are %s", name, strings.Join(slices.Sorted(maps.Keys(s.Values())), ", "))
 	}
 	v := reflect.ValueOf(s).Elem().FieldByName(name)
 	switch v.Interface().(type) {
@@ -247,9 +252,9 @@ func (s *Switches) Complete() error {
 	return nil
 }
 
-// SwitchValues lists the values of every switch by its field's name, the
-// default first; nil for a number or a duration.
-func SwitchValues() map[string][]string {
+// Values lists the values of every switch by its field's name, the default first; nil
+// for a number or a duration. It does not depend on s, which may be nil.
+func (s *Switches) Values() map[string][]string {
 	all := map[string][]string{}
 	for f := range reflect.TypeFor[Switches]().Fields() {
 		all[f.Name] = values(f)
