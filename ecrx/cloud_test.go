@@ -14,6 +14,7 @@ import (
 
 	"github.com/stackrescue/stackrescue/ecrx"
 	"github.com/stackrescue/stackrescue/rescue/rescuetest"
+	"github.com/stackrescue/stackrescue/rescue/rescuetest/simtype"
 )
 
 // fixture is a registry with the repository "app" and a real SDK client.
@@ -30,8 +31,14 @@ func bubble(t *testing.T, fn func(*testing.T, *fixture)) {
 	synctest.Test(t, func(t *testing.T) { fn(t, newFixture(t)) })
 }
 
-func newFixture(t *testing.T) *fixture {
-	cloud := rescuetest.New()
+// bubbleWith is bubble in a cloud with switches.
+func bubbleWith(t *testing.T, s simtype.Switches, fn func(*testing.T, *fixture)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) { fn(t, newFixture(t, func(o *rescuetest.Options) { o.Switches = s })) })
+}
+
+func newFixture(t *testing.T, optFns ...func(*rescuetest.Options)) *fixture {
+	cloud := rescuetest.New(optFns...)
 	f := &fixture{t: t, cloud: cloud, api: ecr.NewFromConfig(cloud.Config())}
 	f.create("app", types.ImageTagMutabilityMutable)
 	img, err := ecrx.Parse(cloud.Registry() + "/app")
@@ -101,7 +108,7 @@ func (f *fixture) policyText() string {
 
 // tags is which digest each tag of "app" names.
 func (f *fixture) tags() map[string]string {
-	images, err := ecrx.Images(f.t.Context(), f.api, ecrx.Repository{Name: "app"})
+	images, err := ecrx.Repository{Name: "app"}.Images(f.t.Context(), f.api)
 	require.NoError(f.t, err)
 	out := map[string]string{}
 	for _, x := range images {
@@ -113,7 +120,7 @@ func (f *fixture) tags() map[string]string {
 }
 
 func (f *fixture) exists(img ecrx.Image) bool {
-	images, err := ecrx.Images(f.t.Context(), f.api, ecrx.Repository{Name: "app"})
+	images, err := ecrx.Repository{Name: "app"}.Images(f.t.Context(), f.api)
 	require.NoError(f.t, err)
 	return slices.ContainsFunc(images, func(x ecrx.Stored) bool { return x.Digest == img.Digest })
 }

@@ -18,6 +18,8 @@ type tagger struct {
 	api  RestoreAPI
 	repo Repository
 	opts TagOptions
+	// source is where the manifest was read that the repository has lost.
+	source Repository
 }
 
 func (t *tagger) look(ctx context.Context, tag, digest string) (*Stored, error) {
@@ -66,6 +68,7 @@ func (t *tagger) manifest(ctx context.Context, img Image) (manifest, error) {
 	x, err := t.look(ctx, "", img.Digest)
 	if err == nil && x == nil && t.opts.From.Private() {
 		repo, from = t.opts.From.Repo(), t.opts.From
+		t.source = repo
 		from.Digest = img.Digest
 		x, err = awsretry.Read(ctx, t.opts.Interval, tries, func(ctx context.Context) (*Stored, error) { return lookup(ctx, t.api, repo, "", img.Digest) })
 	}
@@ -117,23 +120,17 @@ func (t *tagger) put(ctx context.Context, m manifest, tag, previous string) erro
 	if err != nil {
 		return err
 	}
-	if !done {
-		in := &ecr.PutImageInput{RegistryId: t.repo.registry(), RepositoryName: &t.repo.Name, ImageTag: &tag, ImageManifest: &m.Text, ImageDigest: &m.Digest}
-		if m.MediaType != "" {
-			in.ImageManifestMediaType = aws.String(m.MediaType)
+	if !done && t.source.Name != "" && t.opts.Layers != nil {
+		if err := t.bring(ctx, t.source, m); err != nil {
+			return err
 		}
-		err = awsretry.Mutation{
+	}
+	if !done {
+		err = t.send(ctx, m, tag, awsretry.Mutation{
 			Interval: t.opts.Interval, Happened: there,
 			// The tag is not there, although ECR says that it is: not yet.
 			Again: func(err error) bool { return previous == "" && exists(err) },
-			Do: func(ctx context.Context) error {
-				if err := clock.Allow(ctx, t.opts.Puts); err != nil {
-					return err
-				}
-				_, err := t.api.PutImage(ctx, in, once, t.repo.there)
-				return err
-			},
-		}.Run(ctx)
+		})
 	}
 	switch {
 	case err == nil:
@@ -143,6 +140,25 @@ func (t *tagger) put(ctx context.Context, m manifest, tag, previous string) erro
 		return fmt.Errorf("tag %s: %w: %w", tag, ErrTagTaken, err)
 	}
 	return fmt.Errorf("tag %s: %w", tag, err)
+}
+
+// send calls PutImage until the mutation has happened.
+func (t *tagger) send(ctx context.Context, m manifest, tag string, how awsretry.Mutation) error {
+	in := &ecr.PutImageInput{RegistryId: t.repo.registry(), RepositoryName: &t.repo.Name, ImageManifest: &m.Text, ImageDigest: &m.Digest}
+	if tag != "" {
+		in.ImageTag = &tag
+	}
+	if m.MediaType != "" {
+		in.ImageManifestMediaType = aws.String(m.MediaType)
+	}
+	how.Do = func(ctx context.Context) error {
+		if err := clock.Allow(ctx, t.opts.Puts); err != nil {
+			return err
+		}
+		_, err := t.api.PutImage(ctx, in, once, t.repo.there)
+		return err
+	}
+	return how.Run(ctx)
 }
 
 func (t *tagger) observe(tag, from, to string) {

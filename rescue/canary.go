@@ -38,7 +38,7 @@ func (r *runner) canary(ctx context.Context, c clients, s Step, td *registered) 
 		if err := r.begun(s, short(x.Rendered.From), short(td.arn)); err != nil {
 			return err
 		}
-		if arn, err = ecsx.AdoptTask(ctx, c.ecs, spec); err != nil {
+		if arn, err = spec.AdoptTask(ctx, c.ecs); err != nil {
 			if _, ok := errors.AsType[*ecsx.StartError](err); ok {
 				return &Error{Stack: r.p.Stack, Err: fmt.Errorf("service %s: no canary of %s could be placed, and nothing was unlocked: %w", x.Service, short(td.arn), err), Next: "give the cluster room for one more task, and run the same plan again"}
 			}

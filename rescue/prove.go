@@ -129,7 +129,7 @@ func (r *runner) rendering(ctx context.Context, c clients, x *renderedRevision) 
 	if err != nil {
 		return nil, err
 	}
-	d, err := cfnx.NewDraft(ctx, c.s3, t)
+	d, err := t.NewDraft(ctx, c.s3)
 	if err != nil {
 		return nil, err
 	}
@@ -187,7 +187,7 @@ func (r *runner) register(ctx context.Context, c clients, s Step, service ecsx.S
 	}
 	d, err := ecsx.ForceDeployLatest(ctx, c.ecs, service, resolver(c.ecr, nil), func(o *ecsx.ForceDeployOptions) {
 		o.From, o.Interval, o.RegisterOnly, o.Edit = x.From, r.o.Interval, true, edit
-		o.Observe = func(e ecsx.DeployEvent) { r.o.tell(s.ID, e.Text) }
+		o.Observe = func(e ecsx.Event) { r.o.tell(s.ID, e.Text) }
 	})
 	if err != nil {
 		return nil, err

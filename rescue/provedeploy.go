@@ -52,7 +52,7 @@ func (r *runner) deployProof(ctx context.Context, c clients, s Step, service ecs
 		}
 		if d, err = ecsx.ForceDeployLatest(ctx, c.ecs, service, resolver(c.ecr, nil), func(o *ecsx.ForceDeployOptions) {
 			o.From, o.Interval, o.Edit = x.From, r.o.Interval, edit
-			o.Observe = func(e ecsx.DeployEvent) { r.o.tell(s.ID, e.Text) }
+			o.Observe = func(e ecsx.Event) { r.o.tell(s.ID, e.Text) }
 		}); err != nil {
 			return nil, err
 		}
@@ -60,7 +60,7 @@ func (r *runner) deployProof(ctx context.Context, c clients, s Step, service ecs
 		r.o.tell(s.ID, "deployment "+d.ID+" is this plan's: waiting for it")
 	}
 	r.changed = r.o.Now()
-	_, err = ecsx.WaitRollout(ctx, c.ecs, *d, func(o *ecsx.RolloutOptions) {
+	_, err = d.WaitRollout(ctx, c.ecs, func(o *ecsx.RolloutOptions) {
 		o.Interval, o.Logs, o.Soak = r.o.Interval, c.logs, max(r.o.Soak, 0)
 		if s.Kind == kindProof {
 			o.Patience = -1 // ECS takes it back by itself
@@ -150,12 +150,12 @@ func (r *runner) fallBack(ctx context.Context, c clients, s Step, service ecsx.S
 		r.o.tell(s.ID, "the service is brought to "+short(x.From))
 		if d, err = ecsx.ForceDeployLatest(ctx, c.ecs, service, resolver(c.ecr, nil), func(o *ecsx.ForceDeployOptions) {
 			o.From, o.Interval = x.From, r.o.Interval
-			o.Observe = func(e ecsx.DeployEvent) { r.o.tell(s.ID, e.Text) }
+			o.Observe = func(e ecsx.Event) { r.o.tell(s.ID, e.Text) }
 		}); err != nil {
 			return err
 		}
 	}
-	_, err = ecsx.WaitRollout(ctx, c.ecs, *d, func(o *ecsx.RolloutOptions) {
+	_, err = d.WaitRollout(ctx, c.ecs, func(o *ecsx.RolloutOptions) {
 		o.Interval = r.o.Interval
 		o.Observe = func(x ecsx.Rollout) { r.o.tell(s.ID, x.String()) }
 	})

@@ -110,6 +110,9 @@ func (s *Step) actions() []string {
 	if s.Redeploy != nil && s.Redeploy.Rendered != nil {
 		all = append(all, reading...)
 	}
+	if s.Kind == kindRestore && s.Restore != nil {
+		all = append(all, s.Restore.actions()...)
+	}
 	if s.RoleARN != "" {
 		// A role that the stack has already needs none (docs/aws/cfn.md 8.11).
 		all = append(all, "iam:PassRole")

@@ -1,11 +1,13 @@
 package rescuetest
 
 import (
+	"io"
 	"net/http"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 
+	"github.com/stackrescue/stackrescue/internal/sim/ecrsim"
 	"github.com/stackrescue/stackrescue/internal/sim/op"
 	"github.com/stackrescue/stackrescue/internal/sim/wire"
 )
@@ -24,6 +26,10 @@ func (c *Cloud) Handler() http.Handler {
 	h := wire.New(table, c.call, wire.Options{Region: c.region, Account: c.home.Account})
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Date", c.Now().UTC().Format(http.TimeFormat))
+		if region := ecrsim.LayerRegion(r.Host); region != "" && r.Method == http.MethodGet {
+			c.layer(w, region, r.URL.Path)
+			return
+		}
 		h.ServeHTTP(w, r)
 	})
 }
@@ -38,4 +44,16 @@ func (c *Cloud) WireConfig() aws.Config {
 		Credentials: credentials.NewStaticCredentialsProvider("AKIDSIMULATED", "simulated", ""),
 		HTTPClient:  &http.Client{Transport: wire.Direct(c.Handler())},
 	}
+}
+
+// layer answers a download of an image's layer, from the URL that ECR gave for it.
+func (c *Cloud) layer(w http.ResponseWriter, region, path string) {
+	var content string
+	found := false
+	c.clock.Do(func() { content, found = c.in(region).ecr.Layer(path) })
+	if !found {
+		http.Error(w, "<Code>NoSuchKey</Code>", http.StatusNotFound)
+		return
+	}
+	_, _ = io.WriteString(w, content) // a reader that has gone is no error of the cloud
 }

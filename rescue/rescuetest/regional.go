@@ -63,6 +63,7 @@ func (c *Cloud) in(region string) *regional {
 		ssm: ssmsim.New(w), s3: s3sim.New(w), sts: stssim.New(w), elb: elbsim.New(w),
 	}
 	c.regions[region] = r
+	r.ecr.Elsewhere(func(region string) *ecrsim.Service { return c.in(region).ecr })
 	r.ecs = ecssim.New(w, ecssim.Deps{
 		Pull:        c.pull(r),
 		Targets:     r.elb,

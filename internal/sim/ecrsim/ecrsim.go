@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ecr/types"
 
 	"github.com/stackrescue/stackrescue/internal/sim/op"
 	"github.com/stackrescue/stackrescue/internal/sim/world"
@@ -24,6 +25,9 @@ type Service struct {
 	rules    []cacheRule
 	pushes   int
 	history  []PolicyExecution
+
+	replication []types.ReplicationRule
+	elsewhere   func(region string) *Service
 }
 
 // New returns a registry without repositories.
@@ -54,6 +58,12 @@ func (s *Service) Register(t *op.Table) {
 	op.On(t, s.GetLifecyclePolicyPreview)
 	op.On(t, s.GetAuthorizationToken)
 	op.On(t, s.DescribeRegistry)
+	op.On(t, s.PutReplicationConfiguration)
+	op.On(t, s.BatchCheckLayerAvailability)
+	op.On(t, s.GetDownloadUrlForLayer)
+	op.On(t, s.InitiateLayerUpload)
+	op.On(t, s.UploadLayerPart)
+	op.On(t, s.CompleteLayerUpload)
 	op.On(t, s.DescribePullThroughCacheRules)
 }
 

@@ -92,6 +92,9 @@ func (s *Service) remove(r *repository, i *image) {
 	delete(r.images, i.digest)
 	s.w.Deleted("AWS::ECR::Image", r.name+"@"+i.digest)
 	maps.DeleteFunc(r.tags, func(_, d string) bool { return d == i.digest })
+	if s.w.Switches.UnusedLayers == "gone" {
+		r.dropLayers(i)
+	}
 	s.w.After(24*time.Hour, func() {
 		if _, back := r.images[i.digest]; back {
 			return

@@ -34,7 +34,7 @@ func (s *Service) Push(repository string, c Content, tags ...string) (digest str
 		return "", err
 	}
 	for _, b := range blobs {
-		r.layers[b] = true
+		r.layers[blob(b)] = b
 	}
 	m, err := parseManifest(&ecr.PutImageInput{ImageManifest: aws.String(text)})
 	if err != nil {
@@ -57,6 +57,7 @@ func (s *Service) Push(repository string, c Content, tags ...string) (digest str
 	return m.digest, nil
 }
 
+// manifest is the content's manifest, and what its config and layers hold.
 func (c Content) manifest() (text string, blobs []string, err error) {
 	type doc struct {
 		SchemaVersion int          `json:"schemaVersion"`
@@ -82,9 +83,9 @@ func (c Content) manifest() (text string, blobs []string, err error) {
 		if size == 0 {
 			size = 50 << 20
 		}
-		d.Config = &descriptor{MediaType: mediaConfig, Digest: blob("config of " + c.Name), Size: 1500}
-		d.Layers = []descriptor{{MediaType: mediaLayer, Digest: blob("layer of " + c.Name), Size: size}}
-		blobs = []string{d.Config.Digest, d.Layers[0].Digest}
+		blobs = []string{"config of " + c.Name, "layer of " + c.Name}
+		d.Config = &descriptor{MediaType: mediaConfig, Digest: blob(blobs[0]), Size: 1500}
+		d.Layers = []descriptor{{MediaType: mediaLayer, Digest: blob(blobs[1]), Size: size}}
 	}
 	b, err := json.Marshal(d)
 	if err != nil {

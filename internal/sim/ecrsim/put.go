@@ -68,6 +68,7 @@ func (s *Service) put(r *repository, m manifest, tag *string) error {
 	if tag != nil {
 		r.tags[*tag] = m.digest
 	}
+	s.replicate(r, m, tag)
 	return nil
 }
 
@@ -81,7 +82,7 @@ func (s *Service) alreadyExists(r *repository, digest string, tag *string) error
 func (s *Service) complete(r *repository, m manifest) error {
 	var layers, images []string
 	for _, b := range m.blobs {
-		if !r.layers[b] {
+		if _, ok := r.layers[b]; !ok {
 			layers = append(layers, b)
 		}
 	}

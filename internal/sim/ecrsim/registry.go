@@ -34,12 +34,6 @@ func (s *Service) GetAuthorizationToken(context.Context, *ecr.GetAuthorizationTo
 	}}}, nil
 }
 
-// DescribeRegistry implements https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_DescribeRegistry.html
-// for a registry without replication.
-func (s *Service) DescribeRegistry(context.Context, *ecr.DescribeRegistryInput) (*ecr.DescribeRegistryOutput, error) {
-	return &ecr.DescribeRegistryOutput{RegistryId: aws.String(s.w.Account), ReplicationConfiguration: &types.ReplicationConfiguration{Rules: []types.ReplicationRule{}}}, nil
-}
-
 // DescribePullThroughCacheRules implements https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_DescribePullThroughCacheRules.html
 func (s *Service) DescribePullThroughCacheRules(_ context.Context, in *ecr.DescribePullThroughCacheRulesInput) (*ecr.DescribePullThroughCacheRulesOutput, error) {
 	byPrefix := map[string]types.PullThroughCacheRule{}

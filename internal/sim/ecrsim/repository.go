@@ -16,6 +16,7 @@ import (
 
 type repository struct {
 	name, arn, uri string
+	uploads        map[string]*upload // of layers, by id
 	created        time.Time
 	mutability     types.ImageTagMutability
 	exclusions     []types.ImageTagMutabilityExclusionFilter
@@ -25,7 +26,7 @@ type repository struct {
 
 	images map[string]*image // by digest
 	tags   map[string]string // tag -> digest
-	layers map[string]bool
+	layers map[string]string // digest -> content
 
 	policy    *policy
 	evaluated time.Time
@@ -56,7 +57,7 @@ func (s *Service) CreateRepository(_ context.Context, in *ecr.CreateRepositoryIn
 		tagged:     map[string]string{},
 		images:     map[string]*image{},
 		tags:       map[string]string{},
-		layers:     map[string]bool{},
+		layers:     map[string]string{},
 	}
 	if r.scan == nil {
 		r.scan = &types.ImageScanningConfiguration{}
@@ -71,6 +72,7 @@ func (s *Service) CreateRepository(_ context.Context, in *ecr.CreateRepositoryIn
 		r.tagged[aws.ToString(t.Key)] = aws.ToString(t.Value)
 	}
 	s.repos[name] = r
+	r.uploads = map[string]*upload{}
 	return &ecr.CreateRepositoryOutput{Repository: new(s.shape(r))}, nil
 }
 

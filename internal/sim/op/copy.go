@@ -62,6 +62,10 @@ func deepCopy(dst, src reflect.Value) {
 			return
 		}
 		dst.Set(reflect.MakeSlice(src.Type(), src.Len(), src.Len()))
+		if src.Type().Elem().Kind() == reflect.Uint8 {
+			reflect.Copy(dst, src)
+			return
+		}
 		for i := range src.Len() {
 			deepCopy(dst.Index(i), src.Index(i))
 		}

@@ -197,6 +197,11 @@ type Switches struct {
 	//
 	// "rolls-back" to UPDATE_ROLLBACK_COMPLETE, or "fails" in UPDATE_FAILED.
 	FailedValidation string `values:"rolls-back fails"`
+	// UnusedLayers is what becomes of the layers that only an image had which was
+	// deleted. Nothing public says when ECR drops them.
+	//
+	// "kept": PutImage of the same manifest needs no layer. "gone": they go with it.
+	UnusedLayers string `values:"kept gone"`
 }
 
 // Set sets a switch by its field's name, from text: a value that the field
