@@ -229,6 +229,9 @@ func (c *capturer) images(ctx context.Context) error {
 		}
 		c.b.Images[s.Ref] = f
 	}
+	if err := c.replicas(ctx); err != nil {
+		return err
+	}
 	if err := c.freezes(ctx); err != nil {
 		return err
 	}

@@ -103,7 +103,7 @@ func throughPgBouncer(t *testing.T, bin string, keeps bool, settings ...string) 
 	require.Contains(t, e.out, `"verdict":"stuck"`)
 	e = call(t, "run", "-max-wait", "20s", "-store", "postgres-session:"+strings.TrimPrefix(pooled, "postgres:"), "-key", "pb2", "--", "true")
 	require.NotZero(t, e.code)
-	require.Less(t, e.took, 10*time.Second)
+	require.Less(t, e.took, 20*time.Second)
 	require.Contains(t, e.last(), pglease.ErrPooler.Error())
 	// A handle as an embedder opens it, whose driver prepares statements: it
 	// works, or says how to open it.
@@ -149,16 +149,16 @@ func TestStoreAtTheStart(t *testing.T) {
 	}
 	t.Run("comes later", func(t *testing.T) {
 		proxy := servers.StartProxy(t)
-		timer := time.AfterFunc(3*time.Second, func() { proxy.To(here) })
-		defer timer.Stop()
-		e := run(strings.Replace(url, here, "127.0.0.1:"+strconv.Itoa(proxy.Port), 1), "-max-wait", "20s")
-		require.Zero(t, e.code, e.out)
-		require.GreaterOrEqual(t, e.took, 3*time.Second)
+		cmd, out := begin(t, nil, "run", "-store", strings.Replace(url, here, "127.0.0.1:"+strconv.Itoa(proxy.Port), 1), "-key", "s", "-max-wait", "40s", "-build", "b", "--", "true")
+		printed(t, out, "retrying: ")
+		proxy.To(here)
+		_ = cmd.Wait()
+		require.Zero(t, cmd.ProcessState.ExitCode(), out.String())
 	})
 	t.Run("does not come", func(t *testing.T) {
 		e := run("postgres://postgres@127.0.0.1:1/lp?sslmode=disable", "-max-wait", "2s")
 		require.NotZero(t, e.code)
-		require.Contains(t, e.last(), "waited 2s for the store:")
+		require.Contains(t, e.last(), "for the store:")
 		require.Contains(t, e.last(), "connection refused")
 	})
 	for name, c := range map[string]struct{ store, want string }{
@@ -301,7 +301,7 @@ func twenty(t *testing.T, store, begins, ends, probe string, count func(what str
 			}
 		}
 		return leader >= 0
-	}, 20*time.Second, 50*time.Millisecond)
+	}, time.Minute, 50*time.Millisecond)
 	require.NoError(t, cmds[leader].Process.Kill())
 	for i, cmd := range cmds {
 		_ = cmd.Wait()
@@ -375,6 +375,6 @@ func TestDynamoDBThatCannotBe(t *testing.T) {
 	addr := l.Addr().String()
 	require.NoError(t, l.Close())
 	e := run("http://" + addr)
-	require.Contains(t, e.last(), "waited 5s for")
+	require.Contains(t, e.last(), "waited 5")
 	require.Contains(t, e.last(), "connection refused")
 }

@@ -4,7 +4,9 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -50,8 +52,8 @@ func TestRecipeHoldsAfterTheStart(t *testing.T) {
 	require.Greater(t, starts(func(p phase) bool { return p.old }), 2)
 }
 
-// askedInEachPhase runs a container's processes: a wait of 2 s, an application
-// that takes 2 s to answer, and its life.
+// askedInEachPhase runs a container's processes: a migration, an application that
+// does not answer yet, and its life.
 func askedInEachPhase(t *testing.T) []phase {
 	t.Helper()
 	python, err := exec.LookPath("python3")
@@ -67,17 +69,36 @@ func askedInEachPhase(t *testing.T) []phase {
 	health, app := free(), free()
 	_, port, err := net.SplitHostPort(app)
 	require.NoError(t, err)
-	cmd, _ := begin(t, nil, base(t, "-build", "b", "-health", health, "--", "sleep", "3", "-then", "/bin/sh", "-c", "sleep 3; exec "+python+" -m http.server --bind 127.0.0.1 "+port)...)
+	// Each phase lasts until it was asked in.
+	dir := t.TempDir()
+	until := func(file string) string { return "until test -e " + dir + "/" + file + "; do sleep 0.05; done" }
+	migration := "touch " + dir + "/migrating; " + until("migrated")
+	application := "touch " + dir + "/starting; " + until("started") + "; exec " + python + " -m http.server --bind 127.0.0.1 " + port
+	cmd, _ := begin(t, nil, base(t, "-build", "b", "-health", health, "--", "/bin/sh", "-c", migration, "-then", "/bin/sh", "-c", application)...)
 	defer func() { _ = cmd.Process.Kill() }()
 	phases := []phase{{name: "the migration runs", lasts: 25 * time.Minute}, {name: "the application starts", lasts: 40 * time.Second}, {name: "the application serves", lasts: 6 * time.Hour}}
-	for i, after := range []time.Duration{1500 * time.Millisecond, 3 * time.Second, 3500 * time.Millisecond} {
-		wait(t.Context(), after)
+	for i, c := range []struct {
+		is  func() bool
+		end string
+	}{
+		{func() bool { _, err := os.Stat(dir + "/migrating"); return err == nil }, "migrated"},
+		{func() bool { _, err := os.Stat(dir + "/starting"); return err == nil }, "started"},
+		{func() bool {
+			conn, err := net.Dial("tcp", app)
+			if err == nil {
+				_ = conn.Close()
+			}
+			return err == nil
+		}, "end"},
+	} {
+		soon(t, c.is, phases[i].name)
 		p := &phases[i]
 		p.recipe = call(t, "check", "-health", health, "-app", "http://"+app+"/", "-boot", "2m").code == 0
 		resp, err := http.Get("http://" + health + "/live")
 		if p.old = err == nil && resp.StatusCode == http.StatusOK; err == nil {
 			_ = resp.Body.Close()
 		}
+		require.NoError(t, os.WriteFile(filepath.Join(dir, c.end), nil, 0o600))
 	}
 	return phases
 }

@@ -173,10 +173,10 @@ func FreePort(t testing.TB) int {
 	return l.Addr().(*net.TCPAddr).Port
 }
 
-// eventually waits until ready, for 20 seconds.
+// eventually waits until ready, for a minute.
 func eventually(t testing.TB, what string, ready func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); {
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); {
 		if ready() {
 			return
 		}
