@@ -17,8 +17,8 @@ const pinDigits = 12
 // "pin-0123456789ab", that a lifecycle rule can keep; see [Policy.Propose]. A pin
 // protects nothing by itself: the policy needs such a rule, first.
 //
-// Calls ecr:DescribeImages, ecr:BatchGetImage, ecr:PutImage. Safe to repeat: an
-// image that is pinned already is left alone.
+// Calls ecr:DescribeImages, ecr:BatchGetImage, ecr:PutImage, and where From is needed
+// those of Layers. Safe to repeat: an image that is pinned already is left alone.
 func (img Image) Pin(ctx context.Context, api RestoreAPI, optFns ...func(*TagOptions)) (*Restored, error) {
 	t := tagger{api: api, repo: img.Repo(), opts: tagOptions(optFns)}
 	if img.Digest == "" || t.repo.Name == "" {
@@ -32,8 +32,11 @@ func (t *tagger) pin(ctx context.Context, img Image) (*Restored, error) {
 	if err != nil {
 		return nil, err
 	}
-	if x == nil {
+	if x == nil && !t.opts.From.Private() {
 		return nil, &StatusError{Status{Ref: img.String(), Image: img, State: stateMissing}}
+	}
+	if x == nil {
+		x = &Stored{Digest: img.Digest} // it comes from there
 	}
 	for _, tag := range x.Tags {
 		if isPin(t.opts.Prefix, tag, img.Digest) {

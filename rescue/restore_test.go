@@ -110,6 +110,32 @@ func TestBackRestoresTheRecordedImage(t *testing.T) {
 	}
 }
 
+// An image that the recorded revision names by its digest alone comes back from a
+// replica with a pin, which keeps it from being the first that a lifecycle policy takes.
+func TestBackCopiesAnImageByDigest(t *testing.T) {
+	t.Parallel()
+	inSite(t, func(t *testing.T, s *site) {
+		s.replicate()
+		old := s.pushOld("v1")
+		pinned := strings.ReplaceAll(web("v1"), "app:v1", "app@"+old)
+		require.NotEqual(t, web("v1"), pinned)
+		s.create(pinned)
+		s.cloud.Advance(time.Hour)
+		s.pushFailing("v2")
+		s.begin(web("v2"))
+		s.deleteImage(old)
+		require.Equal(t, cfntypes.StackStatusUpdateRollbackFailed, s.rest("prod"))
+		p, err := rescue.MakePlan(s.diagnose(), rescue.Choices{Direction: rescue.Back})
+		require.NoError(t, err)
+		began := s.cloud.Now()
+		r, err := s.run(throughJSON(t, p, nil))
+		require.NoError(t, err, r)
+		require.Equal(t, map[string]bool{old: true}, s.ran(began))
+		require.Equal(t, old, s.tags()["pin-"+old[7:19]])
+		require.NotContains(t, s.tags(), "v1", "no tag that the revision does not name")
+	}, func(o *rescuetest.Options) { o.Switches.UnusedLayers = "gone" })
+}
+
 // What is not the recorded image does not stand in for it, and what is not known is
 // not taken for it.
 func TestBackRestoresNothingElse(t *testing.T) {
