@@ -46,6 +46,7 @@ func locks(s *site, old, next string, fails *bool) {
 			c.SetHealthy(true)
 			return
 		}
+		c.Print("connecting to postgres://app:hunter2-hunter2@db/shop")
 		c.Print("FATAL: no DB_PASSWORD, or no price service")
 		c.After(5*time.Second, func() { c.Exit(1) })
 	})
@@ -178,6 +179,7 @@ func TestProofThatFails(t *testing.T) {
 				x := &process{in: &rescuetest.Incident{Cloud: s.cloud}}
 				r, err := s.run(throughJSON(t, p, nil), x.options, func(o *rescue.Options) { o.Evidence = dir })
 				require.ErrorContains(t, err, "FATAL: no DB_PASSWORD", r)
+				err2 := err
 				require.ErrorContains(t, err, "nothing was unlocked")
 				var e *rescue.Error
 				require.ErrorAs(t, err, &e)
@@ -202,6 +204,7 @@ func TestProofThatFails(t *testing.T) {
 					said += string(data)
 				}
 				require.Contains(t, said, "FATAL: no DB_PASSWORD")
+				require.NotContains(t, said+err2.Error()+r.String()+marshal(t, r)+s.diagnose().String(), "hunter2")
 				require.Contains(t, s.diagnose().String(), "which the savepoint would render: container web exited with 1: FATAL: no DB_PASSWORD")
 				// Run again, and planned again: not started once more.
 				starts := s.starts["v2"]
