@@ -131,6 +131,7 @@ func TestProof(t *testing.T) {
 				require.Nil(t, p.Stop, "%s", p)
 				require.Equal(t, test.steps, kindsOf(p))
 				require.Contains(t, strings.Join(p.Warnings, "\n"), "what web:2 has is lost on purpose: stack prod: Task: container web: Environment.DB_PASSWORD")
+				require.Equal(t, p, throughJSON(t, p, nil))
 				began, starts, dir := s.cloud.Now(), s.starts["v2"], t.TempDir()
 				r, err := s.run(throughJSON(t, p, nil), func(o *rescue.Options) { o.Evidence = dir })
 				require.NoError(t, err, r)
