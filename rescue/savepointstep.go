@@ -218,7 +218,7 @@ func (r *runner) savepoint(ctx context.Context, c clients, s Step, res *StepResu
 		}
 		out, err := d.Apply(ctx, c.cfn, c.s3, func(o *cfnx.ApplyOptions) {
 			o.Interval, o.TemplateURL, o.ImportExisting, o.RoleARN = r.o.Interval, s.Savepoint.TemplateURL, s.Savepoint.Import, s.RoleARN
-			o.Observe = func(e cfnx.ApplyEvent) { r.o.tell(s.ID, e.String()) }
+			o.Observe = func(p cfnx.Progress) { r.o.tell(s.ID, p.String()) }
 		})
 		if errors.Is(err, cfnx.ErrNothingToChange) {
 			break
