@@ -187,10 +187,12 @@ func (r *runner) end(ctx context.Context, c clients, cluster, arn, why string) (
 func (r *runner) ended(ctx context.Context, c clients, cluster, arn string) (why, err error) {
 	task, err := ecsx.TaskSpec{Cluster: cluster}.WaitTask(ctx, c.ecs, c.logs, arn, func(o *ecsx.StoppedOptions) { o.Interval, o.Settle = r.o.Interval, r.o.Settle })
 	switch _, told := errors.AsType[*ecsx.TaskError](err); {
-	case task == nil || task.Expired:
-		return nil, err
+	case task != nil && task.Expired:
+		return &interruptedError{"ECS has forgotten it"}, nil // whatever it was, it has not stayed up under our eyes
 	case err != nil && !told:
 		return nil, err
+	case task == nil:
+		return &interruptedError{"ECS does not know it"}, nil
 	case strings.HasPrefix(task.Reason, canaryHeld):
 		return nil, nil
 	case interrupted(task.StopCode):

@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/stackrescue/stackrescue/rescue"
+	"github.com/stackrescue/stackrescue/rescue/report"
 	"github.com/stackrescue/stackrescue/rescue/rescuetest"
 	"github.com/stackrescue/stackrescue/rescue/rescuetest/simtype"
 )
@@ -46,6 +47,7 @@ func locks(s *site, old, next string, fails *bool) {
 			c.SetHealthy(true)
 			return
 		}
+		c.Print("connecting to postgres://app:hunter2-hunter2@db/shop")
 		c.Print("FATAL: no DB_PASSWORD, or no price service")
 		c.After(5*time.Second, func() { c.Exit(1) })
 	})
@@ -129,6 +131,7 @@ func TestProof(t *testing.T) {
 				require.Nil(t, p.Stop, "%s", p)
 				require.Equal(t, test.steps, kindsOf(p))
 				require.Contains(t, strings.Join(p.Warnings, "\n"), "what web:2 has is lost on purpose: stack prod: Task: container web: Environment.DB_PASSWORD")
+				require.Equal(t, p, throughJSON(t, p, nil))
 				began, starts, dir := s.cloud.Now(), s.starts["v2"], t.TempDir()
 				r, err := s.run(throughJSON(t, p, nil), func(o *rescue.Options) { o.Evidence = dir })
 				require.NoError(t, err, r)
@@ -146,6 +149,15 @@ func TestProof(t *testing.T) {
 				require.Equal(t, starts+want, s.starts["v2"])
 				require.Empty(t, s.canariesLeft())
 				require.NotContains(t, r.String()+marshal(t, r)+marshal(t, p), "hunter2")
+				for form, says := range told(t, report.Input{Plan: p}) {
+					require.Contains(t, says, "lost on purpose", form)
+					require.Contains(t, says, "service prod/web", form)
+				}
+				for form, says := range told(t, report.Input{Plan: p, Report: r, Steps: r.Steps}) {
+					require.Contains(t, says, "which the savepoint renders for service prod/web", form)
+					require.Contains(t, says, "lost on purpose", form)
+					require.NotContains(t, says, "hunter2", form)
+				}
 				d := s.diagnose()
 				require.EqualValues(t, "healthy", d.Situation, "the canary that was stopped is no failure: %s", d)
 				s.push("v3")
@@ -156,6 +168,17 @@ func TestProof(t *testing.T) {
 			})
 		})
 	}
+}
+
+// told is what the report's forms say of a plan and its run.
+func told(t *testing.T, in report.Input) map[string]string {
+	t.Helper()
+	story := report.Tell(in)
+	var text, md, page strings.Builder
+	require.NoError(t, story.Text(&text, report.TextOptions{Width: 100000, Verbose: true}))
+	require.NoError(t, story.Markdown(&md))
+	require.NoError(t, story.HTML(&page))
+	return map[string]string{"text": text.String(), "markdown": md.String(), "page": page.String()}
 }
 
 // Where what the savepoint renders does not run, the run ends before the unlock, users
@@ -178,6 +201,7 @@ func TestProofThatFails(t *testing.T) {
 				x := &process{in: &rescuetest.Incident{Cloud: s.cloud}}
 				r, err := s.run(throughJSON(t, p, nil), x.options, func(o *rescue.Options) { o.Evidence = dir })
 				require.ErrorContains(t, err, "FATAL: no DB_PASSWORD", r)
+				err2 := err
 				require.ErrorContains(t, err, "nothing was unlocked")
 				var e *rescue.Error
 				require.ErrorAs(t, err, &e)
@@ -202,6 +226,10 @@ func TestProofThatFails(t *testing.T) {
 					said += string(data)
 				}
 				require.Contains(t, said, "FATAL: no DB_PASSWORD")
+				require.NotContains(t, said+err2.Error()+r.String()+marshal(t, r)+s.diagnose().String(), "hunter2")
+				for form, says := range told(t, report.Input{Diagnosis: s.diagnose()}) {
+					require.Contains(t, strings.ToLower(says), "why the proof before the unlock failed", form)
+				}
 				require.Contains(t, s.diagnose().String(), "which the savepoint would render: container web exited with 1: FATAL: no DB_PASSWORD")
 				// Run again, and planned again: not started once more.
 				starts := s.starts["v2"]

@@ -280,3 +280,29 @@ func TestSavepointIsComparedWithWhatWasProven(t *testing.T) {
 		require.Zero(t, done(s.cloud)["cloudformation:ExecuteChangeSet"])
 	})
 }
+
+// The operator's own template comes first, and what it cannot keep either is proven.
+func TestProofOfAGivenTemplate(t *testing.T) {
+	t.Parallel()
+	inSite(t, func(t *testing.T, s *site) {
+		locks(s, web("v1", rolling...), web("v2", append(password[:2:2], rolling...)...), nil)
+		s.serve("web:2")
+		given := map[string][]byte{"prod": []byte(web("v2", append(with(`Environment: [{Name: MODE, Value: new}]`), rolling...)...) + "  Topic: {Type: AWS::SNS::Topic}\n")}
+		c := rescue.Choices{Direction: "forward", Templates: given}
+		s.stops(c, "savepoint", "looks like a password", "-prove prod/web")
+		c.Prove = []string{"prod/web"}
+		p, err := rescue.MakePlan(s.diagnose(), c)
+		require.NoError(t, err)
+		require.Nil(t, p.Stop, "%s", p)
+		require.Equal(t, "proof unlock savepoint verify", kindsOf(p))
+		require.Equal(t, "given", savepointOf(t, p).Savepoint.Target)
+		began := s.cloud.Now()
+		r, err := s.run(throughJSON(t, p, nil), func(o *rescue.Options) { o.Templates = given })
+		require.NoError(t, err, r)
+		require.EqualValues(t, "rescued", r.Result)
+		s.onlyNew(began, r.String())
+		require.Empty(t, s.shortages(began))
+		require.Equal(t, s.definition("web:3").ContainerDefinitions, s.definition(s.revision()).ContainerDefinitions)
+		require.Contains(t, s.resources(), "Topic")
+	})
+}

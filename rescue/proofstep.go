@@ -144,17 +144,18 @@ func (p *planner) way(s *ServiceFacts, kept string, document map[string]any) (st
 // canDeploy refuses a proof deployment that ECS would not take back to what serves, or
 // that takes users every task.
 func (p *planner) canDeploy(s *ServiceFacts, kept string, deploys bool) error {
-	configure := fmt.Sprintf("aws ecs update-service --cluster %s --service %s --deployment-configuration ", s.Service.Cluster, s.Service.Name)
 	switch {
 	case s.Strategy != "" && s.Strategy != "ROLLING":
 		return refuse("deploy it with the strategy's own means first, and diagnose again", "service %s is deployed by %s, which is not proven by a deployment of this plan", s.Service, s.Strategy)
 	case !s.BreakerRollback:
-		return refuse("give it a circuit breaker that rolls back, and diagnose again: "+configure+"'deploymentCircuitBreaker={enable=true,rollback=true}'", "service %s has no circuit breaker that takes a deployment back which fails", s.Service)
+		return refuse("give it a circuit breaker that rolls back, and diagnose again: "+configure(s, value(s.MinimumHealthy, 100), value(s.Maximum, 200)), "service %s has no circuit breaker that takes a deployment back which fails", s.Service)
 	case s.MinimumHealthy == nil:
 		return unknown("allow ecs:DescribeServices and diagnose again", "service %s: how many of its tasks a deployment leaves running is not known", s.Service)
 	case s.leftRunning() == 0 && p.raised(s):
+	case s.leftRunning() == 0 && s.Scheduling == "DAEMON": // which never runs two of its tasks on a host
+		return refuse("raise it, and diagnose again: "+configure(s, 50, 100), "service %s: a deployment stops the tasks of every host at once (minimumHealthyPercent is %d)", s.Service, *s.MinimumHealthy)
 	case s.leftRunning() == 0:
-		return refuse("allow it to be raised (RaiseMinimum, -raise-minimum), or raise it, and diagnose again: "+configure+"'minimumHealthyPercent=100,maximumPercent=200'", "service %s: a deployment stops every task before a new one is healthy (minimumHealthyPercent is %d)", s.Service, *s.MinimumHealthy)
+		return refuse("allow it to be raised (RaiseMinimum, -raise-minimum), or raise it, and diagnose again: "+configure(s, 100, 200), "service %s: a deployment stops every task before a new one is healthy (minimumHealthyPercent is %d)", s.Service, *s.MinimumHealthy)
 	}
 	switch {
 	case deploys:
@@ -165,6 +166,20 @@ func (p *planner) canDeploy(s *ServiceFacts, kept string, deploys bool) error {
 		return refuse("register the same definition again, and deploy that", "service %s: %s, to which a deployment that fails would go back, is inactive", s.Service, short(kept))
 	}
 	return p.runs(s, kept)
+}
+
+// configure is the command that gives a service these percentages, and a circuit breaker
+// that rolls back.
+func configure(s *ServiceFacts, minimum, maximum int) string {
+	return fmt.Sprintf("aws ecs update-service --cluster %s --service %s --deployment-configuration 'deploymentCircuitBreaker={enable=true,rollback=true},minimumHealthyPercent=%d,maximumPercent=%d'", s.Service.Cluster, s.Service.Name, minimum, maximum)
+}
+
+// value is a number that is known, else ECS's default.
+func value(n *int, otherwise int) int {
+	if n == nil {
+		return otherwise
+	}
+	return *n
 }
 
 // raised reports whether the proof's deployment, as the savepoint's, keeps as many tasks
@@ -236,6 +251,9 @@ func (p *planner) addProofs() {
 			out.Before, out.After = fmt.Sprintf("the service runs %s, to which its circuit breaker takes it back", short(x.From)), fmt.Sprintf("the service runs what the savepoint renders; at least %d of %d tasks have served meanwhile", p.keepsServing(s), s.Desired)
 			step.Raise = p.raised(s)
 			out.Undo = fmt.Sprintf("aws ecs update-service --cluster %s --service %s --task-definition %s --force-new-deployment", s.Service.Cluster, s.Service.Name, short(x.From))
+			if step.Raise {
+				out.Undo += "; " + configure(s, *s.MinimumHealthy, value(s.Maximum, 200))
+			}
 		}
 		p.add(out)
 	}

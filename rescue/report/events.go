@@ -248,7 +248,7 @@ const mostCauses = 8
 // around are the lines of a log before and after the one that says most.
 const around = 3
 
-// causes are the three questions, each with the line that proves the answer.
+// causes are the three questions and, where a proof has failed, the fourth, each with the line that proves the answer.
 func (t *teller) causes() {
 	causes := t.d.Causes
 	if t.in.Report != nil && len(causes.Update)+len(causes.Service)+len(causes.Rollback) == 0 {
@@ -257,7 +257,7 @@ func (t *teller) causes() {
 	for _, q := range []struct {
 		letter, question string
 		causes           []rescue.Cause
-	}{{"A", "Why the update failed", causes.Update}, {"B", "Why ECS could not go back", causes.Service}, {"C", "Why CloudFormation could not go back", causes.Rollback}} {
+	}{{"A", "Why the update failed", causes.Update}, {"B", "Why ECS could not go back", causes.Service}, {"C", "Why CloudFormation could not go back", causes.Rollback}, {"D", "Why the proof before the unlock failed", causes.Proof}} {
 		if len(q.causes) == 0 {
 			continue
 		}
@@ -321,6 +321,9 @@ func (t *teller) proof(letter string, c rescue.Cause) ([]proof, int) {
 	for _, x := range t.tasks() {
 		if x.Cause.Summary == "" || !x.Failed() || !strings.Contains(c.Text, x.Cause.Summary) && (letter != "B" || x.Cause.Reference == "" || !strings.Contains(c.Text, x.Cause.Reference)) {
 			continue
+		}
+		if letter == "D" && !strings.HasPrefix(c.Text, short(x.TaskDefinition)+",") {
+			continue // of another revision, which may say the same
 		}
 		for i, l := range t.s.Logs {
 			if !l.Failed || !strings.Contains(l.Title, taskName(x.ARN)) {

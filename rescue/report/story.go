@@ -106,7 +106,7 @@ type fact struct {
 	Tone  string `json:"tone,omitempty"`
 }
 
-// why is one of the three questions, with its answers.
+// why is one of the questions, with its answers.
 type why struct {
 	Letter   string   `json:"letter"`
 	Question string   `json:"question"`
