@@ -102,7 +102,8 @@ func (d *Draft) CarryRevision(s *Stack, logicalID string, serving, recorded any)
 	if len(problems) > 0 {
 		return nil, draftError(problems)
 	}
-	c.d.want(st.ID+"/"+id, func(d *Draft) ([]Problem, error) {
+	// Of each service: two that share a task definition may run two revisions.
+	c.d.want(s.ID+"/"+logicalID+" revision", func(d *Draft) ([]Problem, error) {
 		later := c
 		later.d = d
 		left, err := later.left()

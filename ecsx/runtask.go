@@ -80,6 +80,9 @@ func startTasks(ctx context.Context, api startTaskAPI, spec TaskSpec, count int)
 	}
 	// A start without a token is not safe to repeat, so one is made for the call.
 	in.ClientToken = aws.String(cmp.Or(spec.Token, rand.Text()))
+	if spec.PlatformVersion != "" {
+		in.PlatformVersion = &spec.PlatformVersion
+	}
 	if spec.StartedBy != "" {
 		in.StartedBy = &spec.StartedBy
 	}

@@ -91,7 +91,7 @@ func (r *runner) take(ctx context.Context, c clients, s Step, res *StepResult) e
 	if _, err := r.settled(ctx, c, s.ID); err != nil {
 		return err
 	}
-	t, err := cfnx.Snapshot(ctx, c.cfn, r.p.StackID)
+	t, err := r.snapshot(ctx, c)
 	if err != nil {
 		return err
 	}
