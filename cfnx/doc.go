@@ -10,6 +10,10 @@
 //	continued, err := cfnx.ContinueRollbackSkipping(ctx, client, "prod", cfnx.SkipMinimal)
 //	applied, err := cfnx.PatchTemplateImages(ctx, client, bucket, "prod", resolver)
 //
+// What is done to a tree that was read is a method of it: [Tree.PlanSkips],
+// [Tree.Record], [Tree.NewDraft]. A [Draft] is changed in memory, checked, and carried
+// out by [Draft.Apply]; PatchTemplateImages and RestoreOutputs do all of that at once.
+//
 // The text of templates is read and edited by package
 // [github.com/stackrescue/stackrescue/cfnx/template].
 //
