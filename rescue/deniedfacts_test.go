@@ -148,7 +148,7 @@ func changed(t *testing.T, whole, less map[string]string, say string) map[string
 // weaker form, and none to another value.
 func TestADeniedActionChangesItsRow(t *testing.T) {
 	t.Parallel()
-	n, combinations := max(sample.Count(t, 10, 1000), len(rescue.ReadActions())), 0
+	n, combinations := max(sample.Count(t, 10, 3000), len(rescue.ReadActions())), 0
 	seen := map[string]map[string]bool{}
 	actions := slices.Sorted(slices.Values(rescue.ReadActions()))
 	names := slices.Sorted(maps.Keys(rescuetest.Incidents()))
