@@ -18,7 +18,7 @@ import (
 	"github.com/stackrescue/stackrescue/internal/clock"
 )
 
-// ApplyOptions change [Apply] and the verbs that use it. The zero value is the
+// ApplyOptions change [Draft.Apply] and the verbs that use it. The zero value is the
 // default.
 type ApplyOptions struct {
 	// Interval is the time between polls. Defaults to 5 s.
@@ -83,7 +83,7 @@ type Applied struct {
 
 var errNoDraft = errors.New("draft has no tree: make one with NewDraft")
 
-// Apply carries a draft out as one guarded change set on the root stack, nested
+// Apply carries the draft out as one guarded change set on the root stack, nested
 // stacks included, and waits for the end. It returns nil when the root is
 // UPDATE_COMPLETE, or IMPORT_COMPLETE after [Draft.Import].
 //
@@ -107,7 +107,7 @@ var errNoDraft = errors.New("draft has no tree: make one with NewDraft")
 // cloudformation:ExecuteChangeSet or cloudformation:DeleteChangeSet. Needs
 // whatever updating the resources needs. A call that is repeated after a lost
 // answer finds the change set again.
-func Apply(ctx context.Context, api ApplyAPI, bucket uploadAPI, d *Draft, optFns ...func(*ApplyOptions)) (*Applied, error) {
+func (d *Draft) Apply(ctx context.Context, api ApplyAPI, bucket uploadAPI, optFns ...func(*ApplyOptions)) (*Applied, error) {
 	c := creator{api: api, bucket: bucket, d: d, opts: options.Of(optFns)}
 	c.opts.Interval = cmp.Or(c.opts.Interval, 5*time.Second)
 	if d == nil || d.Tree == nil || d.Tree.Root == nil {
@@ -264,11 +264,11 @@ func (c *creator) start(ctx context.Context, id, after string) error {
 
 // PatchTemplateImages changes the images in the templates of the tree that the
 // stack is part of, and updates the tree with one guarded change set on its
-// root; see [Draft.PatchImages] for resolver and [Apply] for the guard. It
+// root; see [Draft.PatchImages] for resolver and [Draft.Apply] for the guard. It
 // returns nil when the root is UPDATE_COMPLETE, and [ErrNothingToChange] if the
 // images are already as they should be.
 //
-// Calls what [Snapshot], [NewDraft] and [Apply] call.
+// Calls what [Snapshot], [Tree.NewDraft] and [Draft.Apply] call.
 func PatchTemplateImages(ctx context.Context, api ApplyAPI, bucket BucketAPI, stack string, resolver func(ctx context.Context, ref string) (string, error), optFns ...func(*ApplyOptions)) (*Applied, error) {
 	d, err := draftOf(ctx, api, bucket, stack)
 	if err != nil {
@@ -278,7 +278,7 @@ func PatchTemplateImages(ctx context.Context, api ApplyAPI, bucket BucketAPI, st
 	if err != nil {
 		return nil, err
 	}
-	out, err := Apply(ctx, api, bucket, d, optFns...)
+	out, err := d.Apply(ctx, api, bucket, optFns...)
 	if out != nil {
 		out.Images = images
 	}
@@ -292,7 +292,7 @@ func PatchTemplateImages(ctx context.Context, api ApplyAPI, bucket BucketAPI, st
 // nil. It returns nil when the root is UPDATE_COMPLETE, and
 // [ErrNothingToChange] if no output is lost.
 //
-// Calls what [Snapshot], [NewDraft] and [Apply] call.
+// Calls what [Snapshot], [Tree.NewDraft] and [Draft.Apply] call.
 func RestoreOutputs(ctx context.Context, api ApplyAPI, bucket BucketAPI, stack string, ledger *Ledger, source func(context.Context, LostOutput) (string, error), optFns ...func(*ApplyOptions)) (*Applied, error) {
 	d, err := draftOf(ctx, api, bucket, stack)
 	if err != nil {
@@ -302,7 +302,7 @@ func RestoreOutputs(ctx context.Context, api ApplyAPI, bucket BucketAPI, stack s
 	if err != nil {
 		return nil, err
 	}
-	out, err := Apply(ctx, api, bucket, d, optFns...)
+	out, err := d.Apply(ctx, api, bucket, optFns...)
 	if out != nil {
 		out.Outputs = outputs
 	}
@@ -314,5 +314,5 @@ func draftOf(ctx context.Context, api SnapshotAPI, bucket fetchAPI, stack string
 	if err != nil {
 		return nil, err
 	}
-	return NewDraft(ctx, bucket, t)
+	return t.NewDraft(ctx, bucket)
 }

@@ -43,7 +43,7 @@ func TestVerbsGetThroughASmallBucket(t *testing.T) {
 				require.NoError(t, err)
 				require.Equal(t, types.StackStatusUpdateComplete, applied.Status)
 				require.Len(t, applied.Images, 8)
-				_, err = cfnx.Record(t.Context(), s.cfn, "prod")
+				_, err = s.tree("prod").Record(t.Context(), s.cfn)
 				require.NoError(t, err)
 				throttled := 0
 				for _, c := range s.cloud.Calls() {

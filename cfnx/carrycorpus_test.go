@@ -76,7 +76,7 @@ func TestCarryRevisionOnPublicTemplates(t *testing.T) {
 				first["Environment"] = slices.Delete(first["Environment"].([]any), 0, 1)
 			}
 			is["Cpu"] = "2048"
-			d, err := NewDraft(t.Context(), nil, &Tree{Root: s})
+			d, err := (&Tree{Root: s}).NewDraft(t.Context(), nil)
 			require.NoError(t, err)
 			_, err = d.CarryRevision(s, id, is, was)
 			if e, ok := errors.AsType[*DraftError](err); ok {

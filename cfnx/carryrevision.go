@@ -37,7 +37,7 @@ import (
 // the stack; a password belongs into Secrets.
 //
 // Where serving has "valueSha256" in the place of a value, the draft shows
-// whether the difference can be carried; [Apply] refuses it.
+// whether the difference can be carried; [Draft.Apply] refuses it.
 func (d *Draft) CarryRevision(s *Stack, logicalID string, serving, recorded any) ([]Difference, error) {
 	st, id, err := d.taskDefinition(s, logicalID)
 	if err != nil {

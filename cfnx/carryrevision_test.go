@@ -88,7 +88,7 @@ func TestCarriedRevisionIsWhatTheStackDeploys(t *testing.T) {
 				d := s.draft("web")
 				_, err := d.CarryRevision(d.Tree.Root, "Task", td, was)
 				require.NoError(t, err)
-				_, err = cfnx.Apply(t.Context(), s.cfn, s.s3, d)
+				_, err = d.Apply(t.Context(), s.cfn, s.s3)
 				require.NoError(t, err, string(d.Template(d.Tree.Root.ID)))
 				is := s.revision(*s.service("wide", "web").TaskDefinition)
 				require.NotEqual(t, *was.TaskDefinitionArn, *is.TaskDefinitionArn)
@@ -194,7 +194,7 @@ func TestCarryRevisionWritesWhereNothingElseReads(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			tree := flat(stuckTask, cfnx.Parameter{Key: "Level", Value: "info"}, cfnx.Parameter{Key: "Cpu", Value: "256"}, cfnx.Parameter{Key: "Mode", Value: "a"}, cfnx.Parameter{Key: "Key", Value: "****"})
-			d, err := cfnx.NewDraft(t.Context(), nil, tree)
+			d, err := tree.NewDraft(t.Context(), nil)
 			require.NoError(t, err)
 			was := recorded
 			if name == "a revision of other texts" {
@@ -252,7 +252,7 @@ func TestWithheldValueIsNotApplied(t *testing.T) {
 		_, err = d.CarryRevision(d.Tree.Root, "Service", m, td)
 		require.NoError(t, err)
 		require.NoError(t, d.Check(), "it can be made")
-		_, err = cfnx.Apply(t.Context(), s.cfn, s.s3, d)
+		_, err = d.Apply(t.Context(), s.cfn, s.s3)
 		e, ok := errors.AsType[*cfnx.DraftError](err)
 		require.True(t, ok, "%v", err)
 		require.ErrorIs(t, err, template.ErrUnresolved)
@@ -276,7 +276,7 @@ func TestTwoWishesForOneValue(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			for _, wishes := range [][2]string{{"3", "5"}, {"3", "1"}, {"1", "3"}, {"3", "3"}} {
-				d, err := cfnx.NewDraft(t.Context(), nil, flat(body))
+				d, err := flat(body).NewDraft(t.Context(), nil)
 				require.NoError(t, err)
 				_, err = d.Carry(d.Tree.Root, "A", "DesiredCount", wishes[0])
 				require.NoError(t, err)

@@ -69,9 +69,6 @@ func (e *RefusedError) Error() string {
 	return fmt.Sprintf("stack %s: change set refused: %s", e.Stack, strings.Join(lines, "; "))
 }
 
-// Unwrap is [ErrRefused].
-func (e *RefusedError) Unwrap() error { return ErrRefused }
-
 // inlineBytes is the largest template a call may hold (docs/aws/cfn.md 1.8).
 const inlineBytes = 51_200
 

@@ -137,8 +137,8 @@ type Continued struct {
 // stack is part of, on its root, and waits for the end. It returns nil when the
 // root is UPDATE_ROLLBACK_COMPLETE.
 //
-// skipper chooses from a fresh snapshot before each round: [SkipNone],
-// [SkipMinimal], [SkipTypes], [SkipOnly] or your own; nil is SkipNone. Skipping
+// skipper chooses from a fresh snapshot before each round: [SkipMinimal],
+// [SkipTypes], [SkipOnly] or your own; nil skips nothing, a plain continue. Skipping
 // has a price, see Skip.Impact: the resource stays as the failed update left it
 // and outputs that read it may be lost. When a round fails on further
 // resources, the skipper is called again, up to Rounds.
@@ -171,7 +171,7 @@ type Continued struct {
 func ContinueRollbackSkipping(ctx context.Context, api ContinueRollbackAPI, stack string, skipper func(*Tree) []Skip, optFns ...func(*ContinueOptions)) (*Continued, error) {
 	c := continuation{api: api, skipper: skipper, opts: options.Of(optFns)}
 	if c.skipper == nil {
-		c.skipper = SkipNone
+		c.skipper = func(*Tree) []Skip { return nil }
 	}
 	c.opts.Interval = cmp.Or(c.opts.Interval, 5*time.Second)
 	if c.opts.Rounds <= 0 {

@@ -13,7 +13,6 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/stackrescue/stackrescue/cfnx"
 	"github.com/stackrescue/stackrescue/rescue/rescuetest"
 	"github.com/stackrescue/stackrescue/rescue/rescuetest/simtype"
 )
@@ -264,7 +263,7 @@ func TestDifferencesOfAStuckStack(t *testing.T) {
 		// Were the template that of the failed update, it would render what
 		// serves, but it is not what the stack goes back to.
 		root.Template = []byte(next)
-		d, err = cfnx.NewDraft(t.Context(), nil, d.Tree)
+		d, err = d.Tree.NewDraft(t.Context(), nil)
 		require.NoError(t, err)
 		diffs, err = d.ServiceDifferences(root, "Service", s.revision(is), s.revision(was))
 		require.NoError(t, err)
@@ -285,7 +284,7 @@ Resources:
   Service: {Type: AWS::ECS::Service, Properties: {TaskDefinition: !Ref Task}}
   Far: {Type: AWS::ECS::Service, Properties: {TaskDefinition: !ImportValue task}}
 `
-	d, err := cfnx.NewDraft(t.Context(), nil, flat(body))
+	d, err := flat(body).NewDraft(t.Context(), nil)
 	require.NoError(t, err)
 	env := func(kv ...string) map[string]any {
 		var list []any

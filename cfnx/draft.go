@@ -35,7 +35,7 @@ type BucketAPI interface {
 
 // Draft is an update of a stack tree that is being prepared: changed templates
 // and parameter values, nothing of which AWS knows yet. Make one with
-// [NewDraft], change it with its methods, hand it to [Apply].
+// [Tree.NewDraft], change it with its methods, carry it out with [Draft.Apply].
 type Draft struct {
 	// Tree is what the draft was made from.
 	Tree *Tree
@@ -84,7 +84,7 @@ type Draft struct {
 //
 // Calls s3:GetObject, once for each nested stack. Safe to repeat.
 // It returns [ErrUnread] if a template or the resources of a stack were not read.
-func NewDraft(ctx context.Context, bucket fetchAPI, t *Tree) (*Draft, error) {
+func (t *Tree) NewDraft(ctx context.Context, bucket fetchAPI) (*Draft, error) {
 	if t == nil || t.Root == nil {
 		return nil, errors.New("tree is empty: take a snapshot first")
 	}
@@ -288,9 +288,9 @@ func mangle(b []byte) []byte {
 	}, string(b)))
 }
 
-// TemplateObject is where in S3 the template of a nested stack is, as its
+// TemplateObject is where in S3 the template of s, a nested stack, is, as its
 // parent's template says. It is pure.
-func TemplateObject(s *Stack) (bucket, key string, err error) {
+func (s *Stack) TemplateObject() (bucket, key string, err error) {
 	if s == nil || s.parent == nil {
 		return "", "", errors.New("stack is not nested: its template is in no object that a parent names")
 	}

@@ -15,7 +15,7 @@ import (
 // https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html
 const maxTemplateObject = 1 << 20
 
-// Check lists what would keep [Apply] from making a change set of the draft as
+// Check lists what would keep [Draft.Apply] from making a change set of the draft as
 // it is: the size of a template and the place in S3 that it needs, the URL of
 // a nested stack's changed template, characters that were lost on the way from
 // CloudFormation, macros together with nested stacks, parameters without a value,

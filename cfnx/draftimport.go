@@ -71,7 +71,7 @@ func (d *Draft) Importable(x Deletion) error {
 // Import makes the draft one that takes resources into the root stack which an
 // update of it made, and which a rollback left outside of it: each with the
 // properties that its creation showed, as literals, and the DeletionPolicy Retain,
-// which an import wants. [Apply] carries it out with a change set of the type IMPORT,
+// which an import wants. [Draft.Apply] carries it out with a change set of the type IMPORT,
 // in which nothing else may change; the resources are not touched by it. Those that
 // the stack has are left out.
 //

@@ -85,7 +85,7 @@ func TestDraftPatchesImagesWhereverTheyComeFrom(t *testing.T) {
 			if name == "macro" {
 				body = strings.Replace(body, "          Image: x:1\n          Fn::Transform", "          Fn::Transform", 1)
 			}
-			d, err := cfnx.NewDraft(t.Context(), nil, flat(body, test.parameters...))
+			d, err := flat(body, test.parameters...).NewDraft(t.Context(), nil)
 			require.NoError(t, err)
 			d.Recorded = func(_ *cfnx.Stack, id string) map[string]string {
 				if id != "Task" || test.recorded == "" {
@@ -146,7 +146,7 @@ Resources:
   Other: {Type: AWS::ECS::TaskDefinition, Properties: {ContainerDefinitions: [{Name: c, Image: !Join [":", [host.example/c, !FindInMap [V, all, tag]]]}, {Name: d, Image: !Join [":", [host.example/d, !FindInMap [V, all, tag]]]}]}}
 `
 	patch := func(to map[string]string) (*cfnx.Draft, error) {
-		d, err := cfnx.NewDraft(t.Context(), nil, flat(body, cfnx.Parameter{Key: "Tag", Value: "v1"}))
+		d, err := flat(body, cfnx.Parameter{Key: "Tag", Value: "v1"}).NewDraft(t.Context(), nil)
 		require.NoError(t, err)
 		_, err = d.PatchImages(t.Context(), func(_ context.Context, ref string) (string, error) {
 			for was, is := range to {
@@ -198,7 +198,7 @@ Resources: {Task: {Type: AWS::ECS::TaskDefinition, Properties: {ContainerDefinit
 			t.Parallel()
 			root := test.head + "Resources:\n  App: {Type: AWS::CloudFormation::Stack, Properties: {TemplateURL: https://b.s3.us-east-1.amazonaws.com/app.yaml, Parameters: {Tag: " + test.handed + "}}}\n" + test.more
 			tree := nested(t, root, child, "Tag", "v1")
-			d, err := cfnx.NewDraft(t.Context(), nil, tree)
+			d, err := tree.NewDraft(t.Context(), nil)
 			require.NoError(t, err)
 			_, err = d.PatchImages(t.Context(), only("host.example/app:v1", "host.example/app:v2"))
 			require.NoError(t, err)
@@ -256,7 +256,7 @@ func TestCarryReadsExpressions(t *testing.T) {
 			if test.count == "" {
 				body = strings.Replace(body, ", DesiredCount: ", "", 1)
 			}
-			d, err := cfnx.NewDraft(t.Context(), nil, flat(body))
+			d, err := flat(body).NewDraft(t.Context(), nil)
 			require.NoError(t, err)
 			_, err = d.Carry(d.Tree.Root, "Service", "DesiredCount", "6")
 			if test.place != "" {
@@ -280,7 +280,7 @@ func TestCheckOfADraft(t *testing.T) {
 	t.Parallel()
 	task := "  Task: {Type: AWS::ECS::TaskDefinition, Properties: {ContainerDefinitions: [{Name: app, Image: host.example/app:v1}]}}\n"
 	change := func(t *testing.T, tree *cfnx.Tree) *cfnx.Draft {
-		d, err := cfnx.NewDraft(t.Context(), nil, tree)
+		d, err := tree.NewDraft(t.Context(), nil)
 		require.NoError(t, err)
 		_, err = d.PatchImages(t.Context(), only("host.example/app:v1", "host.example/app:v2"))
 		require.NoError(t, err)
@@ -299,7 +299,7 @@ func TestCheckOfADraft(t *testing.T) {
 	require.ErrorContains(t, at("https://nowhere.example/app.yaml").Check(), "is no object in S3")
 	require.ErrorIs(t, change(t, nested(t, "Transform: AWS::LanguageExtensions\n"+strings.Replace(root, "PLACE", "https://b.s3.us-east-1.amazonaws.com/app.yaml", 1), child)).Check(), template.ErrMacro)
 	// A nested stack that is not changed may be anywhere.
-	d, err := cfnx.NewDraft(t.Context(), nil, nested(t, strings.Replace(root, "PLACE", "!ImportValue place", 1)+strings.Replace(task, "Task", "Own", 1), strings.Replace(child, "v1", "v2", 1)))
+	d, err := nested(t, strings.Replace(root, "PLACE", "!ImportValue place", 1)+strings.Replace(task, "Task", "Own", 1), strings.Replace(child, "v1", "v2", 1)).NewDraft(t.Context(), nil)
 	require.NoError(t, err)
 	_, err = d.PatchImages(t.Context(), only("host.example/app:v1", "host.example/app:v2"))
 	require.NoError(t, err)
@@ -317,7 +317,7 @@ func TestLostCharactersAreNotWritten(t *testing.T) {
 		require.NoError(t, err)
 		return d
 	}
-	d, err := cfnx.NewDraft(t.Context(), nil, flat(lost))
+	d, err := flat(lost).NewDraft(t.Context(), nil)
 	require.NoError(t, err)
 	require.NoError(t, d.Check(), "what is not changed is not written")
 	err = patched(d).Check()
@@ -325,7 +325,7 @@ func TestLostCharactersAreNotWritten(t *testing.T) {
 	require.ErrorContains(t, err, "Draft.Original")
 	require.Error(t, d.Original(d.Tree.Root, []byte(author)), "too late")
 
-	d, err = cfnx.NewDraft(t.Context(), nil, flat(lost))
+	d, err = flat(lost).NewDraft(t.Context(), nil)
 	require.NoError(t, err)
 	require.Error(t, d.Original(d.Tree.Root, []byte(strings.Replace(author, "v1", "v0", 1))), "another version")
 	require.NoError(t, d.Original(d.Tree.Root, []byte(author)))
@@ -334,7 +334,7 @@ func TestLostCharactersAreNotWritten(t *testing.T) {
 
 	// A parameter alone writes no text.
 	tag := strings.Replace(lost, "Image: host.example/app:v1", "Image: !Sub 'host.example/app:${Tag}'", 1)
-	d, err = cfnx.NewDraft(t.Context(), nil, flat("Parameters: {Tag: {Type: String}}\n"+tag, cfnx.Parameter{Key: "Tag", Value: "v1"}))
+	d, err = flat("Parameters: {Tag: {Type: String}}\n"+tag, cfnx.Parameter{Key: "Tag", Value: "v1"}).NewDraft(t.Context(), nil)
 	require.NoError(t, err)
 	require.NoError(t, patched(d).Check())
 	require.Equal(t, map[string]string{"Tag": "v2"}, d.Parameters)
@@ -356,7 +356,7 @@ func TestLostLettersThatMeanSomething(t *testing.T) {
 		"description": {"Description: Gr??e aus K?ln\n" + body("x", "y"), true},
 		"JSON":        {`{"Resources":{"Task":{"Type":"AWS::ECS::TaskDefinition","Properties":{"ContainerDefinitions":[{"Name":"app","Image":"host.example/app:v1","User":"# Gr??e"}]}}}}`, true},
 	} {
-		d, err := cfnx.NewDraft(t.Context(), nil, flat(test.body))
+		d, err := flat(test.body).NewDraft(t.Context(), nil)
 		require.NoError(t, err, name)
 		_, err = d.PatchImages(t.Context(), only("host.example/app:v1", "host.example/app:v2"))
 		require.NoError(t, err, name)

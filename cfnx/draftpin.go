@@ -24,7 +24,7 @@ const storedPrefix = "AWS::SSM::Parameter::Value<"
 // of an empty draft.
 //
 // It returns what was pinned, which [Draft.Literals] lists too. A parameter whose
-// declaration cannot be changed is left as it is, and [Apply] refuses its changes.
+// declaration cannot be changed is left as it is, and [Draft.Apply] refuses its changes.
 // It is pure but for stored.
 func (d *Draft) Pin(stored func(name string) (string, error)) ([]Difference, error) {
 	if d.Empty() {

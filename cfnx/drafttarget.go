@@ -14,7 +14,7 @@ import (
 // UseTemplate makes a template of the caller's own that of a stack of the tree,
 // from a file or a repository, and for the root the parameters that are given
 // with it; see [Draft.UseTemplateURL] for one in S3. Nested stacks follow: their templates are read from
-// where the new one says they are. It is judged as every other draft: [Apply]
+// where the new one says they are. It is judged as every other draft: [Draft.Apply]
 // refuses what would be removed or replaced, unless it is allowed by name.
 //
 // Calls s3:GetObject, once for each nested stack below s. A template that cannot

@@ -92,14 +92,15 @@ func ExampleContinueRollbackSkipping() {
 }
 
 // What has to be skipped, and what of it becomes wrong.
-func ExamplePlanSkips() {
+func ExampleTree_PlanSkips() {
 	_, api, _ := exampleStack()
 	tree, err := cfnx.Snapshot(context.Background(), api, "prod")
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
-	for _, s := range cfnx.PlanSkips(tree).Skips {
+	skips, _ := tree.PlanSkips()
+	for _, s := range skips {
 		fmt.Println(s.LogicalID, s.Type, s.Impact.Outputs)
 	}
 	// Output:
@@ -114,13 +115,11 @@ func ExampleSkipMinimal() {
 		fmt.Println(err)
 		return
 	}
-	fmt.Println("none:", len(cfnx.SkipNone(tree)))
 	fmt.Println("minimal:", len(cfnx.SkipMinimal(tree)))
 	fmt.Println("services:", len(cfnx.SkipTypes("AWS::ECS::Service")(tree)))
 	fmt.Println("databases:", len(cfnx.SkipTypes("AWS::RDS::DBInstance")(tree)))
 	fmt.Println("named:", len(cfnx.SkipOnly(cfnx.SkipMinimal(tree)[0].Name)(tree)))
 	// Output:
-	// none: 0
 	// minimal: 1
 	// services: 1
 	// databases: 0
@@ -175,7 +174,7 @@ func ExampleRestoreOutputs() {
 }
 
 // A draft is changed in memory; nothing is sent before Apply.
-func ExampleNewDraft() {
+func ExampleTree_NewDraft() {
 	ctx := context.Background()
 	cloud, api, bucket := exampleStack()
 	exampleUnlock(cloud, api)
@@ -184,7 +183,7 @@ func ExampleNewDraft() {
 		fmt.Println(err)
 		return
 	}
-	draft, err := cfnx.NewDraft(ctx, bucket, tree)
+	draft, err := tree.NewDraft(ctx, bucket)
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -198,7 +197,7 @@ func ExampleNewDraft() {
 }
 
 // One change set for the whole tree, refused if it replaces or removes anything.
-func ExampleApply() {
+func ExampleDraft_Apply() {
 	ctx := context.Background()
 	cloud, api, bucket := exampleStack(func(o *rescuetest.IncidentOptions) { o.Switches.OutputsAfterSkip = "kept" })
 	exampleUnlock(cloud, api)
@@ -207,7 +206,7 @@ func ExampleApply() {
 		fmt.Println(err)
 		return
 	}
-	draft, err := cfnx.NewDraft(ctx, bucket, tree)
+	draft, err := tree.NewDraft(ctx, bucket)
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -216,7 +215,7 @@ func ExampleApply() {
 		fmt.Println(err)
 		return
 	}
-	applied, err := cfnx.Apply(ctx, api, bucket, draft, func(o *cfnx.ApplyOptions) { o.Interval = cloud.Wall(5 * time.Second) })
+	applied, err := draft.Apply(ctx, api, bucket, func(o *cfnx.ApplyOptions) { o.Interval = cloud.Wall(5 * time.Second) })
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -228,9 +227,14 @@ func ExampleApply() {
 
 // What the stacks are, before anything is touched: outputs, exports and who
 // imports them.
-func ExampleRecord() {
+func ExampleTree_Record() {
 	_, api, _ := exampleStack()
-	ledger, err := cfnx.Record(context.Background(), api, "prod")
+	tree, err := cfnx.Snapshot(context.Background(), api, "prod")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	ledger, err := tree.Record(context.Background(), api)
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -250,7 +254,7 @@ func ExampleWait() {
 }
 
 // Where a nested stack's template is kept.
-func ExampleTemplateObject() {
+func ExampleStack_TemplateObject() {
 	_, api, _ := exampleStack()
 	tree, err := cfnx.Snapshot(context.Background(), api, "prod")
 	if err != nil {
@@ -258,7 +262,7 @@ func ExampleTemplateObject() {
 		return
 	}
 	for _, s := range tree.Root.Children {
-		bucket, key, err := cfnx.TemplateObject(s)
+		bucket, key, err := s.TemplateObject()
 		fmt.Println(bucket, key, err)
 	}
 	// Output:

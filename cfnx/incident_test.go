@@ -91,14 +91,14 @@ func TestPlanSkipsIsMinimalAndToldInNamesThatAWSTakes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := stuck(t)
 		tree := f.snapshot()
-		p := cfnx.PlanSkips(tree)
-		require.Len(t, p.Skips, 1)
-		s := p.Skips[0]
+		skips, excluded := tree.PlanSkips()
+		require.Len(t, skips, 1)
+		s := skips[0]
 		require.Equal(t, f.child("App").Name+".Service", s.Name)
 		require.Equal(t, []string{"ServiceName"}, s.Impact.Outputs)
 		require.Empty(t, s.Impact.Readers)
 		var why string
-		for _, x := range p.Excluded {
+		for _, x := range excluded {
 			if x.StackName == "prod" && x.Name == "App" {
 				why = x.Why
 			}
@@ -111,7 +111,7 @@ func TestContinueRollbackSkipping(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		f := stuck(t)
-		_, err := cfnx.ContinueRollbackSkipping(t.Context(), f.cfn, "prod", cfnx.SkipNone)
+		_, err := cfnx.ContinueRollbackSkipping(t.Context(), f.cfn, "prod", nil)
 		e, ok := errors.AsType[*cfnx.StackError](err)
 		require.True(t, ok, err)
 		require.Equal(t, types.StackStatusUpdateRollbackFailed, e.Status)
@@ -200,14 +200,14 @@ func TestPatchTemplateImagesAndRestoreOutputs(t *testing.T) {
 				require.NoError(t, err)
 
 				tree := f.snapshot()
-				d, err := cfnx.NewDraft(t.Context(), f.s3, tree)
+				d, err := tree.NewDraft(t.Context(), f.s3)
 				require.NoError(t, err)
 				images, err := d.PatchImages(t.Context(), toV2)
 				require.NoError(t, err)
 				require.Len(t, images, 2)
 				outputs, err := d.RestoreOutputs(t.Context(), d.LostOutputs(nil), known)
 				require.NoError(t, err)
-				applied, err := cfnx.Apply(t.Context(), f.cfn, f.s3, d)
+				applied, err := d.Apply(t.Context(), f.cfn, f.s3)
 				require.NoError(t, err)
 				require.Equal(t, types.StackStatusUpdateComplete, applied.Status)
 				if sw.OutputsAfterSkip == "dropped" || sw.OutputsAfterSkip == "child-dropped" {
@@ -225,7 +225,7 @@ func TestPatchTemplateImagesAndRestoreOutputs(t *testing.T) {
 				root, ok := after.Root.Output("DatabaseSecretArn")
 				require.True(t, ok)
 				require.Equal(t, secret.Value, root.Value)
-				d, err = cfnx.NewDraft(t.Context(), f.s3, after)
+				d, err = after.NewDraft(t.Context(), f.s3)
 				require.NoError(t, err)
 				require.Empty(t, d.LostOutputs(nil))
 				_, err = cfnx.PatchTemplateImages(t.Context(), f.cfn, f.s3, "prod", toV2)
@@ -241,12 +241,12 @@ func TestApplyRefusesWhatNobodyAskedFor(t *testing.T) {
 		f := stuck(t)
 		_, err := cfnx.ContinueRollbackSkipping(t.Context(), f.cfn, "prod", cfnx.SkipMinimal)
 		require.NoError(t, err)
-		d, err := cfnx.NewDraft(t.Context(), f.s3, f.snapshot())
+		d, err := f.snapshot().NewDraft(t.Context(), f.s3)
 		require.NoError(t, err)
 		_, err = d.Set(d.Tree.Stack(f.child("Network").ID), template.Value{Path: "/Resources/Vpc/Properties/CidrBlock", Value: "10.1.0.0/16"})
 		require.NoError(t, err)
-		_, err = cfnx.Apply(t.Context(), f.cfn, f.s3, d)
-		require.ErrorIs(t, err, cfnx.ErrRefused)
+		_, err = d.Apply(t.Context(), f.cfn, f.s3)
+		require.ErrorAs(t, err, new(*cfnx.RefusedError))
 		require.ErrorContains(t, err, "Vpc (AWS::EC2::VPC), replacement True: changing it replaces it")
 		for _, c := range f.in.Cloud.Calls() {
 			require.NotEqual(t, "cloudformation:ExecuteChangeSet", c.Action)

@@ -9,13 +9,6 @@ import (
 	"github.com/aws/smithy-go"
 )
 
-// RecordAPI is what [SnapshotAPI] has and ListImports, of
-// *cloudformation.Client.
-type RecordAPI interface {
-	SnapshotAPI
-	cfn.ListImportsAPIClient
-}
-
 // Ledger is what a tree of stacks was before anything was touched. It is plain
 // data and survives as JSON.
 type Ledger struct {
@@ -38,22 +31,9 @@ type LedgerStack struct {
 	ImportersUnread []string `json:"importersUnread,omitempty"`
 }
 
-// Record writes down outputs, exports with their importers, parameters, tags
-// and templates of the whole tree that the stack is part of.
-//
-// Calls cloudformation:DescribeStacks, cloudformation:DescribeStackEvents,
-// cloudformation:ListStackResources, cloudformation:GetTemplate,
-// cloudformation:ListImports. Safe to repeat.
-func Record(ctx context.Context, api RecordAPI, stack string) (*Ledger, error) {
-	t, err := Snapshot(ctx, api, stack)
-	if err != nil {
-		return nil, err
-	}
-	return t.Record(ctx, api)
-}
-
-// Record is the function [Record] of a snapshot that was already taken. Where importers
-// cannot be read it returns the ledger with ImportersUnread, and the errors.
+// Record writes down outputs, exports with their importers, parameters, tags and
+// templates of the whole tree. Where importers cannot be read it returns the ledger
+// with ImportersUnread, and the errors.
 //
 // Calls cloudformation:ListImports. Safe to repeat.
 func (t *Tree) Record(ctx context.Context, api cfn.ListImportsAPIClient) (*Ledger, error) {

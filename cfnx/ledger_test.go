@@ -38,7 +38,7 @@ func TestImportersUnread(t *testing.T) {
 // A ledger knows an output by its stack: two stacks may have one of that name.
 func TestLedgerKnowsTheStack(t *testing.T) {
 	t.Parallel()
-	d, err := cfnx.NewDraft(t.Context(), nil, flat("Resources: {A: {Type: AWS::SNS::Topic}}\nOutputs: {T: {Value: !Ref A}}\n"))
+	d, err := flat("Resources: {A: {Type: AWS::SNS::Topic}}\nOutputs: {T: {Value: !Ref A}}\n").NewDraft(t.Context(), nil)
 	require.NoError(t, err)
 	other := cfnx.LedgerStack{ID: "arn:other", Outputs: []cfnx.Output{{Key: "T", Value: "another's"}}}
 	own := cfnx.LedgerStack{ID: d.Tree.Root.ID, Outputs: []cfnx.Output{{Key: "T", Value: "own"}}}
@@ -53,7 +53,7 @@ func TestRestoreOutputsOfWhatChanges(t *testing.T) {
 	for _, id := range []string{"A", "B"} {
 		tree.Root.Resources = append(tree.Root.Resources, cfnx.Resource{LogicalID: id, PhysicalID: "arn:" + id, Type: "AWS::SNS::Topic"})
 	}
-	d, err := cfnx.NewDraft(t.Context(), nil, tree)
+	d, err := tree.NewDraft(t.Context(), nil)
 	require.NoError(t, err)
 	lost := d.LostOutputs(nil)
 	require.Len(t, lost, 2)
@@ -73,7 +73,7 @@ func TestRestoreAtConsumersInTexts(t *testing.T) {
   P: {Type: AWS::SSM::Parameter, Properties: {Type: String, Value: !Sub 'one ${App.Outputs.Key} ${AWS::Region}'}}
   Q: {Type: AWS::SSM::Parameter, Properties: {Type: String, Value: !Sub 'two ${App.Outputs.Key}'}}
 `
-	d, err := cfnx.NewDraft(t.Context(), nil, nested(t, root, "Resources: {A: {Type: AWS::SNS::Topic}}\nOutputs: {Key: {Value: !Ref A}}\n"))
+	d, err := nested(t, root, "Resources: {A: {Type: AWS::SNS::Topic}}\nOutputs: {Key: {Value: !Ref A}}\n").NewDraft(t.Context(), nil)
 	require.NoError(t, err)
 	out, err := d.RestoreAtConsumers(t.Context(), d.LostOutputs(nil), func(context.Context, cfnx.LostOutput) (string, error) { return "a${b}", nil })
 	require.NoError(t, err)

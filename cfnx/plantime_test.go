@@ -64,8 +64,8 @@ func TestPinnedParametersStayWhatTheyWere(t *testing.T) {
 				d := s.draft("prod")
 				_, err := d.PatchImages(t.Context(), toV2)
 				require.NoError(t, err)
-				_, err = cfnx.Apply(t.Context(), s.cfn, s.s3, d)
-				require.ErrorIs(t, err, cfnx.ErrRefused)
+				_, err = d.Apply(t.Context(), s.cfn, s.s3)
+				require.ErrorAs(t, err, new(*cfnx.RefusedError))
 				assert.ErrorContains(t, err, "Topic")
 
 				d = s.draft("prod")
@@ -81,7 +81,7 @@ func TestPinnedParametersStayWhatTheyWere(t *testing.T) {
 				require.Len(t, pinned, 1, "the other is read by nothing")
 				assert.Equal(t, []string{"Size", "ssm /web/size"}, []string{pinned[0].Resource, pinned[0].Sources[0].String()})
 				assert.Equal(t, pinned, d.Literals())
-				out, err := cfnx.Apply(t.Context(), s.cfn, s.s3, d)
+				out, err := d.Apply(t.Context(), s.cfn, s.s3)
 				require.NoError(t, err)
 				assert.Equal(t, types.StackStatusUpdateComplete, out.Status)
 				td := s.revision(*s.service("c", "web").TaskDefinition)
@@ -115,7 +115,7 @@ func TestCheckKnowsPoliciesAndImports(t *testing.T) {
 		d := patched()
 		require.NoError(t, d.Check(), "nothing of it is known yet")
 		var err error
-		d.Ledger, err = cfnx.Record(t.Context(), s.cfn, "web")
+		d.Ledger, err = d.Tree.Record(t.Context(), s.cfn)
 		require.NoError(t, err)
 		err = d.Check()
 		require.ErrorAs(t, err, new(*cfnx.DraftError))
@@ -138,7 +138,7 @@ func TestCheckKnowsPoliciesAndImports(t *testing.T) {
 				assert.ErrorContains(t, err, policy.want, name)
 				// So says the cloud.
 				d.Tree.Root.Policy = ""
-				_, err = cfnx.Apply(t.Context(), s.cfn, s.s3, d)
+				_, err = d.Apply(t.Context(), s.cfn, s.s3)
 				require.Error(t, err, name)
 				assert.Contains(t, strings.ToLower(err.Error()), "stack policy", name)
 			}

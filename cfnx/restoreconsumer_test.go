@@ -29,7 +29,7 @@ func TestRestoreAtConsumers(t *testing.T) {
 MORE`
 	child := "Resources: {Db: {Type: AWS::RDS::DBInstance}}\nOutputs:\n  SecretArn: {Value: !GetAtt Db.MasterUserSecret.SecretArn}\n  Unread: {Value: !Ref Db}\n"
 	draft := func(more string) *cfnx.Draft {
-		d, err := cfnx.NewDraft(t.Context(), nil, nested(t, root[:len(root)-4]+more, child))
+		d, err := nested(t, root[:len(root)-4]+more, child).NewDraft(t.Context(), nil)
 		require.NoError(t, err)
 		return d
 	}
@@ -90,7 +90,7 @@ Outputs:
 	tree := flat(body, cfnx.Parameter{Key: "Env", Value: "dev"}, cfnx.Parameter{Key: "Names", Value: "a,b"})
 	tree.Root.Resources = append(tree.Root.Resources, cfnx.Resource{LogicalID: "Queuea", PhysicalID: "https://sqs/a", Type: "AWS::SQS::Queue"})
 	tree.Root.Outputs = []cfnx.Output{{Key: "Arnb", Value: "arn:b"}}
-	d, err := cfnx.NewDraft(t.Context(), nil, tree)
+	d, err := tree.NewDraft(t.Context(), nil)
 	require.NoError(t, err)
 	var keys []string
 	lost := d.LostOutputs(nil)

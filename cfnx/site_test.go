@@ -102,7 +102,7 @@ func (s *site) tree(stack string) *cfnx.Tree {
 
 func (s *site) draft(stack string) *cfnx.Draft {
 	s.t.Helper()
-	d, err := cfnx.NewDraft(s.t.Context(), s.s3, s.tree(stack))
+	d, err := s.tree(stack).NewDraft(s.t.Context(), s.s3)
 	require.NoError(s.t, err)
 	return d
 }

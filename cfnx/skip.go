@@ -51,40 +51,32 @@ func (i Impact) String() string {
 	return s
 }
 
-// SkipPlan is which resources must be skipped and which need not or cannot be,
-// each with why.
-type SkipPlan struct {
-	// Skips is the smallest set to ask for now. Further ones may show only
-	// after these.
-	Skips []Skip `json:"skips,omitempty"`
-	// Excluded are failed resources that are left out, each with why.
-	Excluded []Skip `json:"excluded,omitempty"`
-}
-
-// PlanSkips chooses the resources to skip: those that are UPDATE_FAILED now
-// because the latest attempt to roll back failed on them, without those that
-// were cancelled, that failed in the forward update only, that are nested
-// stacks (what failed inside is skipped instead), or that depend on another
-// that is skipped, because they may well succeed once it is
+// PlanSkips chooses the resources to skip. skips is the smallest set to ask for now:
+// those that are UPDATE_FAILED because the latest attempt to roll back failed on
+// them. Further ones may show only after these. excluded are failed resources that
+// are left out, each with why: those that were cancelled, that failed in the forward
+// update only, that are nested stacks (what failed inside is skipped instead), or
+// that depend on another that is skipped, because they may well succeed once it is
 // (docs/aws/cfn.md 1.2). It is pure.
-func PlanSkips(t *Tree) SkipPlan {
-	var p SkipPlan
+func (t *Tree) PlanSkips() (skips, excluded []Skip) {
 	if t == nil || t.Root == nil {
-		return p
+		return nil, nil
 	}
 	for s := range t.All() {
-		p.add(t, s)
+		skip, leave := t.planSkips(s)
+		skips, excluded = append(skips, skip...), append(excluded, leave...)
 	}
-	return p
+	return skips, excluded
 }
 
-func (p *SkipPlan) add(t *Tree, s *Stack) {
+// planSkips is PlanSkips of one stack of the tree.
+func (t *Tree) planSkips(s *Stack) (skips, excluded []Skip) {
 	_, backs := s.attempt()
 	last := lastWith(backs)
 	deps := readDependencies(s.Template)
 	var failed []Skip
 	leave := func(r Resource, why string) {
-		p.Excluded = append(p.Excluded, Skip{StackID: s.ID, StackName: s.Name, Name: skipName(t, s, r.LogicalID), LogicalID: r.LogicalID, PhysicalID: r.PhysicalID, Type: r.Type, Why: why})
+		excluded = append(excluded, Skip{StackID: s.ID, StackName: s.Name, Name: skipName(t, s, r.LogicalID), LogicalID: r.LogicalID, PhysicalID: r.PhysicalID, Type: r.Type, Why: why})
 	}
 	for _, r := range s.Resources {
 		if r.Status != types.ResourceStatusUpdateFailed {
@@ -117,11 +109,12 @@ func (p *SkipPlan) add(t *Tree, s *Stack) {
 	for _, f := range failed {
 		if deps.dependsOn(f.LogicalID, ids) {
 			f.Why = dependsOnSkipped
-			p.Excluded = append(p.Excluded, f)
+			excluded = append(excluded, f)
 			continue
 		}
-		p.Skips = append(p.Skips, f)
+		skips = append(skips, f)
 	}
+	return skips, excluded
 }
 
 const dependsOnSkipped = "depends on another resource that is skipped first"
@@ -162,19 +155,19 @@ func impact(s *Stack, deps dependencies, logicalID string) Impact {
 	return i
 }
 
-// SkipNone skips nothing: a plain continue.
-func SkipNone(*Tree) []Skip { return nil }
+// SkipMinimal skips what [Tree.PlanSkips] chooses.
+func SkipMinimal(t *Tree) []Skip {
+	skips, _ := t.PlanSkips()
+	return skips
+}
 
-// SkipMinimal skips what [PlanSkips] chooses.
-func SkipMinimal(t *Tree) []Skip { return PlanSkips(t).Skips }
-
-// SkipTypes skips what [PlanSkips] chooses, as long as it is of one of the
+// SkipTypes skips what [Tree.PlanSkips] chooses, as long as it is of one of the
 // types, such as "AWS::ECS::Service"; resources of other types are left to
 // fail. A type that no resource of the tree has makes
 // [ContinueRollbackSkipping] return [ErrCannotSkip] before it starts anything.
 func SkipTypes(resourceTypes ...string) func(*Tree) []Skip {
 	return func(t *Tree) []Skip {
-		skips := slices.DeleteFunc(PlanSkips(t).Skips, func(s Skip) bool { return !slices.Contains(resourceTypes, s.Type) })
+		skips := slices.DeleteFunc(SkipMinimal(t), func(s Skip) bool { return !slices.Contains(resourceTypes, s.Type) })
 		for _, typ := range resourceTypes {
 			if !t.hasType(typ) {
 				skips = append(skips, Skip{Type: typ})
@@ -184,19 +177,19 @@ func SkipTypes(resourceTypes ...string) func(*Tree) []Skip {
 	}
 }
 
-// SkipOnly skips what [PlanSkips] chooses among the given names, spelt as in
+// SkipOnly skips what [Tree.PlanSkips] chooses among the given names, spelt as in
 // Skip.Name. A name that is that of no resource whose rollback failed makes
 // [ContinueRollbackSkipping] return [ErrCannotSkip] before it starts anything.
 func SkipOnly(names ...string) func(*Tree) []Skip {
 	return func(t *Tree) []Skip {
 		var skips []Skip
-		planned := PlanSkips(t)
+		planned, excluded := t.PlanSkips()
 		for _, name := range names {
-			i := slices.IndexFunc(planned.Skips, func(s Skip) bool { return s.Name == name })
+			i := slices.IndexFunc(planned, func(s Skip) bool { return s.Name == name })
 			switch {
 			case i >= 0:
-				skips = append(skips, planned.Skips[i])
-			case !planned.later(name):
+				skips = append(skips, planned[i])
+			case !later(excluded, name):
 				skips = append(skips, Skip{Name: name})
 			}
 		}
@@ -206,8 +199,8 @@ func SkipOnly(names ...string) func(*Tree) []Skip {
 
 // later reports whether a resource may have to be skipped in a later round: it
 // depends on another that is skipped first.
-func (p SkipPlan) later(name string) bool {
-	return slices.ContainsFunc(p.Excluded, func(x Skip) bool { return x.Why == dependsOnSkipped && x.Name == name })
+func later(excluded []Skip, name string) bool {
+	return slices.ContainsFunc(excluded, func(x Skip) bool { return x.Why == dependsOnSkipped && x.Name == name })
 }
 
 func (t *Tree) hasType(typ string) bool {
@@ -267,7 +260,7 @@ func skippable(t *Tree, skips []Skip) ([]Skip, error) {
 
 // candidates are the names that may be skipped now.
 func candidates(t *Tree) string {
-	if names := skipNames(PlanSkips(t).Skips); len(names) > 0 {
+	if names := skipNames(SkipMinimal(t)); len(names) > 0 {
 		return strings.Join(names, ", ")
 	}
 	return "none: no rollback of a resource failed"

@@ -17,7 +17,7 @@ var (
 	// ErrNotStuck is returned by [ContinueRollbackSkipping] if the root stack is
 	// not in UPDATE_ROLLBACK_FAILED, so that there is no rollback to continue.
 	ErrNotStuck = errors.New("no rollback to continue")
-	// ErrInProgress is returned by [ContinueRollbackSkipping] and [Apply] if an
+	// ErrInProgress is returned by [ContinueRollbackSkipping] and [Draft.Apply] if an
 	// operation on a stack of the tree is under way, or was started by somebody
 	// else meanwhile.
 	ErrInProgress = errors.New("operation in progress")
@@ -34,17 +34,14 @@ var (
 	// ErrUnread is returned by the verbs that change something, before they do, if
 	// a part of the tree that they need could not be read; see Stack.Unread.
 	ErrUnread = errors.New("not known: it could not be read")
-	// ErrRefused is returned, in a *[RefusedError], by [Apply] if the change set
-	// would do more than was asked for; it was deleted, nothing was changed.
-	ErrRefused = errors.New("change set refused")
 	// ErrConflict is returned, in a *[DraftError], by the methods of [Draft] if
 	// two things that were asked for cannot both be had, because one parameter
 	// feeds them.
 	ErrConflict = errors.New("two wishes for one value")
-	// ErrNothingToChange is returned by [Apply] and the verbs that use it if
+	// ErrNothingToChange is returned by [Draft.Apply] and the verbs that use it if
 	// what was asked for is already so.
 	ErrNothingToChange = errors.New("nothing to change")
-	// ErrNoEffect is returned by [Apply] and the verbs that use it if the draft
+	// ErrNoEffect is returned by [Draft.Apply] and the verbs that use it if the draft
 	// changes a template or a parameter, and CloudFormation finds nothing in it to
 	// change: what was to be had is so already, or the draft was made from an old
 	// snapshot.

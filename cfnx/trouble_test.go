@@ -65,12 +65,12 @@ func TestNestedStackThatWasDeleted(t *testing.T) {
 		causes := tree.Causes()
 		require.NotEmpty(t, causes.Update)
 		require.Equal(t, "Cache", causes.Update[0].LogicalID)
-		for _, k := range cfnx.PlanSkips(tree).Skips {
+		for _, k := range cfnx.SkipMinimal(tree) {
 			require.Equal(t, "Cache", k.LogicalID, "the one case in which a nested stack itself may be skipped")
 		}
 		_, err = cfnx.Snapshot(t.Context(), s.cfn, id)
 		require.ErrorIs(t, err, cfnx.ErrStackNotFound)
-		d, err := cfnx.NewDraft(t.Context(), s.s3, tree)
+		d, err := tree.NewDraft(t.Context(), s.s3)
 		require.NoError(t, err)
 		_, err = d.PatchImages(t.Context(), nil)
 		require.NoError(t, err)
@@ -101,10 +101,11 @@ func TestDeniedPartsAreUnread(t *testing.T) {
 					require.ErrorContains(t, err, "AccessDenied")
 				}
 				if part == "events" {
-					require.Contains(t, cfnx.PlanSkips(tree).Excluded[0].Why, "were not read")
+					_, excluded := tree.PlanSkips()
+					require.Contains(t, excluded[0].Why, "were not read")
 				}
 				if part != "events" {
-					_, err = cfnx.NewDraft(t.Context(), nil, tree)
+					_, err = tree.NewDraft(t.Context(), nil)
 					require.ErrorIs(t, err, cfnx.ErrUnread)
 				}
 				require.Zero(t, s.continues())
@@ -206,8 +207,8 @@ func TestNestedStacksOwnReasonInARollback(t *testing.T) {
 	require.Len(t, causes.Rollback, 1)
 	require.Equal(t, "Api", causes.Rollback[0].LogicalID)
 	require.Contains(t, causes.Rollback[0].Reason, "S3 error")
-	plan := cfnx.PlanSkips(tree)
-	require.Empty(t, plan.Skips)
-	require.Len(t, plan.Excluded, 1)
-	require.Contains(t, plan.Excluded[0].Why, "nothing failed inside it")
+	skips, excluded := tree.PlanSkips()
+	require.Empty(t, skips)
+	require.Len(t, excluded, 1)
+	require.Contains(t, excluded[0].Why, "nothing failed inside it")
 }

@@ -162,7 +162,7 @@ func TestWhoeverComesSecondSaysSo(t *testing.T) {
 		s := locked(t, "A")
 		var wg sync.WaitGroup
 		outs, errs := make([]*cfnx.Continued, 2), make([]error, 2)
-		for i, skipper := range []func(*cfnx.Tree) []cfnx.Skip{cfnx.SkipMinimal, cfnx.SkipNone} {
+		for i, skipper := range []func(*cfnx.Tree) []cfnx.Skip{cfnx.SkipMinimal, nil} {
 			wg.Go(func() {
 				outs[i], errs[i] = cfnx.ContinueRollbackSkipping(t.Context(), s.cfn, "chain", skipper, func(o *cfnx.ContinueOptions) {
 					o.Before = func(cfnx.Round) error { time.Sleep(time.Second); return nil } // both have read by then
@@ -217,16 +217,16 @@ func TestNilAndZero(t *testing.T) {
 			"continue, empty name":  func() error { _, err := cfnx.ContinueRollbackSkipping(ctx, s.cfn, "", nil, nil); return err },
 			"snapshot, empty name":  func() error { _, err := cfnx.Snapshot(ctx, s.cfn, ""); return err },
 			"wait, empty name":      func() error { _, err := cfnx.Wait(ctx, s.cfn, "", nil); return err },
-			"record, empty name":    func() error { _, err := cfnx.Record(ctx, s.cfn, ""); return err },
+			"record, empty tree":    func() error { _, err := empty.Record(ctx, s.cfn); return err },
 			"patch, empty name":     func() error { _, err := cfnx.PatchTemplateImages(ctx, s.cfn, nil, "", nil, nil); return err },
 			"restore, empty name":   func() error { _, err := cfnx.RestoreOutputs(ctx, s.cfn, nil, "", nil, nil, nil); return err },
-			"draft, nil tree":       func() error { _, err := cfnx.NewDraft(ctx, nil, none); return err },
-			"draft, empty tree":     func() error { _, err := cfnx.NewDraft(ctx, nil, empty); return err },
-			"apply, nil draft":      func() error { _, err := cfnx.Apply(ctx, s.cfn, nil, nil, nil); return err },
-			"apply, zero draft":     func() error { _, err := cfnx.Apply(ctx, s.cfn, nil, &cfnx.Draft{}); return err },
+			"draft, nil tree":       func() error { _, err := none.NewDraft(ctx, nil); return err },
+			"draft, empty tree":     func() error { _, err := empty.NewDraft(ctx, nil); return err },
+			"apply, nil draft":      func() error { _, err := (*cfnx.Draft)(nil).Apply(ctx, s.cfn, nil, nil); return err },
+			"apply, zero draft":     func() error { _, err := (&cfnx.Draft{}).Apply(ctx, s.cfn, nil); return err },
 			"record, nil tree":      func() error { _, err := none.Record(ctx, s.cfn); return err },
-			"template object, zero": func() error { _, _, err := cfnx.TemplateObject(&cfnx.Stack{}); return err },
-			"template object, nil":  func() error { _, _, err := cfnx.TemplateObject(nil); return err },
+			"template object, zero": func() error { _, _, err := (&cfnx.Stack{}).TemplateObject(); return err },
+			"template object, nil":  func() error { _, _, err := (*cfnx.Stack)(nil).TemplateObject(); return err },
 			"uses, empty name": func() error {
 				for _, err := range cfnx.Uses(ctx, s.cfn, "", nil) {
 					if err != nil {
@@ -242,16 +242,16 @@ func TestNilAndZero(t *testing.T) {
 			require.False(t, strings.HasPrefix(c.Action, "cloudformation:") && c.Mutates(), c.Action)
 		}
 		for _, tree := range []*cfnx.Tree{none, empty} {
-			assert.Empty(t, cfnx.PlanSkips(tree).Skips)
+			_, excluded := tree.PlanSkips()
+			assert.Empty(t, excluded)
 			assert.Empty(t, cfnx.SkipMinimal(tree))
-			assert.Empty(t, cfnx.SkipNone(tree))
 			assert.Empty(t, tree.Deploys(nil, nil))
 			assert.Empty(t, tree.Deletes())
 			assert.Zero(t, tree.Causes())
 			assert.Nil(t, tree.Stack("web"))
 		}
 		var l *cfnx.Ledger
-		d, err := cfnx.NewDraft(ctx, nil, flat("Resources: {A: {Type: AWS::SNS::Topic}}\nOutputs: {T: {Value: !Ref A}}\n"))
+		d, err := flat("Resources: {A: {Type: AWS::SNS::Topic}}\nOutputs: {T: {Value: !Ref A}}\n").NewDraft(ctx, nil)
 		require.NoError(t, err)
 		lost := d.LostOutputs(l)
 		require.Len(t, lost, 1)
@@ -277,7 +277,10 @@ func TestTreeSurvivesJSON(t *testing.T) {
 		var is cfnx.Tree
 		require.NoError(t, json.Unmarshal(data, &is))
 		require.Equal(t, was, &is)
-		require.Equal(t, cfnx.PlanSkips(was), cfnx.PlanSkips(&is))
+		skips, excluded := was.PlanSkips()
+		isSkips, isExcluded := is.PlanSkips()
+		require.Equal(t, skips, isSkips)
+		require.Equal(t, excluded, isExcluded)
 		for s := range is.All() {
 			require.Equal(t, s == is.Root, s.Parent() == nil)
 		}
@@ -299,7 +302,7 @@ func TestRecordAndRestoreOutputs(t *testing.T) {
 		}
 		s.create("prod", body("1"))
 		s.create("reader", "Resources: {P: {Type: AWS::SSM::Parameter, Properties: {Type: String, Name: /host, Value: !ImportValue db-host}}}\n")
-		ledger, err := cfnx.Record(t.Context(), s.cfn, "prod")
+		ledger, err := s.tree("prod").Record(t.Context(), s.cfn)
 		require.NoError(t, err)
 		require.Equal(t, []string{"reader"}, ledger.Stacks[0].Importers["db-host"])
 		data, err := json.Marshal(ledger)

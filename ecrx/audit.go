@@ -137,7 +137,7 @@ func (a *auditor) audited(r *audited, now time.Time) AuditedRepository {
 	if r.error != nil || r.policyErr != nil {
 		return out
 	}
-	for _, v := range Evaluate(r.policy, r.images, now) {
+	for _, v := range r.policy.Evaluate(r.images, now) {
 		switch v.Action {
 		case actionExpire:
 			out.Expires++
@@ -148,6 +148,6 @@ func (a *auditor) audited(r *audited, now time.Time) AuditedRepository {
 			out.Uncertain++
 		}
 	}
-	out.Findings = Lint(r.policy, r.images, a.needs[r.repo], now)
+	out.Findings = r.policy.Lint(r.images, a.needs[r.repo], now)
 	return out
 }

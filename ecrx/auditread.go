@@ -65,7 +65,7 @@ func (a *auditor) read(ctx context.Context) {
 	parallel(a.opts.Parallel, 2*n, func(i int) {
 		r := a.repos[i%n]
 		if i < n {
-			r.images, r.error = Images(ctx, a.api, r.repo)
+			r.images, r.error = r.repo.Images(ctx, a.api)
 		} else {
 			r.policy, r.text, r.policyErr = readPolicy(ctx, a.api, r.repo)
 		}

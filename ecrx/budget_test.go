@@ -178,7 +178,7 @@ func BenchmarkEvaluate(b *testing.B) {
 	}
 	b.ReportAllocs()
 	for b.Loop() {
-		ecrx.Evaluate(p, images, t0)
+		p.Evaluate(images, t0)
 	}
 	b.ReportMetric(float64(len(images)), "images")
 }

@@ -13,12 +13,6 @@ import (
 	"github.com/stackrescue/stackrescue/internal/poll"
 )
 
-// CheckAPI is DescribeImages of *ecr.Client. Clients for other regions are
-// made by per-call options.
-type CheckAPI interface {
-	ecr.DescribeImagesAPIClient
-}
-
 // CheckOptions change [Check]. The zero value is the default.
 type CheckOptions struct {
 	// Policies, where set, is asked for the policy of each repository, so that
@@ -46,7 +40,7 @@ type CheckOptions struct {
 	// Client is the client for a repository, where accounts need credentials of
 	// their own; it is called from several goroutines. Defaults to the one that
 	// was given, for all of them.
-	Client func(Repository) CheckAPI
+	Client func(Repository) ecr.DescribeImagesAPIClient
 	// Parallel is how many calls are under way at once. Defaults to 24.
 	Parallel int
 	// Now is the moment for which Headroom is computed. Defaults to time.Now.
@@ -69,7 +63,7 @@ type CheckOptions struct {
 // import an image.
 //
 // Calls ecr:DescribeImages. Safe to repeat.
-func Check(ctx context.Context, api CheckAPI, refs []string, optFns ...func(*CheckOptions)) ([]Status, error) {
+func Check(ctx context.Context, api ecr.DescribeImagesAPIClient, refs []string, optFns ...func(*CheckOptions)) ([]Status, error) {
 	c := checker{api: api}
 	for _, fn := range optFns {
 		if fn != nil {
@@ -124,7 +118,7 @@ func Check(ctx context.Context, api CheckAPI, refs []string, optFns ...func(*Che
 }
 
 type checker struct {
-	api  CheckAPI
+	api  ecr.DescribeImagesAPIClient
 	opts CheckOptions
 }
 

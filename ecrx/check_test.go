@@ -143,7 +143,7 @@ func TestCheckHeadroom(t *testing.T) {
 		require.Equal(t, 3, got[1].Headroom.PushesLeft)
 		require.Equal(t, "rule 2 expires it in 3 pushes, at 0.2 a day", got[1].Headroom.String())
 		require.NotContains(t, rescuetest.CallCounts(f.cloud.Calls()), "ecr:BatchGetImage")
-		images, err := ecrx.Images(t.Context(), f.api, f.app.Repo())
+		images, err := f.app.Repo().Images(t.Context(), f.api)
 		require.NoError(t, err)
 		for _, x := range images {
 			require.Zero(t, x.PulledAt, "a check is no pull")
@@ -185,7 +185,7 @@ func TestResolver(t *testing.T) {
 		_, err = newest(t.Context(), ref("v9"))
 		require.Error(t, err)
 		f.cloud.ClearFaults()
-		_, err = ecrx.Resolve(t.Context(), f.api, arch)
+		_, err = arch.Resolve(t.Context(), f.api)
 		require.ErrorIs(t, err, ecrx.ErrNotFound)
 		require.ErrorContains(t, err, "archived; unarchive it")
 	})

@@ -108,7 +108,7 @@ func (f *fixture) policyText() string {
 
 // tags is which digest each tag of "app" names.
 func (f *fixture) tags() map[string]string {
-	images, err := ecrx.Images(f.t.Context(), f.api, ecrx.Repository{Name: "app"})
+	images, err := ecrx.Repository{Name: "app"}.Images(f.t.Context(), f.api)
 	require.NoError(f.t, err)
 	out := map[string]string{}
 	for _, x := range images {
@@ -120,7 +120,7 @@ func (f *fixture) tags() map[string]string {
 }
 
 func (f *fixture) exists(img ecrx.Image) bool {
-	images, err := ecrx.Images(f.t.Context(), f.api, ecrx.Repository{Name: "app"})
+	images, err := ecrx.Repository{Name: "app"}.Images(f.t.Context(), f.api)
 	require.NoError(f.t, err)
 	return slices.ContainsFunc(images, func(x ecrx.Stored) bool { return x.Digest == img.Digest })
 }

@@ -77,7 +77,7 @@ func TestPolicyCorpus(t *testing.T) {
 			p, err := ecrx.ParsePolicy(string(text))
 			if want, ok := refused[filepath.ToSlash(name)]; ok {
 				require.EqualError(t, err, "lifecycle policy: "+want, name)
-				require.ErrorIs(t, err, ecrx.ErrPolicy)
+				require.ErrorAs(t, err, new(*ecrx.PolicyError))
 				continue
 			}
 			require.NoError(t, err, name)

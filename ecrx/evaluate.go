@@ -17,7 +17,7 @@ import (
 //
 // https://docs.aws.amazon.com/AmazonECR/latest/userguide/LifecyclePolicies.html,
 // docs/aws/ecr.md 1.2.
-func Evaluate(p *Policy, images []Stored, now time.Time) []Verdict {
+func (p *Policy) Evaluate(images []Stored, now time.Time) []Verdict {
 	e := newEvaluation(p, images, now)
 	for r := range e.rules {
 		e.rank(r)

@@ -93,7 +93,7 @@ func TestEvaluateProperties(t *testing.T) {
 	for range 800 {
 		p, images := randomPolicy(r), randomImages(r)
 		require.NoError(t, p.Validate(), p.String())
-		vs := ecrx.Evaluate(p, images, t0)
+		vs := p.Evaluate(images, t0)
 		want := byDigest(vs)
 
 		// The order of images and of rules does not matter.
@@ -101,7 +101,7 @@ func TestEvaluateProperties(t *testing.T) {
 		r.Shuffle(len(shuffled), func(i, j int) { shuffled[i], shuffled[j] = shuffled[j], shuffled[i] })
 		mixed := &ecrx.Policy{Rules: slices.Clone(p.Rules)}
 		r.Shuffle(len(mixed.Rules), func(i, j int) { mixed.Rules[i], mixed.Rules[j] = mixed.Rules[j], mixed.Rules[i] })
-		got := byDigest(ecrx.Evaluate(mixed, shuffled, t0))
+		got := byDigest(mixed.Evaluate(shuffled, t0))
 		for d, v := range want {
 			require.Equal(t, v.Possible, got[d].Possible)
 			require.Equal(t, fmt.Sprint(v.Action, v.Rule, v.ShieldedBy, v.PushesLeft, v.At), fmt.Sprint(got[d].Action, got[d].Rule, got[d].ShieldedBy, got[d].PushesLeft, got[d].At))
@@ -121,10 +121,10 @@ func TestEvaluateProperties(t *testing.T) {
 		// A rule that matches nothing changes nothing, wherever it stands.
 		more := &ecrx.Policy{Rules: slices.Clone(p.Rules)}
 		more.Rules = append(more.Rules, rule(2, "no-such-tag-*", sincePushed, 1))
-		require.Equal(t, vs, ecrx.Evaluate(more, images, t0))
+		require.Equal(t, vs, more.Evaluate(images, t0))
 
 		// What went by age stays gone; what a count takes, time does not save.
-		for d, v := range byDigest(ecrx.Evaluate(p, images, t0.Add(5*day))) {
+		for d, v := range byDigest(p.Evaluate(images, t0.Add(5*day))) {
 			if want[d].Rule != 0 {
 				require.Equal(t, want[d].Rule, v.Rule)
 			}
@@ -134,7 +134,7 @@ func TestEvaluateProperties(t *testing.T) {
 			if v.MatchedBy == 0 {
 				continue
 			}
-			after := byDigest(ecrx.Evaluate(&ecrx.Policy{Rules: slices.DeleteFunc(slices.Clone(p.Rules), func(x ecrx.Rule) bool { return x.Priority == v.MatchedBy })}, images, t0))[d]
+			after := byDigest((&ecrx.Policy{Rules: slices.DeleteFunc(slices.Clone(p.Rules), func(x ecrx.Rule) bool { return x.Priority == v.MatchedBy })}).Evaluate(images, t0))[d]
 			require.Equal(t, v.ShieldedBy != 0 || shieldedWhenActed(p, v), after.MatchedBy != 0)
 			require.True(t, after.MatchedBy == 0 || after.MatchedBy > v.MatchedBy)
 		}

@@ -2,7 +2,7 @@ package ecrx
 
 import "fmt"
 
-// Event is progress of an [Audit], a [Check] or an [Unarchive].
+// Event is progress of an [Audit], a [Check] or a [Repository.Unarchive].
 type Event struct {
 	Repository Repository
 	// What is read, "policy", "images" or "indexes", or "archive" for what is

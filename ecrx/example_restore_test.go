@@ -36,39 +36,39 @@ func ExampleExplain() {
 	// v2 same: false
 }
 
-func ExampleRestoreTag() {
+func ExampleImage_RestoreTag() {
 	_, api, push := registry("")
 	img := push("one", "build-7")
 	img.Tag = "v1" // was lost, the image is there under another tag
-	got, err := ecrx.RestoreTag(context.Background(), api, img)
+	got, err := img.RestoreTag(context.Background(), api)
 	fmt.Println(got.Image.Tag, got.Changed, err)
 	other := push("two", "v2")
 	other.Tag = "v1"
-	_, err = ecrx.RestoreTag(context.Background(), api, other)
+	_, err = other.RestoreTag(context.Background(), api)
 	fmt.Println(errors.Is(err, ecrx.ErrTagTaken))
 	// Output:
 	// v1 true <nil>
 	// true
 }
 
-func ExamplePin() {
+func ExampleImage_Pin() {
 	_, api, push := registry("")
 	img := push("one", "v1")
-	got, err := ecrx.Pin(context.Background(), api, img)
+	got, err := img.Pin(context.Background(), api)
 	fmt.Println(got.Image.Tag, got.Changed, err)
-	got, err = ecrx.Pin(context.Background(), api, img)
+	got, err = img.Pin(context.Background(), api)
 	fmt.Println(got.Image.Tag, got.Changed, err)
 	// Output:
 	// pin-70a8db9a288f true <nil>
 	// pin-70a8db9a288f false <nil>
 }
 
-func ExampleUnpin() {
+func ExampleImage_Unpin() {
 	_, api, push := registry("")
 	tagged, bare := push("one", "v1"), push("two")
 	for _, img := range []ecrx.Image{tagged, bare} {
-		must(ecrx.Pin(context.Background(), api, img))
-		gone, err := ecrx.Unpin(context.Background(), api, img)
+		must(img.Pin(context.Background(), api))
+		gone, err := img.Unpin(context.Background(), api)
 		fmt.Println(len(gone), err != nil)
 	}
 	// Output:
@@ -76,35 +76,35 @@ func ExampleUnpin() {
 	// 0 true
 }
 
-func ExampleReconcile() {
+func ExampleImage_ReconcilePins() {
 	_, api, push := registry("")
 	old, current := push("one", "v1"), push("two", "v2")
-	must(ecrx.Pin(context.Background(), api, old))
-	got, err := ecrx.Reconcile(context.Background(), api, current, []string{current.Digest})
+	must(old.Pin(context.Background(), api))
+	got, err := current.ReconcilePins(context.Background(), api, []string{current.Digest})
 	fmt.Println(len(got.Pinned), "pinned,", len(got.Unpinned), "unpinned,", err)
 	// Output: 1 pinned, 1 unpinned, <nil>
 }
 
-func ExampleFreeze() {
+func ExampleRepository_Freeze() {
 	cloud, api, push := registry(expireAfterWeek)
 	img := push("one", "v1")
 	ctx, now := context.Background(), func(o *ecrx.FreezeOptions) { o.Now = cloud.Now }
-	plan, err := ecrx.Freeze(ctx, api, img.Repo(), []ecrx.Image{img}, 9*24*time.Hour, now, func(o *ecrx.FreezeOptions) { o.DryRun = true })
+	plan, err := img.Repo().Freeze(ctx, api, []ecrx.Image{img}, 9*24*time.Hour, now, func(o *ecrx.FreezeOptions) { o.DryRun = true })
 	fmt.Println(plan.Removed[0].Rule, plan.Applied, err)
 	// Shown to somebody, and agreed to:
-	done, err := ecrx.Freeze(ctx, api, img.Repo(), []ecrx.Image{img}, 9*24*time.Hour, now, func(o *ecrx.FreezeOptions) { o.Plan = plan })
+	done, err := img.Repo().Freeze(ctx, api, []ecrx.Image{img}, 9*24*time.Hour, now, func(o *ecrx.FreezeOptions) { o.Plan = plan })
 	fmt.Println(done.Applied, err)
 	// Output:
 	// rule 1 (any, 7 days after push: expire) false <nil>
 	// true <nil>
 }
 
-func ExampleThaw() {
+func ExampleFrozen_Thaw() {
 	cloud, api, push := registry(expireAfterWeek)
 	img := push("one", "v1")
 	ctx := context.Background()
-	done := must(ecrx.Freeze(ctx, api, img.Repo(), []ecrx.Image{img}, 9*24*time.Hour, func(o *ecrx.FreezeOptions) { o.Now = cloud.Now }))
-	text, err := ecrx.Thaw(ctx, api, done)
+	done := must(img.Repo().Freeze(ctx, api, []ecrx.Image{img}, 9*24*time.Hour, func(o *ecrx.FreezeOptions) { o.Now = cloud.Now }))
+	text, err := done.Thaw(ctx, api)
 	fmt.Println(text == expireAfterWeek, err)
 	// Output: true <nil>
 }

@@ -54,11 +54,11 @@ func ExampleParse() {
 	// Output: 123456789012 us-gov-west-1 team/app latest
 }
 
-func ExampleResolve() {
+func ExampleImage_Resolve() {
 	_, api, push := registry("")
 	img := push("one", "v1")
 	img.Digest = ""
-	found, err := ecrx.Resolve(context.Background(), api, img)
+	found, err := img.Resolve(context.Background(), api)
 	fmt.Println(found.Tag, short(found.Digest), err)
 	// Output: v1 sha256:70a8db9a <nil>
 }
@@ -88,14 +88,14 @@ func ExampleParsePolicy() {
 	// lifecycle policy: rule 1: selection.countNumber: numeric instance is lower than the required minimum (minimum: 1, found: 0)
 }
 
-func ExampleEvaluate() {
+func ExamplePolicy_Evaluate() {
 	now := time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
 	policy := must(ecrx.ParsePolicy(expireAfterWeek))
 	images := []ecrx.Stored{
 		{Digest: "sha256:aa", Tags: []string{"v1"}, PushedAt: now.AddDate(0, 0, -8)},
 		{Digest: "sha256:bb", Tags: []string{"v2"}, PushedAt: now.AddDate(0, 0, -5)},
 	}
-	for _, v := range ecrx.Evaluate(policy, images, now) {
+	for _, v := range policy.Evaluate(images, now) {
 		fmt.Println(v.Image.Digest, v.Action, v.Headroom())
 	}
 	// Output:
@@ -103,22 +103,22 @@ func ExampleEvaluate() {
 	// sha256:bb keep rule 1 expires it after 2026-03-03T00:00:00Z
 }
 
-func ExampleLint() {
+func ExamplePolicy_Lint() {
 	now := time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
 	images := []ecrx.Stored{{Digest: "sha256:aa", Tags: []string{"v1"}, PushedAt: now}}
 	img := must(ecrx.Parse("123456789012.dkr.ecr.us-east-1.amazonaws.com/app:v1"))
 	needs := []ecrx.Need{{Image: img, By: []string{"service prod/web"}}}
-	for _, f := range ecrx.Lint(must(ecrx.ParsePolicy(expireAfterWeek)), images, needs, now) {
+	for _, f := range must(ecrx.ParsePolicy(expireAfterWeek)).Lint(images, needs, now) {
 		fmt.Println(f.Code, f.Text)
 	}
 	// Output: age-rule image 123456789012.dkr.ecr.us-east-1.amazonaws.com/app:v1 (needed by service prod/web): rule 1 expires it after 2026-03-08T00:00:00Z, newer images or not; count instead
 }
 
-func ExamplePropose() {
+func ExamplePolicy_Propose() {
 	now := time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
 	images := []ecrx.Stored{{Digest: "sha256:aa", Tags: []string{"v1"}, PushedAt: now}}
 	img := must(ecrx.Parse("123456789012.dkr.ecr.us-east-1.amazonaws.com/app:v1"))
-	p, err := ecrx.Propose(must(ecrx.ParsePolicy(expireAfterWeek)), images, []ecrx.Need{{Image: img}}, func(o *ecrx.ProposeOptions) {
+	p, err := must(ecrx.ParsePolicy(expireAfterWeek)).Propose(images, []ecrx.Need{{Image: img}}, func(o *ecrx.ProposeOptions) {
 		o.Now = func() time.Time { return now }
 	})
 	fmt.Println(err)
@@ -181,20 +181,20 @@ func ExampleCheck() {
 	// expire <nil>
 }
 
-func ExampleImages() {
+func ExampleRepository_Images() {
 	_, api, push := registry("")
 	img := push("one", "v1", "latest")
-	images, err := ecrx.Images(context.Background(), api, img.Repo())
+	images, err := img.Repo().Images(context.Background(), api)
 	fmt.Println(short(images[0].Digest), images[0].Tags, err)
 	// Output: sha256:70a8db9a [latest v1] <nil>
 }
 
-func ExampleUnarchive() {
+func ExampleRepository_Unarchive() {
 	cloud, api, push := registry("")
 	img := push("one", "v1")
 	must(api.UpdateImageStorageClass(context.Background(), &ecr.UpdateImageStorageClassInput{RepositoryName: aws.String("app"),
 		ImageId: &types.ImageIdentifier{ImageDigest: &img.Digest}, TargetStorageClass: types.TargetStorageClassArchive}))
-	restored, err := ecrx.Unarchive(context.Background(), api, img.Repo(), []string{img.Digest}, func(o *ecrx.UnarchiveOptions) {
+	restored, err := img.Repo().Unarchive(context.Background(), api, []string{img.Digest}, func(o *ecrx.UnarchiveOptions) {
 		o.Interval = cloud.Wall(15 * time.Second)
 		o.Observe = func(e ecrx.Event) { fmt.Println(e.Done, "of", e.Of) }
 	})

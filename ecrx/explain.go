@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/ecr"
 )
 
 // ExplainOptions change [Explain]. The zero value is the default.
@@ -73,7 +75,7 @@ type Candidate struct {
 // or, clearly marked, other images of the repository.
 //
 // Calls ecr:DescribeImages. Safe to repeat. An error that Events yields is returned.
-func Explain(ctx context.Context, api CheckAPI, ref string, optFns ...func(*ExplainOptions)) (*Explanation, error) {
+func Explain(ctx context.Context, api ecr.DescribeImagesAPIClient, ref string, optFns ...func(*ExplainOptions)) (*Explanation, error) {
 	var opts ExplainOptions
 	for _, fn := range optFns {
 		if fn != nil {
@@ -105,7 +107,7 @@ func Explain(ctx context.Context, api CheckAPI, ref string, optFns ...func(*Expl
 	return out, out.find(ctx, api, opts)
 }
 
-func (e *Explanation) find(ctx context.Context, api CheckAPI, opts ExplainOptions) error {
+func (e *Explanation) find(ctx context.Context, api ecr.DescribeImagesAPIClient, opts ExplainOptions) error {
 	img, s := e.Status.Image, e.Status
 	add := func(repo Image, tag, digest, how string, same bool) {
 		repo.Tag, repo.Digest = tag, digest
@@ -135,7 +137,7 @@ func (e *Explanation) find(ctx context.Context, api CheckAPI, opts ExplainOption
 	if opts.StandIns < 0 || s.State == stateMissingRepository || s.State == stateTagMoved {
 		return nil
 	}
-	images, err := Images(ctx, api, img.Repo())
+	images, err := img.Repo().Images(ctx, api)
 	if err != nil {
 		return err
 	}

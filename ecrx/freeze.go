@@ -27,8 +27,8 @@ type ThawAPI interface {
 	DeleteLifecyclePolicy(context.Context, *ecr.DeleteLifecyclePolicyInput, ...func(*ecr.Options)) (*ecr.DeleteLifecyclePolicyOutput, error)
 }
 
-// FreezeOptions change [Freeze] and [Thaw]. The zero value is the default, and
-// changes nothing in the account.
+// FreezeOptions change [Repository.Freeze] and [Frozen.Thaw]. The zero value is the
+// default.
 type FreezeOptions struct {
 	// DryRun changes nothing: the answer is what would be done.
 	DryRun bool
@@ -52,17 +52,17 @@ type FreezeOptions struct {
 // frozenVersion is the Version of a [Frozen].
 const frozenVersion = 1
 
-// ErrPolicyChanged is returned by [Freeze] and [Thaw] if a lifecycle policy is
-// not the one that was expected: it was left alone.
+// ErrPolicyChanged is returned by [Repository.Freeze] and [Frozen.Thaw] if a
+// lifecycle policy is not the one that was expected: it was left alone.
 var ErrPolicyChanged = errors.New("lifecycle policy has changed in between")
 
-// Freeze takes those rules out of a repository's lifecycle policy that would,
+// Freeze takes those rules out of the repository's lifecycle policy that would,
 // within the given time, delete or archive an image that is needed, under any
 // reading of what is not certain; what a removed rule shielded is looked at
-// again. Its answer has the original, for [Thaw].
+// again. Its answer has the original, for [Frozen.Thaw].
 //
 // needed are images of the repository, by digest, by tag, or by both: then the
-// digest counts, and is taken to have the tag as well, as after [RestoreTag].
+// digest counts, and is taken to have the tag as well, as after [Image.RestoreTag].
 // An image that is archived, or not there, is taken to be put back, as old as
 // it can be. More than 24 hours should be given: ECR acts that late.
 //
@@ -73,7 +73,7 @@ var ErrPolicyChanged = errors.New("lifecycle policy has changed in between")
 // ecr:PutLifecyclePolicy or ecr:DeleteLifecyclePolicy. Safe to repeat: rules
 // that are gone are nothing to do. Old is then what was left of them: keep the
 // first answer, or give it as Plan.
-func Freeze(ctx context.Context, api FreezeAPI, repo Repository, needed []Image, within time.Duration, optFns ...func(*FreezeOptions)) (*Frozen, error) {
+func (repo Repository) Freeze(ctx context.Context, api FreezeAPI, needed []Image, within time.Duration, optFns ...func(*FreezeOptions)) (*Frozen, error) {
 	opts := freezeOptions(ctx, optFns)
 	policy, text, err := rereadPolicy(ctx, api, repo, opts.Interval)
 	if err != nil {
@@ -89,7 +89,7 @@ func Freeze(ctx context.Context, api FreezeAPI, repo Repository, needed []Image,
 		}
 		return out, nil
 	}
-	images, err := awsretry.Read(ctx, opts.Interval, tries, func(ctx context.Context) ([]Stored, error) { return Images(ctx, api, repo) })
+	images, err := awsretry.Read(ctx, opts.Interval, tries, func(ctx context.Context) ([]Stored, error) { return repo.Images(ctx, api) })
 	if err != nil {
 		return nil, err
 	}

@@ -27,7 +27,7 @@ func TestFreeze(t *testing.T) {
 				now := func(o *ecrx.FreezeOptions) { o.Now = f.cloud.Now }
 				repo := f.app.Repo()
 				run := func(fns ...func(*ecrx.FreezeOptions)) (*ecrx.Frozen, error) {
-					return ecrx.Freeze(t.Context(), f.api, repo, []ecrx.Image{needed}, 7*day+time.Hour, append(fns, now)...)
+					return repo.Freeze(t.Context(), f.api, []ecrx.Image{needed}, 7*day+time.Hour, append(fns, now)...)
 				}
 				plan, err := run(dry)
 				require.NoError(t, err)
@@ -66,15 +66,15 @@ func TestFreeze(t *testing.T) {
 				var kept ecrx.Frozen
 				require.NoError(t, json.Unmarshal(b, &kept))
 				f.cloud.Inject(fault)
-				_, err = ecrx.Thaw(t.Context(), f.api, &kept)
+				_, err = kept.Thaw(t.Context(), f.api)
 				if final(fault) && err != nil {
 					f.heal()
-					_, err = ecrx.Thaw(t.Context(), f.api, &kept)
+					_, err = kept.Thaw(t.Context(), f.api)
 				}
 				require.NoError(t, err)
 				f.heal()
 				require.Equal(t, before, f.policyText())
-				_, err = ecrx.Thaw(t.Context(), f.api, &kept)
+				_, err = kept.Thaw(t.Context(), f.api)
 				require.NoError(t, err)
 				f.cloud.Advance(2 * day)
 				require.False(t, f.exists(needed), "the policy works again")
@@ -88,32 +88,32 @@ func TestFreezeChangedInBetween(t *testing.T) {
 	bubble(t, func(t *testing.T, f *fixture) {
 		needed := f.push("needed", "v1")
 		f.policy(policy(rule(1, "any", sincePushed, 1)))
-		plan, err := ecrx.Freeze(t.Context(), f.api, f.app.Repo(), []ecrx.Image{needed}, 3*day, dry, func(o *ecrx.FreezeOptions) { o.Now = f.cloud.Now })
+		plan, err := f.app.Repo().Freeze(t.Context(), f.api, []ecrx.Image{needed}, 3*day, dry, func(o *ecrx.FreezeOptions) { o.Now = f.cloud.Now })
 		require.NoError(t, err)
 		require.Empty(t, plan.New)
 
 		f.policy(policy(rule(1, "any", sincePushed, 2)))
 		after := f.policyText()
-		_, err = ecrx.Freeze(t.Context(), f.api, f.app.Repo(), []ecrx.Image{needed}, 3*day, func(o *ecrx.FreezeOptions) { o.Plan = plan })
+		_, err = f.app.Repo().Freeze(t.Context(), f.api, []ecrx.Image{needed}, 3*day, func(o *ecrx.FreezeOptions) { o.Plan = plan })
 		require.ErrorIs(t, err, ecrx.ErrPolicyChanged)
 		require.Equal(t, after, f.policyText())
-		_, err = ecrx.Thaw(t.Context(), f.api, plan)
+		_, err = plan.Thaw(t.Context(), f.api)
 		require.ErrorIs(t, err, ecrx.ErrPolicyChanged)
 
 		// While a try is throttled.
 		f.cloud.Inject(simtype.Fault{Action: "ecr:DeleteLifecyclePolicy", Kind: simtype.Throttle, Nth: 1})
 		later(time.Second, func() { f.policy(policy(rule(1, "any", sincePushed, 3))) })
-		_, err = ecrx.Freeze(t.Context(), f.api, f.app.Repo(), []ecrx.Image{needed}, 3*day)
+		_, err = f.app.Repo().Freeze(t.Context(), f.api, []ecrx.Image{needed}, 3*day)
 		require.ErrorIs(t, err, ecrx.ErrPolicyChanged)
 		require.Contains(t, f.policyText(), `"countNumber":3`)
 
 		// All rules out, and back.
-		done, err := ecrx.Freeze(t.Context(), f.api, f.app.Repo(), []ecrx.Image{needed}, 4*day)
+		done, err := f.app.Repo().Freeze(t.Context(), f.api, []ecrx.Image{needed}, 4*day)
 		require.NoError(t, err)
 		require.True(t, done.Applied)
 		f.cloud.Advance(5 * day)
 		require.True(t, f.exists(needed))
-		_, err = ecrx.Thaw(t.Context(), f.api, done)
+		_, err = done.Thaw(t.Context(), f.api)
 		require.NoError(t, err)
 		require.Equal(t, done.Old, f.policyText())
 	})
@@ -130,7 +130,7 @@ func TestFreezeSupposes(t *testing.T) {
 		p := policy(rule(1, "v*", sincePushed, 30), rule(2, "untagged", countMoreThan, 50), rule(3, "any", countMoreThan, 5), rule(4, "any", sinceTransitioned, 90))
 		f.policy(p)
 		freeze := func(within time.Duration, img ecrx.Image, fns ...func(*ecrx.FreezeOptions)) (out []int) {
-			got, err := ecrx.Freeze(t.Context(), f.api, f.app.Repo(), []ecrx.Image{img}, within, append(fns, dry)...)
+			got, err := f.app.Repo().Freeze(t.Context(), f.api, []ecrx.Image{img}, within, append(fns, dry)...)
 			require.NoError(t, err)
 			for _, r := range got.Removed {
 				out = append(out, r.Rule.Priority)

@@ -12,7 +12,7 @@ import (
 )
 
 // Frozen is a lifecycle policy less the rules that would take needed images: a
-// plan, or what was done. Kept as JSON it is all that [Thaw] needs.
+// plan, or what was done. Kept as JSON it is all that [Frozen.Thaw] needs.
 type Frozen struct {
 	Version    int        `json:"version"`
 	Repository Repository `json:"repository"`
@@ -33,7 +33,7 @@ type Frozen struct {
 	Applied bool `json:"applied"`
 }
 
-// RemovedRule is a rule that [Freeze] takes out.
+// RemovedRule is a rule that [Repository.Freeze] takes out.
 type RemovedRule struct {
 	Rule Rule `json:"rule"`
 	// Image is a needed image that it would take, Reason why.
@@ -45,7 +45,7 @@ type RemovedRule struct {
 func (f *Frozen) Changes() bool { return len(f.Removed) > 0 }
 
 // Over reports whether the time that the policy was frozen for has passed, so
-// that [Thaw] is due.
+// that [Frozen.Thaw] is due.
 func (f *Frozen) Over(now time.Time) bool { return f.Applied && !now.Before(f.Until) }
 
 // String is one line for each rule.
@@ -90,7 +90,7 @@ func (f *Frozen) takeOut(p *Policy, images []Stored, needed []Image, pushes int)
 	for p != nil {
 		var out []int
 		// As they will be, and as they are: in the archive other rules reach them.
-		for _, v := range slices.Concat(Evaluate(p, tried, f.Until), Evaluate(p, images, f.Until)) {
+		for _, v := range slices.Concat(p.Evaluate(tried, f.Until), p.Evaluate(images, f.Until)) {
 			name, ok := names[v.Image.Digest]
 			counted := v.PushesLeft > 0 && v.PushesLeft <= pushes
 			if !ok || v.MatchedBy == 0 || !v.MayGo() && v.Action != actionBlocked && !counted || slices.Contains(out, v.MatchedBy) {

@@ -26,7 +26,7 @@ type group struct {
 
 func evaluated(p *Policy, images []Stored, now time.Time) map[string]Verdict {
 	out := map[string]Verdict{}
-	for _, v := range Evaluate(p, images, now) {
+	for _, v := range p.Evaluate(images, now) {
 		out[v.Image.Digest] = v
 	}
 	return out

@@ -63,10 +63,10 @@ func TestRestoreTagFromReplica(t *testing.T) {
 					f.push("new", "v2")
 					f.cloud.ForgetCalls()
 					f.cloud.Inject(fault)
-					got, err := ecrx.RestoreTag(t.Context(), f.api, f.tag(old, "v1"), fromReplica(f, old))
+					got, err := f.tag(old, "v1").RestoreTag(t.Context(), f.api, fromReplica(f, old))
 					if final(fault) {
 						f.heal()
-						got, err = ecrx.RestoreTag(t.Context(), f.api, f.tag(old, "v1"), fromReplica(f, old))
+						got, err = f.tag(old, "v1").RestoreTag(t.Context(), f.api, fromReplica(f, old))
 					}
 					require.NoError(t, err)
 					f.heal()
@@ -81,7 +81,7 @@ func TestRestoreTagFromReplica(t *testing.T) {
 					require.Len(t, text.Images, 1)
 
 					f.cloud.ForgetCalls()
-					got, err = ecrx.RestoreTag(t.Context(), f.api, f.tag(old, "v1"), fromReplica(f, old))
+					got, err = f.tag(old, "v1").RestoreTag(t.Context(), f.api, fromReplica(f, old))
 					require.NoError(t, err)
 					require.False(t, got.Changed)
 					require.Zero(t, f.counts("ecr:PutImage"))
@@ -100,13 +100,13 @@ func TestRestoreTagFromReplicaOfAnIndex(t *testing.T) {
 		index := f.pushIndex("v1", arm, amd)
 		f.cloud.Advance(time.Hour)
 		f.deleteDigests(index.Digest, arm.Digest, amd.Digest)
-		_, err := ecrx.RestoreTag(t.Context(), f.api, f.tag(index, "v1"), func(o *ecrx.TagOptions) { o.From = f.replica(index) })
+		_, err := f.tag(index, "v1").RestoreTag(t.Context(), f.api, func(o *ecrx.TagOptions) { o.From = f.replica(index) })
 		require.Error(t, err, "without a way to copy what it lists")
-		dry, err := ecrx.RestoreTag(t.Context(), f.api, f.tag(index, "v1"), fromReplica(f, index), func(o *ecrx.TagOptions) { o.DryRun = true })
+		dry, err := f.tag(index, "v1").RestoreTag(t.Context(), f.api, fromReplica(f, index), func(o *ecrx.TagOptions) { o.DryRun = true })
 		require.NoError(t, err)
 		require.True(t, dry.Changed)
 		require.Zero(t, f.counts("ecr:InitiateLayerUpload"))
-		_, err = ecrx.RestoreTag(t.Context(), f.api, f.tag(index, "v1"), fromReplica(f, index))
+		_, err = f.tag(index, "v1").RestoreTag(t.Context(), f.api, fromReplica(f, index))
 		require.NoError(t, err)
 		out, err := ecrx.Check(t.Context(), f.api, []string{f.tag(index, "v1").String()})
 		require.NoError(t, err)
@@ -141,7 +141,7 @@ func TestCopiedLayers(t *testing.T) {
 				f.deleteDigests(old.Digest)
 				f.cloud.ForgetCalls()
 				client := &breaking{f.cloud.Config().HTTPClient, c.broken}
-				_, err := ecrx.RestoreTag(t.Context(), f.api, f.tag(old, "v1"), fromReplica(f, old), func(o *ecrx.TagOptions) { o.HTTPClient = client })
+				_, err := f.tag(old, "v1").RestoreTag(t.Context(), f.api, fromReplica(f, old), func(o *ecrx.TagOptions) { o.HTTPClient = client })
 				if c.fails != "" {
 					require.ErrorContains(t, err, c.fails)
 					require.NotContains(t, err.Error(), "X-Amz-Signature")

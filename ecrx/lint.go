@@ -52,13 +52,13 @@ const (
 // end of a count.
 const lintMargin = 5
 
-// Lint says what is wrong with the policy of a repository with these images, of
-// which some are needed. It is pure. now is the moment of the evaluation.
-func Lint(p *Policy, images []Stored, needs []Need, now time.Time) []Finding {
+// Lint says what is wrong with the policy for a repository with these images, of
+// which some are needed; nothing is with a nil policy. It is pure. now is the moment of the evaluation.
+func (p *Policy) Lint(images []Stored, needs []Need, now time.Time) []Finding {
 	if p == nil {
 		return nil
 	}
-	l := linter{policy: p, images: images, needs: locate(images, needs), verdicts: Evaluate(p, images, now)}
+	l := linter{policy: p, images: images, needs: locate(images, needs), verdicts: p.Evaluate(images, now)}
 	var out []Finding
 	for r := range p.Rules {
 		out = append(out, l.rule(r)...)

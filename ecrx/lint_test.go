@@ -44,7 +44,7 @@ func TestLint(t *testing.T) {
 		for _, n := range needs {
 			ns = append(ns, need(t, n))
 		}
-		return codes(ecrx.Lint(v.policy, v.images, ns, t0))
+		return codes(v.policy.Lint(v.images, ns, t0))
 	}
 	require.Equal(t, []string{"and-list 1", "loses-needed 3"}, lint(vectors["D1 and-trap"], "latest"))
 	require.Equal(t, []string{"dead-rule 1", "loses-needed 2"}, lint(vectors["D4 dead keep rule"], "D"))
@@ -59,8 +59,8 @@ func TestLint(t *testing.T) {
 	require.Equal(t, []string{"untagged-under-digests 1", "age-rule 2"}, lint(age, "A"))
 	hidden := vector{policy: policy(rule(1, "v*", countMoreThan, 100), rule(2, "v1*", countMoreThan, 1)), images: []ecrx.Stored{img("A", day, "v1"), img("B", day, "v12")}}
 	require.Equal(t, []string{"unreachable 2"}, lint(hidden))
-	require.Empty(t, ecrx.Lint(nil, hidden.images, nil, t0))
-	require.Contains(t, ecrx.Lint(age.policy, age.images, []ecrx.Need{need(t, "A")}, t0)[1].Text, "needed by service prod/web")
+	require.Empty(t, (*ecrx.Policy)(nil).Lint(hidden.images, nil, t0))
+	require.Contains(t, age.policy.Lint(age.images, []ecrx.Need{need(t, "A")}, t0)[1].Text, "needed by service prod/web")
 }
 
 func TestPropose(t *testing.T) {
@@ -68,7 +68,7 @@ func TestPropose(t *testing.T) {
 	at := func(o *ecrx.ProposeOptions) { o.Now = func() time.Time { return t0 } }
 	p := policy(rule(1, "untagged", sincePushed, 3), rule(2, "any", sincePushed, 30))
 	images := []ecrx.Stored{img("A", 29*day, "v1"), img("B", 2*day), img("C", day, "v3"), img("D", 40*day, "v0")}
-	got, err := ecrx.Propose(p, images, []ecrx.Need{need(t, "B"), need(t, "v1-"), need(t, "A")}, at)
+	got, err := p.Propose(images, []ecrx.Need{need(t, "B"), need(t, "v1-"), need(t, "A")}, at)
 	require.NoError(t, err)
 	require.Equal(t, []string{"A", "B"}, got.Pin)
 	require.Len(t, got.Absent, 1)
@@ -85,7 +85,7 @@ func TestPropose(t *testing.T) {
 			images[i].Tags = append(images[i].Tags, "pin-"+images[i].Digest)
 		}
 	}
-	again, err := ecrx.Propose(next, images, []ecrx.Need{need(t, "B"), need(t, "A")}, at)
+	again, err := next.Propose(images, []ecrx.Need{need(t, "B"), need(t, "A")}, at)
 	require.NoError(t, err)
 	require.Empty(t, again.Changes)
 	require.Equal(t, got.New, again.New)
@@ -93,14 +93,14 @@ func TestPropose(t *testing.T) {
 	// In the archive a pin is of no use.
 	archived := img("X", 500*day, "v9")
 	archived.Status, archived.ArchivedAt = "ARCHIVED", t0.Add(-365*day)
-	_, err = ecrx.Propose(policy(rule(1, "any", sinceTransitioned, 90)), []ecrx.Stored{archived}, []ecrx.Need{need(t, "v9-")}, at)
+	_, err = policy(rule(1, "any", sinceTransitioned, 90)).Propose([]ecrx.Stored{archived}, []ecrx.Need{need(t, "v9-")}, at)
 	require.NoError(t, err, "v9- is not there")
 	n := need(t, "v9-")
 	n.Image.Tag = "v9"
-	_, err = ecrx.Propose(policy(rule(1, "any", sinceTransitioned, 90)), []ecrx.Stored{archived}, []ecrx.Need{n}, at)
+	_, err = policy(rule(1, "any", sinceTransitioned, 90)).Propose([]ecrx.Stored{archived}, []ecrx.Need{n}, at)
 	require.ErrorIs(t, err, ecrx.ErrUnsafe)
 
-	got, err = ecrx.Propose(nil, images, []ecrx.Need{need(t, "B")}, at)
+	got, err = (*ecrx.Policy)(nil).Propose(images, []ecrx.Need{need(t, "B")}, at)
 	require.NoError(t, err)
 	require.Empty(t, got.New)
 }
@@ -119,7 +119,7 @@ func TestProposeProperties(t *testing.T) {
 				needs = append(needs, need(t, x.Digest))
 			}
 		}
-		got, err := ecrx.Propose(p, images, needs, func(o *ecrx.ProposeOptions) { o.Now = func() time.Time { return t0 } })
+		got, err := p.Propose(images, needs, func(o *ecrx.ProposeOptions) { o.Now = func() time.Time { return t0 } })
 		if errors.Is(err, ecrx.ErrUnsafe) {
 			continue
 		}
@@ -127,13 +127,13 @@ func TestProposeProperties(t *testing.T) {
 		safe++
 		q, err := ecrx.ParsePolicy(got.New)
 		require.NoError(t, err)
-		before := byDigest(ecrx.Evaluate(p, images, t0))
+		before := byDigest(p.Evaluate(images, t0))
 		for i := range images {
 			if slices.Contains(got.Pin, images[i].Digest) {
 				images[i].Tags = append(slices.Clone(images[i].Tags), "pin-"+images[i].Digest)
 			}
 		}
-		for d, v := range byDigest(ecrx.Evaluate(q, images, t0)) {
+		for d, v := range byDigest(q.Evaluate(images, t0)) {
 			needed := slices.ContainsFunc(needs, func(n ecrx.Need) bool { return n.Image.Digest == d })
 			require.False(t, needed && v.MayGo())
 			require.False(t, !before[d].MayGo() && v.Goes() && v.Rule != 0, "%s: %s -> %s", d, p, q)

@@ -15,11 +15,11 @@ var anyStatus = types.DescribeImagesFilter{ImageStatus: types.ImageStatusFilterA
 
 const pageSize = 1000 // the most that one DescribeImages gives
 
-// Images lists every image of a repository, archived ones too. The order is
+// Images lists every image of the repository, archived ones too. The order is
 // ECR's. What indexes list is not known.
 //
 // Calls ecr:DescribeImages, once for each 1,000 images. Safe to repeat.
-func Images(ctx context.Context, api ecr.DescribeImagesAPIClient, repo Repository) ([]Stored, error) {
+func (repo Repository) Images(ctx context.Context, api ecr.DescribeImagesAPIClient) ([]Stored, error) {
 	var out []Stored
 	var next *string
 	for {

@@ -7,19 +7,19 @@ import (
 	"strings"
 )
 
-// pinPrefix is what the tags of [Pin] begin with where nothing else is said.
+// pinPrefix is what the tags of [Image.Pin] begin with where nothing else is said.
 const pinPrefix = "pin"
 
 // pinDigits is how much of a digest a pin shows, at first.
 const pinDigits = 12
 
 // Pin gives the image of img's digest a tag of its own, such as
-// "pin-0123456789ab", that a lifecycle rule can keep; see [Propose]. A pin
+// "pin-0123456789ab", that a lifecycle rule can keep; see [Policy.Propose]. A pin
 // protects nothing by itself: the policy needs such a rule, first.
 //
 // Calls ecr:DescribeImages, ecr:BatchGetImage, ecr:PutImage. Safe to repeat: an
 // image that is pinned already is left alone.
-func Pin(ctx context.Context, api RestoreAPI, img Image, optFns ...func(*TagOptions)) (*Restored, error) {
+func (img Image) Pin(ctx context.Context, api RestoreAPI, optFns ...func(*TagOptions)) (*Restored, error) {
 	t := tagger{api: api, repo: img.Repo(), opts: tagOptions(optFns)}
 	if img.Digest == "" || t.repo.Name == "" {
 		return nil, fmt.Errorf("image %s: only an image in ECR, by digest, can be pinned", img)

@@ -30,14 +30,14 @@ func TestPinUnpin(t *testing.T) {
 					require.NoError(t, err)
 				}
 				for _, img := range []ecrx.Image{one, bare} {
-					again(func() error { _, err := ecrx.Pin(t.Context(), f.api, img); return err })
+					again(func() error { _, err := img.Pin(t.Context(), f.api); return err })
 				}
 				f.heal()
 				f.cloud.Inject(fault)
-				pinned, err := ecrx.Pin(t.Context(), f.api, one)
+				pinned, err := one.Pin(t.Context(), f.api)
 				if final(fault) && err != nil {
 					f.heal()
-					pinned, err = ecrx.Pin(t.Context(), f.api, one)
+					pinned, err = one.Pin(t.Context(), f.api)
 				}
 				f.heal()
 				require.NoError(t, err)
@@ -46,14 +46,14 @@ func TestPinUnpin(t *testing.T) {
 				require.Equal(t, bare.Digest, f.tags()["pin-"+bare.Digest[7:19]])
 
 				f.cloud.Inject(fault)
-				again(func() error { _, err := ecrx.Unpin(t.Context(), f.api, one); return err })
+				again(func() error { _, err := one.Unpin(t.Context(), f.api); return err })
 				f.heal()
 				require.Equal(t, []string{"pin-" + bare.Digest[7:19], "v1"}, slices.Sorted(maps.Keys(f.tags())))
 				f.heal()
-				_, err = ecrx.Unpin(t.Context(), f.api, bare)
+				_, err = bare.Unpin(t.Context(), f.api)
 				require.ErrorIs(t, err, ecrx.ErrLastTag)
 				require.True(t, f.exists(bare))
-				gone, err := ecrx.Unpin(t.Context(), f.api, one)
+				gone, err := one.Unpin(t.Context(), f.api)
 				require.NoError(t, err)
 				require.Empty(t, gone)
 			})
@@ -67,11 +67,11 @@ func TestUnpinRace(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T, f *fixture) {
 		one := f.push("one", "v1")
-		_, err := ecrx.Pin(t.Context(), f.api, one)
+		_, err := one.Pin(t.Context(), f.api)
 		require.NoError(t, err)
 		f.cloud.Inject(simtype.Fault{Action: "ecr:BatchDeleteImage", Kind: simtype.Throttle, Nth: 1})
 		later(time.Second, func() { f.push("two", "v1") })
-		_, err = ecrx.Unpin(t.Context(), f.api, one)
+		_, err = one.Unpin(t.Context(), f.api)
 		require.ErrorIs(t, err, ecrx.ErrLastTag)
 		require.True(t, f.exists(one))
 	})
@@ -85,13 +85,13 @@ func TestReconcile(t *testing.T) {
 			bubble(t, func(t *testing.T, f *fixture) {
 				one, two, bare := f.push("one", "v1"), f.push("two", "v2"), f.push("bare")
 				for _, img := range []ecrx.Image{one, bare} {
-					_, err := ecrx.Pin(t.Context(), f.api, img)
+					_, err := img.Pin(t.Context(), f.api)
 					require.NoError(t, err)
 				}
 				f.policy(policy(rule(1, "pin-*", countMoreThan, 5), rule(2, "any", sincePushed, 7)))
 				f.cloud.Inject(fault)
 				run := func(fns ...func(*ecrx.TagOptions)) (*ecrx.Reconciled, error) {
-					return ecrx.Reconcile(t.Context(), f.api, f.app, []string{two.Digest, "sha256:" + one.Digest[8:] + "0"}, fns...)
+					return f.app.ReconcilePins(t.Context(), f.api, []string{two.Digest, "sha256:" + one.Digest[8:] + "0"}, fns...)
 				}
 				got, err := run()
 				if final(fault) && err != nil {
@@ -131,11 +131,11 @@ func TestReconcileLimit(t *testing.T) {
 			digests = append(digests, f.push(string(rune('a'+n))).Digest)
 		}
 		started := time.Now()
-		dry, err := ecrx.Reconcile(t.Context(), f.api, f.app, digests, func(o *ecrx.TagOptions) { o.DryRun = true })
+		dry, err := f.app.ReconcilePins(t.Context(), f.api, digests, func(o *ecrx.TagOptions) { o.DryRun = true })
 		require.NoError(t, err)
 		require.Len(t, dry.Pinned, 25)
 		require.Zero(t, f.counts("ecr:PutImage"))
-		got, err := ecrx.Reconcile(t.Context(), f.api, f.app, digests)
+		got, err := f.app.ReconcilePins(t.Context(), f.api, digests)
 		require.NoError(t, err)
 		require.Len(t, got.Pinned, 25)
 		require.GreaterOrEqual(t, time.Since(started), 2400*time.Millisecond, "10 per second")

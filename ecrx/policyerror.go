@@ -1,16 +1,9 @@
 package ecrx
 
-import (
-	"errors"
-	"fmt"
-)
+import "fmt"
 
-// ErrPolicy is returned by [ParsePolicy] if the text is no lifecycle policy
-// that ECR accepts.
-var ErrPolicy = errors.New("not a valid lifecycle policy")
-
-// PolicyError is the first reason for which ECR would reject a policy. It
-// matches [ErrPolicy].
+// PolicyError is returned by [ParsePolicy] if the text is no lifecycle policy that
+// ECR accepts: the first reason for which ECR would reject it.
 type PolicyError struct {
 	// Rule is the priority of the rule it is about, 0 where it is about the
 	// whole policy or the rule has no priority; Index is its place in the text,
@@ -36,9 +29,6 @@ func (e *PolicyError) Error() string {
 	}
 	return s + e.Reason
 }
-
-// Is makes it match [ErrPolicy].
-func (e *PolicyError) Is(target error) bool { return target == ErrPolicy }
 
 // at is the error for a part of the rule.
 func (e *PolicyError) at(field string) *PolicyError {

@@ -39,7 +39,7 @@ type PreviewOptions struct {
 	Now func() time.Time
 }
 
-// Preview is AWS's own preview held against [Evaluate].
+// Preview is AWS's own preview held against [Policy.Evaluate].
 type Preview struct {
 	Repository Repository
 	// Policy is what was tried.
@@ -65,7 +65,7 @@ func (d PreviewDifference) String() string {
 }
 
 // ComparePreview has AWS preview a policy and compares the outcome, image by
-// image, with [Evaluate] on the same repository: the test of this package
+// image, with [Policy.Evaluate] on the same repository: the test of this package
 // against the truth. It changes no image. A preview that somebody else has
 // under way is waited for first.
 //
@@ -90,7 +90,7 @@ func ComparePreview(ctx context.Context, api PreviewAPI, repo Repository, optFns
 			return nil, fmt.Errorf("repository %s: no lifecycle policy", repo)
 		}
 	}
-	images, err := Images(ctx, api, repo)
+	images, err := repo.Images(ctx, api)
 	if err != nil {
 		return nil, err
 	}
@@ -103,7 +103,7 @@ func ComparePreview(ctx context.Context, api PreviewAPI, repo Repository, optFns
 		return nil, err
 	}
 	out.Acted = len(results)
-	for _, v := range Evaluate(out.Policy, images, opts.Now()) {
+	for _, v := range out.Policy.Evaluate(images, opts.Now()) {
 		d := PreviewDifference{Verdict: v, Action: actionKeep}
 		if r, ok := results[v.Image.Digest]; ok {
 			d.Action, d.Rule = Action(strings.ToLower(string(r.Action.Type))), int(aws.ToInt32(r.AppliedRulePriority))

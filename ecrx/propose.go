@@ -14,7 +14,7 @@ import (
 	"github.com/stackrescue/stackrescue/internal/clock"
 )
 
-// ProposeOptions change [Propose]. The zero value is the default.
+// ProposeOptions change [Policy.Propose]. The zero value is the default.
 type ProposeOptions struct {
 	// Prefix is that of pins. Defaults to "pin".
 	Prefix string
@@ -49,8 +49,8 @@ type Proposal struct {
 	Proven []time.Time `json:"proven"`
 }
 
-// ErrUnsafe is returned by [Propose] if no policy was found that keeps everything that is
-// needed.
+// ErrUnsafe is returned by [Policy.Propose] if no policy was found that keeps
+// everything that is needed.
 var ErrUnsafe = errors.New("no safe lifecycle policy")
 
 // Propose returns a policy that keeps what is needed: a rule for pins first, so
@@ -63,7 +63,7 @@ var ErrUnsafe = errors.New("no safe lifecycle policy")
 //
 // Pin first, then put the policy in force. A nil policy keeps everything and
 // stays.
-func Propose(p *Policy, images []Stored, needs []Need, optFns ...func(*ProposeOptions)) (*Proposal, error) {
+func (p *Policy) Propose(images []Stored, needs []Need, optFns ...func(*ProposeOptions)) (*Proposal, error) {
 	opts := ProposeOptions{Now: func() time.Time { return clock.Now(context.Background()) }}
 	for _, fn := range optFns {
 		if fn != nil {
@@ -95,14 +95,14 @@ func Propose(p *Policy, images []Stored, needs []Need, optFns ...func(*ProposeOp
 	}
 	out.Old = p.String()
 	q := out.pinFirst(out.counts(p, opts.Keep), len(located), opts)
-	out.widen(q, pinned, Evaluate(p, images, now), now)
+	out.widen(q, pinned, p.Evaluate(images, now), now)
 	out.New = q.String()
 	if err := q.Validate(); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrUnsafe, err)
 	}
 	for _, at := range []time.Time{now, now.Add(24 * time.Hour), now.Add(opts.Window + 24*time.Hour)} {
 		var lost []string
-		for i, v := range Evaluate(q, pinned, at) {
+		for i, v := range q.Evaluate(pinned, at) {
 			if len(located[i]) > 0 && v.MayGo() {
 				lost = append(lost, fmt.Sprintf("%s at %s: %s", located[i][0].Ref(), at.UTC().Format(time.RFC3339), v.Reason))
 			}

@@ -19,7 +19,7 @@ type ReconcileAPI interface {
 	GetLifecyclePolicy(context.Context, *ecr.GetLifecyclePolicyInput, ...func(*ecr.Options)) (*ecr.GetLifecyclePolicyOutput, error)
 }
 
-// Reconciled is what [Reconcile] did, or would do.
+// Reconciled is what [Image.ReconcilePins] did, or would do.
 type Reconciled struct {
 	Repository Repository `json:"repository"`
 	// Pinned are the images that got a pin, Unpinned the pins that went.
@@ -37,26 +37,27 @@ type Reconciled struct {
 	DryRun  bool `json:"dryRun,omitempty"`
 }
 
-// Reconcile makes the pins of a repository those of the given digests, exactly:
-// missing pins are added first, then surplus ones are removed, but never an
-// image's last tag. Options From and Move do not matter.
+// ReconcilePins makes the pins of img's repository those of the given digests,
+// exactly: missing pins are added first, then surplus ones are removed, but never
+// an image's last tag. Tag and digest of img do not matter, nor do the options From
+// and Move.
 //
-// repository may be any image of the repository. Calls ecr:GetLifecyclePolicy,
-// ecr:DescribeImages, ecr:BatchGetImage, ecr:PutImage, ecr:BatchDeleteImage.
-// Safe to repeat; after an error, repeat it to get the rest done.
-func Reconcile(ctx context.Context, api ReconcileAPI, repository Image, digests []string, optFns ...func(*TagOptions)) (*Reconciled, error) {
+// Calls ecr:GetLifecyclePolicy, ecr:DescribeImages, ecr:BatchGetImage,
+// ecr:PutImage, ecr:BatchDeleteImage. Safe to repeat; after an error, repeat it to
+// get the rest done.
+func (img Image) ReconcilePins(ctx context.Context, api ReconcileAPI, digests []string, optFns ...func(*TagOptions)) (*Reconciled, error) {
 	opts := tagOptions(optFns)
 	opts.Move, opts.From = false, Image{}
-	repo := repository.Repo()
+	repo := img.Repo()
 	if repo.Name == "" {
-		return nil, fmt.Errorf("image %s: is not in ECR", repository)
+		return nil, fmt.Errorf("image %s: is not in ECR", img)
 	}
 	out := &Reconciled{Repository: repo, DryRun: opts.DryRun}
 	policy, _, err := readPolicy(ctx, api, repo)
 	if err != nil {
 		return nil, err
 	}
-	images, err := awsretry.Read(ctx, opts.Interval, tries, func(ctx context.Context) ([]Stored, error) { return Images(ctx, api, repo) })
+	images, err := awsretry.Read(ctx, opts.Interval, tries, func(ctx context.Context) ([]Stored, error) { return repo.Images(ctx, api) })
 	if err != nil {
 		return nil, err
 	}
@@ -69,7 +70,6 @@ func Reconcile(ctx context.Context, api ReconcileAPI, repository Image, digests 
 		if x, ok := known.byDigest[d]; ok && len(x.pins(opts.Prefix)) > 0 {
 			continue
 		}
-		img := repository
 		img.Tag, img.Digest = "", d
 		pinned, err := pinner.pin(ctx, img)
 		switch {

@@ -14,7 +14,7 @@ import (
 // a *[StatusError].
 //
 // Calls ecr:DescribeImages once. Safe to repeat.
-func Resolve(ctx context.Context, api CheckAPI, img Image) (Image, error) {
+func (img Image) Resolve(ctx context.Context, api ecr.DescribeImagesAPIClient) (Image, error) {
 	s := Status{Ref: img.String(), Image: img}
 	if !img.Private() {
 		s.State = stateExternal
@@ -68,7 +68,7 @@ func lookup(ctx context.Context, api ecr.DescribeImagesAPIClient, repo Repositor
 }
 
 func search(ctx context.Context, api ecr.DescribeImagesAPIClient, repo Repository, tag, digest string) (*Stored, error) {
-	images, err := Images(ctx, api, repo)
+	images, err := repo.Images(ctx, api)
 	if err != nil {
 		return nil, err
 	}
@@ -89,7 +89,7 @@ func search(ctx context.Context, api ecr.DescribeImagesAPIClient, repo Repositor
 //
 // repository may be any image of the repository. Calls ecr:DescribeImages, once
 // for each 1,000 tagged images. Safe to repeat.
-func latest(ctx context.Context, api CheckAPI, repository Image, match func(tag string) bool) (Image, error) {
+func latest(ctx context.Context, api ecr.DescribeImagesAPIClient, repository Image, match func(tag string) bool) (Image, error) {
 	repo := repository.Repo()
 	if repo.Name == "" {
 		return Image{}, &StatusError{Status{Ref: repository.String(), Image: repository, State: stateExternal, err: fmt.Errorf("%s is no private registry of ECR", repository.Registry)}}

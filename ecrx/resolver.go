@@ -3,6 +3,8 @@ package ecrx
 import (
 	"context"
 	"errors"
+
+	"github.com/aws/aws-sdk-go-v2/service/ecr"
 )
 
 // ResolverOptions change [Resolver]. The zero value is the default.
@@ -24,7 +26,7 @@ type ResolverOptions struct {
 //
 // Calls ecr:DescribeImages, for each reference once unless Latest has to look.
 // Safe to repeat.
-func Resolver(api CheckAPI, optFns ...func(*ResolverOptions)) func(ctx context.Context, ref string) (string, error) {
+func Resolver(api ecr.DescribeImagesAPIClient, optFns ...func(*ResolverOptions)) func(ctx context.Context, ref string) (string, error) {
 	var opts ResolverOptions
 	for _, fn := range optFns {
 		if fn != nil {
@@ -42,7 +44,7 @@ func Resolver(api CheckAPI, optFns ...func(*ResolverOptions)) func(ctx context.C
 			}
 			return ref, nil
 		}
-		found, err := Resolve(ctx, api, img)
+		found, err := img.Resolve(ctx, api)
 		if errors.Is(err, ErrNotFound) && opts.Latest != nil {
 			img.Tag, img.Digest = "", ""
 			if found, err = latest(ctx, api, img, opts.Latest); err == nil {

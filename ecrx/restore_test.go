@@ -54,10 +54,10 @@ func TestRestoreTag(t *testing.T) {
 					old := f.push("old", "v1-copy")
 					f.push("new", "v2")
 					f.cloud.Inject(fault)
-					got, err := ecrx.RestoreTag(t.Context(), f.api, f.tag(old, "v1"))
+					got, err := f.tag(old, "v1").RestoreTag(t.Context(), f.api)
 					if final(fault) {
 						f.heal()
-						got, err = ecrx.RestoreTag(t.Context(), f.api, f.tag(old, "v1"))
+						got, err = f.tag(old, "v1").RestoreTag(t.Context(), f.api)
 					}
 					require.NoError(t, err)
 					f.heal()
@@ -74,7 +74,7 @@ func TestRestoreTag(t *testing.T) {
 					require.Equal(t, 1, done, "put once")
 
 					// Again: nothing to do.
-					got, err = ecrx.RestoreTag(t.Context(), f.api, f.tag(old, "v1"))
+					got, err = f.tag(old, "v1").RestoreTag(t.Context(), f.api)
 					require.NoError(t, err)
 					require.False(t, got.Changed)
 				})
@@ -90,13 +90,13 @@ func TestRestoreTagNeverMoves(t *testing.T) {
 			f.mutability(m)
 			old := f.push("old", "old")
 			current := f.push("new", "v1")
-			_, err := ecrx.RestoreTag(t.Context(), f.api, f.tag(old, "v1"))
+			_, err := f.tag(old, "v1").RestoreTag(t.Context(), f.api)
 			require.ErrorIs(t, err, ecrx.ErrTagTaken)
 			require.Equal(t, current.Digest, f.tags()["v1"])
 			require.Zero(t, f.counts("ecr:PutImage"))
 
 			move := func(o *ecrx.TagOptions) { o.Move = true }
-			got, err := ecrx.RestoreTag(t.Context(), f.api, f.tag(old, "v1"), move)
+			got, err := f.tag(old, "v1").RestoreTag(t.Context(), f.api, move)
 			pin := f.tags()["pin-"+current.Digest[7:19]]
 			if m == types.ImageTagMutabilityImmutable {
 				require.ErrorIs(t, err, ecrx.ErrTagTaken)
@@ -119,7 +119,7 @@ func TestRestoreTagRace(t *testing.T) {
 		old := f.push("old", "old")
 		f.cloud.Inject(simtype.Fault{Action: "ecr:PutImage", Kind: simtype.Throttle, Nth: 1})
 		later(time.Second, func() { f.push("theirs", "v1") })
-		_, err := ecrx.RestoreTag(t.Context(), f.api, f.tag(old, "v1"))
+		_, err := f.tag(old, "v1").RestoreTag(t.Context(), f.api)
 		require.ErrorIs(t, err, ecrx.ErrTagTaken)
 		require.NotEmpty(t, f.tags()["v1"])
 		require.NotEqual(t, old.Digest, f.tags()["v1"])
@@ -136,11 +136,11 @@ func TestRestoreTagFromElsewhere(t *testing.T) {
 		require.NoError(t, err)
 		f.push("new", "v2")
 		f.delete(old)
-		_, err = ecrx.RestoreTag(t.Context(), f.api, f.tag(old, "v1"))
+		_, err = f.tag(old, "v1").RestoreTag(t.Context(), f.api)
 		require.ErrorIs(t, err, ecrx.ErrNotFound)
 		from := f.app
 		from.Repository = "copy"
-		_, err = ecrx.RestoreTag(t.Context(), f.api, f.tag(old, "v1"), func(o *ecrx.TagOptions) { o.From = from })
+		_, err = f.tag(old, "v1").RestoreTag(t.Context(), f.api, func(o *ecrx.TagOptions) { o.From = from })
 		require.NoError(t, err)
 		require.Equal(t, old.Digest, f.tags()["v1"])
 	})
@@ -162,7 +162,7 @@ func TestUnarchive(t *testing.T) {
 				f.cloud.Inject(fault)
 				var events []string
 				run := func() ([]string, error) {
-					return ecrx.Unarchive(t.Context(), f.api, f.app.Repo(), []string{active.Digest, index.Digest}, func(o *ecrx.UnarchiveOptions) {
+					return f.app.Repo().Unarchive(t.Context(), f.api, []string{active.Digest, index.Digest}, func(o *ecrx.UnarchiveOptions) {
 						o.Observe = func(e ecrx.Event) { events = append(events, e.String()) }
 					})
 				}
@@ -185,7 +185,7 @@ func TestUnarchive(t *testing.T) {
 				for _, s := range statuses {
 					require.Equal(t, ecrx.State("ok"), s.State, "%s", s)
 				}
-				_, err = ecrx.Unarchive(t.Context(), f.api, f.app.Repo(), []string{"sha256:00"})
+				_, err = f.app.Repo().Unarchive(t.Context(), f.api, []string{"sha256:00"})
 				require.ErrorIs(t, err, ecrx.ErrNotFound)
 			})
 		})

@@ -27,8 +27,8 @@ const putLimit = 10
 // maxTags is how many tags an image may have (ibid.).
 const maxTags = 1000
 
-// TagOptions change [RestoreTag], [Pin] and [Reconcile]. The zero value is the
-// default.
+// TagOptions change [Image.RestoreTag], [Image.Pin], [Image.Unpin] and
+// [Image.ReconcilePins]. The zero value is the default.
 type TagOptions struct {
 	// From is another image with the same content, by digest, whose manifest is
 	// used where the repository itself has lost the image, in any region that the
@@ -41,7 +41,7 @@ type TagOptions struct {
 	// HTTPClient downloads layers from the URLs that ECR gives. Defaults to
 	// http.DefaultClient.
 	HTTPClient aws.HTTPClient
-	// Move lets [RestoreTag] take the tag away from another digest, after that
+	// Move lets [Image.RestoreTag] take the tag away from another digest, after that
 	// one was pinned. It does not help where tags are immutable.
 	Move bool
 	// Prefix is that of pins. Defaults to "pin".
@@ -89,14 +89,14 @@ func (e TagEvent) String() string {
 }
 
 var (
-	// ErrTagTaken is returned by [RestoreTag] if the tag names another digest.
+	// ErrTagTaken is returned by [Image.RestoreTag] if the tag names another digest.
 	ErrTagTaken = errors.New("tag names another image")
-	// ErrTagLimit is returned by [Pin] and [RestoreTag] if the image has as
-	// many tags as it can have.
+	// ErrTagLimit is returned by [Image.Pin] and [Image.RestoreTag] if the image has
+	// as many tags as it can have.
 	ErrTagLimit = errors.New("image has 1,000 tags")
 )
 
-// Restored is what [RestoreTag] or [Pin] did, or would do.
+// Restored is what [Image.RestoreTag] or [Image.Pin] did, or would do.
 type Restored struct {
 	// Image has the tag and its digest.
 	Image Image `json:"image"`
@@ -115,12 +115,12 @@ type Restored struct {
 // *[StatusError].
 //
 // The tag does not make the image younger: a lifecycle policy that expired it
-// does so again within 24 hours. See [Freeze].
+// does so again within 24 hours. See [Repository.Freeze].
 //
 // Calls ecr:DescribeImages, ecr:BatchGetImage, ecr:PutImage, and where From is needed
 // those of Layers. Safe to repeat: a tag that is right already is left alone, and layers
 // that were copied are not copied again.
-func RestoreTag(ctx context.Context, api RestoreAPI, img Image, optFns ...func(*TagOptions)) (*Restored, error) {
+func (img Image) RestoreTag(ctx context.Context, api RestoreAPI, optFns ...func(*TagOptions)) (*Restored, error) {
 	t := tagger{api: api, repo: img.Repo(), opts: tagOptions(optFns)}
 	switch {
 	case t.repo.Name == "":

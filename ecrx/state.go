@@ -87,8 +87,9 @@ func (s Status) String() string {
 	return out
 }
 
-// ErrNotFound is returned by [Resolve] and the functions that need an image if it or its repository is not there, or that it
-// cannot be pulled because it is archived.
+// ErrNotFound is returned by [Image.Resolve] and whatever else needs an image, in a
+// *[StatusError], if the image or its repository is not there or cannot be pulled
+// because it is archived.
 var ErrNotFound = errors.New("image not found")
 
 // StatusError is an image that cannot be used. It matches [ErrNotFound] where

@@ -12,13 +12,13 @@ import (
 	"github.com/stackrescue/stackrescue/internal/awsretry"
 )
 
-// Thaw puts the policy back that [Freeze] found. The text returned is what is in
-// force or, with DryRun, would be. It returns [ErrPolicyChanged], and changes
+// Thaw puts the policy back that [Repository.Freeze] found. The text returned is
+// what is in force or, with DryRun, would be. It returns [ErrPolicyChanged], and changes
 // nothing, if the policy is neither the one before nor the one after the freeze.
 //
 // Calls ecr:GetLifecyclePolicy, and without DryRun ecr:PutLifecyclePolicy, or
 // ecr:DeleteLifecyclePolicy where there was none. Safe to repeat.
-func Thaw(ctx context.Context, api ThawAPI, f *Frozen, optFns ...func(*FreezeOptions)) (string, error) {
+func (f *Frozen) Thaw(ctx context.Context, api ThawAPI, optFns ...func(*FreezeOptions)) (string, error) {
 	if f == nil {
 		return "", errors.New("thaw: no frozen policy")
 	}

@@ -22,7 +22,7 @@ type UnarchiveAPI interface {
 	UpdateImageStorageClass(context.Context, *ecr.UpdateImageStorageClassInput, ...func(*ecr.Options)) (*ecr.UpdateImageStorageClassOutput, error)
 }
 
-// UnarchiveOptions change [Unarchive]. The zero value is the default.
+// UnarchiveOptions change [Repository.Unarchive]. The zero value is the default.
 type UnarchiveOptions struct {
 	// Interval is the time between polls. Defaults to 15 s.
 	Interval time.Duration
@@ -30,7 +30,7 @@ type UnarchiveOptions struct {
 	Observe func(Event)
 }
 
-// Unarchive restores images of one repository from the archive storage class,
+// Unarchive restores images of the repository from the archive storage class,
 // and with an index what it lists, and waits until all are active: "typically
 // up to 20 minutes"
 // (https://docs.aws.amazon.com/AmazonECR/latest/userguide/archive-image.html).
@@ -40,7 +40,7 @@ type UnarchiveOptions struct {
 // Calls ecr:DescribeImages, ecr:UpdateImageStorageClass once for each archived
 // image, ecr:BatchGetImage for indexes. Safe to repeat: it goes on where it
 // stopped.
-func Unarchive(ctx context.Context, api UnarchiveAPI, repo Repository, digests []string, optFns ...func(*UnarchiveOptions)) ([]string, error) {
+func (repo Repository) Unarchive(ctx context.Context, api UnarchiveAPI, digests []string, optFns ...func(*UnarchiveOptions)) ([]string, error) {
 	u := unarchiver{api: api, repo: repo, wanted: slices.Compact(slices.Sorted(slices.Values(digests))), asked: map[string]bool{}, opened: map[string]bool{}, no: map[string]bool{}}
 	for _, fn := range optFns {
 		if fn != nil {
@@ -144,7 +144,7 @@ func (u *unarchiver) describe(ctx context.Context) (map[string]*Stored, error) {
 		}
 		found, err := byIDs(ctx, u.api, u.repo, ids)
 		if isA[*types.ImageNotFoundException](err) || noIDs(err) {
-			found, err = Images(ctx, u.api, u.repo)
+			found, err = u.repo.Images(ctx, u.api)
 		}
 		if err != nil {
 			return nil, err

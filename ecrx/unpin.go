@@ -19,17 +19,16 @@ type UnpinAPI interface {
 	BatchDeleteImage(context.Context, *ecr.BatchDeleteImageInput, ...func(*ecr.Options)) (*ecr.BatchDeleteImageOutput, error)
 }
 
-// ErrLastTag is returned by [Unpin] if the tag is the image's last: ECR
+// ErrLastTag is returned by [Image.Unpin] if the tag is the image's last: ECR
 // deletes an image with its last tag.
 var ErrLastTag = errors.New("last tag of the image")
 
 // Unpin takes the pins of img's digest away and returns the tags that went; with a
-// tag in img that one alone, if it names the digest. It
-// never takes an image's last tag, because the image would go with it: that is
-// [ErrLastTag]. An image that is not there, or not pinned, is nothing to do.
+// tag in img that one alone, if it names the digest. It never takes an image's last
+// tag, because the image would go with it: that is [ErrLastTag]. An image that is not there, or not pinned, is nothing to do.
 //
 // Calls ecr:DescribeImages, ecr:BatchDeleteImage by tag only. Safe to repeat.
-func Unpin(ctx context.Context, api UnpinAPI, img Image, optFns ...func(*TagOptions)) ([]string, error) {
+func (img Image) Unpin(ctx context.Context, api UnpinAPI, optFns ...func(*TagOptions)) ([]string, error) {
 	u := untagger{api: api, repo: img.Repo(), opts: tagOptions(optFns)}
 	if img.Digest == "" || u.repo.Name == "" {
 		return nil, fmt.Errorf("image %s: only an image in ECR, by digest, can be unpinned", img)

@@ -193,10 +193,10 @@ func TestEvaluateVectors(t *testing.T) {
 	encodings := 0
 	for _, v := range slices.Concat(documented(), derived()) {
 		require.NoError(t, v.policy.Validate(), v.name)
-		require.Equal(t, v.want, outcome(ecrx.Evaluate(v.policy, v.images, t0)), v.name)
+		require.Equal(t, v.want, outcome(v.policy.Evaluate(v.images, t0)), v.name)
 		encodings++
 		if p, ok := prefixes(t, v.policy); ok {
-			require.Equal(t, v.want, outcome(ecrx.Evaluate(p, v.images, t0)), v.name+" with prefixes")
+			require.Equal(t, v.want, outcome(p.Evaluate(v.images, t0)), v.name+" with prefixes")
 			encodings++
 		} else if strings.HasPrefix(v.name, "V") {
 			t.Errorf("%s has no encoding with prefixes", v.name)
@@ -209,7 +209,7 @@ func TestEvaluateBounds(t *testing.T) {
 	t.Parallel()
 	count := func(n int) *ecrx.Policy { return policy(rule(1, "any", countMoreThan, n)) }
 	one := func(p *ecrx.Policy, digest string, images ...ecrx.Stored) ecrx.Verdict {
-		for _, v := range ecrx.Evaluate(p, images, t0) {
+		for _, v := range p.Evaluate(images, t0) {
 			if v.Image.Digest == digest {
 				return v
 			}
@@ -273,7 +273,7 @@ func TestHeadroom(t *testing.T) {
 	t.Parallel()
 	p := policy(rule(1, "v*", countMoreThan, 3), rule(2, "any", sincePushed, 30))
 	images := []ecrx.Stored{img("A", 3*day, "v1"), img("B", 2*day, "v2"), img("C", day, "main"), img("D", 40*day, "main-1")}
-	vs := ecrx.Evaluate(p, images, t0)
+	vs := p.Evaluate(images, t0)
 	require.Equal(t, 2, vs[0].PushesLeft)
 	require.Equal(t, 3, vs[1].PushesLeft)
 	require.Equal(t, t0.Add(29*day), vs[2].At)
@@ -281,12 +281,12 @@ func TestHeadroom(t *testing.T) {
 	// Exactly as many pushes later it goes.
 	for n := 1; n <= 3; n++ {
 		images = append(images, img(fmt.Sprint("N", n), -time.Duration(n)*time.Minute, fmt.Sprint("v9", n)))
-		require.Equal(t, n >= 2, ecrx.Evaluate(p, images, t0)[0].Action == "expire")
-		require.Equal(t, n >= 3, ecrx.Evaluate(p, images, t0)[1].Action == "expire")
+		require.Equal(t, n >= 2, p.Evaluate(images, t0)[0].Action == "expire")
+		require.Equal(t, n >= 3, p.Evaluate(images, t0)[1].Action == "expire")
 	}
 	// And exactly at that moment.
-	require.Equal(t, ecrx.Action("keep"), ecrx.Evaluate(p, images, vs[2].At)[2].Action)
-	require.Equal(t, ecrx.Action("expire"), ecrx.Evaluate(p, images, vs[2].At.Add(1))[2].Action)
+	require.Equal(t, ecrx.Action("keep"), p.Evaluate(images, vs[2].At)[2].Action)
+	require.Equal(t, ecrx.Action("expire"), p.Evaluate(images, vs[2].At.Add(1))[2].Action)
 	// No number of days is too large.
-	require.Equal(t, ecrx.Action("keep"), ecrx.Evaluate(policy(rule(1, "any", sincePushed, 1<<31-1)), images, t0)[3].Action)
+	require.Equal(t, ecrx.Action("keep"), policy(rule(1, "any", sincePushed, 1<<31-1)).Evaluate(images, t0)[3].Action)
 }

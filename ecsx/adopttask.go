@@ -28,7 +28,7 @@ const adoptions = 100
 // AdoptTask returns the ARN of the task in flight that an earlier call with an
 // equal spec has started, on whatever machine, or starts one. It does not wait.
 //
-// spec.Token is any text here: the client token is made of the whole spec, so
+// Token is any text here: the client token is made of the whole spec, so
 // that another cluster, revision or command is another task. A task that has
 // stopped, whatever its exit code, is not adopted: running again starts a new
 // one. One that stops in the moment between its start and the look at it counts
@@ -36,7 +36,7 @@ const adoptions = 100
 //
 // Calls ecs:RunTask, ecs:DescribeTasks. Needs iam:PassRole on the task's roles.
 // Safe to repeat.
-func AdoptTask(ctx context.Context, api adoptTaskAPI, spec TaskSpec) (string, error) {
+func (spec TaskSpec) AdoptTask(ctx context.Context, api adoptTaskAPI) (string, error) {
 	// A token is good for 24 hours, or until an hour after the task has ended,
 	// and gets the answer that was given first: the state of the task has to be
 	// asked for.

@@ -29,7 +29,7 @@ func TestAdoptTask(t *testing.T) {
 			return ecsx.TaskSpec{Cluster: "prod", TaskDefinition: "job", Token: token, Overrides: []ecsx.ContainerOverride{{Container: "app", Command: []string{arg}}}}
 		}
 		adopt := func(token, arg string) string {
-			arn, err := ecsx.AdoptTask(t.Context(), f.ecs, spec(token, arg))
+			arn, err := spec(token, arg).AdoptTask(t.Context(), f.ecs)
 			require.NoError(t, err)
 			return arn
 		}
@@ -55,7 +55,7 @@ func TestAdoptTask(t *testing.T) {
 		_, err = ecsx.WaitTask(t.Context(), f.ecs, f.logs, "prod", fourth)
 		require.Error(t, err)
 		require.Equal(t, 6, ran)
-		_, err = ecsx.AdoptTask(t.Context(), f.ecs, ecsx.TaskSpec{Cluster: "prod", TaskDefinition: "none"})
+		_, err = ecsx.TaskSpec{Cluster: "prod", TaskDefinition: "none"}.AdoptTask(t.Context(), f.ecs)
 		require.ErrorContains(t, err, "run task none: ")
 	})
 }

@@ -36,7 +36,7 @@ func (f *fixture) definition(family, group string, images ...string) string {
 // many tasks there are.
 func TestWhatIsMissingIsAskedForOnce(t *testing.T) {
 	t.Parallel()
-	for _, selection := range []ecsx.LogSelection{ecsx.FirstAndLast, ecsx.EveryTask} {
+	for _, every := range []bool{false, true} {
 		for name, test := range map[string]struct {
 			tasks, most int
 			delete      bool
@@ -58,10 +58,10 @@ func TestWhatIsMissingIsAskedForOnce(t *testing.T) {
 					}
 					f.cloud.ForgetCalls()
 					start := time.Now()
-					ts, err := f.collect(ecsx.Query{Cluster: "prod"}, func(o *ecsx.StoppedOptions) { o.LogsOf = selection })
+					ts, err := f.collect(ecsx.Query{Cluster: "prod"}, func(o *ecsx.StoppedOptions) { o.EveryLog = every })
 					require.NoError(t, err)
 					require.Len(t, ts, test.tasks)
-					t.Logf("selection %d: %d FilterLogEvents in %s", selection, f.counts("logs:FilterLogEvents"), time.Since(start))
+					t.Logf("every log %v: %d FilterLogEvents in %s", every, f.counts("logs:FilterLogEvents"), time.Since(start))
 					require.LessOrEqual(t, f.counts("logs:FilterLogEvents"), test.most)
 					require.LessOrEqual(t, time.Since(start), 5*time.Second, "it stopped long ago")
 					for _, x := range ts {
@@ -98,7 +98,7 @@ func TestASkewedCluster(t *testing.T) {
 		}
 		time.Sleep(5 * time.Minute)
 		f.cloud.ForgetCalls()
-		ts, err := f.collect(ecsx.Query{Cluster: "prod"}, func(o *ecsx.StoppedOptions) { o.LogsOf = ecsx.EveryTask })
+		ts, err := f.collect(ecsx.Query{Cluster: "prod"}, func(o *ecsx.StoppedOptions) { o.EveryLog = true })
 		require.NoError(t, err)
 		require.Len(t, ts, 3000)
 		t.Logf("3,000 tasks in 50 groups, two thirds in one: %d FilterLogEvents", f.counts("logs:FilterLogEvents"))

@@ -99,7 +99,7 @@ func (c *capture) next() time.Duration {
 
 func (c *capture) observe(kind, text string) {
 	if c.opts.Observe != nil {
-		c.opts.Observe(StoppedEvent{Kind: kind, Query: c.q, Stopped: len(c.final), Stopping: len(c.pending), Text: text})
+		c.opts.Observe(Event{Kind: kind, Query: c.q, Stopped: len(c.final), Stopping: len(c.pending), Text: text})
 	}
 }
 

@@ -33,7 +33,7 @@ type Cause struct {
 // one cause. What ECS says of a task and of its containers is read together:
 // which level has the cause depends on the launch type (docs/aws/ecs.md 1.2).
 // Texts that it does not know give the class "unknown" with the text. It is pure.
-func Classify(t StoppedTask) Cause {
+func (t StoppedTask) Classify() Cause {
 	c := classify(t)
 	c.Next = cmp.Or(c.Next, c.Class.NextStep())
 	return c

@@ -32,7 +32,7 @@ func TestClassifyReasons(t *testing.T) {
 		"TaskFailedToStart: RESOURCE:MEMORY":                                     "capacity",
 		"something new":                                                          "unknown",
 	} {
-		require.Equal(t, want, ecsx.Classify(ecsx.StoppedTask{Group: "service:web", Reason: reason}).Class, reason)
+		require.Equal(t, want, ecsx.StoppedTask{Group: "service:web", Reason: reason}.Classify().Class, reason)
 	}
 }
 
@@ -40,15 +40,15 @@ func TestClassifyOutOfMemoryOnlyWhenSaid(t *testing.T) {
 	t.Parallel()
 	code := 137
 	killed := ecsx.StoppedTask{Group: "service:web", StopCode: types.TaskStopCodeEssentialContainerExited, Containers: []ecsx.StoppedContainer{{Name: "app", Essential: true, ExitCode: &code}}}
-	require.Equal(t, ecsx.Class("application"), ecsx.Classify(killed).Class)
+	require.Equal(t, ecsx.Class("application"), killed.Classify().Class)
 	killed.Containers[0].Reason = "OutOfMemoryError: container killed due to memory usage"
-	require.Equal(t, ecsx.Class("out-of-memory"), ecsx.Classify(killed).Class)
+	require.Equal(t, ecsx.Class("out-of-memory"), killed.Classify().Class)
 }
 
 func TestClassifyExitOfAServiceContainerWithZero(t *testing.T) {
 	t.Parallel()
 	zero := 0
-	c := ecsx.Classify(ecsx.StoppedTask{Group: "service:web", StopCode: types.TaskStopCodeEssentialContainerExited, Reason: "Essential container in task exited", Containers: []ecsx.StoppedContainer{{Name: "app", Essential: true, ExitCode: &zero}}})
+	c := ecsx.StoppedTask{Group: "service:web", StopCode: types.TaskStopCodeEssentialContainerExited, Reason: "Essential container in task exited", Containers: []ecsx.StoppedContainer{{Name: "app", Essential: true, ExitCode: &zero}}}.Classify()
 	require.Equal(t, ecsx.Class("application"), c.Class)
 	require.True(t, c.Class.Failure())
 }
@@ -84,7 +84,8 @@ func TestClassifyTextsFromTheField(t *testing.T) {
 		f := strings.Split(line, "\t")
 		if classes := want[f[0]]; classes != nil {
 			seen++
-			if got := ecsx.Classify(ecsx.StoppedTask{Group: "service:web", Reason: f[2]}).Class; !slices.Contains(classes, got) {
+			task := ecsx.StoppedTask{Group: "service:web", Reason: f[2]}
+			if got := task.Classify().Class; !slices.Contains(classes, got) {
 				t.Errorf("%s: %s: %s", f[0], got, f[2])
 			}
 		}

@@ -81,7 +81,7 @@ func (d *delivery) hand(t *StoppedTask, unread error) error {
 		l := &t.Containers[j].Log
 		l.trim(d.c.opts.TailLines)
 		t.unread = t.unread || l.retry
-		if unread != nil && l.State == logNotRead && l.Group != "" && t.Like == "" && d.c.opts.LogsOf != NoTask {
+		if unread != nil && l.State == logNotRead && l.Group != "" && t.Like == "" && d.r.api != nil {
 			l.Problem = unread.Error()
 			t.unread = true
 		}
@@ -89,7 +89,7 @@ func (d *delivery) hand(t *StoppedTask, unread error) error {
 	if unread != nil && t.unread && t.Problem == "" {
 		t.Problem = "not everything was read: " + unread.Error()
 	}
-	t.Cause = Classify(*t)
+	t.Cause = t.Classify()
 	if !d.yield(*t, nil) {
 		return errStopped
 	}
@@ -102,7 +102,7 @@ func (d *delivery) hand(t *StoppedTask, unread error) error {
 // sample says, per task, whose logs stand for its own: "" for the first and
 // last of each crash loop in the list, the first one's ARN for those between.
 func (d *delivery) sample(ts []StoppedTask) {
-	if d.c.opts.LogsOf != FirstAndLast {
+	if d.c.opts.EveryLog || d.r.api == nil {
 		return
 	}
 	first, last := map[string]int{}, map[string]int{}
@@ -125,7 +125,7 @@ func (d *delivery) sample(ts []StoppedTask) {
 // wanted are the containers of a task whose logs are to be read.
 func (d *delivery) wanted(t *StoppedTask) []*StoppedContainer {
 	// A task that was merely replaced has nothing to explain.
-	if d.c.opts.LogsOf == NoTask || t.Like != "" || d.c.opts.LogsOf == FirstAndLast && !t.Expired && Classify(*t).Class == classReplaced {
+	if d.r.api == nil || t.Like != "" || !d.c.opts.EveryLog && !t.Expired && t.Classify().Class == classReplaced {
 		return nil
 	}
 	var out []*StoppedContainer

@@ -16,7 +16,7 @@ var (
 	// ErrChanged is returned by [ForceDeployLatest] if somebody else has started a
 	// deployment of the service meanwhile.
 	ErrChanged = errors.New("service has changed meanwhile")
-	// ErrImageNotFound is returned by [ForceDeployLatest] and [RollBackDeployment] if
+	// ErrImageNotFound is returned by [ForceDeployLatest] and [Deployment.RollBack] if
 	// the resolver finds no image for a container.
 	ErrImageNotFound = errors.New("image not found")
 )
@@ -72,8 +72,8 @@ func (e *TaskError) Error() string {
 	return fmt.Sprintf("task %s: %s", afterSlash(e.Task.ARN), e.Task.Cause.Summary)
 }
 
-// StartError lists every reason for which [RunTask] or [RunTasks] placed no task,
-// or too few.
+// StartError lists every reason for which [TaskSpec.RunTask] or [TaskSpec.RunTasks]
+// placed no task, or too few.
 type StartError struct {
 	// Failures are "reason" or "reason: detail", as ECS gave them.
 	Failures []string

@@ -181,7 +181,7 @@ func TestOutcomesUnderEverySwitch(t *testing.T) {
 						require.Equal(t, []int{2, 2, 0}, []int{r.Desired, r.Running, r.Pending}, "numbers of the moment of the outcome")
 					}
 					if kind == "paused" {
-						require.NoError(t, ecsx.ContinueDeployment(t.Context(), f.ecs, d.Record, r.Hook.ID, false))
+						require.NoError(t, d.Continue(t.Context(), f.ecs, r.Hook.ID, false))
 						start := time.Now()
 						require.Equal(t, ecsx.Outcome("succeeded"), f.ended(d).Outcome)
 						require.GreaterOrEqual(t, time.Since(start), 5*time.Minute, "it bakes first")

@@ -17,11 +17,11 @@ import (
 )
 
 // The outcome of one deployment, and why it failed in the application's words.
-func ExampleWaitRollout() {
+func ExampleDeployment_WaitRollout() {
 	ctx := context.Background()
 	cloud, api := exampleCloud()
 	d := exampleDeploy(cloud, api, rescuetest.Exits(1, 5*time.Second, "FATAL: column users.plan does not exist"))
-	_, err := ecsx.WaitRollout(ctx, api, *d, func(o *ecsx.RolloutOptions) {
+	_, err := d.WaitRollout(ctx, api, func(o *ecsx.RolloutOptions) {
 		o.Interval, o.Logs = cloud.Wall(5*time.Second), cloudwatchlogs.NewFromConfig(cloud.Config())
 	})
 	if e, ok := errors.AsType[*ecsx.RolloutError](err); ok {
@@ -49,11 +49,11 @@ func ExampleWaitRollouts() {
 }
 
 // A caller that decides for itself how long to watch.
-func ExampleRollouts() {
+func ExampleDeployment_Rollouts() {
 	ctx := context.Background()
 	cloud, api := exampleCloud()
 	d := exampleDeploy(cloud, api, rescuetest.Runs())
-	for r, err := range ecsx.Rollouts(ctx, api, *d, func(o *ecsx.RolloutOptions) { o.Interval = cloud.Wall(5 * time.Second) }) {
+	for r, err := range d.Rollouts(ctx, api, func(o *ecsx.RolloutOptions) { o.Interval = cloud.Wall(5 * time.Second) }) {
 		if err != nil {
 			fmt.Println(err)
 			return
@@ -68,14 +68,14 @@ func ExampleRollouts() {
 }
 
 // Back to what served before, only if its images still exist.
-func ExampleRollBackDeployment() {
+func ExampleDeployment_RollBack() {
 	ctx := context.Background()
 	cloud, api := exampleCloud()
 	d := exampleDeploy(cloud, api, rescuetest.NeverHealthy())
 	exists := func(_ context.Context, ref string) (string, error) { return ref, nil } // ecrx.Resolver
-	err := ecsx.RollBackDeployment(ctx, api, d.Record, exists)
+	err := d.RollBack(ctx, api, exists)
 	fmt.Println(err)
-	_, err = ecsx.WaitRollout(ctx, api, *d, func(o *ecsx.RolloutOptions) { o.Interval = cloud.Wall(5 * time.Second) })
+	_, err = d.WaitRollout(ctx, api, func(o *ecsx.RolloutOptions) { o.Interval = cloud.Wall(5 * time.Second) })
 	if e, ok := errors.AsType[*ecsx.RolloutError](err); ok {
 		fmt.Println(e.Last.Outcome)
 	}
@@ -85,14 +85,15 @@ func ExampleRollBackDeployment() {
 }
 
 // A deployment that waits for a person goes on.
-func ExampleContinueDeployment() {
+func ExampleDeployment_Continue() {
 	stub := awsstub.New()
 	awsstub.On(stub, func(_ context.Context, in *ecs.ContinueServiceDeploymentInput) (*ecs.ContinueServiceDeploymentOutput, error) {
 		fmt.Println(*in.HookId, in.Action)
 		return &ecs.ContinueServiceDeploymentOutput{}, nil
 	})
-	// The record and the hook are those of Deployment.Record and Rollout.Hook.
-	err := ecsx.ContinueDeployment(context.Background(), ecs.NewFromConfig(stub.Config()), "arn:aws:ecs:us-east-1:123456789012:service-deployment/prod/web/1", "approve", false)
+	// Of ForceDeployLatest, or with the ARN alone. The hook is that of Rollout.Hook.
+	d := ecsx.Deployment{Record: "arn:aws:ecs:us-east-1:123456789012:service-deployment/prod/web/1"}
+	err := d.Continue(context.Background(), ecs.NewFromConfig(stub.Config()), "approve", false)
 	fmt.Println(err)
 	// Output:
 	// approve CONTINUE
@@ -100,10 +101,10 @@ func ExampleContinueDeployment() {
 }
 
 // What would keep the next revision from running, before it is deployed.
-func ExamplePreflight() {
+func ExampleService_Preflight() {
 	_, api := exampleCloud()
 	in := &ecs.RegisterTaskDefinitionInput{Family: aws.String("app"), ContainerDefinitions: []types.ContainerDefinition{{Name: aws.String("app"), Image: aws.String("app:v9")}}}
-	findings, err := ecsx.Preflight(context.Background(), api, ecsx.ParseService("prod/web"), in, func(o *ecsx.PreflightOptions) {
+	findings, err := ecsx.ParseService("prod/web").Preflight(context.Background(), api, in, func(o *ecsx.PreflightOptions) {
 		o.Image = func(_ context.Context, ref, _ string) error { // ask the registry
 			if ref == "app:v9" {
 				return ecsx.ErrImageNotFound

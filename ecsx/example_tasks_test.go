@@ -14,10 +14,10 @@ import (
 )
 
 // A one-off task, such as a migration, with the end of its log.
-func ExampleRunTask() {
+func ExampleTaskSpec_RunTask() {
 	cloud, api := exampleCloud()
-	task, err := ecsx.RunTask(context.Background(), api, cloudwatchlogs.NewFromConfig(cloud.Config()),
-		ecsx.TaskSpec{Cluster: "prod", TaskDefinition: oneOff(cloud), StartedBy: "release-42"}, exampleWait(cloud))
+	task, err := ecsx.TaskSpec{Cluster: "prod", TaskDefinition: oneOff(cloud), StartedBy: "release-42"}.RunTask(context.Background(), api, cloudwatchlogs.NewFromConfig(cloud.Config()),
+		exampleWait(cloud))
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -29,26 +29,26 @@ func ExampleRunTask() {
 }
 
 // Several copies of a task; each is waited for.
-func ExampleRunTasks() {
+func ExampleTaskSpec_RunTasks() {
 	cloud, api := exampleCloud()
-	tasks, err := ecsx.RunTasks(context.Background(), api, cloudwatchlogs.NewFromConfig(cloud.Config()),
-		ecsx.TaskSpec{Cluster: "prod", TaskDefinition: oneOff(cloud)}, 3, exampleWait(cloud))
+	tasks, err := ecsx.TaskSpec{Cluster: "prod", TaskDefinition: oneOff(cloud)}.RunTasks(context.Background(), api, cloudwatchlogs.NewFromConfig(cloud.Config()),
+		3, exampleWait(cloud))
 	fmt.Println(len(tasks), err)
 	// Output:
 	// 3 <nil>
 }
 
 // A caller that may die in between finds the task that it has started.
-func ExampleAdoptTask() {
+func ExampleTaskSpec_AdoptTask() {
 	ctx := context.Background()
 	_, api := exampleCloud()
 	spec := ecsx.TaskSpec{Cluster: "prod", TaskDefinition: "app:1", Token: "migrate release 42"}
-	first, err := ecsx.AdoptTask(ctx, api, spec)
+	first, err := spec.AdoptTask(ctx, api)
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
-	again, err := ecsx.AdoptTask(ctx, api, spec) // by another process
+	again, err := spec.AdoptTask(ctx, api) // by another process
 	fmt.Println(again == first, err)
 	// Output:
 	// true <nil>
@@ -58,7 +58,7 @@ func ExampleAdoptTask() {
 func ExampleWaitTask() {
 	ctx := context.Background()
 	cloud, api := exampleCloud()
-	arn, err := ecsx.AdoptTask(ctx, api, ecsx.TaskSpec{Cluster: "prod", TaskDefinition: oneOff(cloud)})
+	arn, err := ecsx.TaskSpec{Cluster: "prod", TaskDefinition: oneOff(cloud)}.AdoptTask(ctx, api)
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -87,7 +87,7 @@ func failed(line string) ecsx.StoppedTask {
 		StopCode: types.TaskStopCodeEssentialContainerExited, Reason: "Essential container in task exited",
 		Containers: []ecsx.StoppedContainer{{Name: "app", Essential: true, ExitCode: &one, Log: ecsx.Log{State: "complete", Lines: []ecsx.Line{{Message: line}}}}},
 	}
-	t.Cause = ecsx.Classify(t)
+	t.Cause = t.Classify()
 	return t
 }
 

@@ -15,9 +15,9 @@ import (
 
 // A task that was stopped because its sidecar was killed with it: what counts
 // is the container that exited first.
-func ExampleClassify() {
+func ExampleStoppedTask_Classify() {
 	one, killed := 1, 137
-	c := ecsx.Classify(ecsx.StoppedTask{
+	c := ecsx.StoppedTask{
 		Group: "service:web", StopCode: types.TaskStopCodeEssentialContainerExited, Reason: "Essential container in task exited",
 		Containers: []ecsx.StoppedContainer{
 			{Name: "proxy", Essential: true, ExitCode: &killed},
@@ -25,7 +25,7 @@ func ExampleClassify() {
 				{Message: "starting"}, {Message: "FATAL: column users.plan does not exist"},
 			}}},
 		},
-	})
+	}.Classify()
 	fmt.Println(c.Class)
 	fmt.Println(c.Summary)
 	fmt.Println(c.Class.NextStep())
@@ -65,10 +65,10 @@ func ExampleForceDeployLatest() {
 		fmt.Println(err)
 		return
 	}
-	r, err := ecsx.WaitRollout(ctx, api, *d, func(o *ecsx.RolloutOptions) {
+	r, err := d.WaitRollout(ctx, api, func(o *ecsx.RolloutOptions) {
 		o.Logs, o.Soak = cloudwatchlogs.NewFromConfig(cfg), 10*time.Minute
 		o.RollBack = func(ctx context.Context, d ecsx.Deployment) error {
-			return ecsx.RollBackDeployment(ctx, api, d.Record, resolver)
+			return d.RollBack(ctx, api, resolver)
 		}
 	})
 	fmt.Println(r, err)

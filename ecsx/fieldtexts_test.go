@@ -46,7 +46,7 @@ func TestClassifyFieldTexts(t *testing.T) {
 			logs++
 			task.StopCode = types.TaskStopCodeEssentialContainerExited
 			add(ecsx.StoppedContainer{Name: "web", Essential: true, ExitCode: new(1)}, row.Log)
-			if e := ecsx.Classify(task).Excerpt; strings.Contains(e, row.ExcerptContains) && !strings.Contains(e, "\x1b") {
+			if e := task.Classify().Excerpt; strings.Contains(e, row.ExcerptContains) && !strings.Contains(e, "\x1b") {
 				quoted++
 			} else {
 				t.Logf("quoted %q, want %q", e, row.ExcerptContains)
@@ -57,7 +57,7 @@ func TestClassifyFieldTexts(t *testing.T) {
 		for _, c := range row.Containers {
 			add(ecsx.StoppedContainer{Name: c.Name, Essential: true, ExitCode: c.ExitCode, Reason: c.Reason, Unhealthy: c.Unhealthy}, c.Log)
 		}
-		c := ecsx.Classify(task)
+		c := task.Classify()
 		if c.Class == "unknown" {
 			unknown++
 		}

@@ -47,22 +47,8 @@ type ForceDeployOptions struct {
 	// reason. Defaults to 2 s.
 	Interval time.Duration
 	// Observe is called with each thing that was done, after it was done.
-	Observe func(DeployEvent)
+	Observe func(Event)
 }
-
-// DeployEvent is one thing that [ForceDeployLatest] did.
-type DeployEvent struct {
-	// Kind is "under-way" (another deployment is), "reused", "registered" or
-	// "deregistered" (a revision), or "started" (the deployment).
-	Kind    string
-	Service Service
-	// Subject is the ARN of the revision, or the id of the deployment.
-	Subject string
-	Text    string
-}
-
-// String is one line.
-func (e DeployEvent) String() string { return "service " + e.Service.String() + ": " + e.Text }
 
 // Deployment is a deployment that was started.
 type Deployment struct {
@@ -98,7 +84,7 @@ type ImageChange struct {
 // ForceDeployLatest registers a clone of the service's task definition in which
 // every container, sidecars and init containers too, has an image that exists,
 // and starts one forced deployment of it. It returns without waiting; see
-// [WaitRollout].
+// [Deployment.WaitRollout].
 //
 // resolver returns the image to use for a reference: the same reference, another
 // one, "" when there is none (the deploy is refused with [ErrImageNotFound]
@@ -200,7 +186,7 @@ type deployer struct {
 
 func (d *deployer) observe(kind, subject, format string, a ...any) {
 	if d.opts.Observe != nil {
-		d.opts.Observe(DeployEvent{Kind: kind, Service: d.svc, Subject: subject, Text: fmt.Sprintf(format, a...)})
+		d.opts.Observe(Event{Kind: kind, Service: d.svc, Subject: subject, Text: fmt.Sprintf(format, a...)})
 	}
 }
 

@@ -37,7 +37,7 @@ func TestForceDeployLatestChangesImagesAndServes(t *testing.T) {
 		require.NoError(t, err)
 		require.True(t, d.Registered)
 		require.Equal(t, []ecsx.ImageChange{{Container: "app", From: f.ref("app", "1"), To: v2}, {Container: "proxy", From: f.ref("proxy", "1"), To: f.ref("proxy", "1")}}, d.Images)
-		r, err := ecsx.WaitRollout(t.Context(), f.ecs, *d)
+		r, err := d.WaitRollout(t.Context(), f.ecs)
 		require.NoError(t, err)
 		require.Equal(t, ecsx.Outcome("succeeded"), r.Outcome)
 		require.Equal(t, 2, r.Running)
@@ -129,7 +129,7 @@ func TestForceDeployLatestUnderFaults(t *testing.T) {
 					d, err := ecsx.ForceDeployLatest(t.Context(), f.ecs, f.web, known(nil))
 					require.NoError(t, err)
 					f.cloud.ClearFaults()
-					_, err = ecsx.WaitRollout(t.Context(), f.ecs, *d)
+					_, err = d.WaitRollout(t.Context(), f.ecs)
 					require.NoError(t, err)
 					done := map[string]int{}
 					for _, c := range f.cloud.Calls() {
@@ -179,7 +179,7 @@ func TestWaitRolloutTellsHowItEnded(t *testing.T) {
 				if tc.between != nil {
 					tc.between(f)
 				}
-				_, err = ecsx.WaitRollout(t.Context(), f.ecs, *d, func(o *ecsx.RolloutOptions) {
+				_, err = d.WaitRollout(t.Context(), f.ecs, func(o *ecsx.RolloutOptions) {
 					if tc.patient {
 						o.Patience = -1
 					}
@@ -214,7 +214,7 @@ func TestRunTaskTellsTheTruth(t *testing.T) {
 		_, err := f.ecs.RegisterTaskDefinition(t.Context(), &ecs.RegisterTaskDefinitionInput{Family: aws.String("job"), ContainerDefinitions: []types.ContainerDefinition{c}})
 		require.NoError(t, err)
 		run := func(token, arg string) (*ecsx.StoppedTask, error) {
-			return ecsx.RunTask(t.Context(), f.ecs, f.logs, ecsx.TaskSpec{Cluster: "prod", TaskDefinition: "job", Token: token, Overrides: []ecsx.ContainerOverride{{Container: "app", Command: []string{arg}}}})
+			return ecsx.TaskSpec{Cluster: "prod", TaskDefinition: "job", Token: token, Overrides: []ecsx.ContainerOverride{{Container: "app", Command: []string{arg}}}}.RunTask(t.Context(), f.ecs, f.logs)
 		}
 		task, err := run("a", "ok")
 		require.NoError(t, err)

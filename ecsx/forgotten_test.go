@@ -195,6 +195,16 @@ func TestForgottenTasksThatCannotBeSearched(t *testing.T) {
 		require.ErrorContains(t, err, "forgotten tasks")
 		require.Len(t, ts, 1)
 
+		// Without a client of logs there is what ECS has, and an error for the rest.
+		var known []ecsx.StoppedTask
+		f.cloud.ForgetCalls()
+		keep := func(x ecsx.StoppedTask) error { known = append(known, x); return nil }
+		err = ecsx.WaitStoppedTaskLogs(t.Context(), f.ecs, nil, q, keep)
+		require.ErrorContains(t, err, "give a client of CloudWatch Logs")
+		require.Len(t, known, 1)
+		require.Equal(t, ecsx.LogState(""), known[0].Containers[0].Log.State)
+		require.Zero(t, f.counts("logs:FilterLogEvents"))
+
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
 		require.ErrorIs(t, ecsx.WaitStoppedTaskLogs(ctx, f.ecs, f.logs, q, func(ecsx.StoppedTask) error { return nil }), context.Canceled)
@@ -217,7 +227,7 @@ func TestForgottenCrashLoop(t *testing.T) {
 		require.Equal(t, 2, f.counts("logs:FilterLogEvents"))
 		require.Equal(t, 10, f.counts("ecs:DescribeTasks"))
 		f.cloud.ForgetCalls()
-		ts, err = f.collect(ecsx.Query{Cluster: "prod", TaskDefinitions: []string{td}, Since: since}, func(o *ecsx.StoppedOptions) { o.LogsOf = ecsx.EveryTask })
+		ts, err = f.collect(ecsx.Query{Cluster: "prod", TaskDefinitions: []string{td}, Since: since}, func(o *ecsx.StoppedOptions) { o.EveryLog = true })
 		require.NoError(t, err)
 		require.Len(t, ts, 1000)
 		require.Equal(t, 1+10, f.counts("logs:FilterLogEvents"))

@@ -62,7 +62,7 @@ func TestWhatIsKnownIsHandedOver(t *testing.T) {
 					err = ecsx.WaitStoppedTaskLogs(ctx, f.ecs, f.logs, ecsx.Query{Cluster: "prod"}, func(s ecsx.StoppedTask) error {
 						got = append(got, s)
 						return nil
-					}, func(o *ecsx.StoppedOptions) { o.Cursor, o.AtLeast, o.LogsOf = &cursor, -1, ecsx.EveryTask })
+					}, func(o *ecsx.StoppedOptions) { o.Cursor, o.AtLeast, o.EveryLog = &cursor, -1, true })
 					return got, err
 				}
 				got, err := take(ctx)

@@ -21,7 +21,7 @@ type PreflightAPI interface {
 	DescribeTaskDefinition(context.Context, *ecs.DescribeTaskDefinitionInput, ...func(*ecs.Options)) (*ecs.DescribeTaskDefinitionOutput, error)
 }
 
-// PreflightOptions are what other services know, for [Preflight]. Each function
+// PreflightOptions are what other services know, for [Service.Preflight]. Each function
 // returns nil if the thing is there and can be used, an error that matches
 // [ErrNotFound] or [ErrImageNotFound] if it is not there, and any other error if
 // that is not known. What has no function is a [Finding] with Unknown set. They are
@@ -67,7 +67,7 @@ func (f Finding) String() string {
 }
 
 // Preflight says, before anything is registered or deployed, for what reasons
-// tasks of in would not start in the service, and for what reasons ECS could not
+// tasks of in would not start in svc, and for what reasons ECS could not
 // go back to the revision that serves now: images and their platform, secrets and
 // parameters, log groups, roles, the deployment controller. A nil in leaves out the
 // first part, a service that does not exist the second. What cannot be read is a
@@ -76,7 +76,7 @@ func (f Finding) String() string {
 //
 // Calls ecs:DescribeServices, ecs:DescribeServiceRevisions,
 // ecs:DescribeTaskDefinition. Safe to repeat.
-func Preflight(ctx context.Context, api PreflightAPI, svc Service, in *ecs.RegisterTaskDefinitionInput, optFns ...func(*PreflightOptions)) ([]Finding, error) {
+func (svc Service) Preflight(ctx context.Context, api PreflightAPI, in *ecs.RegisterTaskDefinitionInput, optFns ...func(*PreflightOptions)) ([]Finding, error) {
 	p := preflight{asked: map[string]int{}}
 	for _, fn := range optFns {
 		if fn != nil {

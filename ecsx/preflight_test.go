@@ -54,7 +54,7 @@ func TestPreflight(t *testing.T) {
 			}
 			o.Role = func(context.Context, string) error { return nil }
 		}
-		fs, err := ecsx.Preflight(t.Context(), f.ecs, f.web, in, know)
+		fs, err := f.web.Preflight(t.Context(), f.ecs, in, know)
 		require.NoError(t, err)
 		var text []string
 		for _, x := range fs {
@@ -73,17 +73,17 @@ func TestPreflight(t *testing.T) {
 		require.Equal(t, 1, asked["arn:secret arn:aws:iam::1:role/exec"])
 
 		// Nobody knows anything: all of it is unknown, for the rollback too.
-		fs, err = ecsx.Preflight(t.Context(), f.ecs, f.web, nil)
+		fs, err = f.web.Preflight(t.Context(), f.ecs, nil)
 		require.NoError(t, err)
 		require.NotEmpty(t, fs)
 		for _, x := range fs {
 			require.True(t, x.Unknown && x.Rollback, x)
 		}
-		fs, err = ecsx.Preflight(t.Context(), f.ecs, ecsx.Service{Cluster: "prod", Name: "other"}, nil)
+		fs, err = ecsx.Service{Cluster: "prod", Name: "other"}.Preflight(t.Context(), f.ecs, nil)
 		require.NoError(t, err)
 		require.Empty(t, fs)
 		f.cloud.Inject(simtype.Fault{Action: "ecs:DescribeServiceRevisions", Kind: simtype.Deny})
-		fs, err = ecsx.Preflight(t.Context(), f.ecs, f.web, nil, know)
+		fs, err = f.web.Preflight(t.Context(), f.ecs, nil, know)
 		require.NoError(t, err)
 		require.Len(t, fs, 1)
 		require.True(t, fs[0].Unknown)
@@ -125,23 +125,23 @@ func TestRunTasks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFixture(t)
 		good, bad, long := f.bare(f.push("app", "1", rescuetest.Exits(0, 5e9, "done"))), f.bare(f.push("app", "2", rescuetest.Exits(3, 5e9, "FATAL: no"))), f.bare(f.push("app", "3", rescuetest.Runs()))
-		tasks, err := ecsx.RunTasks(t.Context(), f.ecs, f.logs, ecsx.TaskSpec{Cluster: "prod", TaskDefinition: good, Token: "once"}, 3)
+		tasks, err := ecsx.TaskSpec{Cluster: "prod", TaskDefinition: good, Token: "once"}.RunTasks(t.Context(), f.ecs, f.logs, 3)
 		require.NoError(t, err)
 		require.Len(t, tasks, 3)
-		_, err = ecsx.RunTasks(t.Context(), f.ecs, f.logs, ecsx.TaskSpec{Cluster: "prod", TaskDefinition: good, Token: "once"}, 3)
+		_, err = ecsx.TaskSpec{Cluster: "prod", TaskDefinition: good, Token: "once"}.RunTasks(t.Context(), f.ecs, f.logs, 3)
 		require.NoError(t, err)
-		tasks, err = ecsx.RunTasks(t.Context(), f.ecs, f.logs, ecsx.TaskSpec{Cluster: "prod", TaskDefinition: bad}, 2)
+		tasks, err = ecsx.TaskSpec{Cluster: "prod", TaskDefinition: bad}.RunTasks(t.Context(), f.ecs, f.logs, 2)
 		require.Len(t, tasks, 2)
 		var e *ecsx.TaskError
 		require.ErrorAs(t, err, &e)
 		require.ErrorContains(t, err, "FATAL: no")
-		_, err = ecsx.RunTasks(t.Context(), f.ecs, f.logs, ecsx.TaskSpec{Cluster: "prod", TaskDefinition: good}, 11)
+		_, err = ecsx.TaskSpec{Cluster: "prod", TaskDefinition: good}.RunTasks(t.Context(), f.ecs, f.logs, 11)
 		require.ErrorContains(t, err, "from 1 to 10")
 		require.Equal(t, 3, f.counts("ecs:RunTask"))
 
 		for _, stop := range []bool{false, true} {
 			ctx, cancel := context.WithTimeout(t.Context(), 2*60e9)
-			_, err = ecsx.RunTasks(ctx, f.ecs, f.logs, ecsx.TaskSpec{Cluster: "prod", TaskDefinition: long}, 2, func(o *ecsx.StoppedOptions) {
+			_, err = ecsx.TaskSpec{Cluster: "prod", TaskDefinition: long}.RunTasks(ctx, f.ecs, f.logs, 2, func(o *ecsx.StoppedOptions) {
 				if stop {
 					o.Stopper = f.ecs
 				}

@@ -68,7 +68,7 @@ func TestQuotes(t *testing.T) {
 		for _, line := range lines {
 			task.Containers[0].Log.Lines = append(task.Containers[0].Log.Lines, ecsx.Line{Message: line})
 		}
-		c := ecsx.Classify(task)
+		c := task.Classify()
 		if !strings.Contains(c.Excerpt, row.want) {
 			wrong++
 			t.Errorf("%s: quoted %q, want %q", name, c.Excerpt, row.want)

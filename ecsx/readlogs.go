@@ -30,7 +30,7 @@ func (g group) String() string { return "log group " + g.name }
 // logReader reads the logs of containers, many streams a call, and remembers
 // what is not there.
 type logReader struct {
-	api   LogsAPI
+	api   cloudwatchlogs.FilterLogEventsAPIClient
 	limit int
 	pause time.Duration
 	// parallel is how many calls are under way at once.

@@ -123,7 +123,7 @@ func TestClassifyTextsWithTheirSources(t *testing.T) {
 					continue // said of tasks only
 				}
 			}
-			c := ecsx.Classify(task)
+			c := task.Classify()
 			if !strings.EqualFold(string(r.class), string(c.Class)) {
 				t.Errorf("%s level: %s, want %s: %s\n   %s", level, c.Class, r.class, r.text, r.source)
 			}
@@ -146,7 +146,7 @@ func TestClassifyTextsWithTheirSources(t *testing.T) {
 func TestDenialIsNotCapacity(t *testing.T) {
 	t.Parallel()
 	for _, resource := range []string{"*", "arn:aws:ecs:us-east-1:123456789012:cluster/AGENT", "RESOURCE:MEMORY"} {
-		c := ecsx.Classify(ecsx.StoppedTask{StopCode: types.TaskStopCodeTaskFailedToStart, Reason: "CannotPullContainerError: AccessDeniedException: User: arn:aws:sts::1:assumed-role/exec/x is not authorized to perform: ecr:BatchGetImage on resource: " + resource})
+		c := ecsx.StoppedTask{StopCode: types.TaskStopCodeTaskFailedToStart, Reason: "CannotPullContainerError: AccessDeniedException: User: arn:aws:sts::1:assumed-role/exec/x is not authorized to perform: ecr:BatchGetImage on resource: " + resource}.Classify()
 		require.Equal(t, ecsx.Class("image-denied"), c.Class)
 		require.NotContains(t, c.Next, "capacity")
 	}
@@ -156,10 +156,10 @@ func TestDenialIsNotCapacity(t *testing.T) {
 func TestCauseNamesItsContainer(t *testing.T) {
 	t.Parallel()
 	code := 137
-	c := ecsx.Classify(ecsx.StoppedTask{
+	c := ecsx.StoppedTask{
 		Group: "service:web", StopCode: types.TaskStopCodeEssentialContainerExited, Reason: "Essential container in task exited",
 		Containers: []ecsx.StoppedContainer{{Name: "web", Essential: true, ExitCode: &code, Reason: "OutOfMemoryError: Container killed due to memory usage"}},
-	})
+	}.Classify()
 	require.Equal(t, ecsx.Class("out-of-memory"), c.Class)
 	require.Equal(t, "web", c.Container)
 	require.Equal(t, 137, *c.ExitCode)
@@ -191,7 +191,7 @@ func TestExcerpts(t *testing.T) {
 			for line := range strings.SplitSeq(test.log, "\n") {
 				task.Containers[0].Log.Lines = append(task.Containers[0].Log.Lines, ecsx.Line{Message: line})
 			}
-			c := ecsx.Classify(task)
+			c := task.Classify()
 			require.Contains(t, c.Excerpt, test.want)
 			require.NotContains(t, c.Excerpt, "\x1b")
 			require.Equal(t, ecsx.Class("application"), c.Class)

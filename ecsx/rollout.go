@@ -12,7 +12,7 @@ import "time"
 //   - "failing": its tasks stop for a cause that the next task will meet too;
 //   - "superseded": somebody started another deployment;
 //   - "stalled": nothing ends it: its tasks come and go, or none comes;
-//   - "paused": at a hook that waits for [ContinueDeployment];
+//   - "paused": at a hook that waits for [Deployment.Continue];
 //   - "scaled to zero": no task is wanted: nothing was tried;
 //   - "gone": the service is being deleted.
 type Outcome string
@@ -85,7 +85,7 @@ func (r Rollout) equal(o Rollout) bool {
 
 // Hook is a lifecycle hook that waits for somebody.
 type Hook struct {
-	// ID is what [ContinueDeployment] takes.
+	// ID is what [Deployment.Continue] takes.
 	ID string `json:"id"`
 	// Expires is when ECS goes on by itself, zero where it does not say, and
 	// AtTimeout what it does then: CONTINUE or ROLLBACK.

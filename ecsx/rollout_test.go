@@ -36,7 +36,7 @@ func (f *fixture) deploy(td string) ecsx.Deployment {
 func (f *fixture) ended(d ecsx.Deployment, optFns ...func(*ecsx.RolloutOptions)) ecsx.Rollout {
 	ctx, cancel := context.WithTimeout(f.t.Context(), 24*time.Hour)
 	defer cancel()
-	r, err := ecsx.WaitRollout(ctx, f.ecs, d, optFns...)
+	r, err := d.WaitRollout(ctx, f.ecs, optFns...)
 	if err == nil {
 		return *r
 	}
@@ -112,7 +112,7 @@ func TestACrashLoopIsJudged(t *testing.T) {
 		d := f.deploy(*td.TaskDefinition.TaskDefinitionArn)
 		ctx, cancel := context.WithTimeout(t.Context(), 24*time.Hour)
 		defer cancel()
-		_, err = ecsx.WaitRollout(ctx, f.ecs, d)
+		_, err = d.WaitRollout(ctx, f.ecs)
 		var e *ecsx.RolloutError
 		require.ErrorAs(t, err, &e)
 		require.Equal(t, ecsx.Outcome("stalled"), e.Last.Outcome, err)
@@ -158,7 +158,7 @@ func TestAPausedDeployment(t *testing.T) {
 				require.NotEmpty(t, r.Hook.ID)
 				require.Equal(t, "POST_TEST_TRAFFIC_SHIFT", r.Hook.Stage)
 				require.Less(t, time.Since(start), 10*time.Minute)
-				require.NoError(t, ecsx.ContinueDeployment(t.Context(), f.ecs, d.Record, r.Hook.ID, test.rollBack))
+				require.NoError(t, d.Continue(t.Context(), f.ecs, r.Hook.ID, test.rollBack))
 				require.Equal(t, test.want, f.ended(d).Outcome)
 			})
 		})

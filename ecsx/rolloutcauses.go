@@ -20,7 +20,7 @@ func (w *watch) explain(ctx context.Context, now time.Time) {
 	api := &counting{StoppedTasksAPI: w.api}
 	q := Query{Cluster: w.d.Service.cluster(), Deployment: w.d.ID}
 	for t, err := range StoppedTasks(ctx, api, nil, q, func(o *StoppedOptions) {
-		o.AtLeast, o.LogsOf, o.Cursor, o.Settle, o.Interval = -1, NoTask, &w.cursor, -1, w.opts.Interval
+		o.AtLeast, o.Cursor, o.Settle, o.Interval = -1, &w.cursor, -1, w.opts.Interval
 	}) {
 		if err != nil {
 			if ctx.Err() == nil {

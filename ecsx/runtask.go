@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/ecs/types"
 
@@ -131,8 +132,8 @@ func overrides(list []ContainerOverride) *types.TaskOverride {
 // Calls ecs:RunTask, ecs:DescribeTasks, ecs:DescribeTaskDefinition,
 // logs:FilterLogEvents. Needs iam:PassRole on the task's roles. Safe to repeat
 // with a token.
-func RunTask(ctx context.Context, api runTaskAPI, logs LogsAPI, spec TaskSpec, optFns ...func(*StoppedOptions)) (*StoppedTask, error) {
-	tasks, err := RunTasks(ctx, api, logs, spec, 1, optFns...)
+func (spec TaskSpec) RunTask(ctx context.Context, api runTaskAPI, logs cloudwatchlogs.FilterLogEventsAPIClient, optFns ...func(*StoppedOptions)) (*StoppedTask, error) {
+	tasks, err := spec.RunTasks(ctx, api, logs, 1, optFns...)
 	if len(tasks) == 0 {
 		return nil, err
 	}
@@ -140,12 +141,12 @@ func RunTask(ctx context.Context, api runTaskAPI, logs LogsAPI, spec TaskSpec, o
 }
 
 // RunTasks starts count tasks of spec, at most 10, waits until all have stopped
-// and returns them in the order in which they ended; see [RunTask]. The error
-// joins a *[TaskError] for each that failed and, where fewer than count could be
+// and returns them in the order in which they ended; see [TaskSpec.RunTask]. The
+// error joins a *[TaskError] for each that failed and, where fewer than count could be
 // placed, a *[StartError]: those that were placed are waited for.
 //
-// Calls what [RunTask] calls. Safe to repeat with a token.
-func RunTasks(ctx context.Context, api runTaskAPI, logs LogsAPI, spec TaskSpec, count int, optFns ...func(*StoppedOptions)) ([]StoppedTask, error) {
+// Calls what [TaskSpec.RunTask] calls. Safe to repeat with a token.
+func (spec TaskSpec) RunTasks(ctx context.Context, api runTaskAPI, logs cloudwatchlogs.FilterLogEventsAPIClient, count int, optFns ...func(*StoppedOptions)) ([]StoppedTask, error) {
 	arns, err := startTasks(ctx, api, spec, count)
 	if len(arns) == 0 {
 		return nil, err
@@ -160,11 +161,11 @@ func RunTasks(ctx context.Context, api runTaskAPI, logs LogsAPI, spec TaskSpec, 
 	return tasks, errors.Join(err, werr)
 }
 
-// WaitTask waits until the one-off task has stopped; see [RunTask].
+// WaitTask waits until the one-off task has stopped; see [TaskSpec.RunTask].
 //
 // Calls ecs:DescribeTasks, ecs:DescribeTaskDefinition, logs:FilterLogEvents.
 // Safe to repeat.
-func WaitTask(ctx context.Context, api waitTaskAPI, logs LogsAPI, cluster, arn string, optFns ...func(*StoppedOptions)) (*StoppedTask, error) {
+func WaitTask(ctx context.Context, api waitTaskAPI, logs cloudwatchlogs.FilterLogEventsAPIClient, cluster, arn string, optFns ...func(*StoppedOptions)) (*StoppedTask, error) {
 	tasks, err := waitTasks(ctx, api, logs, cluster, []string{arn}, optFns)
 	if len(tasks) == 0 {
 		return nil, err
@@ -172,7 +173,7 @@ func WaitTask(ctx context.Context, api waitTaskAPI, logs LogsAPI, cluster, arn s
 	return &tasks[0], err
 }
 
-func waitTasks(ctx context.Context, api waitTaskAPI, logs LogsAPI, cluster string, arns []string, optFns []func(*StoppedOptions)) ([]StoppedTask, error) {
+func waitTasks(ctx context.Context, api waitTaskAPI, logs cloudwatchlogs.FilterLogEventsAPIClient, cluster string, arns []string, optFns []func(*StoppedOptions)) ([]StoppedTask, error) {
 	var tasks []StoppedTask
 	var errs []error
 	seen := map[string]bool{}

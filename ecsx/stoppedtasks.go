@@ -20,11 +20,6 @@ type StoppedTasksAPI interface {
 	DescribeTaskDefinition(context.Context, *ecs.DescribeTaskDefinitionInput, ...func(*ecs.Options)) (*ecs.DescribeTaskDefinitionOutput, error)
 }
 
-// LogsAPI is FilterLogEvents of *cloudwatchlogs.Client.
-type LogsAPI interface {
-	cloudwatchlogs.FilterLogEventsAPIClient
-}
-
 // StoppedOptions change [StoppedTasks] and [WaitStoppedTaskLogs]. The zero
 // value is the default.
 type StoppedOptions struct {
@@ -56,47 +51,22 @@ type StoppedOptions struct {
 	// wait for another's answer. Defaults to 1: FilterLogEvents is let through 5 to 25
 	// times a second. With clients of [Limit], 4 make use of what it allows.
 	Parallel int
-	// LogsOf is which tasks' logs are read. Defaults to [FirstAndLast].
-	LogsOf LogSelection
+	// EveryLog reads the logs of every task. Without it, those of tasks that stopped
+	// in the same way are read of the first and the last alone: those between point
+	// to the first. A task that was merely replaced has none read.
+	EveryLog bool
 	// Cursor, where not nil, leaves out the tasks it has seen and remembers
 	// those that were handed over.
 	Cursor *Cursor
-	// Stopper, where not nil, stops the tasks that [RunTask] or [RunTasks] started
+	// Stopper, where not nil, stops the tasks that [TaskSpec.RunTask] or [TaskSpec.RunTasks] started
 	// and that have not stopped when ctx ends, such as an *ecs.Client
 	// (ecs:StopTask). Other functions do not use it.
 	Stopper interface {
 		StopTask(context.Context, *ecs.StopTaskInput, ...func(*ecs.Options)) (*ecs.StopTaskOutput, error)
 	}
 	// Observe is called with the progress, in order. It must not block for long.
-	Observe func(StoppedEvent)
+	Observe func(Event)
 }
-
-// LogSelection is which logs are read of tasks that stopped in the same way.
-type LogSelection int
-
-const (
-	// FirstAndLast reads the logs of the first and the last task of a crash
-	// loop; those between point to the first.
-	FirstAndLast LogSelection = iota
-	// EveryTask reads all logs.
-	EveryTask
-	// NoTask reads none.
-	NoTask
-)
-
-// StoppedEvent is progress of a wait for stopped tasks.
-type StoppedEvent struct {
-	// Kind is "progress" after a poll, or "retry" after one that failed for a reason
-	// that may pass.
-	Kind  string
-	Query Query
-	// Stopped and Stopping are how many tasks of the query are known to be so.
-	Stopped, Stopping int
-	Text              string
-}
-
-// String is one line.
-func (e StoppedEvent) String() string { return e.Query.String() + ": " + e.Text }
 
 // StoppedTasks yields the tasks of q that have stopped, classified and with
 // their logs, each once and as soon as it is known, until at least AtLeast have
@@ -118,12 +88,15 @@ func (e StoppedEvent) String() string { return e.Query.String() + ": " + e.Text 
 // groups still have of them. A log group that could not be searched is named in
 // the error that comes last.
 //
+// With nil for logs no log is read, and forgotten tasks are not found: with Since
+// that is the error that comes last.
+//
 // Calls ecs:ListTasks, ecs:DescribeTasks, ecs:DescribeTaskDefinition,
 // logs:FilterLogEvents: for N tasks with S log streams of one group and D task
 // definitions ⌈N/100⌉ + ⌈N/100⌉ + D + ⌈S/100⌉, more only for long logs and
 // missing streams, and with Since one per 10,000 lines of each container. Safe to
 // repeat.
-func StoppedTasks(ctx context.Context, tasks StoppedTasksAPI, logs LogsAPI, q Query, optFns ...func(*StoppedOptions)) iter.Seq2[StoppedTask, error] {
+func StoppedTasks(ctx context.Context, tasks StoppedTasksAPI, logs cloudwatchlogs.FilterLogEventsAPIClient, q Query, optFns ...func(*StoppedOptions)) iter.Seq2[StoppedTask, error] {
 	var o StoppedOptions
 	for _, fn := range optFns {
 		if fn != nil {
@@ -150,7 +123,11 @@ func StoppedTasks(ctx context.Context, tasks StoppedTasksAPI, logs LogsAPI, q Qu
 		d.yield = yield
 		err := c.poll(ctx, func(ts []StoppedTask, cut error) error { return d.deliver(ctx, ts, cut) })
 		if _, gone := errors.AsType[*types.ClusterNotFoundException](err); (err == nil || gone) && !q.Since.IsZero() && len(q.Tasks) == 0 {
-			err = d.forgotten(ctx, gone)
+			if logs == nil {
+				err = errors.Join(err, errors.New("tasks that ECS has forgotten are found by their logs only: give a client of CloudWatch Logs"))
+			} else {
+				err = d.forgotten(ctx, gone)
+			}
 		}
 		if err != nil && !errors.Is(err, errStopped) {
 			yield(StoppedTask{}, err)
@@ -166,7 +143,7 @@ func StoppedTasks(ctx context.Context, tasks StoppedTasksAPI, logs LogsAPI, q Qu
 // Calls ecs:ListTasks, ecs:DescribeTasks, ecs:DescribeTaskDefinition,
 // logs:FilterLogEvents. Safe to repeat; with a [Cursor] a later call hands over
 // only new tasks.
-func WaitStoppedTaskLogs(ctx context.Context, tasks StoppedTasksAPI, logs LogsAPI, q Query, sink func(StoppedTask) error, optFns ...func(*StoppedOptions)) error {
+func WaitStoppedTaskLogs(ctx context.Context, tasks StoppedTasksAPI, logs cloudwatchlogs.FilterLogEventsAPIClient, q Query, sink func(StoppedTask) error, optFns ...func(*StoppedOptions)) error {
 	for t, err := range StoppedTasks(ctx, tasks, logs, q, optFns...) {
 		if err != nil {
 			return err

@@ -152,7 +152,7 @@ func TestCompleteCaptureTakesTheFewestCalls(t *testing.T) {
 			require.Equal(t, ecsx.LogState("complete"), s.Containers[0].Log.State)
 			require.Equal(t, ecsx.LogState("complete"), s.Containers[1].Log.State)
 			return nil
-		}, func(o *ecsx.StoppedOptions) { o.LogsOf = ecsx.EveryTask }))
+		}, func(o *ecsx.StoppedOptions) { o.EveryLog = true }))
 		require.Equal(t, "   1 ecs:DescribeTaskDefinition\n   1 ecs:DescribeTasks\n   1 ecs:ListTasks\n   2 logs:FilterLogEvents\n", rescuetest.CallCounts(f.cloud.Calls()))
 	})
 }

@@ -140,7 +140,7 @@ func TestWaitRolloutAtEveryCall(t *testing.T) {
 			wait := func() (ecsx.Outcome, error) {
 				ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
 				defer cancel()
-				_, err := ecsx.WaitRollout(ctx, f.ecs, d, func(o *ecsx.RolloutOptions) { o.Logs = f.logs })
+				_, err := d.WaitRollout(ctx, f.ecs, func(o *ecsx.RolloutOptions) { o.Logs = f.logs })
 				if e, ok := errors.AsType[*ecsx.RolloutError](err); ok {
 					return e.Last.Outcome, e.Err
 				}
@@ -174,7 +174,7 @@ func TestWaitRolloutAtEveryCall(t *testing.T) {
 // next with the cursor.
 func TestStoppedTasksAtEveryCall(t *testing.T) {
 	t.Parallel()
-	for _, selection := range []ecsx.LogSelection{ecsx.EveryTask, ecsx.FirstAndLast} {
+	for _, every := range []bool{true, false} {
 		partial, gaps, twice, tasks := 0, 0, 0, 0
 		runs := sweep(t, func(t *testing.T, f *fixture, inject func() func() bool, kind simtype.FaultKind) {
 			f.run(f.bare(f.push("app", "1", rescuetest.Exits(3, time.Second, "a", "b"))), 120)
@@ -197,7 +197,7 @@ func TestStoppedTasksAtEveryCall(t *testing.T) {
 						lines[x.ARN] = 2
 					}
 					return nil
-				}, func(o *ecsx.StoppedOptions) { o.Cursor, o.LogsOf, o.AtLeast = cursor, selection, -1 })
+				}, func(o *ecsx.StoppedOptions) { o.Cursor, o.EveryLog, o.AtLeast = cursor, every, -1 })
 				b, err := json.Marshal(cursor)
 				require.NoError(t, err)
 				cursor = &ecsx.Cursor{}
@@ -222,7 +222,7 @@ func TestStoppedTasksAtEveryCall(t *testing.T) {
 				gaps += missing
 			}
 		})
-		t.Logf("StoppedTasks, selection %d: %d faults, %d records, %d of them first without everything and so again, %d whole ones twice, %d gaps", selection, runs, tasks, partial, twice, gaps)
+		t.Logf("StoppedTasks, every log %v: %d faults, %d records, %d of them first without everything and so again, %d whole ones twice, %d gaps", every, runs, tasks, partial, twice, gaps)
 		require.Zero(t, gaps)
 		require.Zero(t, twice)
 	}
@@ -238,7 +238,7 @@ func TestRunTaskAtEveryCall(t *testing.T) {
 		run := func() error {
 			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Minute)
 			defer cancel()
-			_, err := ecsx.RunTask(ctx, f.ecs, f.logs, ecsx.TaskSpec{Cluster: "prod", TaskDefinition: td, Token: "once"})
+			_, err := ecsx.TaskSpec{Cluster: "prod", TaskDefinition: td, Token: "once"}.RunTask(ctx, f.ecs, f.logs)
 			return err
 		}
 		err := run()
@@ -263,7 +263,7 @@ func TestRunTaskAtEveryCall(t *testing.T) {
 }
 
 // A rollback is asked for once.
-func TestRollBackDeploymentAtEveryCall(t *testing.T) {
+func TestRollBackAtEveryCall(t *testing.T) {
 	t.Parallel()
 	again := 0
 	runs := sweep(t, func(t *testing.T, f *fixture, inject func() func() bool, kind simtype.FaultKind) {
@@ -272,7 +272,7 @@ func TestRollBackDeploymentAtEveryCall(t *testing.T) {
 		time.Sleep(10 * time.Second)
 		met := inject()
 		back := func() error {
-			return ecsx.RollBackDeployment(t.Context(), f.ecs, d.Record, func(_ context.Context, ref string) (string, error) { return ref, nil })
+			return d.RollBack(t.Context(), f.ecs, func(_ context.Context, ref string) (string, error) { return ref, nil })
 		}
 		err := back()
 		if !met() {
@@ -289,7 +289,7 @@ func TestRollBackDeploymentAtEveryCall(t *testing.T) {
 		require.Equal(t, 1, f.done("ecs:StopServiceDeployment"))
 		require.Equal(t, ecsx.Outcome("rolled back"), f.ended(d).Outcome)
 	})
-	t.Logf("RollBackDeployment: %d faults, %d called again: one stop each", runs, again)
+	t.Logf("RollBack: %d faults, %d called again: one stop each", runs, again)
 }
 
 // An equal spec is one task, whichever answers are lost and whoever dies.
@@ -302,7 +302,7 @@ func TestAdoptTaskAtEveryCall(t *testing.T) {
 		adopt := func() (string, error) {
 			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Minute)
 			defer cancel()
-			return ecsx.AdoptTask(ctx, f.ecs, ecsx.TaskSpec{Cluster: "prod", TaskDefinition: td, Token: "migrate to 7"})
+			return ecsx.TaskSpec{Cluster: "prod", TaskDefinition: td, Token: "migrate to 7"}.AdoptTask(ctx, f.ecs)
 		}
 		arn, err := adopt()
 		if !met() {
@@ -325,7 +325,7 @@ func TestAdoptTaskAtEveryCall(t *testing.T) {
 }
 
 // A hook gets one answer, and the caller learns that it has.
-func TestContinueDeploymentAtEveryCall(t *testing.T) {
+func TestContinueAtEveryCall(t *testing.T) {
 	t.Parallel()
 	for _, rollBack := range []bool{false, true} {
 		again := 0
@@ -339,7 +339,7 @@ func TestContinueDeploymentAtEveryCall(t *testing.T) {
 			answer := func() error {
 				ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 				defer cancel()
-				return ecsx.ContinueDeployment(ctx, f.ecs, d.Record, hook.ID, rollBack)
+				return d.Continue(ctx, f.ecs, hook.ID, rollBack)
 			}
 			err := answer()
 			if !met() {
@@ -354,14 +354,14 @@ func TestContinueDeploymentAtEveryCall(t *testing.T) {
 			}
 			f.cloud.Restart()
 			require.Equal(t, 1, f.done("ecs:ContinueServiceDeployment"))
-			require.ErrorIs(t, ecsx.ContinueDeployment(t.Context(), f.ecs, d.Record, hook.ID, !rollBack), ecsx.ErrChanged)
+			require.ErrorIs(t, d.Continue(t.Context(), f.ecs, hook.ID, !rollBack), ecsx.ErrChanged)
 			want := ecsx.Outcome("succeeded")
 			if rollBack {
 				want = "rolled back"
 			}
 			require.Equal(t, want, f.ended(d).Outcome)
 		})
-		t.Logf("ContinueDeployment, back %v: %d faults, %d called again: one answer each", rollBack, runs, again)
+		t.Logf("Continue, back %v: %d faults, %d called again: one answer each", rollBack, runs, again)
 	}
 }
 
@@ -376,7 +376,7 @@ func TestPreflightAtEveryCall(t *testing.T) {
 		look := func() (missing, unread bool, err error) {
 			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 			defer cancel()
-			found, err := ecsx.Preflight(ctx, f.ecs, f.web, in, func(o *ecsx.PreflightOptions) {
+			found, err := f.web.Preflight(ctx, f.ecs, in, func(o *ecsx.PreflightOptions) {
 				o.Image = func(_ context.Context, ref, _ string) error {
 					if ref == f.ref("app", "2") {
 						return ecsx.ErrImageNotFound

@@ -98,7 +98,7 @@ func TestClassifyTextsOfUsers(t *testing.T) {
 	}
 	unknown, wrong := 0, 0
 	for _, r := range rows {
-		c := ecsx.Classify(ecsx.StoppedTask{Group: "service:web", StopCode: types.TaskStopCodeTaskFailedToStart, Reason: r.text})
+		c := ecsx.StoppedTask{Group: "service:web", StopCode: types.TaskStopCodeTaskFailedToStart, Reason: r.text}.Classify()
 		if r.class != c.Class || !strings.Contains(strings.ToLower(c.Next), strings.ToLower(r.next)) {
 			wrong++
 			t.Errorf("%s with next step %q, want %s with %q: %s\n   %s", c.Class, c.Next, r.class, r.next, r.text, r.source)

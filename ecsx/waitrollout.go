@@ -9,6 +9,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 
 	"github.com/stackrescue/stackrescue/internal/awsretry"
@@ -26,8 +27,8 @@ type recordsAPI = interface {
 	ListServiceDeployments(context.Context, *ecs.ListServiceDeploymentsInput, ...func(*ecs.Options)) (*ecs.ListServiceDeploymentsOutput, error)
 }
 
-// RolloutOptions change [Rollouts], [WaitRollout] and [WaitRollouts]. The zero
-// value is the default.
+// RolloutOptions change [Deployment.Rollouts], [Deployment.WaitRollout] and
+// [WaitRollouts]. The zero value is the default.
 type RolloutOptions struct {
 	// Interval is the time between polls. Defaults to 3.5 s.
 	Interval time.Duration
@@ -44,7 +45,7 @@ type RolloutOptions struct {
 	// "failed" if one of its tasks fails meanwhile. Defaults to none.
 	Soak time.Duration
 	// RollBack, where not nil, is called once with a deployment that is Failing or
-	// Stalled, and the wait goes on until ECS has gone back: [RollBackDeployment]
+	// Stalled, and the wait goes on until ECS has gone back: [Deployment.RollBack]
 	// does it where that can succeed. An error of it ends the wait with the outcome
 	// as it is, and is its Problem.
 	RollBack func(context.Context, Deployment) error
@@ -55,13 +56,12 @@ type RolloutOptions struct {
 	// Logs, where not nil, gives the causes of a [RolloutError] their log excerpts:
 	// once the outcome is known, the logs of the first and last task of each cause
 	// are read (logs:FilterLogEvents).
-	Logs LogsAPI
+	Logs cloudwatchlogs.FilterLogEventsAPIClient
 	// Observe is called with each change.
 	Observe func(Rollout)
 }
 
-// Rollouts polls deployment d of its service at once and then every Interval, and
-// yields what it sees until the outcome is final. An error is yielded at most
+// Rollouts polls the deployment at once and then every Interval, and yields what it sees until the outcome is final. An error is yielded at most
 // once, last. The sequence can be ranged over once.
 //
 // The outcome is that of this deployment: one that was rolled back, or that
@@ -72,7 +72,7 @@ type RolloutOptions struct {
 // Calls ecs:DescribeServices each time and, when something has changed and at
 // most every few seconds, ecs:DescribeServiceDeployments, ecs:ListTasks,
 // ecs:DescribeTasks and ecs:DescribeTaskDefinition. Safe to repeat.
-func Rollouts(ctx context.Context, api RolloutAPI, d Deployment, optFns ...func(*RolloutOptions)) iter.Seq2[Rollout, error] {
+func (d Deployment) Rollouts(ctx context.Context, api RolloutAPI, optFns ...func(*RolloutOptions)) iter.Seq2[Rollout, error] {
 	f := newFleet(api, []Deployment{d}, optFns)
 	return func(yield func(Rollout, error) bool) {
 		for err := range f.polls(ctx) {
@@ -87,12 +87,12 @@ func Rollouts(ctx context.Context, api RolloutAPI, d Deployment, optFns ...func(
 	}
 }
 
-// WaitRollout waits until deployment d has succeeded and returns what was seen
+// WaitRollout waits until the deployment has succeeded and returns what was seen
 // last. Any other end is a *[RolloutError] with the causes for which its tasks
 // stopped; so is the end of ctx.
 //
-// Calls what [Rollouts] calls. Safe to repeat.
-func WaitRollout(ctx context.Context, api RolloutAPI, d Deployment, optFns ...func(*RolloutOptions)) (*Rollout, error) {
+// Calls what [Deployment.Rollouts] calls. Safe to repeat.
+func (d Deployment) WaitRollout(ctx context.Context, api RolloutAPI, optFns ...func(*RolloutOptions)) (*Rollout, error) {
 	out, err := WaitRollouts(ctx, api, []Deployment{d}, optFns...)
 	if err != nil {
 		if e, ok := errors.AsType[*RolloutError](err); ok {
@@ -108,7 +108,7 @@ func WaitRollout(ctx context.Context, api RolloutAPI, d Deployment, optFns ...fu
 // the order of ds. The error joins a *[RolloutError] for each that has not
 // succeeded.
 //
-// Calls what [WaitRollout] calls. Safe to repeat.
+// Calls what [Deployment.WaitRollout] calls. Safe to repeat.
 func WaitRollouts(ctx context.Context, api RolloutAPI, ds []Deployment, optFns ...func(*RolloutOptions)) ([]Rollout, error) {
 	f := newFleet(api, ds, optFns)
 	var ended error

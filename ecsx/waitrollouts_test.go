@@ -119,7 +119,7 @@ func TestARolloutErrorHasCausesWithLogs(t *testing.T) {
 		f := newFixture(t)
 		f.serve(f.bare(f.push("app", "1", rescuetest.Runs())), 2)
 		d := f.deploy(f.bare(f.push("app", "2", rescuetest.Exits(1, 5*time.Second, "INFO starting", "FATAL: no such column users.plan"))))
-		_, err := ecsx.WaitRollout(t.Context(), f.ecs, d, func(o *ecsx.RolloutOptions) { o.Logs = f.logs })
+		_, err := d.WaitRollout(t.Context(), f.ecs, func(o *ecsx.RolloutOptions) { o.Logs = f.logs })
 		var e *ecsx.RolloutError
 		require.ErrorAs(t, err, &e)
 		require.Len(t, e.Causes, 1)
@@ -188,7 +188,7 @@ func TestRollBackOnlyToWhatExists(t *testing.T) {
 				}
 				r := f.ended(d, func(o *ecsx.RolloutOptions) {
 					o.RollBack = func(ctx context.Context, d ecsx.Deployment) error {
-						return ecsx.RollBackDeployment(ctx, f.ecs, d.Record, resolver)
+						return d.RollBack(ctx, f.ecs, resolver)
 					}
 				})
 				require.Equal(t, test.want, r.Outcome, r.Reason)
@@ -200,9 +200,9 @@ func TestRollBackOnlyToWhatExists(t *testing.T) {
 				}
 				require.Equal(t, "user", r.By)
 				require.Equal(t, 1, f.counts("ecs:StopServiceDeployment"))
-				require.NoError(t, ecsx.RollBackDeployment(t.Context(), f.ecs, d.Record, resolver), "it has gone back already")
+				require.NoError(t, d.RollBack(t.Context(), f.ecs, resolver), "it has gone back already")
 				require.Equal(t, 1, f.counts("ecs:StopServiceDeployment"))
-				require.Error(t, ecsx.RollBackDeployment(t.Context(), f.ecs, d.Record, nil))
+				require.Error(t, d.RollBack(t.Context(), f.ecs, nil))
 			})
 		})
 	}
@@ -276,7 +276,7 @@ func TestOutcomesByShape(t *testing.T) {
 				ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
 				defer cancel()
 				got := ecsx.Rollout{Outcome: "succeeded"}
-				_, err := ecsx.WaitRollout(ctx, api, ecsx.Deployment{Service: ecsx.Service{Cluster: "prod", Name: "web"}, ID: "D", Record: record})
+				_, err := ecsx.Deployment{Service: ecsx.Service{Cluster: "prod", Name: "web"}, ID: "D", Record: record}.WaitRollout(ctx, api)
 				if e, ok := errors.AsType[*ecsx.RolloutError](err); ok {
 					got = e.Last
 					require.Equal(t, !got.Outcome.Final(), errors.Is(e.Err, context.DeadlineExceeded), name)

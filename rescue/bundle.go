@@ -96,6 +96,10 @@ type ImageFacts struct {
 	// PushedAt is when the registry got it, by its own clock.
 	PushedAt time.Time `json:"pushedAt,omitzero"`
 	Error    string    `json:"error,omitempty"`
+	// Replicas are where else the very same image is, by digest, if the repository has
+	// lost it; ReplicasUnread is why that is not known.
+	Replicas       []string `json:"replicas,omitempty"`
+	ReplicasUnread string   `json:"replicasUnread,omitempty"`
 }
 
 // bundleVersion is the version that is written. Version 1 had the keys of Go's

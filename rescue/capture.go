@@ -16,7 +16,6 @@ import (
 	ecstypes "github.com/aws/aws-sdk-go-v2/service/ecs/types"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 
-	"github.com/stackrescue/stackrescue/cfnx"
 	"github.com/stackrescue/stackrescue/ecrx"
 	"github.com/stackrescue/stackrescue/ecsx"
 	"github.com/stackrescue/stackrescue/internal/clock"
@@ -230,6 +229,9 @@ func (c *capturer) images(ctx context.Context) error {
 		}
 		c.b.Images[s.Ref] = f
 	}
+	if err := c.replicas(ctx); err != nil {
+		return err
+	}
 	if err := c.freezes(ctx); err != nil {
 		return err
 	}
@@ -294,7 +296,7 @@ func (c *capturer) freezes(ctx context.Context) error {
 	names := slices.Sorted(maps.Keys(needed))
 	return c.each(ctx, len(names), func(ctx context.Context, i int) error {
 		image := needed[names[i]][0]
-		f, err := ecrx.Freeze(ctx, c.c.ecr, repositoryOf(image), needed[names[i]], c.o.headroom, func(o *ecrx.FreezeOptions) { o.DryRun, o.Now, o.Interval = true, c.o.Now, c.o.Interval })
+		f, err := repositoryOf(image).Freeze(ctx, c.c.ecr, needed[names[i]], c.o.headroom, func(o *ecrx.FreezeOptions) { o.DryRun, o.Now, o.Interval = true, c.o.Now, c.o.Interval })
 		if err != nil {
 			return c.problem(ctx, "lifecycle policy of "+image.Repository, err)
 		}
@@ -338,7 +340,7 @@ func (c *capturer) importers(ctx context.Context) error {
 
 // outputs finds those that the stacks have lost.
 func (c *capturer) outputs(ctx context.Context) error {
-	d, err := cfnx.NewDraft(ctx, c.c.s3, c.b.Tree)
+	d, err := c.b.Tree.NewDraft(ctx, c.c.s3)
 	if err != nil {
 		c.b.LostUnread = redact.Text(err.Error())
 		return c.problem(ctx, "templates", err)

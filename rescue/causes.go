@@ -240,7 +240,7 @@ func (d *Diagnosis) expired(ref string) string {
 	if tag := cmp.Or(i.Tag, d.tagOf(i)); tag != "" {
 		old.Tags = []string{tag}
 	}
-	v := ecrx.Evaluate(p, []ecrx.Stored{old}, d.At)[0]
+	v := p.Evaluate([]ecrx.Stored{old}, d.At)[0]
 	for _, r := range p.Rules {
 		if r.Priority == v.MatchedBy && v.Does == "expire" {
 			return "the lifecycle policy of " + i.Repository + " expires such images: " + ruleText(r)

@@ -19,13 +19,15 @@ type clients struct {
 	s3      *s3.Client
 	secrets *secretsmanager.Client
 	sts     *sts.Client
+	// http downloads what ECR gives URLs of.
+	http aws.HTTPClient
 }
 
 func newClients(cfg aws.Config) clients {
 	return clients{
 		cfn: cloudformation.NewFromConfig(cfg), ecs: ecs.NewFromConfig(cfg), ecr: ecr.NewFromConfig(cfg),
 		logs: cloudwatchlogs.NewFromConfig(cfg), s3: s3.NewFromConfig(cfg),
-		secrets: secretsmanager.NewFromConfig(cfg), sts: sts.NewFromConfig(cfg),
+		secrets: secretsmanager.NewFromConfig(cfg), sts: sts.NewFromConfig(cfg), http: cfg.HTTPClient,
 	}
 }
 
@@ -35,7 +37,7 @@ var readActions = []string{
 	"cloudformation:DescribeStacks", "cloudformation:DescribeStackEvents", "cloudformation:ListStackResources", "cloudformation:GetTemplate", "cloudformation:DescribeChangeSet", "cloudformation:GetStackPolicy", "cloudformation:ListImports",
 	"ecs:DescribeServices", "ecs:DescribeTaskDefinition", "ecs:ListTasks", "ecs:DescribeTasks", "ecs:ListServiceDeployments", "ecs:DescribeServiceDeployments", "ecs:DescribeServiceRevisions",
 	"logs:FilterLogEvents", "logs:DescribeLogGroups",
-	"ecr:DescribeImages", "ecr:GetLifecyclePolicy",
+	"ecr:DescribeImages", "ecr:GetLifecyclePolicy", "ecr:DescribeRegistry",
 	"s3:GetObject", "s3:HeadObject",
 	"secretsmanager:DescribeSecret",
 }

@@ -19,7 +19,7 @@ import (
 )
 
 // optional are reads that make a diagnosis better and that it does without.
-var optional = map[string]bool{"cloudformation:GetStackPolicy": true, "cloudformation:DescribeChangeSet": true, "cloudformation:ListImports": true, "ecr:GetLifecyclePolicy": true, "s3:GetObject": true, "secretsmanager:DescribeSecret": true, "logs:DescribeLogGroups": true, "ecs:ListServiceDeployments": true, "ecs:DescribeServiceRevisions": true}
+var optional = map[string]bool{"cloudformation:GetStackPolicy": true, "cloudformation:DescribeChangeSet": true, "cloudformation:ListImports": true, "ecr:GetLifecyclePolicy": true, "ecr:DescribeRegistry": true, "s3:GetObject": true, "secretsmanager:DescribeSecret": true, "logs:DescribeLogGroups": true, "ecs:ListServiceDeployments": true, "ecs:DescribeServiceRevisions": true}
 
 // What a diagnosis of the incident costs, counted by the cloud.
 func TestWhatADiagnosisCosts(t *testing.T) {

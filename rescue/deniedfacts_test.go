@@ -30,6 +30,7 @@ var rows = map[string][]string{
 	"cloudformation:ListImports":         {},
 	"cloudformation:ListStackResources":  {"attempted", "causes", "current", "debt", "deletes", "differences", "image", "imageusers", "left", "lost", "need", "others", "recorded", "serving", "situation", "threats", "users"},
 	"ecr:DescribeImages":                 {"causes", "debt", "image", "imageusers", "situation"},
+	"ecr:DescribeRegistry":               {},
 	"ecr:GetLifecyclePolicy":             {"causes", "debt", "threats"},
 	"ecs:DescribeServiceDeployments":     {},
 	"ecs:DescribeServiceRevisions":       {"image"},

@@ -321,7 +321,7 @@ func (p *planner) untouched(s *ServiceFacts, target string) bool {
 // skips are what the continued rollback leaves out: what could not go back, but
 // for services that ECS itself has already taken back.
 func (p *planner) skips(keep map[string]string) []cfnx.Skip {
-	return slices.DeleteFunc(cfnx.PlanSkips(p.b.Tree).Skips, func(k cfnx.Skip) bool {
+	return slices.DeleteFunc(cfnx.SkipMinimal(p.b.Tree), func(k cfnx.Skip) bool {
 		s := p.d.service(cfnx.Failure{StackID: k.StackID, LogicalID: k.LogicalID})
 		if s != nil && p.standIns[s.Service.String()] != nil {
 			return true // it has gone back by then

@@ -268,11 +268,11 @@ func (p *payer) put(repository string, was frozenPolicy) error {
 	if err != nil {
 		return err
 	}
-	images, err := ecrx.Images(p.ctx, p.c.ecr, repo)
+	images, err := repo.Images(p.ctx, p.c.ecr)
 	if err != nil {
 		return err
 	}
-	proposal, err := ecrx.Propose(old, images, needs, func(o *ecrx.ProposeOptions) { o.Window, o.Now = freezeTime, p.o.Now })
+	proposal, err := old.Propose(images, needs, func(o *ecrx.ProposeOptions) { o.Window, o.Now = freezeTime, p.o.Now })
 	if errors.Is(err, ecrx.ErrUnsafe) || err == nil && len(proposal.Absent) > 0 {
 		p.open("repository %s: no policy was found that keeps what the stack uses: the frozen one stays; the one before was: %s", repository, was.before)
 		return nil
@@ -284,7 +284,7 @@ func (p *payer) put(repository string, was frozenPolicy) error {
 		for _, digest := range proposal.Pin {
 			pin := image
 			pin.Digest = digest
-			if _, err := ecrx.Pin(p.ctx, p.c.ecr, pin); err != nil {
+			if _, err := pin.Pin(p.ctx, p.c.ecr); err != nil {
 				return err
 			}
 		}
@@ -364,7 +364,7 @@ func (p *payer) templates() {
 		if s.Parent() == nil {
 			continue
 		}
-		if bucket, key, err := cfnx.TemplateObject(s); err == nil && strings.HasPrefix(key[strings.LastIndexByte(key, '/')+1:], "stackrescue-") {
+		if bucket, key, err := s.TemplateObject(); err == nil && strings.HasPrefix(key[strings.LastIndexByte(key, '/')+1:], "stackrescue-") {
 			p.open("stack %s still has the template that the rescue uploaded, s3://%s/%s: the pipeline has not brought its own", s.Name, bucket, key)
 		}
 	}

@@ -64,7 +64,7 @@ func (r *runner) freeze(ctx context.Context, c clients, s Step, res *StepResult)
 	if err := r.begun(s, plan.Old, plan.New); err != nil {
 		return err
 	}
-	f, err := ecrx.Freeze(ctx, c.ecr, plan.Repository, s.Freeze.Needed, plan.Until.Sub(plan.At), func(o *ecrx.FreezeOptions) {
+	f, err := plan.Repository.Freeze(ctx, c.ecr, s.Freeze.Needed, plan.Until.Sub(plan.At), func(o *ecrx.FreezeOptions) {
 		o.Plan, o.Interval = plan, r.o.Interval
 		// From the moment of the plan, so that the answer is the one announced.
 		o.Now = func() time.Time { return plan.At }

@@ -136,7 +136,7 @@ func (p *planner) restores(d *cfnx.Draft, step *savepointStep) error {
 
 // hiddenOutput is what an output means that is lost and a secret.
 func hiddenOutput(l cfnx.LostOutput) string {
-	return fmt.Sprintf("output %s of stack %s is lost, and its value is a secret, which no plan holds: give a ledger that cfnx.Record wrote (Options.Ledger, -ledger), or it stays lost, and updates that read it fail", l.Key, l.Stack)
+	return fmt.Sprintf("output %s of stack %s is lost, and its value is a secret, which no plan holds: give a ledger that cfnx.Tree.Record wrote (Options.Ledger, -ledger), or it stays lost, and updates that read it fail", l.Key, l.Stack)
 }
 
 // remember keeps the outputs that the stacks have, secrets included, in memory: a

@@ -95,14 +95,14 @@ func (r *runner) take(ctx context.Context, c clients, s Step, res *StepResult) e
 	if err != nil {
 		return err
 	}
-	d, err := cfnx.NewDraft(ctx, c.s3, t)
+	d, err := t.NewDraft(ctx, c.s3)
 	if err != nil {
 		return err
 	}
 	if err := d.Import(ctx, c.cfn, s.Import.Resources); err != nil {
 		return err
 	}
-	out, err := cfnx.Apply(ctx, c.cfn, c.s3, d, func(o *cfnx.ApplyOptions) {
+	out, err := d.Apply(ctx, c.cfn, c.s3, func(o *cfnx.ApplyOptions) {
 		o.Interval, o.RoleARN = r.o.Interval, s.RoleARN
 		o.Observe = func(e cfnx.ApplyEvent) { r.o.tell(s.ID, e.String()) }
 	})

@@ -38,7 +38,7 @@ func (d *Diagnosis) leftovers() []string {
 			}
 			continue
 		}
-		if bucket, key, err := cfnx.TemplateObject(s); err == nil && strings.HasPrefix(key[strings.LastIndexByte(key, '/')+1:], "stackrescue-") {
+		if bucket, key, err := s.TemplateObject(); err == nil && strings.HasPrefix(key[strings.LastIndexByte(key, '/')+1:], "stackrescue-") {
 			add("stack %s has a template that a rescue uploaded: s3://%s/%s", s.Name, bucket, key)
 		}
 	}

@@ -105,7 +105,7 @@ func (r *runner) migrate(ctx context.Context, c clients, s Step, res *StepResult
 		spec.Token = token(r.p.Fingerprint, s.ID, fmt.Sprint(n))
 		spec.Overrides = []ecsx.ContainerOverride{{Container: s.Migrate.Container, Command: args}}
 		r.o.tell(s.ID, "one-off task: "+strings.Join(args, " "))
-		arn, err := ecsx.AdoptTask(ctx, c.ecs, spec)
+		arn, err := spec.AdoptTask(ctx, c.ecs)
 		if err != nil {
 			return nil, err
 		}

@@ -48,7 +48,7 @@ type Options struct {
 	// folder's journal.
 	Operators func(ctx context.Context, stackID string, since time.Time) ([]Other, error)
 	// Ledger is what the stacks were before anything was touched, where
-	// somebody wrote it down with [cfnx.Record].
+	// somebody wrote it down with [cfnx.Tree.Record].
 	Ledger *cfnx.Ledger
 	// Denied asks which of the actions, as IAM names them, the caller is not allowed,
 	// such as by iam:SimulatePrincipalPolicy. A run asks it once before its first

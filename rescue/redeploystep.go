@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ecr"
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	ecstypes "github.com/aws/aws-sdk-go-v2/service/ecs/types"
 
@@ -130,7 +131,7 @@ func (p *planner) redeploy(s *ServiceFacts, target string) {
 
 // resolver hands references on that can be pulled, refuses missing ones, and
 // stops where that is not known.
-func resolver(api ecrx.CheckAPI, to map[string]string) func(context.Context, string) (string, error) {
+func resolver(api ecr.DescribeImagesAPIClient, to map[string]string) func(context.Context, string) (string, error) {
 	return func(ctx context.Context, ref string) (string, error) {
 		if t := to[ref]; t != "" {
 			ref = t
@@ -163,7 +164,7 @@ func (r *runner) redeploy(ctx context.Context, c clients, s Step, res *StepResul
 		}
 		d, err = ecsx.ForceDeployLatest(ctx, c.ecs, step.Service, resolver(c.ecr, nil), func(o *ecsx.ForceDeployOptions) {
 			o.From, o.Interval = step.From, r.o.Interval
-			o.Observe = func(e ecsx.DeployEvent) { r.o.tell(s.ID, e.Text) }
+			o.Observe = func(e ecsx.Event) { r.o.tell(s.ID, e.Text) }
 		})
 		if err != nil {
 			return err
@@ -171,7 +172,7 @@ func (r *runner) redeploy(ctx context.Context, c clients, s Step, res *StepResul
 	} else {
 		r.o.tell(s.ID, "deployment "+d.ID+" is this plan's: waiting for it")
 	}
-	rollout, err := ecsx.WaitRollout(ctx, c.ecs, *d, func(o *ecsx.RolloutOptions) {
+	rollout, err := d.WaitRollout(ctx, c.ecs, func(o *ecsx.RolloutOptions) {
 		o.Interval = r.o.Interval
 		o.Observe = func(x ecsx.Rollout) { r.o.tell(s.ID, x.String()) }
 	})

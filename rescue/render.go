@@ -82,7 +82,7 @@ func (p *planner) recorded() map[string]map[string]string { return p.b.recordedI
 // draft is a draft of the trees' templates as CloudFormation has them. It calls
 // nothing.
 func (b *Bundle) draft() (*cfnx.Draft, error) {
-	d, err := cfnx.NewDraft(context.Background(), nil, b.Tree)
+	d, err := b.Tree.NewDraft(context.Background(), nil)
 	if err != nil {
 		return nil, err
 	}

@@ -3,6 +3,7 @@ package rescue_test
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -28,6 +29,13 @@ func (s *site) archive(digest string) {
 var ways = map[string]away{
 	"archived":          {(*site).archive, func(*site, string) {}},
 	"under another tag": {(*site).deleteImage, func(s *site, _ string) { s.pushOld("release-1") }},
+	"in a replica": {func(s *site, old string) {
+		s.deleteImage(old)
+		s.replicate()
+		s.pushOld("v1")
+		s.cloud.Advance(time.Hour) // until it is there
+		s.deleteImage(old)
+	}, func(*site, string) {}},
 	"archived under another tag": {(*site).deleteImage, func(s *site, old string) {
 		s.pushOld("release-1")
 		s.archive(old)
@@ -37,6 +45,14 @@ var ways = map[string]away{
 // away is what becomes of the old image before the update, and after the rollback has
 // failed.
 type away struct{ before, then func(s *site, old string) }
+
+// replicate makes the registry replicate to another region.
+func (s *site) replicate() {
+	_, err := s.ecr.PutReplicationConfiguration(s.t.Context(), &ecr.PutReplicationConfigurationInput{ReplicationConfiguration: &ecrtypes.ReplicationConfiguration{
+		Rules: []ecrtypes.ReplicationRule{{Destinations: []ecrtypes.ReplicationDestination{{Region: aws.String("eu-west-1"), RegistryId: aws.String(s.cloud.Account())}}}},
+	}})
+	require.NoError(s.t, err)
+}
 
 // pushOld pushes the very image of v1 under a tag.
 func (s *site) pushOld(tag string) string {
@@ -76,7 +92,8 @@ func TestBackRestoresTheRecordedImage(t *testing.T) {
 					p, err := rescue.MakePlan(s.diagnose(), rescue.Choices{Direction: rescue.Back})
 					require.NoError(t, err)
 					require.Contains(t, p.Policy(), "ecr:UpdateImageStorageClass")
-					require.Contains(t, strings.Join(p.Commands(), "\n"), "imageDigest="+old)
+					require.Equal(t, name == "in a replica", strings.Contains(p.Policy(), "ecr:UploadLayerPart"))
+					require.Contains(t, strings.Join(p.Commands(), "\n"), old)
 					began := s.cloud.Now()
 					r, err := s.run(throughJSON(t, p, nil))
 					require.NoError(t, err, r)
@@ -175,8 +192,15 @@ func TestBackRestoresOutputs(t *testing.T) {
 // denied.
 func TestRestoreKilledAndDenied(t *testing.T) {
 	t.Parallel()
+	for _, way := range []string{"archived under another tag", "in a replica"} {
+		t.Run(way, func(t *testing.T) { t.Parallel(); restoreKilledAndDenied(t, ways[way]) })
+	}
+}
+
+func restoreKilledAndDenied(t *testing.T, way away) {
+	gone := func(o *rescuetest.Options) { o.Switches.UnusedLayers = "gone" }
 	setUp := func(s *site) (string, *rescue.Plan) {
-		old := s.backFrom(ways["archived under another tag"])
+		old := s.backFrom(way)
 		p, err := rescue.MakePlan(s.diagnose(), rescue.Choices{Direction: rescue.Back})
 		require.NoError(s.t, err)
 		s.cloud.ForgetCalls()
@@ -200,12 +224,13 @@ func TestRestoreKilledAndDenied(t *testing.T) {
 			}
 		})
 		require.NoError(t, err)
+		called := done(s.cloud)
 		for _, x := range p.Steps {
 			if x.Kind == "restore" {
-				actions = x.Actions
+				actions = slices.DeleteFunc(slices.Clone(x.Actions), func(a string) bool { return called[a] == 0 })
 			}
 		}
-	})
+	}, gone)
 	require.True(t, from > 0 && to > from+10)
 	looked := 0
 	for n := from; n <= to; n++ {
@@ -237,11 +262,12 @@ func TestRestoreKilledAndDenied(t *testing.T) {
 					require.Equal(t, cfntypes.StackStatusUpdateRollbackComplete, s.rest("prod"), say)
 					require.Equal(t, map[string]bool{old: true}, s.ran(began), say)
 					require.Equal(t, "2 of 2 run web:1", s.counts(), say)
-				})
+				}, gone)
 			}
 		}
 	}
 	t.Logf("calls %d to %d, killed %d times", from, to, looked)
+	t.Logf("denied: %s", actions)
 	for _, action := range actions {
 		if action == "ecr:DescribeImages" {
 			continue // a read of the diagnosis as well
@@ -256,6 +282,6 @@ func TestRestoreKilledAndDenied(t *testing.T) {
 			r, err = s.run(p, func(o *rescue.Options) { o.Done = r.Steps })
 			require.NoError(t, err, r)
 			require.Equal(t, "2 of 2 run web:1", s.counts())
-		})
+		}, gone)
 	}
 }

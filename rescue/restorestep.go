@@ -12,7 +12,7 @@ import (
 )
 
 // kindRestore brings the very images of the recorded revision back: out of the archive,
-// or under the tag that is missing, by the digest that the revision ran.
+// from a replica, or under the tag that is missing, by the digest that the revision ran.
 const kindRestore Kind = "restore"
 
 // restoreStep brings images of one service back.
@@ -28,6 +28,17 @@ type restoredImage struct {
 	// tag is missing.
 	Archived bool `json:"archived,omitempty"`
 	Tag      bool `json:"tag,omitempty"`
+	// Replica is where the image is copied from, which its repository has lost; "" where
+	// it has it. Without Tag the copy gets a pin, which keeps it.
+	Replica string `json:"replica,omitempty"`
+}
+
+// actions are what the images of a step need beyond what every restore does.
+func (s *restoreStep) actions() []string {
+	if !slices.ContainsFunc(s.Images, func(x restoredImage) bool { return x.Replica != "" }) {
+		return nil
+	}
+	return []string{"ecr:BatchCheckLayerAvailability", "ecr:GetDownloadUrlForLayer", "ecr:InitiateLayerUpload", "ecr:UploadLayerPart", "ecr:CompleteLayerUpload"}
 }
 
 // restoring plans that the images of the recorded revision are brought back, and goes
@@ -113,6 +124,13 @@ func (p *planner) restorable(s *ServiceFacts, c Container, facts ImageFacts) (re
 	case "unknown", "":
 		return x, unknown("allow ecr:DescribeImages on its repository and diagnose again", "service %s: image %s is %s, and whether %s is there is not known: %s", s.Service, c.Image, state, was, there.Error)
 	}
+	if len(there.Replicas) > 0 {
+		x.Replica = there.Replicas[0]
+		return x, nil
+	}
+	if why := there.ReplicasUnread; why != "" {
+		state += "; whether a replica has it is not known: " + why
+	}
 	return x, refuse(next+": copy "+was+" from a replica in another region or registry, or from whoever has pulled it, with a tool that keeps the digest, such as: crane copy REPLICA@"+was+" "+tagOf(i), "service %s: image %s is %s, and its digest %s is not in the repository any more", s.Service, c.Image, state, was)
 }
 
@@ -134,6 +152,16 @@ func (p *planner) restore() {
 				commands = append(commands, fmt.Sprintf("aws ecr update-image-storage-class %s --image-id imageDigest=%s --target-storage-class STANDARD", at, r.Image.Digest))
 				undo = append(undo, fmt.Sprintf("aws ecr update-image-storage-class %s --image-id imageDigest=%s --target-storage-class ARCHIVE", at, r.Image.Digest))
 			}
+			if r.Replica != "" {
+				to := r.Image
+				if !r.Tag {
+					to.Tag = "pin-" + strings.TrimPrefix(to.Digest, "sha256:")[:12]
+				}
+				to.Digest = ""
+				commands = append(commands, fmt.Sprintf("crane copy %s %s", r.Replica, to))
+				undo = append(undo, untagCommand(to))
+				continue
+			}
 			if r.Tag {
 				commands = append(commands, fmt.Sprintf("aws ecr put-image %s --image-tag %s --image-manifest \"$(aws ecr batch-get-image %s --image-ids imageDigest=%s --query 'images[0].imageManifest' --output text)\"", at, r.Image.Tag, at, r.Image.Digest))
 				undo = append(undo, untagCommand(r.Image))
@@ -144,7 +172,7 @@ func (p *planner) restore() {
 		}
 		p.add(Step{
 			Kind: kindRestore, Subject: "service " + x.s.Service.String(), Why: short(x.s.Back) + " ran images that are gone, and the very same are to be had: " + strings.Join(names, ", "),
-			Command: strings.Join(commands, " && "), Before: "their digests are in the registry", After: "every image of " + short(x.s.Back) + " is there, with the digest that it ran",
+			Command: strings.Join(commands, " && "), Before: "their digests are in the registry, or in a replica of it", After: "every image of " + short(x.s.Back) + " is there, with the digest that it ran",
 			Undo: strings.Join(undo, " && "), Takes: time.Hour, Restore: x.step,
 		})
 	}
@@ -156,7 +184,7 @@ func (r *runner) restore(ctx context.Context, c clients, s Step, res *StepResult
 	changed := 0
 	for _, x := range s.Restore.Images {
 		if x.Archived {
-			back, err := ecrx.Unarchive(ctx, c.ecr, x.Image.Repo(), []string{x.Image.Digest}, func(o *ecrx.UnarchiveOptions) {
+			back, err := x.Image.Repo().Unarchive(ctx, c.ecr, []string{x.Image.Digest}, func(o *ecrx.UnarchiveOptions) {
 				o.Observe = func(e ecrx.Event) { r.o.tell(s.ID, e.String()) }
 			})
 			if err != nil {
@@ -164,11 +192,8 @@ func (r *runner) restore(ctx context.Context, c clients, s Step, res *StepResult
 			}
 			changed += len(back)
 		}
-		if x.Tag {
-			out, err := ecrx.RestoreTag(ctx, c.ecr, x.Image, func(o *ecrx.TagOptions) {
-				o.Interval = r.o.Interval
-				o.Observe = func(e ecrx.TagEvent) { r.o.tell(s.ID, e.String()) }
-			})
+		if x.Tag || x.Replica != "" {
+			out, err := r.bring(ctx, c, s, x)
 			if err != nil {
 				return err
 			}
@@ -176,7 +201,7 @@ func (r *runner) restore(ctx context.Context, c clients, s Step, res *StepResult
 				changed++
 			}
 		}
-		is, err := ecrx.Resolve(ctx, c.ecr, x.Image)
+		is, err := x.Image.Resolve(ctx, c.ecr)
 		if err != nil {
 			return err
 		}
@@ -189,6 +214,30 @@ func (r *runner) restore(ctx context.Context, c clients, s Step, res *StepResult
 		res.Outcome, res.Text = outcomeHeld, "the images are there already"
 	}
 	return nil
+}
+
+// bring gives an image its tag, or a pin where the revision names none, and copies it
+// from its replica first.
+func (r *runner) bring(ctx context.Context, c clients, s Step, x restoredImage) (*ecrx.Restored, error) {
+	var from ecrx.Image
+	if x.Replica != "" {
+		var err error
+		if from, err = ecrx.Parse(x.Replica); err != nil {
+			return nil, err
+		}
+		r.o.tell(s.ID, fmt.Sprintf("image %s: what the repository has not got of it is copied from %s", x.Image, x.Replica))
+	}
+	how := func(o *ecrx.TagOptions) {
+		o.Interval = r.o.Interval
+		o.Observe = func(e ecrx.TagEvent) { r.o.tell(s.ID, e.String()) }
+		if x.Replica != "" {
+			o.From, o.Layers, o.HTTPClient = from, c.ecr, c.http
+		}
+	}
+	if !x.Tag {
+		return x.Image.Pin(ctx, c.ecr, how)
+	}
+	return x.Image.RestoreTag(ctx, c.ecr, how)
 }
 
 // outputs adds to the way back what puts lost outputs right: the stack's own template

@@ -11,11 +11,11 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
+	"github.com/aws/aws-sdk-go-v2/service/ecr"
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
 	"github.com/stackrescue/stackrescue/cfnx"
-	"github.com/stackrescue/stackrescue/ecrx"
 	"github.com/stackrescue/stackrescue/ecsx"
 	"github.com/stackrescue/stackrescue/internal/redact"
 )
@@ -151,7 +151,7 @@ func (r *runner) savepoint(ctx context.Context, c clients, s Step, res *StepResu
 		if err != nil {
 			return err
 		}
-		d, err := cfnx.NewDraft(ctx, c.s3, t)
+		d, err := t.NewDraft(ctx, c.s3)
 		if err != nil {
 			return err
 		}
@@ -202,7 +202,7 @@ func (r *runner) savepoint(ctx context.Context, c clients, s Step, res *StepResu
 			r.o.tell(s.ID, fmt.Sprintf("output %s of %s: %s", o.Key, o.Stack, redact.Value(o.Key, o.Value)))
 			res.Outputs = append(res.Outputs, Restored{o.Stack, o.Key, redact.Value(o.Key, o.Value)})
 		}
-		out, err := cfnx.Apply(ctx, c.cfn, c.s3, d, func(o *cfnx.ApplyOptions) {
+		out, err := d.Apply(ctx, c.cfn, c.s3, func(o *cfnx.ApplyOptions) {
 			o.Interval, o.TemplateURL, o.ImportExisting, o.RoleARN = r.o.Interval, s.Savepoint.TemplateURL, s.Savepoint.Import, s.RoleARN
 			o.Observe = func(e cfnx.ApplyEvent) { r.o.tell(s.ID, e.String()) }
 		})
@@ -274,7 +274,7 @@ func dnsSuffix(region string) string {
 }
 
 // resolver is that of a redeploy, but for the images that are left alone.
-func (s *savepointStep) resolver(api ecrx.CheckAPI) func(context.Context, string) (string, error) {
+func (s *savepointStep) resolver(api ecr.DescribeImagesAPIClient) func(context.Context, string) (string, error) {
 	resolve := resolver(api, s.Images)
 	return func(ctx context.Context, ref string) (string, error) {
 		if s.Images[ref] == "" && !slices.Contains(s.Needed, ref) {

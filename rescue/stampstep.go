@@ -38,11 +38,11 @@ func (r *runner) stamp(ctx context.Context, c clients, s Step, res *StepResult) 
 		spec := m.Task
 		spec.Overrides = []ecsx.ContainerOverride{{Container: m.Container, Command: args}}
 		if !writes(args, m.Tool.Stamp) {
-			task, err := ecsx.RunTask(ctx, tasks, c.logs, spec, wait)
+			task, err := spec.RunTask(ctx, tasks, c.logs, wait)
 			return answer(task, m.Container, args, err)
 		}
 		spec.Token = token(r.p.Fingerprint, s.ID)
-		arn, err := ecsx.AdoptTask(ctx, c.ecs, spec)
+		arn, err := spec.AdoptTask(ctx, c.ecs)
 		if err != nil {
 			return nil, err
 		}

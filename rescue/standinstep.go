@@ -137,7 +137,7 @@ func (p *planner) standsIn(keep map[string]string) {
 	if p.d.Situation != situationStuck {
 		return
 	}
-	for _, k := range cfnx.PlanSkips(p.b.Tree).Skips {
+	for _, k := range cfnx.SkipMinimal(p.b.Tree) {
 		s := p.d.service(cfnx.Failure{StackID: k.StackID, LogicalID: k.LogicalID})
 		if s == nil {
 			continue
@@ -198,10 +198,10 @@ func (r *runner) standIn(ctx context.Context, c clients, s Step, res *StepResult
 			o.Interval, o.Prefix = r.o.Interval, standInMark
 			o.Observe = func(e ecrx.TagEvent) { r.o.tell(s.ID, e.String()) }
 		}
-		if _, err := ecrx.Pin(ctx, c.ecr, t, say); err != nil {
+		if _, err := t.Pin(ctx, c.ecr, say); err != nil {
 			return err
 		}
-		if _, err := ecrx.RestoreTag(ctx, c.ecr, t, say); err != nil {
+		if _, err := t.RestoreTag(ctx, c.ecr, say); err != nil {
 			return err
 		}
 	}
@@ -209,7 +209,7 @@ func (r *runner) standIn(ctx context.Context, c clients, s Step, res *StepResult
 	if err != nil {
 		return err
 	}
-	if _, err := ecsx.WaitRollout(ctx, c.ecs, *d, func(o *ecsx.RolloutOptions) {
+	if _, err := d.WaitRollout(ctx, c.ecs, func(o *ecsx.RolloutOptions) {
 		o.Interval = r.o.Interval
 		o.Observe = func(x ecsx.Rollout) { r.o.tell(s.ID, x.String()) }
 	}); err != nil {

@@ -48,7 +48,7 @@ func (p *payer) untagOne(img ecrx.Image) error {
 		return nil
 	}
 	dry := func(o *ecrx.TagOptions) { o.DryRun, o.Prefix = p.f.DryRun, standInMark }
-	gone, err := ecrx.Unpin(p.ctx, p.c.ecr, img, dry)
+	gone, err := img.Unpin(p.ctx, p.c.ecr, dry)
 	if errors.Is(err, ecrx.ErrLastTag) {
 		p.open("tag %s is the last of its image, which would go with it: it stays", name)
 		return nil
@@ -57,7 +57,7 @@ func (p *payer) untagOne(img ecrx.Image) error {
 		return err
 	}
 	img.Tag = ""
-	mark, err := ecrx.Unpin(p.ctx, p.c.ecr, img, dry)
+	mark, err := img.Unpin(p.ctx, p.c.ecr, dry)
 	if errors.Is(err, ecrx.ErrLastTag) {
 		err = nil // harmless
 	}

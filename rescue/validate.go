@@ -102,6 +102,9 @@ func (s *Step) actions() []string {
 		return s.Shield.actions()
 	}
 	all := actionsOf(s.Kind)
+	if s.Kind == kindRestore && s.Restore != nil {
+		all = append(all, s.Restore.actions()...)
+	}
 	if s.RoleARN != "" {
 		// A role that the stack has already needs none (docs/aws/cfn.md 8.11).
 		all = append(all, "iam:PassRole")

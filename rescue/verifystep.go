@@ -11,7 +11,6 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 
-	"github.com/stackrescue/stackrescue/cfnx"
 	"github.com/stackrescue/stackrescue/ecsx"
 	"github.com/stackrescue/stackrescue/internal/poll"
 	"github.com/stackrescue/stackrescue/internal/redact"
@@ -298,7 +297,7 @@ func (v *verifier) templates(ctx context.Context) error {
 		if s.Parent() == nil {
 			continue
 		}
-		bucket, key, err := cfnx.TemplateObject(s)
+		bucket, key, err := s.TemplateObject()
 		if err != nil {
 			v.record(false, "template of "+s.Name+" is there", text(err))
 			continue

@@ -43,7 +43,7 @@ func TestRestoredBytes(t *testing.T) {
 		status, _, b := o.do(http.MethodPut, fmt.Sprintf("app/manifests/build-%d", n), m.mediaType, []byte(m.text))
 		require.Equal(t, http.StatusCreated, status, "%s: %s", m.name, b)
 		img := ecrx.Image{Registry: "123456789012.dkr.ecr.us-east-1.amazonaws.com", Account: "123456789012", Region: "us-east-1", Repository: "app", Tag: fmt.Sprintf("v%d", n), Digest: digestOf([]byte(m.text))}
-		got, err := ecrx.RestoreTag(t.Context(), o, img)
+		got, err := img.RestoreTag(t.Context(), o)
 		require.NoError(t, err, m.name)
 		require.True(t, got.Changed)
 		_, h, text := o.do(http.MethodGet, "app/manifests/"+img.Tag, "", nil)
@@ -51,10 +51,10 @@ func TestRestoredBytes(t *testing.T) {
 		require.Equal(t, img.Digest, h.Get("Docker-Content-Digest"), m.name)
 		require.Equal(t, m.mediaType, h.Get("Content-Type"), m.name)
 
-		got, err = ecrx.RestoreTag(t.Context(), o, img)
+		got, err = img.RestoreTag(t.Context(), o)
 		require.NoError(t, err)
 		require.False(t, got.Changed)
-		pin, err := ecrx.Pin(t.Context(), o, img)
+		pin, err := img.Pin(t.Context(), o)
 		require.NoError(t, err)
 		_, _, text = o.do(http.MethodGet, "app/manifests/"+pin.Image.Tag, "", nil)
 		require.Equal(t, m.text, string(text), m.name)

@@ -17,13 +17,13 @@ import (
 
 // read hands the cluster's evidence over and returns how many tasks and how long
 // it took.
-func (s *site) read(cfg aws.Config, selection ecsx.LogSelection) (n int, took time.Duration) {
+func (s *site) read(cfg aws.Config, every bool) (n int, took time.Duration) {
 	s.cloud.ForgetCalls()
 	start := time.Now()
 	require.NoError(s.t, ecsx.WaitStoppedTaskLogs(s.t.Context(), ecs.NewFromConfig(cfg), cloudwatchlogs.NewFromConfig(cfg), ecsx.Query{Cluster: "prod"}, func(x ecsx.StoppedTask) error {
 		n++
 		return nil
-	}, func(o *ecsx.StoppedOptions) { o.LogsOf, o.Parallel = selection, 4 }))
+	}, func(o *ecsx.StoppedOptions) { o.EveryLog, o.Parallel = every, 4 }))
 	return n, time.Since(start)
 }
 
@@ -45,7 +45,7 @@ func TestThousandTasks(t *testing.T) {
 			if limited {
 				cfg = ecsx.Limit(cfg)
 			}
-			n, took := s.read(cfg, ecsx.EveryTask)
+			n, took := s.read(cfg, true)
 			require.Equal(t, 1000, n)
 			throttled := 0
 			for _, c := range s.cloud.Calls() {
@@ -58,7 +58,7 @@ func TestThousandTasks(t *testing.T) {
 			require.Zero(t, throttled)
 			require.LessOrEqual(t, took, floor*12/10)
 		}
-		n, took := s.read(s.cloud.Config(), ecsx.FirstAndLast)
+		n, took := s.read(s.cloud.Config(), false)
 		t.Logf("the same, first and last of each crash loop: %d tasks, %d calls, %s", n, len(s.cloud.Calls()), took.Round(10*time.Millisecond))
 	})
 }
@@ -79,7 +79,7 @@ func TestSkew(t *testing.T) {
 			s.run(tds[1+round%49], 10)
 		}
 		time.Sleep(5 * time.Minute)
-		n, _ := s.read(s.cloud.Config(), ecsx.EveryTask)
+		n, _ := s.read(s.cloud.Config(), true)
 		t.Logf("%d tasks, one hot and 49 quiet groups: %d FilterLogEvents", n, s.count("logs:FilterLogEvents"))
 		require.LessOrEqual(t, s.count("logs:FilterLogEvents"), 75)
 	})
@@ -92,12 +92,12 @@ func TestSilentAndDeleted(t *testing.T) {
 		loud, mute := s.push("1", rescuetest.Exits(3, time.Second, "boom")), s.push("2", rescuetest.Exits(0, time.Second))
 		s.run(s.define("x", "/app", loud, loud, mute), 1000)
 		time.Sleep(50 * time.Minute)
-		n, took := s.read(s.cloud.Config(), ecsx.EveryTask)
+		n, took := s.read(s.cloud.Config(), true)
 		t.Logf("%d tasks, one of three containers is silent: %d FilterLogEvents in %s", n, s.count("logs:FilterLogEvents"), took.Round(10*time.Millisecond))
 		require.LessOrEqual(t, s.count("logs:FilterLogEvents"), 60)
 		_, err := s.logs.DeleteLogGroup(t.Context(), &cloudwatchlogs.DeleteLogGroupInput{LogGroupName: aws.String("/app")})
 		require.NoError(t, err)
-		n, took = s.read(s.cloud.Config(), ecsx.EveryTask)
+		n, took = s.read(s.cloud.Config(), true)
 		t.Logf("%d tasks, the log group is deleted: %d FilterLogEvents in %s", n, s.count("logs:FilterLogEvents"), took.Round(10*time.Millisecond))
 		require.Equal(t, 1, s.count("logs:FilterLogEvents"))
 	})

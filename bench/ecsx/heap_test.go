@@ -97,12 +97,16 @@ func TestHeap(t *testing.T) {
 		edit  func(*ecsx.StoppedOptions)
 	}{
 		{"default", 10000, 50, 32, func(*ecsx.StoppedOptions) {}},
-		{"every task", tasks, 1000, 64, func(o *ecsx.StoppedOptions) { o.LogsOf = ecsx.EveryTask }},
-		{"every task, the last 50 lines", tasks, 1000, 32, func(o *ecsx.StoppedOptions) { o.LogsOf, o.TailLines = ecsx.EveryTask, 50 }},
-		{"no logs, with a cursor", 10000, 0, 32, func(o *ecsx.StoppedOptions) { o.LogsOf, o.Cursor = ecsx.NoTask, &ecsx.Cursor{} }},
+		{"every task", tasks, 1000, 64, func(o *ecsx.StoppedOptions) { o.EveryLog = true }},
+		{"every task, the last 50 lines", tasks, 1000, 32, func(o *ecsx.StoppedOptions) { o.EveryLog, o.TailLines = true, 50 }},
+		{"no logs, with a cursor", 10000, 0, 32, func(o *ecsx.StoppedOptions) { o.Cursor = &ecsx.Cursor{} }},
 	} {
 		m, before, peak, n := made{test.tasks, test.lines}, live(), uint64(0), 0
-		require.NoError(t, ecsx.WaitStoppedTaskLogs(t.Context(), m, m, ecsx.Query{Cluster: "prod"}, func(ecsx.StoppedTask) error {
+		logs := cloudwatchlogs.FilterLogEventsAPIClient(m)
+		if test.lines == 0 {
+			logs = nil
+		}
+		require.NoError(t, ecsx.WaitStoppedTaskLogs(t.Context(), m, logs, ecsx.Query{Cluster: "prod"}, func(ecsx.StoppedTask) error {
 			if n++; n%(test.tasks/10) == 5 {
 				if now := live(); now > before {
 					peak = max(peak, now-before)

@@ -58,7 +58,7 @@ func TestVerdict(t *testing.T) {
 					dep := s.deploy("web", s.define("web", "/app", image))
 					s.cloud.ForgetCalls()
 					start := s.cloud.Now()
-					_, err := ecsx.WaitRollout(t.Context(), s.ecs, dep, func(o *ecsx.RolloutOptions) { o.Patience = kind.patience })
+					_, err := dep.WaitRollout(t.Context(), s.ecs, func(o *ecsx.RolloutOptions) { o.Patience = kind.patience })
 					verdict, calls := s.cloud.Now(), len(s.cloud.Calls())
 					got := ecsx.Outcome("succeeded")
 					if e, ok := errors.AsType[*ecsx.RolloutError](err); ok {
@@ -116,7 +116,7 @@ func TestFailFast(t *testing.T) {
 				dep := s.deploy("web", s.define("web", "/app", s.ref("2")))
 				s.cloud.ForgetCalls()
 				start := s.cloud.Now()
-				_, err := ecsx.WaitRollout(t.Context(), s.ecs, dep)
+				_, err := dep.WaitRollout(t.Context(), s.ecs)
 				verdict, calls := s.cloud.Now(), len(s.cloud.Calls())
 				e, ok := errors.AsType[*ecsx.RolloutError](err)
 				require.True(t, ok, "%v", err)
@@ -171,7 +171,7 @@ func TestTenServices(t *testing.T) {
 			} else {
 				var wg sync.WaitGroup
 				for _, d := range ds {
-					wg.Go(func() { _, _ = ecsx.WaitRollout(t.Context(), s.ecs, d) })
+					wg.Go(func() { _, _ = d.WaitRollout(t.Context(), s.ecs) })
 				}
 				wg.Wait()
 			}

@@ -75,8 +75,7 @@ func parse(args []string) (options, error) {
 	switch {
 	case *types != "":
 		o.skipper = cfnx.SkipTypes(strings.Split(*types, ",")...)
-	case *skip == "none":
-		o.skipper = cfnx.SkipNone
+	case *skip == "none": // nil skips nothing
 	case *skip == "minimal":
 		o.skipper = cfnx.SkipMinimal
 	default:

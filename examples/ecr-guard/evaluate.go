@@ -66,7 +66,7 @@ func evaluate(c *command) error {
 	}
 	out := json.NewEncoder(c.stdout)
 	out.SetEscapeHTML(false)
-	for _, v := range ecrx.Evaluate(policy, list, now) {
+	for _, v := range policy.Evaluate(list, now) {
 		if err := out.Encode(lineOf(v, now)); err != nil {
 			return err
 		}

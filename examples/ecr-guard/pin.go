@@ -72,7 +72,7 @@ func pin(c *command) error {
 
 func (c *command) pinOne(api *ecr.Client, repository ecrx.Image, digests []string, exact bool, options func(*ecrx.TagOptions)) error {
 	if exact {
-		r, err := ecrx.Reconcile(c.ctx, api, repository, digests, options)
+		r, err := repository.ReconcilePins(c.ctx, api, digests, options)
 		if err != nil {
 			return err
 		}
@@ -89,7 +89,7 @@ func (c *command) pinOne(api *ecr.Client, repository ecrx.Image, digests []strin
 	}
 	for _, d := range slices.Compact(slices.Sorted(slices.Values(digests))) {
 		repository.Tag, repository.Digest = "", d
-		p, err := ecrx.Pin(c.ctx, api, repository, options)
+		p, err := repository.Pin(c.ctx, api, options)
 		if err != nil {
 			return err
 		}

@@ -38,7 +38,7 @@ func propose(c *command) error {
 		}
 	}
 	api := ecr.NewFromConfig(cfg)
-	images, err := ecrx.Images(c.ctx, api, repo)
+	images, err := repo.Images(c.ctx, api)
 	if err != nil {
 		return err
 	}
@@ -53,7 +53,7 @@ func propose(c *command) error {
 	if err != nil {
 		return err
 	}
-	p, err := ecrx.Propose(policy, images, here, func(o *ecrx.ProposeOptions) { o.Window = *window })
+	p, err := policy.Propose(images, here, func(o *ecrx.ProposeOptions) { o.Window = *window })
 	switch {
 	case err != nil:
 		return err

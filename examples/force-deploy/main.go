@@ -87,7 +87,7 @@ func (o options) run(ctx context.Context, cfg aws.Config, w io.Writer) error {
 	})
 	d, err := ecsx.ForceDeployLatest(ctx, api, o.service, resolver, func(f *ecsx.ForceDeployOptions) {
 		f.From, f.DryRun = o.from, !o.apply
-		f.Observe = func(e ecsx.DeployEvent) { fmt.Fprintln(w, e) }
+		f.Observe = func(e ecsx.Event) { fmt.Fprintln(w, e) }
 		f.Edit = func(in *ecs.RegisterTaskDefinitionInput) error { return o.preflight(ctx, api, in, resolver, w) }
 	})
 	if err != nil {
@@ -100,12 +100,12 @@ func (o options) run(ctx context.Context, cfg aws.Config, w io.Writer) error {
 		fmt.Fprintln(w, "nothing was deployed: repeat with -apply")
 		return nil
 	}
-	r, err := ecsx.WaitRollout(ctx, api, *d, func(r *ecsx.RolloutOptions) {
+	r, err := d.WaitRollout(ctx, api, func(r *ecsx.RolloutOptions) {
 		r.Soak, r.Logs = o.soak, cloudwatchlogs.NewFromConfig(cfg)
 		r.Observe = func(x ecsx.Rollout) { fmt.Fprintln(w, x) }
 		if o.rollBack {
 			r.RollBack = func(ctx context.Context, d ecsx.Deployment) error {
-				return ecsx.RollBackDeployment(ctx, api, d.Record, resolver)
+				return d.RollBack(ctx, api, resolver)
 			}
 		}
 	})
@@ -117,7 +117,7 @@ func (o options) run(ctx context.Context, cfg aws.Config, w io.Writer) error {
 
 // preflight shows what would keep the revision, or a rollback, from running.
 func (o options) preflight(ctx context.Context, api ecsx.PreflightAPI, in *ecs.RegisterTaskDefinitionInput, resolver func(context.Context, string) (string, error), w io.Writer) error {
-	findings, err := ecsx.Preflight(ctx, api, o.service, in, func(p *ecsx.PreflightOptions) {
+	findings, err := o.service.Preflight(ctx, api, in, func(p *ecsx.PreflightOptions) {
 		p.Image = func(ctx context.Context, ref, _ string) error {
 			to, err := resolver(ctx, ref)
 			if err == nil && to == "" {

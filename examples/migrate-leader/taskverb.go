@@ -75,7 +75,7 @@ type errand struct {
 // run starts the task, or finds the one in flight, waits for it, and prints the
 // container's log to log.
 func (e errand) run(ctx context.Context, log io.Writer) ([]string, error) {
-	arn, err := ecsx.AdoptTask(ctx, e.api, e.spec)
+	arn, err := e.spec.AdoptTask(ctx, e.api)
 	if err != nil {
 		return nil, err
 	}

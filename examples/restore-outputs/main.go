@@ -87,12 +87,16 @@ func parse(args []string) (options, error) {
 // api is what both halves of the program call.
 type api interface {
 	cfnx.ApplyAPI
-	cfnx.RecordAPI
+	cloudformation.ListImportsAPIClient
 }
 
 func (o options) run(ctx context.Context, c api, bucket cfnx.BucketAPI, w io.Writer) error {
 	if o.record != "" {
-		l, err := cfnx.Record(ctx, c, o.stack)
+		tree, err := cfnx.Snapshot(ctx, c, o.stack)
+		if err != nil {
+			return err
+		}
+		l, err := tree.Record(ctx, c)
 		if err != nil {
 			return err
 		}
@@ -157,7 +161,7 @@ func restoreAtConsumers(ctx context.Context, c api, bucket cfnx.BucketAPI, stack
 	if err != nil {
 		return nil, err
 	}
-	d, err := cfnx.NewDraft(ctx, bucket, tree)
+	d, err := tree.NewDraft(ctx, bucket)
 	if err != nil {
 		return nil, err
 	}
@@ -168,10 +172,11 @@ func restoreAtConsumers(ctx context.Context, c api, bucket cfnx.BucketAPI, stack
 	for _, l := range written {
 		fmt.Fprintf(w, "stack %s: %s (output %s) is a literal from now on: change it in your own template too\n", l.Consumer, l.Path, l.Stack+"."+l.Key)
 	}
-	return cfnx.Apply(ctx, c, bucket, d, apply)
+	return d.Apply(ctx, c, bucket, apply)
 }
 
 func exitCode(err error) int {
+	_, refused := errors.AsType[*cfnx.RefusedError](err)
 	switch {
 	case err == nil:
 		return 0
@@ -179,7 +184,7 @@ func exitCode(err error) int {
 		return 2
 	case errors.Is(err, errUnknown):
 		return 3
-	case errors.Is(err, cfnx.ErrRefused):
+	case refused:
 		return 4
 	}
 	return 1

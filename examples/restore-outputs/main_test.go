@@ -36,7 +36,7 @@ func TestRecordsAndRestores(t *testing.T) {
 		lost := func() map[string]bool {
 			tree, err := cfnx.Snapshot(t.Context(), api, in.Stack)
 			require.NoError(t, err)
-			d, err := cfnx.NewDraft(t.Context(), bucket, tree)
+			d, err := tree.NewDraft(t.Context(), bucket)
 			require.NoError(t, err)
 			keys := map[string]bool{}
 			for _, l := range d.LostOutputs(nil) {

@@ -90,8 +90,8 @@ func (o options) run(ctx context.Context, cfg aws.Config, w io.Writer) error {
 		}
 		o.spec.Placement = ecsx.PlacementOf(out.Services[0])
 	}
-	tasks, err := ecsx.RunTasks(ctx, api, cloudwatchlogs.NewFromConfig(cfg), o.spec, o.count, func(s *ecsx.StoppedOptions) {
-		s.LogsOf, s.Window = ecsx.EveryTask, -1
+	tasks, err := o.spec.RunTasks(ctx, api, cloudwatchlogs.NewFromConfig(cfg), o.count, func(s *ecsx.StoppedOptions) {
+		s.EveryLog, s.Window = true, -1
 		if o.stop {
 			s.Stopper = api
 		}

@@ -101,7 +101,7 @@ func at(t *time.Time) func(string) error {
 	return func(s string) (err error) { *t, err = time.Parse(time.RFC3339, s); return err }
 }
 
-func (o options) run(ctx context.Context, api ecsx.StoppedTasksAPI, logs ecsx.LogsAPI, w io.Writer) error {
+func (o options) run(ctx context.Context, api ecsx.StoppedTasksAPI, logs cloudwatchlogs.FilterLogEventsAPIClient, w io.Writer) error {
 	cursor, err := o.cursor()
 	if err != nil {
 		return err
@@ -127,7 +127,7 @@ func (o options) run(ctx context.Context, api ecsx.StoppedTasksAPI, logs ecsx.Lo
 	}, func(s *ecsx.StoppedOptions) {
 		s.AtLeast, s.TailLines, s.Cursor = o.atLeast, o.tail, cursor
 		if o.all {
-			s.LogsOf = ecsx.EveryTask
+			s.EveryLog = true
 		}
 	})
 	groups := ecsx.GroupFailures(seen)

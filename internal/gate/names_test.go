@@ -15,7 +15,7 @@ import (
 
 // mostNames is how many top-level names the library may export in all. It only
 // ever goes down.
-const mostNames = 493
+const mostNames = 455
 
 // exported are the top-level names that each importable package exports.
 func exported(t *testing.T) map[string][]string {

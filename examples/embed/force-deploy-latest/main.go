@@ -33,7 +33,7 @@ func refresh(ctx context.Context, cfg aws.Config, w io.Writer, service string) e
 	if err != nil {
 		return err
 	}
-	r, err := ecsx.WaitRollout(ctx, api, *d)
+	r, err := d.WaitRollout(ctx, api)
 	if err != nil {
 		return err
 	}

@@ -21,32 +21,32 @@ type rollBackAPI interface {
 	StopServiceDeployment(context.Context, *ecs.StopServiceDeploymentInput, ...func(*ecs.Options)) (*ecs.StopServiceDeploymentOutput, error)
 }
 
-// RollBackDeployment asks ECS to stop the deployment whose service deployment is
-// record, Deployment.Record, and to go back to the revision before it, whether or
-// not the service has a circuit breaker. It does so only if every image of that
-// revision exists: resolver is called with each, as [ForceDeployLatest] calls it,
-// with "@" and the digest that a rollback pulls where ECS recorded one. It returns
-// [ErrImageNotFound] if one is missing, the resolver's error if that is not known,
-// and [ErrNotFound] if there is no revision to go back to. A nil resolver is
-// refused: a rollback to images that are gone takes down what still serves.
+// RollBack asks ECS to stop the deployment and to go back to the revision before
+// it, whether or not the service has a circuit breaker. It does so only if every
+// image of that revision exists: resolver is called with each, as
+// [ForceDeployLatest] calls it, with "@" and the digest that a rollback pulls where
+// ECS recorded one. It returns [ErrImageNotFound] if one is missing, the resolver's
+// error if that is not known, and [ErrNotFound] if there is no revision to go back
+// to. A nil resolver is refused: a rollback to images that are gone takes down what
+// still serves. Of d it needs Record.
 //
 // It returns nil once ECS has accepted, or if it is going back already; see
-// [WaitRollout].
+// [Deployment.WaitRollout].
 //
 // Calls ecs:DescribeServiceDeployments, ecs:DescribeServiceRevisions,
 // ecs:StopServiceDeployment. Safe to repeat.
-func RollBackDeployment(ctx context.Context, api rollBackAPI, record string, resolver func(ctx context.Context, ref string) (string, error)) error {
+func (d Deployment) RollBack(ctx context.Context, api rollBackAPI, resolver func(ctx context.Context, ref string) (string, error)) error {
 	wrap := func(err error) error {
 		if err == nil {
 			return nil
 		}
-		return fmt.Errorf("service deployment %s: %w", afterSlash(record), err)
+		return fmt.Errorf("service deployment %s: %w", afterSlash(d.Record), err)
 	}
 	if resolver == nil {
 		return wrap(errors.New("whether the images to go back to exist is not known: give a resolver"))
 	}
 	read := func(ctx context.Context) (*types.ServiceDeployment, error) {
-		out, err := api.DescribeServiceDeployments(ctx, &ecs.DescribeServiceDeploymentsInput{ServiceDeploymentArns: []string{record}})
+		out, err := api.DescribeServiceDeployments(ctx, &ecs.DescribeServiceDeploymentsInput{ServiceDeploymentArns: []string{d.Record}})
 		if err != nil {
 			return nil, err
 		}
@@ -79,7 +79,7 @@ func RollBackDeployment(ctx context.Context, api rollBackAPI, record string, res
 	}
 	return wrap(awsretry.Mutation{
 		Do: func(ctx context.Context) error {
-			_, err := api.StopServiceDeployment(ctx, &ecs.StopServiceDeploymentInput{ServiceDeploymentArn: &record, StopType: types.StopServiceDeploymentStopTypeRollback}, once)
+			_, err := api.StopServiceDeployment(ctx, &ecs.StopServiceDeploymentInput{ServiceDeploymentArn: &d.Record, StopType: types.StopServiceDeploymentStopTypeRollback}, once)
 			return err
 		},
 		Happened: func(ctx context.Context) (bool, error) {

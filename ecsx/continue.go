@@ -19,17 +19,17 @@ type continueDeploymentAPI interface {
 	ContinueServiceDeployment(context.Context, *ecs.ContinueServiceDeploymentInput, ...func(*ecs.Options)) (*ecs.ContinueServiceDeploymentOutput, error)
 }
 
-// ContinueDeployment answers the hook at which a deployment is "paused", the one
-// of Rollout.Hook: with rollBack the deployment goes back, else it goes on. record
-// is the ARN of the service deployment, Deployment.Record.
+// Continue answers the hook at which the deployment is "paused", the one of
+// Rollout.Hook: with rollBack the deployment goes back, else it goes on. Of d it
+// needs Record.
 //
 // It returns nil if the hook has got this answer already, by an earlier call whose
 // answer was lost or by somebody else, and [ErrChanged] if it has got the other one.
 //
 // Calls ecs:ContinueServiceDeployment and, when that failed,
 // ecs:DescribeServiceDeployments. Safe to repeat.
-func ContinueDeployment(ctx context.Context, api continueDeploymentAPI, record, hook string, rollBack bool) error {
-	in := &ecs.ContinueServiceDeploymentInput{ServiceDeploymentArn: &record, HookId: &hook, Action: types.DeploymentLifecycleHookActionContinue}
+func (d Deployment) Continue(ctx context.Context, api continueDeploymentAPI, hook string, rollBack bool) error {
+	in := &ecs.ContinueServiceDeploymentInput{ServiceDeploymentArn: &d.Record, HookId: &hook, Action: types.DeploymentLifecycleHookActionContinue}
 	if rollBack {
 		in.Action = types.DeploymentLifecycleHookActionRollback
 	}
@@ -39,7 +39,7 @@ func ContinueDeployment(ctx context.Context, api continueDeploymentAPI, record, 
 			return err
 		},
 		Happened: func(ctx context.Context) (bool, error) {
-			out, err := api.DescribeServiceDeployments(ctx, &ecs.DescribeServiceDeploymentsInput{ServiceDeploymentArns: []string{record}})
+			out, err := api.DescribeServiceDeployments(ctx, &ecs.DescribeServiceDeploymentsInput{ServiceDeploymentArns: []string{d.Record}})
 			if err != nil || len(out.ServiceDeployments) == 0 {
 				return false, err
 			}
@@ -48,7 +48,7 @@ func ContinueDeployment(ctx context.Context, api continueDeploymentAPI, record, 
 		Interval: 2 * time.Second,
 	}.Run(ctx)
 	if err != nil {
-		return fmt.Errorf("service deployment %s: hook %s: %w", afterSlash(record), hook, err)
+		return fmt.Errorf("service deployment %s: hook %s: %w", afterSlash(d.Record), hook, err)
 	}
 	return nil
 }
