@@ -42,28 +42,7 @@ type ApplyOptions struct {
 	DryRun bool
 	// Observe is called with the change set and with each event of the root, in
 	// order, on the caller's goroutine.
-	Observe func(ApplyEvent)
-}
-
-// ApplyEvent is progress of an update.
-type ApplyEvent struct {
-	// Kind is "change-set" for a change set that was accepted, "event" for an
-	// event of the root stack.
-	Kind string `json:"kind"`
-	// Stack is the root's name, ChangeSet the ARN and Changes the number of its
-	// changes.
-	Stack     string `json:"stack"`
-	ChangeSet string `json:"changeSet,omitempty"`
-	Changes   int    `json:"changes,omitempty"`
-	Event     *Event `json:"event,omitempty"`
-}
-
-// String is one line.
-func (e ApplyEvent) String() string {
-	if e.Event != nil {
-		return e.Event.String()
-	}
-	return fmt.Sprintf("stack %s: change set with %d changes accepted", e.Stack, e.Changes)
+	Observe func(Progress)
 }
 
 // Applied is what an update came to.
@@ -143,11 +122,11 @@ func (d *Draft) Apply(ctx context.Context, api ApplyAPI, bucket uploadAPI, optFn
 	if c.opts.DryRun {
 		return out, c.discard(ctx, out.ChangeSet)
 	}
-	c.observe(ApplyEvent{Kind: "change-set", Stack: root.Name, ChangeSet: out.ChangeSet, Changes: len(ok)})
+	c.observe(Progress{Kind: "change-set", Stack: root.Name, ChangeSet: out.ChangeSet, Changes: len(ok)})
 	return out, c.execute(ctx, out)
 }
 
-func (c *creator) observe(e ApplyEvent) {
+func (c *creator) observe(e Progress) {
 	if c.opts.Observe != nil {
 		c.opts.Observe(e)
 	}
@@ -198,7 +177,7 @@ func (c *creator) execute(ctx context.Context, out *Applied) error {
 	}
 	out.Status, err = Wait(ctx, c.api, root.ID, func(o *WaitOptions) {
 		o.Interval, o.After = c.opts.Interval, after
-		o.Observe = func(e Event) { c.observe(ApplyEvent{Kind: "event", Stack: root.Name, Event: &e}) }
+		o.Observe = func(e Event) { c.observe(Progress{Kind: "event", Stack: root.Name, Event: &e}) }
 	})
 	if err != nil || out.Status == c.succeeded() {
 		return err

@@ -102,7 +102,8 @@ func (d *Draft) CarryRevision(s *Stack, logicalID string, serving, recorded any)
 	if len(problems) > 0 {
 		return nil, draftError(problems)
 	}
-	c.d.want(st.ID+"/"+id, func(d *Draft) ([]Problem, error) {
+	// Of each service: two that share a task definition may run two revisions.
+	c.d.want(s.ID+"/"+logicalID+" revision", func(d *Draft) ([]Problem, error) {
 		later := c
 		later.d = d
 		left, err := later.left()
@@ -327,7 +328,7 @@ func (c *carrier) write(x taskDifference, path string, value any) error {
 	if err != nil {
 		return fmt.Errorf("stack %s: %s: %w", c.s.Name, x.Property, err)
 	}
-	p, err := template.AddEntries(c.d.current[c.s.ID], []template.Entry{{Path: path, Value: b}}, func(o *template.PatchOptions) { o.Original, o.Replace = true, true })
+	p, err := template.AddEntries(c.d.current[c.s.ID], []template.Entry{{Path: path, Value: b}}, func(o *template.Options) { o.Original, o.Replace = true, true })
 	if e, ok := errors.AsType[*template.Error](err); ok {
 		return c.problem(x, e.Error(), e.Err, template.Source{Kind: expr.SourceInline, Path: path})
 	}

@@ -54,7 +54,7 @@ type ContinueOptions struct {
 	InUse []any
 	// Observe is called with each round and with each event of the root, in
 	// order, on the caller's goroutine.
-	Observe func(ContinueEvent)
+	Observe func(Progress)
 }
 
 // Round is one continue that is about to be started: what it skips, and what it
@@ -78,38 +78,6 @@ type Round struct {
 	// good; "" where there is none.
 	Role    string `json:"role,omitempty"`
 	NewRole string `json:"newRole,omitempty"`
-}
-
-// ContinueEvent is progress of a continued rollback.
-type ContinueEvent struct {
-	// Kind is "round" for a round that was started, "event" for an event of the
-	// root stack.
-	Kind string `json:"kind"`
-	// Round is counted from 1.
-	Round int `json:"round"`
-	// Skips are those of the round.
-	Skips []Skip `json:"skips,omitempty"`
-	// Role and NewRole are set when the round replaces the stack's role.
-	Role    string `json:"role,omitempty"`
-	NewRole string `json:"newRole,omitempty"`
-	Event   *Event `json:"event,omitempty"`
-}
-
-// String is one line.
-func (e ContinueEvent) String() string {
-	if e.Event != nil {
-		return e.Event.String()
-	}
-	s := fmt.Sprintf("round %d: rollback continued", e.Round)
-	if names := skipNames(e.Skips); len(names) > 0 {
-		s += ", skipping " + strings.Join(names, ", ")
-	} else {
-		s += ", nothing skipped"
-	}
-	if e.NewRole != "" {
-		s += fmt.Sprintf("; from now on the stack uses role %s instead of %s", e.NewRole, cmp.Or(e.Role, "the caller's"))
-	}
-	return s
 }
 
 // Continued is what a continued rollback came to.
@@ -293,14 +261,14 @@ func (c *continuation) round(ctx context.Context, t *Tree) error {
 	}
 	c.out.Rounds++
 	c.out.Skipped, c.out.Forced, c.asked = append(c.out.Skipped, r.Skips...), r.Forced, names
-	e := ContinueEvent{Kind: "round", Skips: r.Skips}
+	e := Progress{Kind: "round", Skips: r.Skips}
 	if r.NewRole != "" {
 		e.Role, e.NewRole, c.out.Role, c.out.NewRole = r.Role, r.NewRole, r.Role, r.NewRole
 	}
 	c.observe(e)
 	status, err := Wait(ctx, c.api, root.ID, func(o *WaitOptions) {
 		o.Interval, o.After = c.opts.Interval, after
-		o.Observe = func(e Event) { c.observe(ContinueEvent{Kind: "event", Event: &e}) }
+		o.Observe = func(e Event) { c.observe(Progress{Kind: "event", Event: &e}) }
 	})
 	if status != "" {
 		c.out.To = status
@@ -314,8 +282,8 @@ func (c *continuation) round(ctx context.Context, t *Tree) error {
 	return nil
 }
 
-func (c *continuation) observe(e ContinueEvent) {
-	if e.Round = c.out.Rounds; c.opts.Observe != nil {
+func (c *continuation) observe(e Progress) {
+	if e.Stack, e.Round = c.out.Stack, c.out.Rounds; c.opts.Observe != nil {
 		c.opts.Observe(e)
 	}
 }

@@ -2,6 +2,7 @@ package cfnx
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -259,11 +260,22 @@ func (d *Draft) taskDifferences(s *Stack, logicalID string, is, was taskProperti
 	if err != nil {
 		return nil, err
 	}
-	out := compareTasks(t, is, was)
+	original, err := d.unchanged().renderedTask(s, logicalID)
+	if err != nil {
+		return nil, err
+	}
+	out := compareTasks(t, original, is, was)
 	for i := range out {
 		out[i].StackID, out[i].Stack, out[i].Resource = s.ID, s.Name, logicalID
 	}
 	return out, nil
+}
+
+// unchanged is a draft of the templates as they were read.
+func (d *Draft) unchanged() *Draft {
+	out := d.clone()
+	out.current, out.Parameters = maps.Clone(d.originals), map[string]string{}
+	return out
 }
 
 // renderedTask is what the draft renders for a task definition.

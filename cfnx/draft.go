@@ -185,7 +185,7 @@ func (d *Draft) Empty() bool { return len(d.Changed()) == 0 && len(d.Parameters)
 
 // Set replaces values in the template of a stack of the tree; see [SetValues].
 func (d *Draft) Set(s *Stack, values ...template.Value) ([]template.Edit, error) {
-	p, err := template.SetValues(d.current[s.ID], values, func(o *template.PatchOptions) { o.Original = true })
+	p, err := template.SetValues(d.current[s.ID], values, func(o *template.Options) { o.Original = true })
 	if err != nil {
 		return nil, fmt.Errorf("stack %s: %w", s.Name, err)
 	}
@@ -204,7 +204,7 @@ func (s *Stack) hasParameter(name string) bool {
 
 // templateURL is where the parent says the nested stack's template is.
 func (d *Draft) templateURL(s *Stack) (string, error) {
-	found, err := template.FindImages(s.parent.Template, func(o *template.FindOptions) { *o = findContext(s.parent) })
+	found, err := template.FindImages(s.parent.Template, func(o *template.Options) { *o = findContext(s.parent) })
 	if err != nil {
 		return "", fmt.Errorf("stack %s: %w", s.parent.Name, err)
 	}
@@ -217,8 +217,8 @@ func (d *Draft) templateURL(s *Stack) (string, error) {
 }
 
 // findContext gives Find what is known about a stack.
-func findContext(s *Stack) template.FindOptions {
-	var o template.FindOptions
+func findContext(s *Stack) template.Options {
+	var o template.Options
 	o.Parameters = map[string]string{}
 	for _, p := range s.Parameters {
 		if p.Value == "****" {
@@ -234,7 +234,7 @@ func findContext(s *Stack) template.FindOptions {
 }
 
 // findOptions give Find what the draft knows about a stack.
-func (d *Draft) findOptions(s *Stack) template.FindOptions {
+func (d *Draft) findOptions(s *Stack) template.Options {
 	o := findContext(s)
 	o.Attributes = attributesOf(s)
 	r, _, err := d.renderer(s, 0)

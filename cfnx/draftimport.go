@@ -117,7 +117,7 @@ func (d *Draft) declare(x Deletion, properties json.RawMessage) error {
 	if err != nil {
 		return fmt.Errorf("%s.%s: %w", x.Stack, x.LogicalID, err)
 	}
-	p, err := template.AddEntries(d.current[root.ID], []template.Entry{{Path: "/Resources/" + tree.Escape(x.LogicalID), Value: value}}, func(o *template.PatchOptions) { o.Original = true })
+	p, err := template.AddEntries(d.current[root.ID], []template.Entry{{Path: "/Resources/" + tree.Escape(x.LogicalID), Value: value}}, func(o *template.Options) { o.Original = true })
 	if err != nil {
 		return fmt.Errorf("stack %s: %w", root.Name, err)
 	}

@@ -16,7 +16,7 @@ func (d *Draft) Literals() []Difference { return slices.Clone(d.literals) }
 // writeLiteral writes a text in the place of an expression, and reports whether
 // it could: not where an alias shares it or a key on the way is given twice.
 func (d *Draft) writeLiteral(s *Stack, path, value string, x Difference) bool {
-	p, err := template.SetValues(d.current[s.ID], []template.Value{{Path: path, Value: value}}, func(o *template.PatchOptions) { o.Original = true })
+	p, err := template.SetValues(d.current[s.ID], []template.Value{{Path: path, Value: value}}, func(o *template.Options) { o.Original = true })
 	if err != nil {
 		return false
 	}

@@ -44,8 +44,8 @@ func (p *draftPatch) stack(ctx context.Context, s *Stack) error {
 		}
 		return to, err
 	}
-	patch, err := template.PatchImages(p.d.current[s.ID], change, func(o *template.PatchOptions) {
-		o.FindOptions = p.d.findOptions(s)
+	patch, err := template.PatchImages(p.d.current[s.ID], change, func(o *template.Options) {
+		*o = p.d.findOptions(s)
 		o.Original = true // question marks stay what they are: only images are touched
 	})
 	if err != nil {
@@ -287,7 +287,7 @@ func (d *Draft) renderedImages(s *Stack) (map[string]template.Image, error) {
 		return nil, fmt.Errorf("stack %s: %w", s.Name, err)
 	}
 	o := d.findOptions(s)
-	found, err := template.FindImages(d.current[s.ID], func(x *template.FindOptions) { *x = o })
+	found, err := template.FindImages(d.current[s.ID], func(x *template.Options) { *x = o })
 	if err != nil {
 		return nil, fmt.Errorf("stack %s: %w", s.Name, err)
 	}

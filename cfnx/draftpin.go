@@ -107,7 +107,7 @@ func (d *Draft) isRead(s *Stack, name string) bool {
 
 func (d *Draft) pin(s *Stack, p Parameter, typ string) error {
 	at := "/Parameters/" + tree.Escape(p.Key)
-	edited, err := template.SetValues(d.current[s.ID], []template.Value{{Path: at + "/Type", Value: typ}}, func(o *template.PatchOptions) { o.Original = true })
+	edited, err := template.SetValues(d.current[s.ID], []template.Value{{Path: at + "/Type", Value: typ}}, func(o *template.Options) { o.Original = true })
 	if err != nil {
 		return err
 	}
@@ -121,7 +121,7 @@ func (d *Draft) pin(s *Stack, p Parameter, typ string) error {
 		if err != nil {
 			return err
 		}
-		edited, err := template.AddEntries(d.current[s.parent.ID], []template.Entry{{Path: parameterPath(s, p.Key), Value: value}}, func(o *template.PatchOptions) { o.Original, o.Replace = true, true })
+		edited, err := template.AddEntries(d.current[s.parent.ID], []template.Entry{{Path: parameterPath(s, p.Key), Value: value}}, func(o *template.Options) { o.Original, o.Replace = true, true })
 		if err != nil {
 			return err
 		}

@@ -69,8 +69,9 @@ func (d *Draft) setExpression(s *Stack, resource, property, path, value string) 
 		return fail("its condition is not known", template.ErrElsewhere, template.Source{Kind: expr.SourceCondition, Path: at})
 	}
 	path = at
-	p, err := template.SetText(d.current[s.ID], template.Value{Path: path, Value: value}, func(o *template.PatchOptions) {
-		o.FindOptions, o.Original = d.findOptions(s), true
+	p, err := template.SetText(d.current[s.ID], template.Value{Path: path, Value: value}, func(o *template.Options) {
+		*o = d.findOptions(s)
+		o.Original = true
 	})
 	if t, ok := errors.AsType[*template.Error](err); ok {
 		return fail(t.Error(), t)

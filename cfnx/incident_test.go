@@ -119,7 +119,7 @@ func TestContinueRollbackSkipping(t *testing.T) {
 
 		var log []string
 		out, err := cfnx.ContinueRollbackSkipping(t.Context(), f.cfn, "prod", cfnx.SkipMinimal, func(o *cfnx.ContinueOptions) {
-			o.Observe = func(e cfnx.ContinueEvent) { log = append(log, e.String()) }
+			o.Observe = func(p cfnx.Progress) { log = append(log, p.String()) }
 		})
 		require.NoError(t, err)
 		require.Equal(t, types.StackStatusUpdateRollbackComplete, out.To)

@@ -153,7 +153,7 @@ func (d *Draft) carrySetting(s *Stack, service string, x setting) error {
 	if err != nil {
 		return fmt.Errorf("stack %s: %s: %w", s.Name, x.Property, err)
 	}
-	p, err := template.AddEntries(d.current[s.ID], []template.Entry{{Path: path, Value: b}}, func(o *template.PatchOptions) { o.Original, o.Replace = true, true })
+	p, err := template.AddEntries(d.current[s.ID], []template.Entry{{Path: path, Value: b}}, func(o *template.Options) { o.Original, o.Replace = true, true })
 	if e, ok := errors.AsType[*template.Error](err); ok {
 		return fail(e.Error(), e.Err)
 	}

@@ -16,6 +16,7 @@ type taskDifference struct {
 	renders, serves   bool
 	// open is the unknown value that the rendered side is, or is part of.
 	open expr.Unknown
+	key  propertyKey
 }
 
 // otherTemplate is why nothing is known of a property that the template renders
@@ -24,7 +25,8 @@ const otherTemplate = "the template read is not the one that the recorded revisi
 
 // compareTasks compares what a template renders with what serves, with the help
 // of what it rendered when the stack recorded it; was may be nil.
-func compareTasks(rendered, serving, was taskProperties) []taskDifference {
+// original is what the template renders without the draft's own changes.
+func compareTasks(rendered, original, serving, was taskProperties) []taskDifference {
 	var out []taskDifference
 	keys := map[propertyKey]bool{}
 	for k := range rendered {
@@ -41,7 +43,7 @@ func compareTasks(rendered, serving, was taskProperties) []taskDifference {
 	for k := range keys {
 		t, has := rendered[k]
 		s, serves := serving[k]
-		x := taskDifference{Difference{Container: k.container, Property: cmp.Or(t.name, s.name, was[k].name)}, t, s, has, serves, expr.Unknown{}}
+		x := taskDifference{Difference{Container: k.container, Property: cmp.Or(t.name, s.name, was[k].name)}, t, s, has, serves, expr.Unknown{}, k}
 		if u, open := covering(rendered, k); open {
 			x.open = u
 			r, recorded := was[k]
@@ -67,7 +69,7 @@ func compareTasks(rendered, serving, was taskProperties) []taskDifference {
 			x.Kind = notRendered
 		case t.value != s.value:
 			x.Kind = otherValue
-		case was != nil && (!recorded || r.value != t.value):
+		case was != nil && (!recorded || r.value != t.value) && !changedFrom(original, t, was, k):
 			x.Kind, x.Why = notKnown, otherTemplate
 		default:
 			continue
@@ -81,6 +83,17 @@ func compareTasks(rendered, serving, was taskProperties) []taskDifference {
 		return cmp.Or(cmp.Compare(a.Container, b.Container), cmp.Compare(a.Property, b.Property), cmp.Compare(a.Kind, b.Kind))
 	})
 	return out
+}
+
+// changedFrom reports whether a property is the draft's own change of a template that
+// renders what was recorded, such as for another service of the same task definition.
+func changedFrom(original taskProperties, t property, was taskProperties, k propertyKey) bool {
+	o, rendered := original[k]
+	r, recorded := was[k]
+	if _, open := covering(original, k); open {
+		return false
+	}
+	return (!rendered || o.value != t.value) && rendered == recorded && o.value == r.value
 }
 
 // inDifference reports whether a property is in something, a container or an

@@ -144,7 +144,7 @@ func TestBeforeARound(t *testing.T) {
 		var lines []string
 		out, err = cfnx.ContinueRollbackSkipping(t.Context(), s.cfn, "prod", cfnx.SkipMinimal, before, func(o *cfnx.ContinueOptions) {
 			o.Before = nil
-			o.Observe = func(e cfnx.ContinueEvent) { lines = append(lines, e.String()) }
+			o.Observe = func(p cfnx.Progress) { lines = append(lines, p.String()) }
 		})
 		require.NoError(t, err)
 		require.Equal(t, "arn:aws:iam::123456789012:role/rescue", out.NewRole)

@@ -17,7 +17,7 @@
 //
 // Every function takes the SDK clients it needs as narrow interfaces named
 // <Verb>API: the method set is the list of calls. Looking ([Check], [Audit],
-// [Image.Resolve], [Explain]) never counts as a pull and never makes a pull-through
+// [Image.Resolve], [Image.Explain]) never counts as a pull and never makes a pull-through
 // cache import an image; only what needs a manifest (CheckOptions.Manifests,
 // [Image.RestoreTag], [Image.Pin], [Repository.Unarchive] of an index) fetches it.
 // Who needs an image, and who deleted it, other services know: they come as

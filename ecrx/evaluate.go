@@ -109,7 +109,7 @@ func (e *evaluation) verdict(i int) Verdict {
 	}
 	r := e.rules[e.first[i]]
 	v.MatchedBy = r.Priority
-	v.Does = Action(r.Action.Type)
+	v.Does = r.Action
 	likely, may := e.reach(i, r, &v)
 	if e.shields[i] {
 		v.ShieldedBy = r.Priority

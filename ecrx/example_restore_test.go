@@ -14,7 +14,7 @@ import (
 	"github.com/stackrescue/stackrescue/ecrx"
 )
 
-func ExampleExplain() {
+func ExampleImage_Explain() {
 	cloud, api, push := registry("")
 	gone := push("one", "v1")
 	push("two", "v2")
@@ -22,7 +22,8 @@ func ExampleExplain() {
 	// In life these come from CloudTrail's LookupEvents.
 	event := `{"eventName":"PolicyExecutionEvent","eventTime":"2026-02-28T03:00:00Z","serviceEventDetails":{"repositoryName":"app",
 		"lifecycleEventImageActions":[{"lifecycleEventImage":{"digest":"` + gone.Digest + `","tagList":["v1"]},"rulePriority":1}]}}`
-	e, err := ecrx.Explain(context.Background(), api, cloud.Registry()+"/app:v1", func(o *ecrx.ExplainOptions) {
+	image := must(ecrx.Parse(cloud.Registry() + "/app:v1"))
+	e, err := image.Explain(context.Background(), api, func(o *ecrx.ExplainOptions) {
 		o.Events = func(context.Context, ecrx.Repository) iter.Seq2[[]byte, error] {
 			return func(yield func([]byte, error) bool) { yield([]byte(event), nil) }
 		}

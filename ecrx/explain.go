@@ -13,7 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
 )
 
-// ExplainOptions change [Explain]. The zero value is the default.
+// ExplainOptions change [Image.Explain]. The zero value is the default.
 type ExplainOptions struct {
 	// Events yields CloudTrail events of ECR, each as the JSON of LookupEvents'
 	// CloudTrailEvent, newest first: those named PolicyExecutionEvent
@@ -70,12 +70,12 @@ type Candidate struct {
 	How string `json:"how"`
 }
 
-// Explain reads the state of a reference, why it is missing, and what it could be
+// Explain reads the state of an image, why it is missing, and what it could be
 // restored from: the archive, another repository, the digest without its tag,
 // or, clearly marked, other images of the repository.
 //
 // Calls ecr:DescribeImages. Safe to repeat. An error that Events yields is returned.
-func Explain(ctx context.Context, api ecr.DescribeImagesAPIClient, ref string, optFns ...func(*ExplainOptions)) (*Explanation, error) {
+func (img Image) Explain(ctx context.Context, api ecr.DescribeImagesAPIClient, optFns ...func(*ExplainOptions)) (*Explanation, error) {
 	var opts ExplainOptions
 	for _, fn := range optFns {
 		if fn != nil {
@@ -83,12 +83,11 @@ func Explain(ctx context.Context, api ecr.DescribeImagesAPIClient, ref string, o
 		}
 	}
 	opts.StandIns = cmp.Or(opts.StandIns, 3)
-	statuses, err := Check(ctx, api, []string{ref})
+	statuses, err := Check(ctx, api, []string{img.String()})
 	if err != nil {
 		return nil, err
 	}
 	out := &Explanation{Status: statuses[0]}
-	img := out.Status.Image
 	out.Digest = cmp.Or(img.Digest, out.Status.Digest)
 	if out.Status.State == stateUnknown || out.Status.State == stateExternal {
 		return out, out.Status.Err()
@@ -96,7 +95,7 @@ func Explain(ctx context.Context, api ecr.DescribeImagesAPIClient, ref string, o
 	if out.Status.State.Gone() && opts.Events != nil {
 		for event, err := range opts.Events(ctx, img.Repo()) {
 			if err != nil {
-				return out, fmt.Errorf("image %s: %w", ref, err)
+				return out, fmt.Errorf("image %s: %w", img, err)
 			}
 			if d, digest := departure(event, img); d != nil {
 				out.Gone, out.Digest = d, cmp.Or(out.Digest, digest)

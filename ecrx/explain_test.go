@@ -38,12 +38,12 @@ func TestExplain(t *testing.T) {
 		f.push("other", "v2")
 		byHand := `{"eventName":"BatchDeleteImage","eventTime":"2026-03-03T00:00:00Z","userIdentity":{"arn":"arn:aws:iam::123456789012:user/ann"},"requestParameters":{"repositoryName":"app","imageIds":[{"imageTag":"v1"}]},"responseElements":{"imageIds":[{"imageDigest":"` + gone.Digest + `","imageTag":"v1"}]}}`
 
-		explain := func(ref string, events ...string) *ecrx.Explanation {
-			e, err := ecrx.Explain(t.Context(), f.api, ref, func(o *ecrx.ExplainOptions) { o.Events = trail(events...) })
+		explain := func(img ecrx.Image, events ...string) *ecrx.Explanation {
+			e, err := img.Explain(t.Context(), f.api, func(o *ecrx.ExplainOptions) { o.Events = trail(events...) })
 			require.NoError(t, err)
 			return e
 		}
-		ref := f.tag(f.app, "v1").String()
+		ref := f.tag(f.app, "v1")
 		e := explain(ref, "not json", expiry("elsewhere", "sha256:x", "v1", 7), expiry("app", gone.Digest, "v1", 3), byHand)
 		require.Equal(t, ecrx.State("missing"), e.Status.State)
 		require.Equal(t, "taken by lifecycle rule 3 on 2026-03-02T01:02:03Z", e.Gone.String())
@@ -51,7 +51,7 @@ func TestExplain(t *testing.T) {
 		require.Len(t, e.Candidates, 1)
 		require.False(t, e.Candidates[0].Same, "other code is marked")
 
-		e = explain(gone.String(), byHand)
+		e = explain(gone, byHand)
 		require.Equal(t, "deleted by arn:aws:iam::123456789012:user/ann on 2026-03-03T00:00:00Z", e.Gone.String())
 		require.Nil(t, explain(ref).Gone)
 
@@ -61,7 +61,7 @@ func TestExplain(t *testing.T) {
 		require.NoError(t, err)
 		where := f.app
 		where.Repository = "copy"
-		e, err = ecrx.Explain(t.Context(), f.api, ref, func(o *ecrx.ExplainOptions) {
+		e, err = ref.Explain(t.Context(), f.api, func(o *ecrx.ExplainOptions) {
 			o.Events, o.Elsewhere, o.StandIns = trail(expiry("app", gone.Digest, "v1", 3)), []ecrx.Image{where}, -1
 		})
 		require.NoError(t, err)
@@ -71,10 +71,10 @@ func TestExplain(t *testing.T) {
 
 		archived := f.push("archived", "v3")
 		f.archive(archived)
-		e = explain(archived.String())
+		e = explain(archived)
 		require.Equal(t, "unarchive it", e.Candidates[0].How)
 
-		_, err = ecrx.Explain(t.Context(), f.api, ref, func(o *ecrx.ExplainOptions) {
+		_, err = ref.Explain(t.Context(), f.api, func(o *ecrx.ExplainOptions) {
 			o.Events = func(context.Context, ecrx.Repository) iter.Seq2[[]byte, error] {
 				return func(yield func([]byte, error) bool) { yield(nil, errors.New("denied")) }
 			}

@@ -119,14 +119,15 @@ func TestRestoreTagFromReplicaOfAnIndex(t *testing.T) {
 func TestCopiedLayers(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
-		broken []func(*http.Response)
+		broken int
+		how    func(*http.Response)
 		fails  string
 		parts  int
 	}{
 		"of two parts": {parts: 2},
-		"cut short":    {broken: []func(*http.Response){cut, cut}},
-		"unavailable":  {broken: []func(*http.Response){func(r *http.Response) { r.StatusCode = http.StatusServiceUnavailable }}},
-		"never":        {broken: repeated(cut, 50), fails: "manifest does not have the digest"},
+		"cut short":    {broken: 2, how: cut},
+		"unavailable":  {broken: 1, how: func(r *http.Response) { r.StatusCode = http.StatusServiceUnavailable }},
+		"never":        {broken: 50, how: cut, fails: "manifest does not have the digest"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -140,7 +141,7 @@ func TestCopiedLayers(t *testing.T) {
 				f.cloud.Advance(time.Hour)
 				f.deleteDigests(old.Digest)
 				f.cloud.ForgetCalls()
-				client := &breaking{f.cloud.Config().HTTPClient, c.broken}
+				client := &breaking{f.cloud.Config().HTTPClient, c.broken, c.how}
 				_, err := f.tag(old, "v1").RestoreTag(t.Context(), f.api, fromReplica(f, old), func(o *ecrx.TagOptions) { o.HTTPClient = client })
 				if c.fails != "" {
 					require.ErrorContains(t, err, c.fails)
@@ -159,25 +160,18 @@ func TestCopiedLayers(t *testing.T) {
 
 func cut(r *http.Response) { r.Body = io.NopCloser(io.LimitReader(r.Body, 7)) }
 
-func repeated(fn func(*http.Response), n int) []func(*http.Response) {
-	out := make([]func(*http.Response), n)
-	for i := range out {
-		out[i] = fn
-	}
-	return out
-}
-
 // breaking breaks the first answers.
 type breaking struct {
 	client aws.HTTPClient
-	how    []func(*http.Response)
+	left   int
+	how    func(*http.Response)
 }
 
 func (b *breaking) Do(r *http.Request) (*http.Response, error) {
 	res, err := b.client.Do(r)
-	if err == nil && len(b.how) > 0 {
-		b.how[0](res)
-		b.how = b.how[1:]
+	if err == nil && b.left > 0 {
+		b.left--
+		b.how(res)
 	}
 	return res, err
 }

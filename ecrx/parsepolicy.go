@@ -134,9 +134,9 @@ func (r Rule) check() *PolicyError {
 		return refuse("requires tagStatus tagged").at("selection.tagPrefixList")
 	case s.TagStatus != tagged && len(s.TagPatternList) > 0:
 		return refuse("requires tagStatus tagged").at("selection.tagPatternList")
-	case s.CountType == sincePulled && r.Action.Type != transition:
+	case s.CountType == sincePulled && r.Action != actionTransition:
 		return refuse("countType %s requires transition", sincePulled).at("action.type")
-	case s.CountType == sinceTransitioned && r.Action.Type != expire:
+	case s.CountType == sinceTransitioned && r.Action != actionExpire:
 		return refuse("countType %s requires expire", sinceTransitioned).at("action.type")
 	case s.CountType == sinceTransitioned && !s.archive():
 		return refuse("countType %s requires archive", sinceTransitioned).at("selection.storageClass")

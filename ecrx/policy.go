@@ -21,10 +21,44 @@ type Policy struct {
 // Rule is one rule of a [Policy].
 type Rule struct {
 	// Priority is unique in the policy; the lowest comes first.
-	Priority    int        `json:"rulePriority"`
-	Description *string    `json:"description,omitempty"`
-	Selection   Selection  `json:"selection"`
-	Action      RuleAction `json:"action"`
+	Priority    int       `json:"rulePriority"`
+	Description *string   `json:"description,omitempty"`
+	Selection   Selection `json:"selection"`
+	// Action is "expire" or "transition", which is to the archive class.
+	Action Action `json:"action"`
+}
+
+// writtenRule is a rule as ECR writes it.
+type writtenRule struct {
+	plainRule
+	Action writtenAction `json:"action"`
+}
+
+type plainRule Rule
+
+type writtenAction struct {
+	Type               Action `json:"type"`
+	TargetStorageClass string `json:"targetStorageClass,omitempty"`
+}
+
+// MarshalJSON writes the rule as ECR does.
+func (r Rule) MarshalJSON() ([]byte, error) {
+	w := writtenRule{plainRule: plainRule(r), Action: writtenAction{Type: r.Action}}
+	if r.Action == actionTransition {
+		w.Action.TargetStorageClass = classArchive
+	}
+	return []byte(encode(w)), nil
+}
+
+// UnmarshalJSON reads a rule as ECR writes it.
+func (r *Rule) UnmarshalJSON(text []byte) error {
+	var w writtenRule
+	if err := json.Unmarshal(text, &w); err != nil {
+		return err
+	}
+	*r = Rule(w.plainRule)
+	r.Action = w.Action.Type
+	return nil
 }
 
 // Selection is which images a rule is about.
@@ -47,14 +81,6 @@ type Selection struct {
 	CountNumber int `json:"countNumber"`
 }
 
-// RuleAction is what a rule does.
-type RuleAction struct {
-	// Type is "expire" or "transition".
-	Type string `json:"type"`
-	// TargetStorageClass is "archive" for "transition" and "" for "expire".
-	TargetStorageClass string `json:"targetStorageClass,omitempty"`
-}
-
 // Values of [Selection].CountType.
 const (
 	countMoreThan     = "imageCountMoreThan"
@@ -65,7 +91,6 @@ const (
 
 const (
 	tagged, untagged, anyTags = "tagged", "untagged", "any"
-	expire, transition        = "expire", "transition"
 	classStandard             = "standard"
 	classArchive              = "archive"
 )
@@ -149,7 +174,7 @@ func (r Rule) String() string {
 	case sinceTransitioned:
 		when = fmt.Sprintf("%d days in the archive", s.CountNumber)
 	}
-	return fmt.Sprintf("rule %d (%s, %s: %s)", r.Priority, tags, when, r.Action.Type)
+	return fmt.Sprintf("rule %d (%s, %s: %s)", r.Priority, tags, when, r.Action)
 }
 
 func (s Selection) archive() bool { return s.StorageClass == classArchive }

@@ -63,14 +63,14 @@ func actionSchema(x any) *PolicyError {
 		err = members(a, []string{"type"}, "targetStorageClass")
 	}
 	if err == nil {
-		err = oneOf(a["type"], expire, transition).at("type")
+		err = oneOf(a["type"], string(actionExpire), string(actionTransition)).at("type")
 	}
 	if err != nil {
 		return err
 	}
 	// A null on an expire rule is refused with this text: cloudposse/terraform-aws-ecr#158.
 	target, given := a["targetStorageClass"]
-	if (a["type"] == transition) != given || given && target != classArchive {
+	if (a["type"] == string(actionTransition)) != given || given && target != classArchive {
 		return refuse(noSchema).at("targetStorageClass")
 	}
 	return nil

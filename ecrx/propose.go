@@ -120,7 +120,7 @@ func (out *Proposal) counts(p *Policy, keep int) *Policy {
 	q := &Policy{Rules: slices.Clone(p.Rules)}
 	for r := range q.Rules {
 		rule := &q.Rules[r]
-		if rule.Selection.CountType != sincePushed || rule.Action.Type != expire {
+		if rule.Selection.CountType != sincePushed || rule.Action != actionExpire {
 			continue
 		}
 		counted := *rule
@@ -169,7 +169,7 @@ func (out *Proposal) pinFirst(p *Policy, n int, opts ProposeOptions) *Policy {
 		out.Changes = append(out.Changes, "priorities of the other rules grow by 1")
 	}
 	description := "Pinned images: needed for a rollback"
-	pin := Rule{Priority: 1, Description: &description, Selection: Selection{TagStatus: tagged, TagPrefixList: []string{prefix}, CountType: countMoreThan, CountNumber: max(opts.Pins, 2*n)}, Action: RuleAction{Type: expire}}
+	pin := Rule{Priority: 1, Description: &description, Selection: Selection{TagStatus: tagged, TagPrefixList: []string{prefix}, CountType: countMoreThan, CountNumber: max(opts.Pins, 2*n)}, Action: actionExpire}
 	out.Changes = append(out.Changes, "new: "+pin.String())
 	return &Policy{Rules: append([]Rule{pin}, rest...)}
 }

@@ -33,7 +33,7 @@ func img(name string, age time.Duration, tags ...string) ecrx.Stored {
 // rule builds a rule from words: tag status or patterns, what is counted, how
 // many, and "archive" for a transition.
 func rule(priority int, tags, count string, n int, more ...string) ecrx.Rule {
-	r := ecrx.Rule{Priority: priority, Selection: ecrx.Selection{CountType: count, CountNumber: n}, Action: ecrx.RuleAction{Type: "expire"}}
+	r := ecrx.Rule{Priority: priority, Selection: ecrx.Selection{CountType: count, CountNumber: n}, Action: "expire"}
 	switch tags {
 	case "any", "untagged":
 		r.Selection.TagStatus = tags
@@ -47,7 +47,7 @@ func rule(priority int, tags, count string, n int, more ...string) ecrx.Rule {
 		r.Selection.StorageClass = "archive"
 	}
 	if slices.Contains(more, "archive") {
-		r.Action = ecrx.RuleAction{Type: "transition", TargetStorageClass: "archive"}
+		r.Action = "transition"
 	}
 	return r
 }

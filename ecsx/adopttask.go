@@ -26,7 +26,8 @@ type adoptTaskAPI interface {
 const adoptions = 100
 
 // AdoptTask returns the ARN of the task in flight that an earlier call with an
-// equal spec has started, on whatever machine, or starts one. It does not wait.
+// equal spec has started, on whatever machine, or starts one. It does not wait; see
+// [TaskSpec.WaitTask].
 //
 // Token is any text here: the client token is made of the whole spec, so
 // that another cluster, revision or command is another task. A task that has

@@ -55,15 +55,16 @@ func ExampleTaskSpec_AdoptTask() {
 }
 
 // A task that somebody else has started.
-func ExampleWaitTask() {
+func ExampleTaskSpec_WaitTask() {
 	ctx := context.Background()
 	cloud, api := exampleCloud()
-	arn, err := ecsx.TaskSpec{Cluster: "prod", TaskDefinition: oneOff(cloud)}.AdoptTask(ctx, api)
+	spec := ecsx.TaskSpec{Cluster: "prod", TaskDefinition: oneOff(cloud)}
+	arn, err := spec.AdoptTask(ctx, api)
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
-	task, err := ecsx.WaitTask(ctx, api, cloudwatchlogs.NewFromConfig(cloud.Config()), "prod", arn, exampleWait(cloud))
+	task, err := spec.WaitTask(ctx, api, cloudwatchlogs.NewFromConfig(cloud.Config()), arn, exampleWait(cloud))
 	fmt.Println(task.Cause.Class, err)
 	// Output:
 	// succeeded <nil>

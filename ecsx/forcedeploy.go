@@ -36,6 +36,9 @@ type ForceDeployOptions struct {
 	// DryRun returns what would be deployed, without registering or deploying
 	// anything: TaskDefinition and ID are empty then.
 	DryRun bool
+	// RegisterOnly registers the revision, or finds an equal one, and starts no
+	// deployment: ID is empty then.
+	RegisterOnly bool
 	// Family is the family of the new revision. Defaults to that of From.
 	Family string
 	// Edit changes the new revision after its images were set, such as its
@@ -140,6 +143,9 @@ func ForceDeployLatest(ctx context.Context, api ForceDeployAPI, svc Service, res
 	}
 	if out.TaskDefinition, out.Registered, err = d.register(ctx, in); err != nil {
 		return nil, err
+	}
+	if d.opts.RegisterOnly {
+		return out, nil
 	}
 	if err := d.update(ctx, out); err != nil {
 		if out.Registered && !errors.Is(err, errUncertain) {

@@ -15,6 +15,8 @@ type Placement struct {
 	// instead of it, not together with it.
 	LaunchType        types.LaunchType   `json:"launchType,omitempty"`
 	CapacityProviders []CapacityProvider `json:"capacityProviders,omitempty"`
+	// PlatformVersion is Fargate's; "" is the latest.
+	PlatformVersion string `json:"platformVersion,omitempty"`
 }
 
 // Network is the network of tasks with network mode awsvpc.
@@ -34,7 +36,10 @@ type CapacityProvider struct {
 
 // PlacementOf is where and on what the tasks of a service run. It is pure.
 func PlacementOf(s types.Service) Placement {
-	p := Placement{LaunchType: s.LaunchType}
+	p := Placement{LaunchType: s.LaunchType, PlatformVersion: aws.ToString(s.PlatformVersion)}
+	if p.PlatformVersion == "LATEST" {
+		p.PlatformVersion = ""
+	}
 	if n := s.NetworkConfiguration; n != nil && n.AwsvpcConfiguration != nil {
 		v := n.AwsvpcConfiguration
 		p.Network = &Network{Subnets: v.Subnets, SecurityGroups: v.SecurityGroups, AssignPublicIP: v.AssignPublicIp}

@@ -80,6 +80,9 @@ func startTasks(ctx context.Context, api startTaskAPI, spec TaskSpec, count int)
 	}
 	// A start without a token is not safe to repeat, so one is made for the call.
 	in.ClientToken = aws.String(cmp.Or(spec.Token, rand.Text()))
+	if spec.PlatformVersion != "" {
+		in.PlatformVersion = &spec.PlatformVersion
+	}
 	if spec.StartedBy != "" {
 		in.StartedBy = &spec.StartedBy
 	}
@@ -161,12 +164,14 @@ func (spec TaskSpec) RunTasks(ctx context.Context, api runTaskAPI, logs cloudwat
 	return tasks, errors.Join(err, werr)
 }
 
-// WaitTask waits until the one-off task has stopped; see [TaskSpec.RunTask].
+// WaitTask waits until a one-off task in spec's cluster has stopped, such as the one
+// that [TaskSpec.AdoptTask] has returned; see [TaskSpec.RunTask]. Nothing but Cluster
+// of spec matters.
 //
 // Calls ecs:DescribeTasks, ecs:DescribeTaskDefinition, logs:FilterLogEvents.
 // Safe to repeat.
-func WaitTask(ctx context.Context, api waitTaskAPI, logs cloudwatchlogs.FilterLogEventsAPIClient, cluster, arn string, optFns ...func(*StoppedOptions)) (*StoppedTask, error) {
-	tasks, err := waitTasks(ctx, api, logs, cluster, []string{arn}, optFns)
+func (spec TaskSpec) WaitTask(ctx context.Context, api waitTaskAPI, logs cloudwatchlogs.FilterLogEventsAPIClient, arn string, optFns ...func(*StoppedOptions)) (*StoppedTask, error) {
+	tasks, err := waitTasks(ctx, api, logs, spec.Cluster, []string{arn}, optFns)
 	if len(tasks) == 0 {
 		return nil, err
 	}

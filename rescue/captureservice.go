@@ -70,6 +70,11 @@ func (c *capturer) services(ctx context.Context) error {
 		f := &c.b.Services[i]
 		c.compare(f, whole[i], live[f])
 	}
+	for i := range c.b.Services {
+		if err := c.proofs(ctx, &c.b.Services[i]); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 
@@ -125,7 +130,7 @@ func (f *ServiceFacts) read(s ecstypes.Service) {
 	if s.DeploymentController != nil {
 		f.Controller = string(s.DeploymentController.Type)
 	}
-	f.Scheduling, f.Settings = string(s.SchedulingStrategy), settings(s)
+	f.Scheduling, f.Settings, f.Attached = string(s.SchedulingStrategy), settings(s), attached(s)
 	if cfg := s.DeploymentConfiguration; cfg != nil {
 		f.Strategy, f.MinimumHealthy, f.Maximum = string(cfg.Strategy), percent(cfg.MinimumHealthyPercent), percent(cfg.MaximumPercent)
 		if b := cfg.DeploymentCircuitBreaker; b != nil {

@@ -47,10 +47,17 @@ func (p *planner) carries(d *cfnx.Draft, step *savepointStep, keep map[string]st
 			}
 		}
 		carried, err := d.CarryRevision(stack, s.LogicalID, serving, recorded)
+		var lost []cfnx.Difference
+		if err != nil && p.proving(s) {
+			var rendered map[string]any
+			if rendered, lost, carried, err = uncarried(d, stack, s.LogicalID, serving, recorded, err); err == nil {
+				err = p.proves(d, stack, s, kept, rendered, lost, recorded)
+			}
+		}
 		if err != nil {
 			return err
 		}
-		c := carriedRevision{StackID: s.StackID, LogicalID: s.LogicalID, Revision: kept, Differences: carried}
+		c := carriedRevision{StackID: s.StackID, LogicalID: s.LogicalID, Revision: kept, Differences: carried, Lost: lost}
 		step.Carry = append(step.Carry, c)
 	}
 	return nil
@@ -65,8 +72,10 @@ func (f *ServiceFacts) document(arn string) any {
 	return out
 }
 
-// carry writes into the draft what the plan carries, and nothing else.
-func (s *savepointStep) carry(ctx context.Context, c clients, d *cfnx.Draft) ([]string, error) {
+// carry writes into the draft what the plan carries, and nothing else. rendered is
+// called with each revision of which the template decides a part, and returns what the
+// draft is to render in its place.
+func (s *savepointStep) carry(ctx context.Context, c clients, d *cfnx.Draft, rendered func(ctx context.Context, x carriedRevision, serving, recorded any) (any, error)) ([]string, error) {
 	var out []string
 	for _, g := range s.Revisions {
 		if _, err := d.Carry(d.Tree.Stack(g.StackID), g.LogicalID, "TaskDefinition", g.Revision); err != nil {
@@ -75,19 +84,18 @@ func (s *savepointStep) carry(ctx context.Context, c clients, d *cfnx.Draft) ([]
 		out = append(out, "revision "+short(g.Revision)+" of "+g.LogicalID)
 	}
 	for _, x := range s.Carry {
-		serving, err := describe(ctx, c, x.Revision)
+		kept, err := describe(ctx, c, x.Revision)
 		if err != nil {
 			return nil, err
 		}
-		// What the stack has recorded by now: an earlier run may have come this far.
-		var recorded any
-		if st, id, ok := d.TaskDefinitionOf(d.Tree.Stack(x.StackID), x.LogicalID); ok {
-			if s.Target != targetOwn {
-				recorded = serving // those templates may never have been rendered
-			} else if r, ok := st.Resource(id); ok && isRevision(r.PhysicalID) {
-				if recorded, err = describe(ctx, c, r.PhysicalID); err != nil {
-					return nil, err
-				}
+		recorded, err := s.recordedNow(ctx, c, d, d.Tree.Stack(x.StackID), x.LogicalID, kept)
+		if err != nil {
+			return nil, err
+		}
+		serving := any(kept)
+		if len(x.Lost) > 0 {
+			if serving, err = rendered(ctx, x, kept, recorded); err != nil {
+				return nil, err
 			}
 		}
 		carried, err := d.CarryRevision(d.Tree.Stack(x.StackID), x.LogicalID, serving, recorded)
@@ -104,6 +112,47 @@ func (s *savepointStep) carry(ctx context.Context, c clients, d *cfnx.Draft) ([]
 		}
 	}
 	return out, nil
+}
+
+// lost are the settings that the template decides, and what was given up for that.
+func (s *savepointStep) lost() []string {
+	var out []string
+	for _, x := range s.Carry {
+		for _, l := range x.Lost {
+			out = append(out, fmt.Sprintf("the template decides, and what %s had is lost on purpose: %s", short(x.Revision), l))
+		}
+	}
+	return out
+}
+
+// recordedNow is the revision that the stack has recorded by now, for a comparison: an
+// earlier run may have come this far.
+func (s *savepointStep) recordedNow(ctx context.Context, c clients, d *cfnx.Draft, stack *cfnx.Stack, logicalID string, serving *ecstypes.TaskDefinition) (any, error) {
+	st, id, ok := d.TaskDefinitionOf(stack, logicalID)
+	if !ok {
+		return nil, nil
+	}
+	if s.Target != targetOwn {
+		return serving, nil // those templates may never have been rendered
+	}
+	if r, ok := st.Resource(id); ok && isRevision(r.PhysicalID) {
+		td, err := describe(ctx, c, r.PhysicalID)
+		if err != nil {
+			return nil, err
+		}
+		return td, nil
+	}
+	return nil, nil
+}
+
+// renderedNow is, after the unlock, the revision that a step before it has proven: the
+// savepoint renders that, in each of its settings.
+func (r *runner) renderedNow(ctx context.Context, c clients, x carriedRevision) (any, error) {
+	arn := r.proven[recordedKey(x.StackID, x.LogicalID)]
+	if arn == "" {
+		return nil, fmt.Errorf("%w: no step of the plan has proven what %s.%s gets", ErrPlan, x.StackID, x.LogicalID)
+	}
+	return describe(ctx, c, arn)
 }
 
 func describe(ctx context.Context, c clients, arn string) (*ecstypes.TaskDefinition, error) {

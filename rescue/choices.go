@@ -78,6 +78,14 @@ type Choices struct {
 	// command or platform that its image does not fit. It is recorded in the plan's
 	// warnings.
 	Mended []string
+	// Prove are services, as "cluster/name", for which the savepoint may render another
+	// revision than the one that is kept, where that cannot be written into the
+	// template and both are known: the template decides where they differ. What it
+	// renders is started before the unlock, as the service allows it: as the deployment that
+	// the plan makes anyway, as one further task, or as a deployment of the service that its
+	// circuit breaker takes back. Where that fails the run ends, and nothing is
+	// unlocked. [Plan.Stop] of a plan without it offers it.
+	Prove []string
 	// Shield lets the plan protect against the clean-up after a continued rollback
 	// what that would delete and what holds data or is used by what serves, where the
 	// type has a protection that can be taken back; what is left outside of the stack

@@ -92,6 +92,9 @@ type Causes struct {
 	// Migration are services whose failure looks like a migration that did not get
 	// to its end: a guess, with the command that settles it.
 	Migration []Cause `json:"migration,omitempty"`
+	// Proof are why what a savepoint would render has failed, which an earlier run has
+	// started before its unlock.
+	Proof []Cause `json:"proof,omitempty"`
 }
 
 // Cause is one reason, with what to do about it.
@@ -138,6 +141,7 @@ func (b *Bundle) Explain() *Diagnosis {
 		}
 	}
 	d.causes()
+	d.proofCauses()
 	d.threats()
 	d.imageUsers()
 	d.Others = b.Others

@@ -93,6 +93,7 @@ func (p *planner) forward() error {
 		p.stays()
 		return nil
 	}
+	p.addProofs()
 	p.unlock(skips)
 	p.stop(kindSavepoint, why)
 	if why == nil {

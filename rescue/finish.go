@@ -83,7 +83,8 @@ func (f *Finished) String() string {
 // Calls what [ReadActions] lists, ecs:ListTaskDefinitions,
 // ecs:DeregisterTaskDefinition, ecr:PutLifecyclePolicy and, for images that only a
 // pin can keep, ecr:BatchGetImage and ecr:PutImage; for tags that stood in for others,
-// ecr:BatchDeleteImage. Safe to repeat.
+// ecr:BatchDeleteImage; for a canary that a run which died has left running,
+// ecs:StopTask. Safe to repeat.
 func Finish(ctx context.Context, cfg aws.Config, stack string, optFns ...func(*FinishOptions)) (*Finished, error) {
 	var f FinishOptions
 	for _, fn := range optFns {
@@ -110,7 +111,7 @@ func Finish(ctx context.Context, cfg aws.Config, stack string, optFns ...func(*F
 	case strings.Contains(b.Tree.Root.ChangeSetID, ":changeSet/stackrescue-"):
 		return nil, early("its latest update is the rescue's own", "let the pipeline deploy, then finish")
 	}
-	p := payer{ctx: ctx, c: newClients(only(cfg, append(ReadActions(), "ecs:ListTaskDefinitions", "ecs:DeregisterTaskDefinition", "ecr:PutLifecyclePolicy", "ecr:BatchGetImage", "ecr:PutImage", "ecr:BatchDeleteImage")...)),
+	p := payer{ctx: ctx, c: newClients(only(cfg, append(ReadActions(), "ecs:ListTaskDefinitions", "ecs:DeregisterTaskDefinition", "ecr:PutLifecyclePolicy", "ecr:BatchGetImage", "ecr:PutImage", "ecr:BatchDeleteImage", "ecs:StopTask")...)),
 		o: o, f: f, b: b, out: &Finished{Version: 1, Stack: d.Stack, DryRun: f.DryRun}}
 	if err := errors.Join(p.thaw(), p.clones(), p.unshield(), p.untag()); err != nil {
 		return p.out, err
@@ -332,7 +333,7 @@ func (p *payer) clones() error {
 				if slices.Contains(used, arn) {
 					continue
 				}
-				if err := p.clone(arn); err != nil {
+				if err := p.clone(s.Service.Cluster, arn); err != nil {
 					return err
 				}
 			}
@@ -341,13 +342,16 @@ func (p *payer) clones() error {
 	return nil
 }
 
-func (p *payer) clone(arn string) error {
+func (p *payer) clone(cluster, arn string) error {
 	td, err := p.c.ecs.DescribeTaskDefinition(p.ctx, &ecs.DescribeTaskDefinitionInput{TaskDefinition: &arn, Include: []ecstypes.TaskDefinitionField{ecstypes.TaskDefinitionFieldTags}})
 	if err != nil {
 		return err
 	}
 	if _, ours := ecsx.ClonedFrom(td.Tags); !ours {
 		return nil
+	}
+	if err := p.canaries(cluster, arn); err != nil {
+		return err
 	}
 	if !p.f.DryRun {
 		if _, err := p.c.ecs.DeregisterTaskDefinition(p.ctx, &ecs.DeregisterTaskDefinitionInput{TaskDefinition: &arn}); err != nil {

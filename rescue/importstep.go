@@ -91,7 +91,7 @@ func (r *runner) take(ctx context.Context, c clients, s Step, res *StepResult) e
 	if _, err := r.settled(ctx, c, s.ID); err != nil {
 		return err
 	}
-	t, err := cfnx.Snapshot(ctx, c.cfn, r.p.StackID)
+	t, err := r.snapshot(ctx, c)
 	if err != nil {
 		return err
 	}
@@ -104,7 +104,7 @@ func (r *runner) take(ctx context.Context, c clients, s Step, res *StepResult) e
 	}
 	out, err := d.Apply(ctx, c.cfn, c.s3, func(o *cfnx.ApplyOptions) {
 		o.Interval, o.RoleARN = r.o.Interval, s.RoleARN
-		o.Observe = func(e cfnx.ApplyEvent) { r.o.tell(s.ID, e.String()) }
+		o.Observe = func(p cfnx.Progress) { r.o.tell(s.ID, p.String()) }
 	})
 	if errors.Is(err, cfnx.ErrNothingToChange) {
 		res.Outcome, res.Text = outcomeHeld, "the stack has them"

@@ -58,6 +58,9 @@ func (p *planner) named() error {
 	for name := range p.c.Assert {
 		given[name] = "something is asserted"
 	}
+	for _, name := range p.c.Prove {
+		given[name] = "what the savepoint renders is to be proven"
+	}
 	if m := p.c.Migration; m != nil && m.Service != "" {
 		given[m.Service] = "the migration is meant"
 	}

@@ -117,6 +117,9 @@ func (p *planner) mendable() []string {
 	}
 	for i := range p.b.Services {
 		s := &p.b.Services[i]
+		if len(s.Proofs) > 0 {
+			out[s.Service.String()] = true
+		}
 		for _, arn := range []string{s.Forward, s.Current, s.Back} {
 			if _, ok := ecsx.RootCause(p.d.tasks(*s, arn)); ok {
 				out[s.Service.String()] = true

@@ -109,7 +109,7 @@ func (r *runner) migrate(ctx context.Context, c clients, s Step, res *StepResult
 		if err != nil {
 			return nil, err
 		}
-		task, err := ecsx.WaitTask(ctx, c.ecs, c.logs, spec.Cluster, arn, func(o *ecsx.StoppedOptions) { o.Interval, o.Settle = r.o.Interval, r.o.Settle })
+		task, err := spec.WaitTask(ctx, c.ecs, c.logs, arn, func(o *ecsx.StoppedOptions) { o.Interval, o.Settle = r.o.Interval, r.o.Settle })
 		return answer(task, s.Migrate.Container, args, err)
 	}
 	probe, report := migrate.ReportedState()

@@ -71,6 +71,8 @@ const (
 //   - "migrate": the migration is run once, as a task of its own;
 //   - "redeploy": a service is started on the revision to keep;
 //   - "stand-in": a missing tag is made for the kept image;
+//   - "proof": what the savepoint renders for a service is started first, as one task or
+//     as a deployment that is taken back where it fails;
 //   - "shield": what the clean-up would delete is protected against that;
 //   - "unlock": the rollback of the stack is continued;
 //   - "import": what was protected is taken into the stack again;
@@ -120,9 +122,10 @@ type Step struct {
 	//   - freeze: frozen, needed;
 	//   - stamp: task, container, tool, verify, unproven;
 	//   - migrate: task, container, run, tool, verify;
-	//   - redeploy: service, from, found, images;
+	//   - redeploy: service, from, found, images, rendered;
 	//   - restore: images;
 	//   - standIn: service, revision, found, tags;
+	//   - proof: service, rendered, by, task, found, raise;
 	//   - shield: resources;
 	//   - unlock: skips, force, deploys, deletes;
 	//   - import: resources, attempted;
@@ -134,6 +137,7 @@ type Step struct {
 	Redeploy  *redeployStep  `json:"redeploy,omitempty"`
 	Restore   *restoreStep   `json:"restore,omitempty"`
 	StandIn   *standInStep   `json:"standIn,omitempty"`
+	Proof     *proofStep     `json:"proof,omitempty"`
 	Shield    *shieldStep    `json:"shield,omitempty"`
 	Unlock    *unlockStep    `json:"unlock,omitempty"`
 	Import    *importStep    `json:"import,omitempty"`
@@ -213,9 +217,10 @@ func MakePlan(d *Diagnosis, c Choices) (*Plan, error) {
 		return nil, fail(fmt.Errorf("%w: %w", ErrDirection, err), "")
 	}
 	if p.stopped != nil && !p.acts() {
-		return nil, fail(fmt.Errorf("%w: %w", ErrDirection, p.stopped), "")
+		return nil, fail(fmt.Errorf("%w: %w", ErrDirection, p.stopped), p.p.Stop.Next)
 	}
 	p.unused()
+	p.unusedProofs()
 	p.verify()
 	p.handlers()
 	p.p.Hash = p.p.hash()

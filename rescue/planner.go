@@ -23,6 +23,11 @@ type planner struct {
 	broughtBack []restoring
 	// standIns are, by service, the tags that stand in for missing ones.
 	standIns map[string]*standInStep
+	// provable are the services whose savepoint may be one that is proven first, while
+	// it is rendered; proofs those that are, and offer what a stop says of them.
+	provable []string
+	proofs   map[string]*proof
+	offer    string
 }
 
 func (p *planner) add(s Step) {

@@ -2,6 +2,7 @@ package rescue
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/stackrescue/stackrescue/cfnx"
 )
@@ -44,6 +45,14 @@ func (p *planner) raises(d *cfnx.Draft, step *savepointStep, keep map[string]str
 		}
 		step.Raise = append(step.Raise, raisedMinimum{s.StackID, s.LogicalID})
 	}
+}
+
+// raisedBefore reports whether a step of the plan before the savepoint has raised it on
+// the service itself.
+func (r *runner) raisedBefore(x raisedMinimum) bool {
+	return slices.ContainsFunc(r.p.Steps, func(s Step) bool {
+		return s.Proof != nil && s.Proof.Raise && s.Proof.Rendered.StackID == x.StackID && s.Proof.Rendered.LogicalID == x.LogicalID
+	})
 }
 
 // leftRunning is how many tasks a deployment of the service leaves running: ECS rounds

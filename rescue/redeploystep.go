@@ -25,6 +25,9 @@ type redeployStep struct {
 	Found string `json:"found,omitempty"`
 	// Images are its images, by container.
 	Images map[string]string `json:"images"`
+	// Rendered is what the savepoint renders for it, where that goes first; nil deploys
+	// From.
+	Rendered *renderedRevision `json:"rendered,omitempty"`
 }
 
 // redeploys gets users served, those first who have least. The migration comes
@@ -154,6 +157,16 @@ func resolver(api ecr.DescribeImagesAPIClient, to map[string]string) func(contex
 // that very deployment. One that an earlier run started is adopted.
 func (r *runner) redeploy(ctx context.Context, c clients, s Step, res *StepResult) error {
 	step := s.Redeploy
+	if x := step.Rendered; x != nil {
+		arn, err := r.provenBefore(ctx, c, s, x)
+		if err != nil {
+			return err
+		}
+		if arn == "" {
+			return r.redeployRendered(ctx, c, s, res)
+		}
+		r.hold(x, arn)
+	}
 	d, err := r.adopt(ctx, c, s)
 	if err != nil {
 		return err

@@ -130,7 +130,7 @@ func (c Causes) String() string {
 	for _, part := range []struct {
 		title  string
 		causes []Cause
-	}{{"WHY THE UPDATE FAILED", c.Update}, {"WHY ECS COULD NOT GO BACK", c.Service}, {"WHY CLOUDFORMATION COULD NOT GO BACK", c.Rollback}, {"PERHAPS A MIGRATION", c.Migration}} {
+	}{{"WHY THE UPDATE FAILED", c.Update}, {"WHY ECS COULD NOT GO BACK", c.Service}, {"WHY CLOUDFORMATION COULD NOT GO BACK", c.Rollback}, {"PERHAPS A MIGRATION", c.Migration}, {"WHY THE PROOF BEFORE THE UNLOCK FAILED", c.Proof}} {
 		section(&b, part.title, len(part.causes), func(i int) string {
 			s := part.causes[i].String()
 			if n := part.causes[i].Next; n != "" {

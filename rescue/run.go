@@ -104,7 +104,7 @@ type Restored struct {
 // waits until no other run holds the stack.
 //
 // Each step's calls are limited to its Step.Actions. Steps of a higher risk
-// than RiskReversible need Options.Confirm.
+// than riskReversible need Options.Confirm.
 //
 // When ctx ends, the steps that began go on inside AWS; run again to wait for
 // them.
@@ -155,6 +155,8 @@ type runner struct {
 	// brings that.
 	tried map[string]*cfnx.Stack
 	lost  []string
+	// proven are the revisions that the savepoint has to render, by recordedKey.
+	proven map[string]string
 }
 
 func (r *runner) run(ctx context.Context, rep *Report) error {
@@ -198,7 +200,7 @@ func (r *runner) run(ctx context.Context, rep *Report) error {
 		if err != nil {
 			return fmt.Errorf("step %s: %w", s.ID, err)
 		}
-		if s.Kind == kindRedeploy || s.Kind == kindStandIn || s.Kind == kindSavepoint {
+		if s.Kind == kindRedeploy || s.Kind == kindStandIn || s.Proof != nil && s.Proof.By == byDeployment || s.Kind == kindSavepoint {
 			r.changed = r.o.Now()
 		}
 	}
@@ -278,6 +280,10 @@ func (r *runner) touched(fact, _ string) bool {
 			if fact == "service "+s.StandIn.Service.String() || slices.ContainsFunc(s.StandIn.Tags, func(x ecrx.Image) bool { return ofRepository(fact, x) }) {
 				return true
 			}
+		case s.Proof != nil:
+			if fact == "service "+s.Proof.Service.String() || s.Proof.Raise && fact == "settings of service "+s.Proof.Service.String() {
+				return true
+			}
 		case s.Redeploy != nil:
 			if fact == "service "+s.Redeploy.Service.String() {
 				return true
@@ -323,6 +329,8 @@ func (r *runner) step(ctx context.Context, s Step, res *StepResult, rep *Report)
 		return r.restore(ctx, c, s, res)
 	case s.Kind == kindStandIn && s.StandIn != nil:
 		return r.standIn(ctx, c, s, res)
+	case s.Kind == kindProof && s.Proof != nil:
+		return r.proof(ctx, c, s, res)
 	case s.Kind == kindShield && s.Shield != nil:
 		return r.shield(ctx, s, res)
 	case s.Kind == kindImport && s.Import != nil:

@@ -68,6 +68,9 @@ type carriedRevision struct {
 	Revision string `json:"revision"`
 	// Differences are what is carried, without values. Nothing else is.
 	Differences []cfnx.Difference `json:"differences"`
+	// Lost are what the template decides in place of Revision: a step before the unlock
+	// has proven the revision that is so rendered, which the savepoint is compared with.
+	Lost []cfnx.Difference `json:"lost,omitempty"`
 }
 
 // givenRevision is the revision that a template's service is given.
@@ -147,7 +150,7 @@ func (r *runner) savepoint(ctx context.Context, c clients, s Step, res *StepResu
 	}
 	changed := false
 	for range 2 { // the second round is for outputs that did not come back
-		t, err := cfnx.Snapshot(ctx, c.cfn, r.p.StackID)
+		t, err := r.snapshot(ctx, c)
 		if err != nil {
 			return err
 		}
@@ -166,25 +169,36 @@ func (r *runner) savepoint(ctx context.Context, c clients, s Step, res *StepResu
 		if err != nil {
 			return err
 		}
-		carried, err := s.Savepoint.carry(ctx, c, d)
+		carried, err := s.Savepoint.carry(ctx, c, d, func(ctx context.Context, x carriedRevision, _, _ any) (any, error) { return r.renderedNow(ctx, c, x) })
 		if err != nil {
+			if _, ok := errors.AsType[*cfnx.DraftError](err); ok && len(s.Savepoint.lost()) > 0 {
+				return &Error{Stack: r.p.Stack, Err: fmt.Errorf("%w: the savepoint would not render the revision that was proven: %w", ErrChanged, err), Next: "diagnose and plan again"}
+			}
 			return err
 		}
 		if _, err := d.Pin(nil); err != nil {
 			return err
 		}
-		set, err := s.Savepoint.carrySettings(ctx, c, d)
-		if err != nil {
-			return err
-		}
-		carried = append(carried, set...)
-		for _, x := range s.Savepoint.Raise {
-			raised, err := raise(d, d.Tree.Stack(x.StackID), x.LogicalID)
-			if err != nil {
-				return err
+		// Before the settings are compared: a proof may have raised it on the service.
+		for _, before := range []bool{true, false} {
+			for _, x := range s.Savepoint.Raise {
+				if r.raisedBefore(x) != before {
+					continue
+				}
+				raised, err := raise(d, d.Tree.Stack(x.StackID), x.LogicalID)
+				if err != nil {
+					return err
+				}
+				if raised {
+					carried = append(carried, "minimumHealthyPercent 100 of "+x.LogicalID)
+				}
 			}
-			if raised {
-				carried = append(carried, "minimumHealthyPercent 100 of "+x.LogicalID)
+			if before {
+				set, err := s.Savepoint.carrySettings(ctx, c, d)
+				if err != nil {
+					return err
+				}
+				carried = append(carried, set...)
 			}
 		}
 		for _, x := range carried {
@@ -204,7 +218,7 @@ func (r *runner) savepoint(ctx context.Context, c clients, s Step, res *StepResu
 		}
 		out, err := d.Apply(ctx, c.cfn, c.s3, func(o *cfnx.ApplyOptions) {
 			o.Interval, o.TemplateURL, o.ImportExisting, o.RoleARN = r.o.Interval, s.Savepoint.TemplateURL, s.Savepoint.Import, s.RoleARN
-			o.Observe = func(e cfnx.ApplyEvent) { r.o.tell(s.ID, e.String()) }
+			o.Observe = func(p cfnx.Progress) { r.o.tell(s.ID, p.String()) }
 		})
 		if errors.Is(err, cfnx.ErrNothingToChange) {
 			break
@@ -213,7 +227,7 @@ func (r *runner) savepoint(ctx context.Context, c clients, s Step, res *StepResu
 			return err
 		}
 		changed = true
-		r.follow = append(r.follow, carried...)
+		r.follow = append(append(r.follow, carried...), s.Savepoint.lost()...)
 		for _, x := range d.Literals() {
 			r.follow = append(r.follow, "a literal was written: "+x.String())
 		}
@@ -221,6 +235,9 @@ func (r *runner) savepoint(ctx context.Context, c clients, s Step, res *StepResu
 		res.Text = fmt.Sprintf("stack %s is %s: %d images, %d outputs", out.Stack, out.Status, len(images), len(outputs))
 		if len(carried) > 0 {
 			res.Text += fmt.Sprintf(", %d settings", len(carried))
+		}
+		if lost := len(s.Savepoint.lost()); lost > 0 {
+			res.Text += fmt.Sprintf("; as it was proven, the template decides %d more", lost)
 		}
 		left, err := r.stillLost(ctx, c, lost, outputs)
 		if err != nil {

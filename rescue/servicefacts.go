@@ -65,6 +65,11 @@ type ServiceFacts struct {
 	// Settings are the service's own, as an update of its stack may change them in
 	// passing; nil where they were not read.
 	Settings json.RawMessage `json:"settings,omitempty"`
+	// Attached is what hangs on its tasks; nil where that was not read.
+	Attached *attachedFacts `json:"attached,omitempty"`
+	// Proofs are revisions that a savepoint would render and that have failed before
+	// the unlock.
+	Proofs []proofFacts `json:"proofs,omitempty"`
 	// ServiceRevisions are the ARNs of ECS's records of what serves.
 	ServiceRevisions []string `json:"serviceRevisions,omitempty"`
 	// Placement is where and on what its tasks run.

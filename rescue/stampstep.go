@@ -46,7 +46,7 @@ func (r *runner) stamp(ctx context.Context, c clients, s Step, res *StepResult) 
 		if err != nil {
 			return nil, err
 		}
-		task, err := ecsx.WaitTask(ctx, tasks, c.logs, spec.Cluster, arn, wait)
+		task, err := spec.WaitTask(ctx, tasks, c.logs, arn, wait)
 		return answer(task, m.Container, args, err)
 	}
 	out, err := toolcmd.Stamp(ctx, run, m.Tool, func(o *toolcmd.StampOptions) {

@@ -64,6 +64,7 @@ func (p *planner) stop(before Kind, err error) {
 			s.Next = "change it at the place that is named, in a template of your own (Choices.Templates, -template STACK=FILE), or let the pipeline deploy the new version"
 		}
 	}
+	s.Next = strings.TrimPrefix(s.Next+p.offer, "; ") // of a savepoint alone
 	p.p.Stop = s
 }
 

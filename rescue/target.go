@@ -30,7 +30,8 @@ type fetcher interface {
 
 // savepointFor renders, before anything is done, the savepoint that keeps these
 // revisions: of the templates that the operator gives, else of the stacks' own, else
-// of those of the update that failed. Where that update made what the clean-up is
+// of those of the update that failed; else one of which what cannot be kept is proven
+// before the unlock. Where that update made what the clean-up is
 // allowed to delete, its own templates come first, because they make it again. The
 // error is why there can be none.
 func (p *planner) savepointFor(keep map[string]string) (*savepointStep, error) {
@@ -46,15 +47,8 @@ func (p *planner) savepointFor(keep map[string]string) (*savepointStep, error) {
 	var first error
 	for _, target := range targets {
 		warned, owed := len(p.p.Warnings), len(p.p.Debt)
-		var step *savepointStep
-		err := p.leftOutside(target)
+		step, err := p.trySavepoint(keep, target)
 		if err == nil {
-			step, err = p.savepointOf(keep, target)
-		}
-		if err == nil {
-			if target == targetAttempted {
-				p.p.Warnings = append(p.p.Warnings, "the savepoint brings the stack to the templates of the update that failed, with images that exist")
-			}
 			return step, nil
 		}
 		p.p.Warnings, p.p.Debt = p.p.Warnings[:warned], p.p.Debt[:owed]
@@ -62,7 +56,19 @@ func (p *planner) savepointFor(keep map[string]string) (*savepointStep, error) {
 			first = err
 		}
 	}
-	return nil, first
+	return p.provenSavepoint(keep, targets, first)
+}
+
+// trySavepoint renders the savepoint of one target.
+func (p *planner) trySavepoint(keep map[string]string, target string) (*savepointStep, error) {
+	if err := p.leftOutside(target); err != nil {
+		return nil, err
+	}
+	step, err := p.savepointOf(keep, target)
+	if err == nil && target == targetAttempted {
+		p.p.Warnings = append(p.p.Warnings, "the savepoint brings the stack to the templates of the update that failed, with images that exist")
+	}
+	return step, err
 }
 
 // attempted reports whether the templates of the update that failed are known.

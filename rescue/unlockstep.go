@@ -91,7 +91,7 @@ func (r *runner) unlock(ctx context.Context, c clients, s Step, res *StepResult)
 			r.remember(t)
 			return r.readAttempted(ctx, c, t)
 		}
-		o.Observe = func(e cfnx.ContinueEvent) { r.o.tell(s.ID, e.String()) }
+		o.Observe = func(p cfnx.Progress) { r.o.tell(s.ID, p.String()) }
 	})
 	if err != nil {
 		return err

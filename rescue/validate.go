@@ -49,13 +49,15 @@ func (s *Step) validate() error {
 	case kindMigrate:
 		missing = s.Migrate == nil || s.Migrate.Container == "" || len(s.Migrate.Run) == 0
 	case kindRedeploy:
-		missing = s.Redeploy == nil || s.Redeploy.From == "" || s.Redeploy.Service.Name == ""
+		missing = s.Redeploy == nil || s.Redeploy.From == "" || s.Redeploy.Service.Name == "" || s.Redeploy.Rendered != nil && !s.Redeploy.Rendered.complete()
 	case kindRestore:
 		missing = s.Restore == nil || len(s.Restore.Images) == 0 || !all(s.Restore.Images, func(x restoredImage) bool {
 			return x.Image.Private() && x.Image.Digest != "" && (x.Image.Tag != "" || !x.Tag)
 		})
 	case kindStandIn:
 		missing = s.StandIn == nil || s.StandIn.Revision == "" || s.StandIn.Service.Name == "" || len(s.StandIn.Tags) == 0 || !all(s.StandIn.Tags, func(t ecrx.Image) bool { return t.Private() && t.Tag != "" && t.Digest != "" })
+	case kindProof:
+		missing = !s.Proof.complete()
 	case kindShield:
 		missing = s.Shield == nil || len(s.Shield.Resources) == 0 || !all(s.Shield.Resources, shieldable)
 	case kindUnlock:
@@ -87,7 +89,7 @@ func (s *Step) validate() error {
 // whatever a file says.
 var riskOf = map[Kind]Risk{
 	kindFreeze: riskReversible, kindStamp: riskDatabase, kindMigrate: riskDatabase, kindRedeploy: riskService,
-	kindRestore: riskReversible, kindStandIn: riskService, kindShield: riskReversible, kindUnlock: riskIrreversible, kindImport: riskReversible, kindSavepoint: riskService, kindVerify: riskNone,
+	kindRestore: riskReversible, kindStandIn: riskService, kindProof: riskService, kindShield: riskReversible, kindUnlock: riskIrreversible, kindImport: riskReversible, kindSavepoint: riskService, kindVerify: riskNone,
 }
 
 // all reports whether each of a list is as wanted.
@@ -101,7 +103,13 @@ func (s *Step) actions() []string {
 	if s.Kind == kindShield && s.Shield != nil {
 		return s.Shield.actions()
 	}
+	if s.Kind == kindProof && s.Proof != nil {
+		return s.Proof.actions()
+	}
 	all := actionsOf(s.Kind)
+	if s.Redeploy != nil && s.Redeploy.Rendered != nil {
+		all = append(all, reading...)
+	}
 	if s.Kind == kindRestore && s.Restore != nil {
 		all = append(all, s.Restore.actions()...)
 	}
@@ -134,6 +142,8 @@ func actionsOf(k Kind) []string {
 		return []string{"ecr:DescribeImages", "ecr:BatchGetImage", "ecr:PutImage", "ecr:UpdateImageStorageClass"}
 	case kindStandIn:
 		return []string{"ecr:DescribeImages", "ecr:BatchGetImage", "ecr:PutImage", "ecs:DescribeServices", "ecs:UpdateService", "ecs:DescribeServiceDeployments", "ecs:ListTasks", "ecs:DescribeTasks", "ecs:DescribeTaskDefinition"}
+	case kindProof:
+		return append(actionsOf(kindRedeploy), append([]string{"ecs:RunTask", "ecs:StopTask"}, reading...)...)
 	case kindImport:
 		return []string{"cloudformation:DescribeStacks", "cloudformation:DescribeStackEvents", "cloudformation:ListStackResources", "cloudformation:GetTemplate", "cloudformation:CreateChangeSet", "cloudformation:DescribeChangeSet", "cloudformation:ExecuteChangeSet", "cloudformation:DeleteChangeSet", "s3:GetObject", "s3:PutObject"}
 	case kindSavepoint:

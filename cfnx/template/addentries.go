@@ -30,13 +30,13 @@ type Entry struct {
 //
 // It adds all of the entries or none. The error is a *Error with the path:
 // ErrExists, ErrBadValue, ErrNoValue, ErrUnspliceable, or one of those of
-// PatchImages. With PatchOptions.Replace an entry that is there with another value
+// PatchImages. With Options.Replace an entry that is there with another value
 // is replaced as a whole, a function with its arguments too, in place of
 // ErrExists. On return, Patch is non-nil if and only if the error is nil; it has no
 // Unpatched. There is one Edit for
 // each mapping or list, with the Path of the first entry that went there and no
 // From. Pure.
-func AddEntries(template []byte, entries []Entry, optFns ...func(*PatchOptions)) (*Patch, error) {
+func AddEntries(template []byte, entries []Entry, optFns ...func(*Options)) (*Patch, error) {
 	o := options.Of(optFns)
 	f, err := newPatcher(template, o)
 	if err != nil {

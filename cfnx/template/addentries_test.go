@@ -83,7 +83,7 @@ func TestAddEntriesCorpus(t *testing.T) {
 	added, refused := 0, map[string]int{}
 	files := corpus.Some(t, 20, "templates")
 	for file, text := range files {
-		p, err := AddEntries(text, []Entry{newEntry("/Outputs/StackrescueAdded", `{"Value": "a", "Description": "1.10"}`)}, func(o *PatchOptions) { o.Original = true })
+		p, err := AddEntries(text, []Entry{newEntry("/Outputs/StackrescueAdded", `{"Value": "a", "Description": "1.10"}`)}, func(o *Options) { o.Original = true })
 		if err != nil {
 			refused[err.Error()[strings.LastIndex(err.Error(), ": ")+2:]]++
 			t.Logf("%s: %v", file, err)

@@ -58,7 +58,7 @@ func compareLint(t *testing.T, lint string, texts map[string][]byte) {
 	before, after := t.TempDir(), t.TempDir()
 	patched := 0
 	for file, text := range texts {
-		p, err := PatchImages(text, func(Image) (string, error) { return ":v2", nil }, func(o *PatchOptions) { o.Original = true })
+		p, err := PatchImages(text, func(Image) (string, error) { return ":v2", nil }, func(o *Options) { o.Original = true })
 		if err != nil || len(p.Edits) == 0 {
 			continue
 		}

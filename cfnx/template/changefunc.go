@@ -47,7 +47,7 @@ func ByRepository(images map[string]string) func(Image) (string, error) {
 // "" means that there is no image to use (an Unpatched with ErrNoSuchImage), an
 // error that nothing is known (PatchImages ends with it). An image whose
 // reference is not known without open parts is not asked about: an Unpatched with
-// ErrUnresolved, so give FindOptions the account, the region and the stack's
+// ErrUnresolved, so give Options the account, the region and the stack's
 // parameters.
 func ByResolver(ctx context.Context, resolve func(ctx context.Context, ref string) (string, error)) func(Image) (string, error) {
 	return func(i Image) (string, error) {

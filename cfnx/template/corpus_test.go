@@ -152,7 +152,7 @@ func TestCorpusPatchLiterals(t *testing.T) {
 				return "", nil
 			}
 			return "registry.example/patched/image:1.2.3", nil
-		}, func(o *PatchOptions) { o.Original = true })
+		}, func(o *Options) { o.Original = true })
 		if err != nil {
 			t.Errorf("%s: %v", file, err)
 			continue
@@ -190,7 +190,7 @@ func TestCorpusPatchTags(t *testing.T) {
 	for _, dir := range []string{"templates", "adversarial"} {
 		for file, text := range corpus.Some(t, 18, dir) {
 			p, err := PatchImages(text, func(Image) (string, error) { return ":patched", nil },
-				func(o *PatchOptions) { o.Original = true })
+				func(o *Options) { o.Original = true })
 			if err != nil {
 				var te *Error
 				require.ErrorAs(t, err, &te, file)

@@ -17,7 +17,7 @@ var (
 	// ErrLimit: too large, nested too deeply, or too much aliasing.
 	ErrLimit = errors.New("beyond a limit")
 	// ErrMangled: characters seem to be lost, as in what GetTemplate returns
-	// of a template that was not all ASCII. See PatchOptions.Original.
+	// of a template that was not all ASCII. See Options.Original.
 	ErrMangled = errors.New("its non-ASCII characters are lost")
 	// ErrUnspliceable: the value is written in a way that cannot be changed
 	// in place, such as a block scalar of several lines; it is used in several

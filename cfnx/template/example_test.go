@@ -47,7 +47,7 @@ func ExamplePatchImages() {
 }
 
 func ExampleFindImages() {
-	found, err := template.FindImages([]byte(shop), func(o *template.FindOptions) { o.Account, o.Region = "111122223333", "eu-west-1" })
+	found, err := template.FindImages([]byte(shop), func(o *template.Options) { o.Account, o.Region = "111122223333", "eu-west-1" })
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -136,7 +136,7 @@ func ExampleByResolver() {
 		return strings.Replace(ref, "backend:v1", "backend:v5", 1), nil
 	}
 	patch, err := template.PatchImages([]byte(shop), template.ByResolver(context.Background(), newest),
-		func(o *template.PatchOptions) { o.Account, o.Region = "111122223333", "eu-west-1" })
+		func(o *template.Options) { o.Account, o.Region = "111122223333", "eu-west-1" })
 	if err != nil {
 		fmt.Println(err)
 		return

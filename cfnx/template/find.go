@@ -9,8 +9,9 @@ import (
 	"github.com/stackrescue/stackrescue/cfnx/internal/tree"
 )
 
-// FindOptions are the options of [FindImages]. The zero value is the default.
-type FindOptions struct {
+// Options are the options of every function of this package. The zero value is the
+// default.
+type Options struct {
 	// Parameters are the stack's parameter values by name. A parameter that is
 	// not here has the Default of its declaration, if there is one. A part of
 	// an image that has the value asked for already is kept, so give the values
@@ -35,6 +36,13 @@ type FindOptions struct {
 	// CloudFormation itself takes 1 MB from S3:
 	// https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html
 	MaxBytes int
+	// Original says that the template is what its author wrote and not what
+	// GetTemplate returned, which replaces every character beyond U+007F by a
+	// question mark: question marks that look like that are then no reason to
+	// refuse a change. [FindImages] refuses none.
+	Original bool
+	// Replace lets [AddEntries] replace an entry that is there with another value.
+	Replace bool
 }
 
 // FindResult is what FindImages finds.
@@ -68,7 +76,7 @@ type Opaque struct {
 // The error is a *Error: ErrNotTemplate, or ErrLimit. On return, FindResult
 // is non-nil if and only if the error is nil. Safe for concurrent use; it
 // keeps nothing of template.
-func FindImages(template []byte, optFns ...func(*FindOptions)) (*FindResult, error) {
+func FindImages(template []byte, optFns ...func(*Options)) (*FindResult, error) {
 	o := options.Of(optFns)
 	f, err := newImageFinder(template, o)
 	if err != nil {
@@ -83,7 +91,7 @@ func FindImages(template []byte, optFns ...func(*FindOptions)) (*FindResult, err
 
 // imageFinder walks one template.
 type imageFinder struct {
-	opts      FindOptions
+	opts      Options
 	doc       *tree.Doc
 	root      *tree.Node
 	params    map[string]*tree.Node
@@ -96,7 +104,7 @@ type imageFinder struct {
 	stacks    []stackSite
 }
 
-func newImageFinder(template []byte, o FindOptions) (*imageFinder, error) {
+func newImageFinder(template []byte, o Options) (*imageFinder, error) {
 	f := &imageFinder{opts: o, params: map[string]*tree.Node{}, resources: map[string]*tree.Node{}, paths: map[string][][]string{}}
 	doc, err := tree.Parse(template, f.limits())
 	if err != nil {

@@ -47,7 +47,7 @@ type Expr struct {
 	// Value is the decoded text of a literal, the template text of a Sub, the
 	// name of a Ref or GetAtt; "" for everything else.
 	Value string
-	// Text is what it comes to, as far as the template, FindOptions.Parameters
+	// Text is what it comes to, as far as the template, Options.Parameters
 	// and the pseudo parameters given say; what they do not say is written as
 	// ${Name}. "" where nothing is known.
 	Text string

@@ -6,19 +6,6 @@ import (
 	"github.com/stackrescue/stackrescue/cfnx/internal/tree"
 )
 
-// PatchOptions are the options of [PatchImages], [SetValues] and [AddEntries].
-// The zero value is the default.
-type PatchOptions struct {
-	FindOptions
-	// Original says that the template is what its author wrote and not what
-	// GetTemplate returned, which replaces every character beyond U+007F by a
-	// question mark: question marks that look like that are then no reason to
-	// refuse it.
-	Original bool
-	// Replace lets [AddEntries] replace an entry that is there with another value.
-	Replace bool
-}
-
 // Edit is a change that was made.
 type Edit struct {
 	Resource  string // logical ID, "" where the change is of no resource
@@ -59,8 +46,8 @@ type Patch struct {
 
 // newPatcher reads a template that is to be patched, and refuses what can only
 // be read.
-func newPatcher(template []byte, o PatchOptions) (*imageFinder, error) {
-	f, err := newImageFinder(template, o.FindOptions)
+func newPatcher(template []byte, o Options) (*imageFinder, error) {
+	f, err := newImageFinder(template, o)
 	if err != nil {
 		return nil, err
 	}
@@ -77,7 +64,7 @@ func newPatcher(template []byte, o PatchOptions) (*imageFinder, error) {
 	if at := mangledAt(template); at >= 0 {
 		line, col := f.doc.Position(at)
 		return nil, &Error{Line: line, Column: col, Err: ErrMangled,
-			Detail: "a question mark where a letter seems to have been; patch the author's file, or say that this is it (PatchOptions.Original)"}
+			Detail: "a question mark where a letter seems to have been; patch the author's file, or say that this is it (Options.Original)"}
 	}
 	return f, nil
 }

@@ -45,7 +45,7 @@ import (
 // return, Patch is non-nil if and only if the error is nil. Pure but for what
 // change does, and safe to repeat: a change that asks for what is there makes
 // no Edit. A nil change asks for nothing.
-func PatchImages(template []byte, change func(Image) (string, error), optFns ...func(*PatchOptions)) (*Patch, error) {
+func PatchImages(template []byte, change func(Image) (string, error), optFns ...func(*Options)) (*Patch, error) {
 	o := options.Of(optFns)
 	f, err := newPatcher(template, o)
 	if err != nil {

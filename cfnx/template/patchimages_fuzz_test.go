@@ -28,7 +28,7 @@ func fuzzChange(mode byte) func(Image) (string, error) {
 }
 
 // fuzzOptions: the template is what it is, and not large.
-func fuzzOptions(o *PatchOptions) { o.Original, o.MaxBytes = true, 64<<10 }
+func fuzzOptions(o *Options) { o.Original, o.MaxBytes = true, 64<<10 }
 
 func addSeeds(f *testing.F) {
 	f.Helper()
@@ -111,7 +111,7 @@ func FuzzPatchTree(f *testing.F) {
 			return
 		}
 		checkTree(t, template, p)
-		found, err := FindImages(template, func(o *FindOptions) { o.MaxBytes = 64 << 10 })
+		found, err := FindImages(template, func(o *Options) { o.MaxBytes = 64 << 10 })
 		if err != nil {
 			t.Fatal(err)
 		}

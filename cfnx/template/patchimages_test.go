@@ -151,7 +151,7 @@ func TestPatchImagesPseudo(t *testing.T) {
 		"not known":     {"111122223333.dkr.ecr.eu-west-1.amazonaws.com/backend:v2", "", "", "Image: !Sub 111122223333.dkr.ecr.eu-west-1.amazonaws.com/backend:v2"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			p, err := PatchImages(text, ByContainer(map[string]string{"backend": tc.want}), func(o *PatchOptions) { o.Account, o.Region = tc.account, tc.region })
+			p, err := PatchImages(text, ByContainer(map[string]string{"backend": tc.want}), func(o *Options) { o.Account, o.Region = tc.account, tc.region })
 			require.NoError(t, err)
 			assert.Contains(t, string(p.Template), tc.line)
 			assert.Len(t, p.Edits, 1)
@@ -169,7 +169,7 @@ func TestPatchImagesElsewhere(t *testing.T) {
 	assert.ErrorIs(t, p.Unpatched[0].Err, ErrElsewhere)
 	assert.Equal(t, []Source{{Kind: "parameter", Name: "Tag", Path: "/Parameters/Tag", Value: "v2"}}, p.Unpatched[0].Sources)
 
-	p, err = PatchImages(text, ByRepository(map[string]string{"backend": ":v2"}), func(o *PatchOptions) { o.Parameters = map[string]string{"Tag": "v2"} })
+	p, err = PatchImages(text, ByRepository(map[string]string{"backend": ":v2"}), func(o *Options) { o.Parameters = map[string]string{"Tag": "v2"} })
 	require.NoError(t, err)
 	assert.Empty(t, p.Unpatched, "it has that tag already")
 }
@@ -188,7 +188,7 @@ func TestPatchImagesChangeErrors(t *testing.T) {
 
 func TestByResolver(t *testing.T) {
 	text := []byte(fmt.Sprintf(oneImage, "v1"))
-	known := func(o *PatchOptions) { o.Account, o.Region = "111122223333", "eu-west-1" }
+	known := func(o *Options) { o.Account, o.Region = "111122223333", "eu-west-1" }
 	asked := ""
 	resolver := func(to string, err error) func(Image) (string, error) {
 		return ByResolver(t.Context(), func(_ context.Context, ref string) (string, error) { asked = ref; return to, err })
@@ -237,7 +237,7 @@ func TestLimits(t *testing.T) {
 // its tag as any other.
 func TestPatchImagesAlso(t *testing.T) {
 	text := []byte("Resources:\n  App:\n    Type: AWS::CloudFormation::Stack\n    Properties:\n      TemplateURL: x\n      Parameters:\n        Backend: !Sub '${AWS::AccountId}.dkr.ecr.${AWS::Region}.amazonaws.com/backend:v1'\n        Other: host.example/backend:v1\n")
-	p, err := PatchImages(text, ByContainer(map[string]string{"Backend": ":v2"}), func(o *PatchOptions) {
+	p, err := PatchImages(text, ByContainer(map[string]string{"Backend": ":v2"}), func(o *Options) {
 		o.Also = []string{"/Resources/App/Properties/Parameters/Backend"}
 	})
 	require.NoError(t, err)

@@ -15,7 +15,7 @@ import (
 // Unpatched, whose Sources say from where. The error is a *Error, as
 // that of [SetValues]. On return, Patch is non-nil if and only if the error is
 // nil. Pure, and safe to repeat.
-func SetText(template []byte, v Value, optFns ...func(*PatchOptions)) (*Patch, error) {
+func SetText(template []byte, v Value, optFns ...func(*Options)) (*Patch, error) {
 	o := options.Of(optFns)
 	f, err := newPatcher(template, o)
 	if err != nil {

@@ -26,7 +26,7 @@ type Value struct {
 // It sets all of the values or none. The error is a *Error with the path:
 // ErrNoValue, ErrUnspliceable, or one of those of PatchImages. On return, Patch is non-nil if and only if the error
 // is nil; it has no Unpatched. Pure, and safe to repeat.
-func SetValues(template []byte, values []Value, optFns ...func(*PatchOptions)) (*Patch, error) {
+func SetValues(template []byte, values []Value, optFns ...func(*Options)) (*Patch, error) {
 	o := options.Of(optFns)
 	f, err := newPatcher(template, o)
 	if err != nil {

@@ -94,7 +94,7 @@ func (o options) run(ctx context.Context, api cfnx.ContinueRollbackAPI, w io.Wri
 			}
 			return nil
 		}
-		c.Observe = func(e cfnx.ContinueEvent) { fmt.Fprintln(w, e) }
+		c.Observe = func(p cfnx.Progress) { fmt.Fprintln(w, p) }
 	})
 	if errors.Is(err, errShown) {
 		fmt.Fprintln(w, errShown)

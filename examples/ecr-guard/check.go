@@ -84,7 +84,7 @@ func (c *command) print(api *ecr.Client, report *ecrx.AuditReport, asJSON bool, 
 		if !s.State.Gone() {
 			continue
 		}
-		e, err := ecrx.Explain(c.ctx, api, s.Ref, func(o *ecrx.ExplainOptions) {
+		e, err := s.Image.Explain(c.ctx, api, func(o *ecrx.ExplainOptions) {
 			if trail != "" {
 				o.Events = c.events(trail)
 			}

@@ -80,7 +80,7 @@ func (e errand) run(ctx context.Context, log io.Writer) ([]string, error) {
 		return nil, err
 	}
 	fmt.Fprintln(e.stderr, "migrate-leader: waiting for", arn)
-	t, err := ecsx.WaitTask(ctx, e.api, e.logs, e.spec.Cluster, arn)
+	t, err := e.spec.WaitTask(ctx, e.api, e.logs, arn)
 	if ctx.Err() != nil {
 		return nil, fmt.Errorf("task %s goes on; the same command, run again, waits for it: %w", arn, err)
 	}

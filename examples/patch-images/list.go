@@ -36,7 +36,7 @@ type expr struct {
 
 // listImages prints the images of the files. A file that is no template is
 // told and does not end the list, but makes it fail.
-func listImages(files []string, asJSON bool, stdin io.Reader, w io.Writer, opts func(*template.FindOptions)) error {
+func listImages(files []string, asJSON bool, stdin io.Reader, w io.Writer, opts func(*template.Options)) error {
 	enc := json.NewEncoder(w)
 	enc.SetEscapeHTML(false)
 	var failed error

@@ -68,7 +68,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) error {
 		}
 		return fmt.Errorf("%w: %w", errUsage, err)
 	}
-	find := func(o *template.FindOptions) {
+	find := func(o *template.Options) {
 		o.Parameters, o.Account, o.Region, o.Partition = params, *account, *region, *partition
 	}
 	switch {
@@ -86,8 +86,8 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	patch, err := patchImages(text, images, stderr, func(o *template.PatchOptions) {
-		find(&o.FindOptions)
+	patch, err := patchImages(text, images, stderr, func(o *template.Options) {
+		find(o)
 		o.Original = *original
 	})
 	switch {

@@ -13,7 +13,7 @@ import (
 
 // patchImages changes the images by container or repository and tells on
 // stderr what was changed, and what has to be changed elsewhere.
-func patchImages(text []byte, images pairs, stderr io.Writer, opts func(*template.PatchOptions)) (*template.Patch, error) {
+func patchImages(text []byte, images pairs, stderr io.Writer, opts func(*template.Options)) (*template.Patch, error) {
 	used, at := map[string]bool{}, map[string][]string{}
 	decide := template.FirstOf(template.ByContainer(images), template.ByRepository(images))
 	var all []template.Image

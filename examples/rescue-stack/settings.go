@@ -99,6 +99,10 @@ func parse(args []string, stderr io.Writer) (*settings, error) {
 		s.choices.Mended = append(s.choices.Mended, v)
 		return nil
 	})
+	f.Func("prove", "a service, as CLUSTER/SERVICE, for which the template may decide what the savepoint cannot write into it: what it renders is started before the unlock, as the plan offers it; may be repeated", func(v string) error {
+		s.choices.Prove = append(s.choices.Prove, v)
+		return nil
+	})
 	f.StringVar(&s.choices.RoleARN, "role", "", "the ARN of a service role for the stack, where its own is gone; CloudFormation keeps it")
 	f.Func("limit", "how long steps of a kind may take, as KIND=TIME, such as unlock=2h; may be repeated", pair(limits, "KIND=TIME"))
 	asserted, templates := map[string]string{}, map[string]string{}
@@ -167,8 +171,8 @@ func parse(args []string, stderr io.Writer) (*settings, error) {
 	}
 	for k, v := range limits {
 		limit, err := time.ParseDuration(v)
-		if err != nil || limit <= 0 || !slices.Contains(strings.Split(kinds()+", verify", ", "), k) {
-			return s, usageError("-limit %s=%s: one of %s, verify, and a time such as 2h", k, v, kinds())
+		if err != nil || limit <= 0 || !slices.Contains(strings.Split(kinds()+", proof, verify", ", "), k) {
+			return s, usageError("-limit %s=%s: one of %s, proof, verify, and a time such as 2h", k, v, kinds())
 		}
 		if s.choices.Limits == nil {
 			s.choices.Limits = map[rescue.Kind]time.Duration{}
@@ -258,6 +262,7 @@ func usageError(format string, a ...any) error {
 func (s *settings) goesOn() string {
 	what := map[rescue.Kind]string{
 		"redeploy":  "ECS goes on with the deployment",
+		"proof":     "a canary goes on running, and so does a deployment",
 		"unlock":    "CloudFormation goes on with the rollback",
 		"savepoint": "CloudFormation goes on with the update, if it has begun",
 		"stamp":     "a one-off task that was started runs to its end",

@@ -52,7 +52,7 @@ func (a *app) show(s *settings, x *account) *screen {
 }
 
 func (v *screen) event(e rescue.Event) {
-	for _, k := range []rescue.Kind{"freeze", "stamp", "migrate", "redeploy", "unlock", "savepoint", "verify"} {
+	for _, k := range []rescue.Kind{"freeze", "stamp", "migrate", "redeploy", "proof", "unlock", "savepoint", "verify"} {
 		if len(e.Step) > len(k) && e.Step[len(e.Step)-len(k):] == string(k) {
 			v.s.step = k
 		}

@@ -129,7 +129,7 @@ func (o options) run(ctx context.Context, c api, bucket cfnx.BucketAPI, w io.Wri
 	}
 	apply := func(a *cfnx.ApplyOptions) {
 		a.DryRun = !o.apply
-		a.Observe = func(e cfnx.ApplyEvent) { fmt.Fprintln(w, e) }
+		a.Observe = func(p cfnx.Progress) { fmt.Fprintln(w, p) }
 	}
 	var out *cfnx.Applied
 	var err error

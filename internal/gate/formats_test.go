@@ -23,7 +23,7 @@ import (
 // results, events and files. What can be reached from them is walked.
 var persisted = []any{
 	ecsx.StoppedTask{}, ecsx.Cursor{}, ecsx.Deployment{}, ecsx.Rollout{}, ecsx.TaskSpec{},
-	cfnx.Tree{}, cfnx.Ledger{}, cfnx.Causes{}, cfnx.Continued{}, cfnx.Applied{}, cfnx.Deploy{}, cfnx.Deletion{}, cfnx.Difference{}, cfnx.Round{}, cfnx.ContinueEvent{}, cfnx.ApplyEvent{},
+	cfnx.Tree{}, cfnx.Ledger{}, cfnx.Causes{}, cfnx.Continued{}, cfnx.Applied{}, cfnx.Deploy{}, cfnx.Deletion{}, cfnx.Difference{}, cfnx.Round{}, cfnx.Progress{},
 	ecrx.Frozen{}, ecrx.AuditReport{}, ecrx.Status{}, ecrx.Explanation{}, ecrx.Proposal{}, ecrx.Reconciled{},
 	migrate.Progress{}, migrate.Health{}, migrate.Result{},
 	revision.Inspection{}, revision.Stamped{},

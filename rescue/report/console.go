@@ -65,7 +65,7 @@ type planned struct {
 // no end can be foretold.
 var usually = map[rescue.Kind]string{
 	"freeze": "seconds", "stamp": "2 to 6 min", "migrate": "as long as the migration", "redeploy": "1 to 8 min",
-	"unlock": "1 to 20 min", "savepoint": "2 to 20 min", "verify": "5 to 6 min",
+	"proof": "6 to 12 min", "unlock": "1 to 20 min", "savepoint": "2 to 20 min", "verify": "5 to 6 min",
 }
 
 // NewConsole returns a console that writes to w until it is closed.

@@ -40,6 +40,6 @@ func Stack(ctx context.Context, cfg aws.Config, name string, w io.Writer) (*cfnx
 			}
 			return nil
 		}
-		o.Observe = func(e cfnx.ContinueEvent) { fmt.Fprintln(w, e) }
+		o.Observe = func(p cfnx.Progress) { fmt.Fprintln(w, p) }
 	})
 }

@@ -28,7 +28,7 @@ func Images(ctx context.Context, cfg aws.Config, stack string, replace map[strin
 	}
 	out, err := cfnx.PatchTemplateImages(ctx, cloudformation.NewFromConfig(cfg), s3.NewFromConfig(cfg), stack, resolve, func(o *cfnx.ApplyOptions) {
 		o.DryRun = dry
-		o.Observe = func(e cfnx.ApplyEvent) { fmt.Fprintln(w, e) }
+		o.Observe = func(p cfnx.Progress) { fmt.Fprintln(w, p) }
 	})
 	if errors.Is(err, cfnx.ErrNothingToChange) {
 		return false, nil

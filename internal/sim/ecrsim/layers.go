@@ -38,7 +38,7 @@ func (s *Service) BatchCheckLayerAvailability(_ context.Context, in *ecr.BatchCh
 }
 
 // GetDownloadUrlForLayer implements https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_GetDownloadUrlForLayer.html:
-// "You can only get URLs for image layers that are referenced in an image."
+// there is a URL only for a layer that some image has.
 func (s *Service) GetDownloadUrlForLayer(_ context.Context, in *ecr.GetDownloadUrlForLayerInput) (*ecr.GetDownloadUrlForLayerOutput, error) {
 	r, err := s.repo("GetDownloadUrlForLayer", in.RegistryId, in.RepositoryName)
 	if err != nil {
