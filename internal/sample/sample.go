@@ -26,9 +26,9 @@ func Whole() bool { return *allPairs || os.Getenv("STACKRESCUE_SAMPLE") == "all"
 // many processes run fewer of them otherwise.
 func Wide() bool { return Whole() || factor() > 1 }
 
-// Few is what is passed as few where more than an N-th part of what larger samples
-// begin with would take the time of the smallest ones: small for those, and wide, N
-// times, for the others.
+// Few returns small by default, and wide where larger samples are asked for: for
+// sweeps of slow runs, whose default is less than an N-th part of what a larger sample
+// is to have.
 func Few(small, wide int) int {
 	if Wide() {
 		return wide
