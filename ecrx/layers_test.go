@@ -1,8 +1,11 @@
 package ecrx_test
 
 import (
+	"fmt"
 	"io"
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -13,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/stackrescue/stackrescue/ecrx"
+	"github.com/stackrescue/stackrescue/internal/sample"
 	"github.com/stackrescue/stackrescue/rescue/rescuetest/simtype"
 )
 
@@ -51,43 +55,52 @@ func fromReplica(f *fixture, img ecrx.Image) func(*ecrx.TagOptions) {
 // without its layers, whatever call fails.
 func TestRestoreTagFromReplica(t *testing.T) {
 	t.Parallel()
+	type run struct {
+		layers, name string
+		fault        simtype.Fault
+	}
+	var all []run
 	for _, layers := range new(simtype.Switches).Values()["UnusedLayers"] {
-		for name, fault := range faults("ecr:DescribeImages", "ecr:BatchGetImage", "ecr:PutImage", "ecr:BatchCheckLayerAvailability", "ecr:GetDownloadUrlForLayer", "ecr:InitiateLayerUpload", "ecr:UploadLayerPart", "ecr:CompleteLayerUpload") {
-			t.Run(layers+" "+name, func(t *testing.T) {
-				t.Parallel()
-				bubbleWith(t, simtype.Switches{UnusedLayers: layers}, func(t *testing.T, f *fixture) {
-					f.replicate()
-					old := f.push("old", "v1")
-					f.cloud.Advance(time.Hour)
-					f.deleteDigests(old.Digest)
-					f.push("new", "v2")
-					f.cloud.ForgetCalls()
-					f.cloud.Inject(fault)
-					got, err := f.tag(old, "v1").RestoreTag(t.Context(), f.api, fromReplica(f, old))
-					if final(fault) {
-						f.heal()
-						got, err = f.tag(old, "v1").RestoreTag(t.Context(), f.api, fromReplica(f, old))
-					}
-					require.NoError(t, err)
-					f.heal()
-					require.True(t, got.Changed || final(fault), "a fault at a later call of the kind is none")
-					require.Equal(t, old.Digest, f.tags()["v1"])
-					if layers == "kept" {
-						require.Zero(t, f.counts("ecr:UploadLayerPart"), "what is there is not copied")
-					}
-					// It can be pulled: every layer is there.
-					text, err := f.api.BatchGetImage(t.Context(), &ecr.BatchGetImageInput{RepositoryName: aws.String("app"), ImageIds: []types.ImageIdentifier{{ImageTag: aws.String("v1")}}})
-					require.NoError(t, err)
-					require.Len(t, text.Images, 1)
-
-					f.cloud.ForgetCalls()
-					got, err = f.tag(old, "v1").RestoreTag(t.Context(), f.api, fromReplica(f, old))
-					require.NoError(t, err)
-					require.False(t, got.Changed)
-					require.Zero(t, f.counts("ecr:PutImage"))
-				})
-			})
+		some := faults("ecr:DescribeImages", "ecr:BatchGetImage", "ecr:PutImage", "ecr:BatchCheckLayerAvailability", "ecr:GetDownloadUrlForLayer", "ecr:InitiateLayerUpload", "ecr:UploadLayerPart", "ecr:CompleteLayerUpload")
+		for _, name := range slices.Sorted(maps.Keys(some)) {
+			all = append(all, run{layers, name, some[name]})
 		}
+	}
+	for _, x := range sample.Quarter(t, all, func(x run) string { return fmt.Sprint(x.fault.Action, x.fault.Kind) }) {
+		t.Run(x.layers+" "+x.name, func(t *testing.T) {
+			t.Parallel()
+			bubbleWith(t, simtype.Switches{UnusedLayers: x.layers}, func(t *testing.T, f *fixture) {
+				f.replicate()
+				old := f.push("old", "v1")
+				f.cloud.Advance(time.Hour)
+				f.deleteDigests(old.Digest)
+				f.push("new", "v2")
+				f.cloud.ForgetCalls()
+				f.cloud.Inject(x.fault)
+				got, err := f.tag(old, "v1").RestoreTag(t.Context(), f.api, fromReplica(f, old))
+				if final(x.fault) {
+					f.heal()
+					got, err = f.tag(old, "v1").RestoreTag(t.Context(), f.api, fromReplica(f, old))
+				}
+				require.NoError(t, err)
+				f.heal()
+				require.True(t, got.Changed || final(x.fault), "a fault at a later call of the kind is none")
+				require.Equal(t, old.Digest, f.tags()["v1"])
+				if x.layers == "kept" {
+					require.Zero(t, f.counts("ecr:UploadLayerPart"), "what is there is not copied")
+				}
+				// It can be pulled: every layer is there.
+				text, err := f.api.BatchGetImage(t.Context(), &ecr.BatchGetImageInput{RepositoryName: aws.String("app"), ImageIds: []types.ImageIdentifier{{ImageTag: aws.String("v1")}}})
+				require.NoError(t, err)
+				require.Len(t, text.Images, 1)
+
+				f.cloud.ForgetCalls()
+				got, err = f.tag(old, "v1").RestoreTag(t.Context(), f.api, fromReplica(f, old))
+				require.NoError(t, err)
+				require.False(t, got.Changed)
+				require.Zero(t, f.counts("ecr:PutImage"))
+			})
+		})
 	}
 }
 

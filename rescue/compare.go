@@ -140,7 +140,8 @@ func (p *Plan) Actions() []string {
 }
 
 // Commands are what one would type instead, in order, as a shell takes them; a
-// step that is more than one command is a comment that says so.
+// step that is more than one command, or whose command is not known yet, is a comment
+// that says so.
 func (p *Plan) Commands() []string {
 	if p == nil {
 		return nil
@@ -152,6 +153,12 @@ func (p *Plan) Commands() []string {
 			out = append(out, s.Command)
 		case s.Kind == kindSavepoint:
 			out = append(out, "# "+s.ID+": patch-images, then an update of "+s.Subject+" with the template that it writes")
+		case s.Proof != nil:
+			out = append(out, "# "+s.ID+": before anything that follows, register what the savepoint would render for "+s.Subject+", start it, and go on only if it stays up")
+		case s.Redeploy != nil:
+			out = append(out, "# "+s.ID+": before anything that follows, register what the savepoint would render for "+s.Subject+", deploy it, and go on only if it stays up; else deploy "+short(s.Redeploy.From))
+		case s.Kind == kindImport:
+			out = append(out, "# "+s.ID+": an import of what was kept into "+s.Subject+", by a change set")
 		}
 	}
 	return out

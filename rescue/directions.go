@@ -208,7 +208,7 @@ func (p *planner) hold() error {
 			return err // the operator wants it deployed
 		}
 		if err != nil {
-			p.p.Warnings = append(p.p.Warnings, fmt.Sprintf("hold deploys nothing to service %s (%s), and %s: name a revision for it, or choose serve or forward", s.Service, err, u))
+			p.p.Warnings = append(p.p.Warnings, fmt.Sprintf("hold deploys nothing to service %s (%s), and %s: mend that or name a revision for it, or choose another direction", s.Service, err, u))
 			continue
 		}
 		keep[name], down[name] = target, target

@@ -22,7 +22,7 @@ import (
 func TestTwoOperatorsWithALease(t *testing.T) {
 	t.Parallel()
 	runs, repeated := 0, 0
-	for _, offset := range sample.Of(t, offsets(), 2, nil) {
+	for _, offset := range sample.Of(t, offsets(), sample.Few(1, 2), nil) {
 		dir := t.TempDir()
 		synctest.Test(t, func(t *testing.T) {
 			in := newIncident(t)

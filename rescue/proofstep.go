@@ -305,15 +305,37 @@ func (p *planner) raisable(step *savepointStep) error {
 
 // provenSavepoint finds, after no savepoint could be rendered for the reason first, one of whose
 // revisions are proven before the unlock what cannot be rendered otherwise: for the
-// services that the operator names; else it is offered.
+// services that the operator names; else, and where more than those have to be, it is
+// offered.
 func (p *planner) provenSavepoint(keep map[string]string, targets []string, first error) (*savepointStep, error) {
-	chosen := len(p.c.Prove) > 0
-	p.provable = p.c.Prove
-	if !chosen {
-		for i := range p.b.Services {
-			p.provable = append(p.provable, p.b.Services[i].Service.String())
+	var why *refusal
+	if len(p.c.Prove) > 0 {
+		var step *savepointStep
+		if step, why = p.provenFor(p.c.Prove, keep, targets); step != nil {
+			return step, nil
 		}
 	}
+	var all []string
+	for i := range p.b.Services {
+		all = append(all, p.b.Services[i].Service.String())
+	}
+	warned, owed := len(p.p.Warnings), len(p.p.Debt)
+	step, _ := p.provenFor(all, keep, targets)
+	p.p.Warnings, p.p.Debt = p.p.Warnings[:warned], p.p.Debt[:owed]
+	switch {
+	case step != nil:
+		p.offer = p.offers()
+	case why != nil && why.fact != first.Error():
+		p.offer = "; it is not proven first: " + why.fact + ": " + why.next
+	}
+	p.proofs = nil
+	return nil, first
+}
+
+// provenFor is a savepoint of which what some services render is proven; nil, with why
+// not where that is known, if there is none.
+func (p *planner) provenFor(names []string, keep map[string]string, targets []string) (*savepointStep, *refusal) {
+	p.provable = names
 	defer func() { p.provable = nil }()
 	var why *refusal
 	for _, target := range targets {
@@ -323,21 +345,14 @@ func (p *planner) provenSavepoint(keep map[string]string, targets []string, firs
 		if err == nil {
 			err = p.raisable(step)
 		}
-		if err == nil && chosen {
+		if err == nil {
 			return step, nil
 		}
 		p.p.Warnings, p.p.Debt = p.p.Warnings[:warned], p.p.Debt[:owed]
-		if err == nil {
-			p.offer = p.offers()
-			break
-		}
 		if r, ok := errors.AsType[*refusal](err); ok && why == nil {
 			why = r
 		}
 	}
 	p.proofs = nil
-	if chosen && why != nil && why.fact != first.Error() {
-		p.offer = "; it is not proven first: " + why.fact + ": " + why.next
-	}
-	return nil, first
+	return nil, why
 }

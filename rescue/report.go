@@ -89,7 +89,7 @@ func (r *Report) String() string {
 	if r.Stop != nil {
 		fmt.Fprintf(&b, "STOPPED %s\n", r.Stop)
 	}
-	section(&b, "A ROLLBACK FROM HERE WOULD SUCCEED", len(r.Checks), func(i int) string {
+	section(&b, checksTitle(r.Checks), len(r.Checks), func(i int) string {
 		c := r.Checks[i]
 		mark := "[x] "
 		switch {
@@ -140,6 +140,24 @@ func (c Causes) String() string {
 		})
 	}
 	return b.String()
+}
+
+// checksTitle is what the checks come to.
+func checksTitle(all []Check) string {
+	left := false
+	for _, c := range all {
+		switch {
+		case c.OK:
+		case c.Unknown || !c.Debt:
+			return "A ROLLBACK FROM HERE WOULD NOT SUCCEED, OR IT IS NOT KNOWN"
+		default:
+			left = true
+		}
+	}
+	if left {
+		return "A ROLLBACK FROM HERE WOULD NOT SUCCEED: WHAT THE PLAN LEFT OPEN"
+	}
+	return "A ROLLBACK FROM HERE WOULD SUCCEED"
 }
 
 func section(b *strings.Builder, title string, n int, line func(int) string) {

@@ -3,6 +3,7 @@ package rescue_test
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -15,6 +16,7 @@ import (
 	ecrtypes "github.com/aws/aws-sdk-go-v2/service/ecr/types"
 	"github.com/stretchr/testify/require"
 
+	"github.com/stackrescue/stackrescue/internal/sample"
 	"github.com/stackrescue/stackrescue/rescue"
 	"github.com/stackrescue/stackrescue/rescue/rescuetest"
 	"github.com/stackrescue/stackrescue/rescue/rescuetest/simtype"
@@ -83,30 +85,38 @@ func (s *site) backFrom(x away) (old string) {
 // the stack's own revision; under every switch.
 func TestBackRestoresTheRecordedImage(t *testing.T) {
 	t.Parallel()
-	for name, away := range ways {
+	type run struct {
+		way string
+		setting
+	}
+	var all []run
+	for _, way := range slices.Sorted(maps.Keys(ways)) {
 		for _, x := range append([]setting{{set: func(*simtype.Switches) {}}}, settings...) {
-			t.Run(name+" "+x.name+" "+x.value, func(t *testing.T) {
-				t.Parallel()
-				inSite(t, func(t *testing.T, s *site) {
-					old := s.backFrom(away)
-					p, err := rescue.MakePlan(s.diagnose(), rescue.Choices{Direction: rescue.Back})
-					require.NoError(t, err)
-					require.Contains(t, p.Policy(), "ecr:UpdateImageStorageClass")
-					require.Equal(t, name == "in a replica", strings.Contains(p.Policy(), "ecr:UploadLayerPart"))
-					require.Contains(t, strings.Join(p.Commands(), "\n"), old)
-					began := s.cloud.Now()
-					r, err := s.run(throughJSON(t, p, nil))
-					require.NoError(t, err, r)
-					require.Equal(t, rescue.Result("rescued"), r.Result, r)
-					require.Equal(t, map[string]bool{old: true}, s.ran(began))
-					require.Equal(t, old, s.tags()["v1"])
-					require.Equal(t, "2 of 2 run web:1", s.counts())
-					for _, step := range r.Steps {
-						require.NotContains(t, step.Text, "skipped")
-					}
-				}, func(o *rescuetest.Options) { x.set(&o.Switches) })
-			})
+			all = append(all, run{way, x})
 		}
+	}
+	for _, x := range sample.Quarter(t, all, func(x run) string { return x.way }) {
+		t.Run(x.way+" "+x.name+" "+x.value, func(t *testing.T) {
+			t.Parallel()
+			inSite(t, func(t *testing.T, s *site) {
+				old := s.backFrom(ways[x.way])
+				p, err := rescue.MakePlan(s.diagnose(), rescue.Choices{Direction: rescue.Back})
+				require.NoError(t, err)
+				require.Contains(t, p.Policy(), "ecr:UpdateImageStorageClass")
+				require.Equal(t, x.way == "in a replica", strings.Contains(p.Policy(), "ecr:UploadLayerPart"))
+				require.Contains(t, strings.Join(p.Commands(), "\n"), old)
+				began := s.cloud.Now()
+				r, err := s.run(throughJSON(t, p, nil))
+				require.NoError(t, err, r)
+				require.Equal(t, rescue.Result("rescued"), r.Result, r)
+				require.Equal(t, map[string]bool{old: true}, s.ran(began))
+				require.Equal(t, old, s.tags()["v1"])
+				require.Equal(t, "2 of 2 run web:1", s.counts())
+				for _, step := range r.Steps {
+					require.NotContains(t, step.Text, "skipped")
+				}
+			}, func(o *rescuetest.Options) { x.set(&o.Switches) })
+		})
 	}
 }
 

@@ -109,6 +109,8 @@ func (p *planner) restorable(s *ServiceFacts, c Container, facts ImageFacts) (re
 	case archived:
 		i.Digest = was
 		return restoredImage{Image: i, Archived: true}, nil
+	case facts.State == "missing-repository" && was != "":
+		return restoredImage{}, refuse("create the repository again and diagnose again, which finds a replica that has the image; or "+next, "service %s: image %s is %s; the revision ran %s", s.Service, c.Image, state, was)
 	case facts.State != "missing" || was == "":
 		return restoredImage{}, refuse(next, "service %s: image %s is %s, and which digest it had is not known%s", s.Service, c.Image, state, because(s.DigestsUnread))
 	}
@@ -130,6 +132,7 @@ func (p *planner) restorable(s *ServiceFacts, c Container, facts ImageFacts) (re
 	}
 	if why := there.ReplicasUnread; why != "" {
 		state += "; whether a replica has it is not known: " + why
+		next = "allow ecr:DescribeRegistry, and ecr:DescribeImages in the regions to which the registry replicates, and diagnose again; or " + next
 	}
 	return x, refuse(next+": copy "+was+" from a replica in another region or registry, or from whoever has pulled it, with a tool that keeps the digest, such as: crane copy REPLICA@"+was+" "+tagOf(i), "service %s: image %s is %s, and its digest %s is not in the repository any more", s.Service, c.Image, state, was)
 }

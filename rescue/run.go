@@ -157,6 +157,8 @@ type runner struct {
 	lost  []string
 	// proven are the revisions that the savepoint has to render, by recordedKey.
 	proven map[string]string
+	// made are what the steps of this run have brought about.
+	made []string
 }
 
 func (r *runner) run(ctx context.Context, rep *Report) error {
@@ -192,7 +194,7 @@ func (r *runner) run(ctx context.Context, rep *Report) error {
 		} else {
 			res.Text = redact.Text(res.Text)
 		}
-		rep.Steps = append(rep.Steps, res)
+		rep.Steps, r.made = append(rep.Steps, res), append(r.made, res.To)
 		r.o.tell(s.ID, string(res.Outcome)+": "+res.Text)
 		if jerr := r.o.journal(res); jerr != nil {
 			return errors.Join(err, jerr)

@@ -301,7 +301,8 @@ func (s *savepointStep) resolver(api ecr.DescribeImagesAPIClient) func(context.C
 	}
 }
 
-// carry keeps the number of tasks that a service was scaled to.
+// carry keeps the number of tasks that a service was scaled to, and refuses where
+// somebody has deployed to it.
 func (r *runner) carry(ctx context.Context, c clients, step string, d *cfnx.Draft) error {
 	for st := range d.Tree.All() {
 		for _, res := range st.Resources {
@@ -318,6 +319,9 @@ func (r *runner) carry(ctx context.Context, c clients, step string, d *cfnx.Draf
 			}
 			if aws.ToString(out.Services[0].Status) != "ACTIVE" {
 				continue // what is gone reads as 0
+			}
+			if err := r.overtaken(ctx, c, svc, &out.Services[0], d.Tree); err != nil {
+				return err
 			}
 			if want, err := st.Declared(res.LogicalID, "DesiredCount"); out.Services[0].DesiredCount == 0 && err == nil && want.Known && want.Value != "0" {
 				return fmt.Errorf("service %s was scaled to 0, and the template wants %s: scale it first: aws ecs update-service --cluster %s --service %s --desired-count %s", svc, want.Value, svc.Cluster, svc.Name, want.Value)

@@ -294,7 +294,7 @@ func TestStandInTagInAnImmutableRepository(t *testing.T) {
 // down are served by the deployment that the unlock needs anyway.
 func TestStandInTagsOfTheFoundingIncident(t *testing.T) {
 	t.Parallel()
-	for _, x := range append([]setting{{set: func(*simtype.Switches) {}}}, settings...) {
+	for _, x := range sample.Quarter(t, append([]setting{{set: func(*simtype.Switches) {}}}, settings...), nil) {
 		t.Run(x.name+" "+x.value, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {

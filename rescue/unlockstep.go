@@ -77,6 +77,9 @@ func (r *runner) unlock(ctx context.Context, c clients, s Step, res *StepResult)
 		res.Outcome, res.Text = outcomeHeld, fmt.Sprintf("stack %s is %s", r.p.Stack, status)
 		return nil
 	}
+	if err := r.overtakenBefore(ctx, c); err != nil {
+		return err
+	}
 	var names []string
 	for _, k := range s.Unlock.Skips {
 		names = append(names, k.Name)

@@ -137,7 +137,7 @@ func actionsOf(k Kind) []string {
 	case kindRedeploy:
 		return []string{"ecs:DescribeServices", "ecs:DescribeTaskDefinition", "ecs:ListTaskDefinitions", "ecs:RegisterTaskDefinition", "ecs:DeregisterTaskDefinition", "ecs:TagResource", "ecs:UpdateService", "ecs:DescribeServiceDeployments", "ecs:ListTasks", "ecs:DescribeTasks", "ecr:DescribeImages", "iam:PassRole"}
 	case kindUnlock:
-		return []string{"cloudformation:DescribeStacks", "cloudformation:DescribeStackEvents", "cloudformation:ListStackResources", "cloudformation:GetTemplate", "cloudformation:DescribeChangeSet", "s3:GetObject", "cloudformation:ContinueUpdateRollback"}
+		return []string{"cloudformation:DescribeStacks", "cloudformation:DescribeStackEvents", "cloudformation:ListStackResources", "cloudformation:GetTemplate", "cloudformation:DescribeChangeSet", "s3:GetObject", "cloudformation:ContinueUpdateRollback", "ecs:DescribeServices", "ecs:DescribeTaskDefinition"}
 	case kindRestore:
 		return []string{"ecr:DescribeImages", "ecr:BatchGetImage", "ecr:PutImage", "ecr:UpdateImageStorageClass"}
 	case kindStandIn:

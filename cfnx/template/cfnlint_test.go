@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/stackrescue/stackrescue/cfnx/internal/corpus"
+	"github.com/stackrescue/stackrescue/internal/sample"
 )
 
 // TestCfnLint: a template that cfn-lint found no error in before the patch has
@@ -34,7 +35,7 @@ func TestCfnLint(t *testing.T) {
 		files, err := filepath.Glob("testdata/patch/*.in.*")
 		require.NoError(t, err)
 		texts := map[string][]byte{}
-		for _, file := range files {
+		for _, file := range sample.Quarter(t, files, nil) {
 			if texts[filepath.Base(file)], err = os.ReadFile(file); err != nil {
 				t.Fatal(err)
 			}

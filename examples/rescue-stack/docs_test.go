@@ -136,7 +136,7 @@ var built = sync.OnceValues(func() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	cmd := exec.Command("go", "build", "-o", bin, "./examples/rescue-stack", "./examples/deploy-guard", "./examples/ecr-guard", "./examples/patch-images", "./examples/continue-rollback")
+	cmd := exec.Command("go", "build", "-ldflags=-s -w", "-o", bin, "./examples/rescue-stack", "./examples/deploy-guard", "./examples/ecr-guard", "./examples/patch-images", "./examples/continue-rollback")
 	cmd.Dir = root
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return bin, fmt.Errorf("%w: %s", err, out)

@@ -22,7 +22,7 @@ import (
 // account: what they print is the prediction that is kept beside them, for
 // whoever compares it with AWS's answers. STACKRESCUE_UPDATE=1 writes it anew.
 func TestExperiments(t *testing.T) {
-	found := findCLIs(t)
+	found := findCLIs()
 	if len(found) == 0 {
 		skip(t, "no aws in PATH (Debian: awscli)")
 	}

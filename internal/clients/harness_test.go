@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -61,15 +62,14 @@ func environment(t *testing.T, url string, extra ...string) []string {
 type awsCLI struct{ path, version string }
 
 // findCLIs looks for AWS CLIs in PATH; there may be several.
-func findCLIs(t *testing.T) (found []awsCLI) {
-	t.Helper()
+var findCLIs = sync.OnceValue(func() (found []awsCLI) {
 	seen := map[string]bool{}
 	for _, dir := range filepath.SplitList(os.Getenv("PATH")) {
 		path := filepath.Join(dir, "aws")
 		if _, err := exec.LookPath(path); err != nil {
 			continue
 		}
-		out, err := exec.CommandContext(t.Context(), path, "--version").CombinedOutput()
+		out, err := exec.Command(path, "--version").CombinedOutput()
 		version, _, _ := strings.Cut(strings.TrimPrefix(string(out), "aws-cli/"), " ")
 		if err == nil && !seen[version] {
 			seen[version] = true
@@ -77,7 +77,7 @@ func findCLIs(t *testing.T) (found []awsCLI) {
 		}
 	}
 	return found
-}
+})
 
 // An outcome is what a client saw.
 type outcome struct {

@@ -69,7 +69,7 @@ func firstLines(s string) string {
 // stack by skipping the service, and make a savepoint.
 func TestIncidentByHand(t *testing.T) {
 	t.Parallel()
-	clis := findCLIs(t)
+	clis := findCLIs()
 	if len(clis) == 0 {
 		skip(t, "no AWS CLI in PATH")
 	}

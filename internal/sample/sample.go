@@ -2,9 +2,9 @@
 //
 // By default a test runs a small sample that is the same each time and reaches every
 // kind of what is swept at least once. STACKRESCUE_SAMPLE=N in the environment makes
-// the samples N times as large, STACKRESCUE_SAMPLE=all or the flag -all-pairs runs
-// everything, and STACKRESCUE_SEED=N draws another sample. Each test logs what it
-// left out. Only tests import it.
+// the samples N times as large, a [Quarter] whole from 4 on; STACKRESCUE_SAMPLE=all or
+// the flag -all-pairs runs everything, and STACKRESCUE_SEED=N draws another sample.
+// Each test logs what it left out. Only tests import it.
 package sample
 
 import (
@@ -25,6 +25,16 @@ func Whole() bool { return *allPairs || os.Getenv("STACKRESCUE_SAMPLE") == "all"
 // Wide reports whether more than the smallest sample is to be run: tests that start
 // many processes run fewer of them otherwise.
 func Wide() bool { return Whole() || factor() > 1 }
+
+// Few is what is passed as few where more than an N-th part of what larger samples
+// begin with would take the time of the smallest ones: small for those, and wide, N
+// times, for the others.
+func Few(small, wide int) int {
+	if Wide() {
+		return wide
+	}
+	return small
+}
 
 func factor() int {
 	n, err := strconv.Atoi(os.Getenv("STACKRESCUE_SAMPLE"))
@@ -96,6 +106,13 @@ func Of[T any](t testing.TB, all []T, few int, kind func(T) string) []T {
 	}
 	tell(t, len(out), len(all))
 	return out
+}
+
+// Quarter is [Of] for a matrix of which a quarter is run by default, and all of it
+// where samples are four times as large.
+func Quarter[T any](t testing.TB, all []T, kind func(T) string) []T {
+	t.Helper()
+	return Of(t, all, (len(all)+3)/4, kind)
 }
 
 // Call is a call of a sweep, counted from 1, and what is done to it.

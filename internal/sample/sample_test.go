@@ -35,6 +35,14 @@ func TestSamplesHaveEveryKind(t *testing.T) {
 	require.Len(t, Calls(t, actions[:2], kinds, 5, nil), 5)
 	require.Len(t, Calls(t, actions[:1], kinds, 5, nil), 3)
 
+	require.Len(t, Quarter(t, actions, nil), 100)
+	require.Equal(t, 3, Few(3, 5))
+	t.Setenv("STACKRESCUE_SAMPLE", "4")
+	require.Equal(t, actions, Quarter(t, actions, nil))
+	require.Equal(t, actions[:9], Quarter(t, actions[:9], nil))
+	require.Equal(t, 5, Few(3, 5))
+	t.Setenv("STACKRESCUE_SAMPLE", "1")
+
 	all := []int{1, 2, 3, 4, 5, 6, 7, 8, 9, 10}
 	some := Of(t, all, 2, func(n int) string { return fmt.Sprint(n%3, n > 9) })
 	require.Len(t, some, 4)

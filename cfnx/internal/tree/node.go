@@ -44,7 +44,7 @@ type Node struct {
 	Anchored bool   // has a YAML anchor
 	target   bool   // an alias refers to it
 	start    int32  // first byte: tag, anchor or content
-	end      int32  // byte after the last; 0 where not yet known
+	end      int32  // byte after the last; 0 where not yet known: see Doc.end
 	Tag      string // YAML tag: local ("!Sub"), explicit or resolved core tag ("!!int"); "" for JSON
 	Value    string // decoded text of a scalar, name of an alias
 	// Items are the items of a sequence, keys and values in turn of a mapping,

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"sync"
 	"unicode/utf8"
 )
 
@@ -13,7 +14,9 @@ type Limits struct {
 	Depth int // of nested collections
 }
 
-// Doc is a template that was read.
+// Doc is a template that was read. Nothing of it is changed after that, so that
+// callers of [Parse] share it: what is worked out later is worked out once, or
+// the same each time.
 type Doc struct {
 	Text []byte // the template in UTF-8: what was given, unless Recoded
 	JSON bool
@@ -24,21 +27,39 @@ type Doc struct {
 	// Roots are the documents' top-level nodes: one for JSON.
 	Roots []*Node
 
-	lines   *lines
 	targets []*Node // what aliases refer to, each once
-	shared  []span  // their bytes, sorted and merged; made when first needed
-	marks   []int   // see Offset; made when first needed
+	shared  []span  // their bytes, sorted and merged
+
+	mu    sync.Mutex // guards the rest
+	lines *lines
+	marks []int // see Offset; made when first needed
 }
 
 var bom = []byte("\xef\xbb\xbf")
 
 // Parse reads a template. JSON is what encoding/json accepts; everything else
 // is read as YAML. The error is an *Error: ErrSyntax, ErrEncoding or ErrLimit.
-// The Doc keeps template without copying it, unless it had to be recoded.
+// One template is read many times in a row, by each of the questions that are
+// asked of it: the newest ones are kept, and what is returned for the same bytes
+// may be the same Doc.
 func Parse(template []byte, limits Limits) (*Doc, error) {
 	if len(template) > limits.Bytes {
 		return nil, &Error{Offset: -1, Err: ErrLimit, Detail: fmt.Sprintf("%d bytes, at most %d are read", len(template), limits.Bytes)}
 	}
+	if d := newest.get(template, limits.Depth); d != nil {
+		return d, nil
+	}
+	d, err := read(bytes.Clone(template), limits)
+	if err != nil {
+		return d, err
+	}
+	newest.put(string(template), limits.Depth, d)
+	return d, nil
+}
+
+// read reads a template, and keeps it without copying it, unless it had to be
+// recoded.
+func read(template []byte, limits Limits) (*Doc, error) {
 	d := &Doc{}
 	d.Text, d.Recoded = recode(template)
 	body := bytes.TrimPrefix(d.Text, bom)
@@ -51,7 +72,9 @@ func Parse(template []byte, limits Limits) (*Doc, error) {
 		return d, d.parseJSON(skip, limits.Depth)
 	}
 	d.lines = newLines(d.Text, skip)
-	return d, d.parseYAML(limits.Depth)
+	err := d.parseYAML(limits.Depth)
+	d.shared = d.sharedSpans()
+	return d, err
 }
 
 // Start returns the byte offset in Text at which the node begins: its tag or
@@ -61,6 +84,8 @@ func (d *Doc) Start(n *Node) int { return int(n.start) }
 // Position returns the 1-based line and column (in characters) of a byte
 // offset of Text. Asking in ascending order is cheap.
 func (d *Doc) Position(offset int) (line, column int) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
 	if d.lines == nil {
 		skip := 0
 		if bytes.HasPrefix(d.Text, bom) {

@@ -45,26 +45,14 @@ func (d *Doc) Offset(offset int) int {
 	if width == nil {
 		return offset
 	}
-	if d.marks == nil {
-		at := 0
-		if d.Recoded == "UTF-16" {
-			at = 2
-		}
-		for i, r := range string(d.Text) {
-			for len(d.marks)*markEvery <= i {
-				d.marks = append(d.marks, at)
-			}
-			at += width(r)
-		}
-		d.marks = append(d.marks, at)
-	}
+	marks := d.originalMarks(width)
 	// A mark is of the first character that begins at or behind its place.
-	k := min(offset/markEvery, len(d.marks)-1)
+	k := min(offset/markEvery, len(marks)-1)
 	from := k * markEvery
 	for from < len(d.Text) && !utf8.RuneStart(d.Text[from]) {
 		from++
 	}
-	at := d.marks[k]
+	at := marks[k]
 	if from > offset {
 		return at
 	}
@@ -72,6 +60,27 @@ func (d *Doc) Offset(offset int) int {
 		at += width(r)
 	}
 	return at
+}
+
+// originalMarks returns the places in the template of every markEvery bytes of Text.
+func (d *Doc) originalMarks(width func(rune) int) []int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.marks != nil {
+		return d.marks
+	}
+	at := 0
+	if d.Recoded == "UTF-16" {
+		at = 2
+	}
+	for i, r := range string(d.Text) {
+		for len(d.marks)*markEvery <= i {
+			d.marks = append(d.marks, at)
+		}
+		at += width(r)
+	}
+	d.marks = append(d.marks, at)
+	return d.marks
 }
 
 // originalWidth returns how many bytes a character took before recoding, nil

@@ -13,15 +13,15 @@ func (d *Doc) Shared(n *Node) bool {
 	if n.Kind == Alias || n.target {
 		return true
 	}
-	if d.shared == nil && d.targets != nil {
-		d.shared = d.sharedSpans()
-	}
 	start := int(n.start)
 	i := sort.Search(len(d.shared), func(i int) bool { return d.shared[i].end > start })
 	return i < len(d.shared) && start >= d.shared[i].start
 }
 
 func (d *Doc) sharedSpans() []span {
+	if len(d.targets) == 0 {
+		return nil
+	}
 	all := make([]span, 0, len(d.targets))
 	for _, t := range d.targets {
 		all = append(all, span{int(t.start), max(d.end(t), int(t.start)+1)})

@@ -1,6 +1,9 @@
 package tree
 
-import "bytes"
+import (
+	"bytes"
+	"sync/atomic"
+)
 
 // Span returns the bytes of Text that hold the node: its tag, but not its
 // anchor where that comes first. Comments after the node are not part of it,
@@ -47,11 +50,14 @@ func (d *Doc) content(n *Node) int {
 	return i
 }
 
+// end is found when it is first asked for, by each goroutine that asks meanwhile.
 func (d *Doc) end(n *Node) int {
-	if n.end == 0 {
-		n.end = int32(min(d.findEnd(n), len(d.Text)))
+	end := atomic.LoadInt32(&n.end)
+	if end == 0 {
+		end = int32(min(d.findEnd(n), len(d.Text)))
+		atomic.StoreInt32(&n.end, end)
 	}
-	return int(n.end)
+	return int(end)
 }
 
 func (d *Doc) findEnd(n *Node) int {

@@ -2,6 +2,7 @@ package op
 
 import (
 	"reflect"
+	"sync"
 	"time"
 )
 
@@ -48,21 +49,16 @@ func deepCopy(dst, src reflect.Value) {
 		deepCopy(c, src.Elem())
 		dst.Set(c)
 	case reflect.Struct:
-		dst.Set(src) // unexported fields: the SDK's markers
-		if src.Type() == timeType {
-			return
-		}
-		for i := range src.NumField() {
-			if src.Type().Field(i).IsExported() {
-				deepCopy(dst.Field(i), src.Field(i))
-			}
+		dst.Set(src) // what is flat, and unexported fields: the SDK's markers
+		for _, i := range layoutOf(src.Type()).deep {
+			deepCopy(dst.Field(i), src.Field(i))
 		}
 	case reflect.Slice:
 		if src.IsNil() {
 			return
 		}
 		dst.Set(reflect.MakeSlice(src.Type(), src.Len(), src.Len()))
-		if src.Type().Elem().Kind() == reflect.Uint8 {
+		if flat(src.Type().Elem()) {
 			reflect.Copy(dst, src)
 			return
 		}
@@ -74,6 +70,12 @@ func deepCopy(dst, src reflect.Value) {
 			return
 		}
 		dst.Set(reflect.MakeMapWithSize(src.Type(), src.Len()))
+		if flat(src.Type().Elem()) {
+			for it := src.MapRange(); it.Next(); {
+				dst.SetMapIndex(it.Key(), it.Value())
+			}
+			return
+		}
 		for it := src.MapRange(); it.Next(); {
 			e := reflect.New(src.Type().Elem()).Elem()
 			deepCopy(e, it.Value())
@@ -84,17 +86,46 @@ func deepCopy(dst, src reflect.Value) {
 	}
 }
 
-// plain reports whether a struct is the SDK's data rather than something with
-// behaviour of its own, such as a reader: its fields are all exported but for
-// the SDK's marker.
-func plain(t reflect.Type) bool {
-	if t.Kind() != reflect.Struct || t == timeType {
-		return t == timeType
+// layout is what has to be known of a struct's type in order to copy one.
+type layout struct {
+	deep  []int // exported fields that are not flat
+	plain bool  // see plain
+}
+
+var layouts sync.Map // reflect.Type to layout
+
+func layoutOf(t reflect.Type) layout {
+	if l, ok := layouts.Load(t); ok {
+		return l.(layout)
 	}
-	for f := range t.Fields() {
-		if !f.IsExported() && f.Name != "noSmithyDocumentSerde" {
-			return false
+	l := layout{plain: true}
+	for i := range t.NumField() {
+		f := t.Field(i)
+		switch {
+		case f.IsExported():
+			if t != timeType && !flat(f.Type) {
+				l.deep = append(l.deep, i)
+			}
+		case t != timeType && f.Name != "noSmithyDocumentSerde":
+			l.plain = false
 		}
+	}
+	layouts.Store(t, l)
+	return l
+}
+
+// flat reports whether values of a type share nothing that can be changed.
+func flat(t reflect.Type) bool {
+	switch t.Kind() {
+	case reflect.Pointer, reflect.Interface, reflect.Slice, reflect.Map, reflect.Array:
+		return false
+	case reflect.Struct:
+		return len(layoutOf(t).deep) == 0
 	}
 	return true
 }
+
+// plain reports whether a struct is the SDK's data rather than something with
+// behaviour of its own, such as a reader: its fields are all exported but for
+// the SDK's marker.
+func plain(t reflect.Type) bool { return t.Kind() == reflect.Struct && layoutOf(t).plain }

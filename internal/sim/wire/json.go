@@ -49,7 +49,7 @@ func (h *Handler) jsonCall(q *request, s *service, name string) (out any, id str
 	case h.foreign(q.scope):
 		return nil, q.id, op.Error("UnrecognizedClientException", "The security token included in the request is invalid.")
 	}
-	o, ok := h.ops[s.pkg+"."+name]
+	o, ok := h.ops()[s.pkg+"."+name]
 	if !ok {
 		return nil, q.id, op.Error("UnknownOperationException", "The simulated cloud has no "+s.pkg+":"+name)
 	}

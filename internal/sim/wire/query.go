@@ -57,7 +57,7 @@ func (h *Handler) queryCall(q *request) (s *service, action string, out any, id 
 	if h.foreign(q.scope) {
 		return s, action, nil, q.id, withStatus(http.StatusForbidden, "InvalidClientTokenId", "The security token included in the request is invalid.")
 	}
-	o, ok := h.ops[s.pkg+"."+action]
+	o, ok := h.ops()[s.pkg+"."+action]
 	switch {
 	case action == "":
 		return s, action, nil, q.id, op.Error("MissingAction", "The request is missing an action or a required parameter.")

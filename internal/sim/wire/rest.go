@@ -60,7 +60,7 @@ func (h *Handler) restCall(q *request, bucket, key string) (r route, out any, id
 		return r, nil, q.id, withStatus(http.StatusForbidden, "InvalidAccessKeyId", "The AWS Access Key Id you provided does not exist in our records.")
 	}
 	r, ok := find(q.Request, bucket, key)
-	o, known := h.ops["s3."+r.name]
+	o, known := h.ops()["s3."+r.name]
 	if ok && !known {
 		return r, nil, q.id, withStatus(http.StatusNotImplemented, "NotImplemented", "The simulated cloud has no s3:"+r.name)
 	}

@@ -11,7 +11,7 @@ import (
 // restJSON answers a request of Lambda's protocol, whose operations are known
 // by method and path: https://smithy.io/2.0/aws/protocols/aws-restjson1-protocol.html
 func (h *Handler) restJSON(q *request, s *service) {
-	if h.ops[s.pkg+"."+jsonRoutes[jsonRoute(q.Request)]].Name == "" {
+	if h.ops()[s.pkg+"."+jsonRoutes[jsonRoute(q.Request)]].Name == "" {
 		q.unknown(q.Method + " " + q.URL.Path + " of " + s.signing)
 		return
 	}
@@ -36,7 +36,7 @@ func (h *Handler) restJSONCall(q *request, s *service) (out any, id string, err 
 	if h.foreign(q.scope) {
 		return nil, q.id, withStatus(http.StatusForbidden, "UnrecognizedClientException", "The security token included in the request is invalid.")
 	}
-	o := h.ops[s.pkg+"."+jsonRoutes[jsonRoute(q.Request)]]
+	o := h.ops()[s.pkg+"."+jsonRoutes[jsonRoute(q.Request)]]
 	in := reflect.New(o.In)
 	for _, m := range planOf(o.In) {
 		if !q.URL.Query().Has(m.name) {

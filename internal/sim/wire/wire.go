@@ -14,6 +14,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"sync"
 	"sync/atomic"
 
 	"github.com/aws/smithy-go"
@@ -33,7 +34,7 @@ type Handler struct {
 	call    Call
 	region  string
 	account string
-	ops     map[string]op.Operation // by "service.Name"
+	ops     func() map[string]op.Operation // by "service.Name"; most handlers are never asked
 	ids     atomic.Uint64
 }
 
@@ -48,11 +49,13 @@ type Options struct {
 
 // New returns a handler for the operations of t.
 func New(t *op.Table, call Call, o Options) *Handler {
-	h := &Handler{call: call, region: o.Region, account: o.Account, ops: map[string]op.Operation{}}
-	for _, x := range t.All() {
-		h.ops[x.String()] = x
-	}
-	return h
+	return &Handler{call: call, region: o.Region, account: o.Account, ops: sync.OnceValue(func() map[string]op.Operation {
+		ops := map[string]op.Operation{}
+		for _, x := range t.All() {
+			ops[x.String()] = x
+		}
+		return ops
+	})}
 }
 
 const (
