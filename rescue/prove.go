@@ -57,6 +57,15 @@ func (r *runner) proof(ctx context.Context, c clients, s Step, res *StepResult) 
 		td.outcome = ""
 	}
 	held := td == nil || td.outcome == proofHeld
+	if !held && x.By == byCanary && len(r.o.Done) > 0 { // nothing of the plan is started beside what is newer
+		svc, err := r.service(ctx, c, x.Service)
+		if err == nil {
+			err = r.overtaken(ctx, c, x.Service, svc, nil)
+		}
+		if err != nil {
+			return err
+		}
+	}
 	switch {
 	case !held && td.outcome == proofFailed && !x.Rendered.Again:
 		return r.failedAlready(x.Service, &x.Rendered, arn)

@@ -104,7 +104,7 @@ type Restored struct {
 // waits until no other run holds the stack.
 //
 // Each step's calls are limited to its Step.Actions. Steps of a higher risk
-// than riskReversible need Options.Confirm.
+// than "reversible" need Options.Confirm.
 //
 // When ctx ends, the steps that began go on inside AWS; run again to wait for
 // them.
