@@ -30,6 +30,9 @@ func (r *runner) canary(ctx context.Context, c clients, s Step, td *registered) 
 	x := s.Proof
 	spec := x.Task
 	spec.TaskDefinition, spec.Token = td.arn, token(r.p.Fingerprint, s.ID)
+	if !td.at.IsZero() { // one that was proven long ago: that task is not meant
+		spec.Token = token(r.p.Fingerprint, s.ID, td.at.String())
+	}
 	arn, err := r.canaryBefore(ctx, c, spec, x.Rendered.Again)
 	if err != nil {
 		return err

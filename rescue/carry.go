@@ -119,7 +119,7 @@ func (s *savepointStep) lost() []string {
 	var out []string
 	for _, x := range s.Carry {
 		for _, l := range x.Lost {
-			out = append(out, fmt.Sprintf("the template decides, and what %s had is lost on purpose: %s", short(x.Revision), l))
+			out = append(out, decided(x.Revision, "had", l))
 		}
 	}
 	return out

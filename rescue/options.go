@@ -75,7 +75,7 @@ type Options struct {
 	Observe func(Event)
 	// Confirm is asked before each step that changes something; an answer of
 	// false ends the run with [ErrDeclined]. nil confirms steps of no higher
-	// risk than RiskReversible, and no others.
+	// risk than "reversible", and no others.
 	Confirm func(Step) bool
 	// Done are results of an earlier run of the same plan that did not get to
 	// its end. Steps that succeeded are not repeated, as long as what they

@@ -71,7 +71,10 @@ func TestProofOfOtherProperties(t *testing.T) {
 				require.NoError(t, err, r)
 				require.EqualValues(t, "rescued", r.Result, r)
 				s.onlyNew(began, r.String())
-				require.Contains(t, strings.Join(r.Follow, "\n"), "lost on purpose: stack prod: Task: container web: "+test.lost)
+				follow := strings.Join(r.Follow, "\n")
+				require.Contains(t, follow, "the template decides, and ")
+				require.Contains(t, follow, ": stack prod: Task: container web: "+test.lost)
+				require.Equal(t, name != "reserved", strings.Contains(follow, "lost on purpose"), "what web:2 has not cannot be lost")
 				// The proven revision and what the stack deploys are equal.
 				proven, deployed := s.definition("web:3"), s.definition(s.revision())
 				require.Equal(t, test.want, test.is(deployed.ContainerDefinitions[0]))

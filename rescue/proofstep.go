@@ -229,7 +229,7 @@ func (p *planner) addProofs() {
 			continue
 		}
 		for _, l := range x.Lost {
-			p.p.Warnings = append(p.p.Warnings, fmt.Sprintf("service %s: the template decides, and what %s has is lost on purpose: %s", s.Service, short(x.From), l))
+			p.p.Warnings = append(p.p.Warnings, fmt.Sprintf("service %s: %s", s.Service, decided(x.From, "has", l)))
 		}
 		if x.by == byRedeploy {
 			p.redeploysRendered(s, x)

@@ -6,8 +6,11 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
+	cfntypes "github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 	"github.com/aws/aws-sdk-go-v2/service/ecs"
 	ecstypes "github.com/aws/aws-sdk-go-v2/service/ecs/types"
 
@@ -20,11 +23,15 @@ import (
 // which ECS forgets within the hour, and whoever ran them.
 const tagProof = "stackrescue:proof"
 
-// Values of tagProof.
+// Values of tagProof; after the first is when that was.
 const (
 	proofHeld   = "proven"
 	proofFailed = "failed"
 )
+
+// proofLasts is for how long a stack that is still locked need not be proven once more:
+// what a revision needs besides itself may be gone by then.
+const proofLasts = 24 * time.Hour
 
 // proof proves what the savepoint renders for a service. One that an earlier run has
 // proven, or has begun to, is not begun again.
@@ -45,7 +52,20 @@ func (r *runner) proof(ctx context.Context, c clients, s Step, res *StepResult) 
 		}
 		arn = td.arn
 	}
+	if td != nil && td.outcome == proofHeld && r.o.Now().Sub(td.at) > proofLasts {
+		r.o.tell(s.ID, short(arn)+" was proven "+td.at.Format(time.RFC3339)+": once more")
+		td.outcome = ""
+	}
 	held := td == nil || td.outcome == proofHeld
+	if !held && x.By == byCanary && len(r.o.Done) > 0 { // nothing of the plan is started beside what is newer
+		svc, err := r.service(ctx, c, x.Service)
+		if err == nil {
+			err = r.overtaken(ctx, c, x.Service, svc, nil)
+		}
+		if err != nil {
+			return err
+		}
+	}
 	switch {
 	case !held && td.outcome == proofFailed && !x.Rendered.Again:
 		return r.failedAlready(x.Service, &x.Rendered, arn)
@@ -82,7 +102,9 @@ func (r *runner) hold(x *renderedRevision, arn string) {
 // registered is the revision that a proof is about.
 type registered struct {
 	arn, outcome string
-	definition   *ecstypes.TaskDefinition
+	// at is when it was proven; zero where that is not known.
+	at         time.Time
+	definition *ecstypes.TaskDefinition
 }
 
 // provenBefore is the revision that an earlier run of the plan has proven; "" where
@@ -99,9 +121,19 @@ func (r *runner) provenBefore(ctx context.Context, c clients, s Step, x *rendere
 		if err != nil {
 			return "", err
 		}
-		if td.outcome == proofHeld {
-			return td.arn, nil
+		if td.outcome != proofHeld {
+			continue
 		}
+		if r.o.Now().Sub(td.at) > proofLasts {
+			out, err := c.cfn.DescribeStacks(ctx, &cloudformation.DescribeStacksInput{StackName: &r.p.StackID})
+			if err != nil {
+				return "", err
+			}
+			if len(out.Stacks) == 1 && out.Stacks[0].StackStatus == cfntypes.StackStatusUpdateRollbackFailed {
+				continue
+			}
+		}
+		return td.arn, nil
 	}
 	return "", nil
 }
@@ -114,7 +146,11 @@ func (r *runner) tagged(ctx context.Context, c clients, name string) (*registere
 	if err != nil {
 		return nil, err
 	}
-	return &registered{aws.ToString(out.TaskDefinition.TaskDefinitionArn), tagValue(out.Tags, tagProof), out.TaskDefinition}, nil
+	td := &registered{arn: aws.ToString(out.TaskDefinition.TaskDefinitionArn), definition: out.TaskDefinition}
+	var at string
+	td.outcome, at, _ = strings.Cut(tagValue(out.Tags, tagProof), " ")
+	td.at, _ = time.Parse(time.RFC3339, at) // whatever else is there says nothing
+	return td, nil
 }
 
 // rendering is what makes the kept revision the one that the plan's savepoint renders:
@@ -197,6 +233,9 @@ func (r *runner) register(ctx context.Context, c clients, s Step, service ecsx.S
 
 // note tags the revision with what became of its proof.
 func (r *runner) note(ctx context.Context, c clients, arn, outcome string) error {
+	if outcome == proofHeld {
+		outcome += " " + r.o.Now().UTC().Format(time.RFC3339)
+	}
 	_, err := awsretry.Read(ctx, r.o.Interval, awsretry.Tries, func(ctx context.Context) (*ecs.TagResourceOutput, error) {
 		return c.ecs.TagResource(ctx, &ecs.TagResourceInput{ResourceArn: &arn, Tags: []ecstypes.Tag{{Key: aws.String(tagProof), Value: &outcome}}})
 	})

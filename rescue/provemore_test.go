@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/stackrescue/stackrescue/rescue"
+	"github.com/stackrescue/stackrescue/rescue/report"
 	"github.com/stackrescue/stackrescue/rescue/rescuetest/simtype"
 )
 
@@ -75,6 +76,28 @@ func TestBackWhereTheRepositoryIsGone(t *testing.T) {
 		r, err := s.run(p)
 		require.NoError(t, err, r)
 		require.Equal(t, map[string]bool{old: true}, s.ran(began))
+	})
+}
+
+// The template sets what web:2 does not have: that is not told as a loss; and a story of a
+// plan and its run says of users what the run saw.
+func TestProofOfWhatTheTemplateSets(t *testing.T) {
+	t.Parallel()
+	inSite(t, func(t *testing.T, s *site) {
+		locks(s, strings.Replace(shared("v1", "Command", "[serve]"), rolling[0], rolling[1], 1), web("v2", rolling...), nil)
+		s.serve("web:2")
+		p, err := rescue.MakePlan(s.diagnose(), forProof())
+		require.NoError(t, err)
+		require.Nil(t, p.Stop, "%s", p)
+		r, err := s.run(p)
+		require.NoError(t, err, r)
+		said := strings.Join(append(p.Warnings, r.Follow...), "\n")
+		require.Contains(t, said, "sets what web:2 has not: stack prod: Task: container web: Command")
+		require.NotContains(t, said, "lost on purpose")
+		for form, says := range told(t, report.Input{Plan: p, Report: r, Steps: r.Steps}) {
+			require.NotContains(t, says, "Whether users are served is not known", form)
+			require.Contains(t, says, "Users are served.", form)
+		}
 	})
 }
 

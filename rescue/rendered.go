@@ -35,6 +35,14 @@ func (x *renderedRevision) complete() bool {
 	return x != nil && x.StackID != "" && x.LogicalID != "" && x.From != "" && len(x.Lost) > 0
 }
 
+// decided says what the template decides in place of a revision.
+func decided(revision, has string, l cfnx.Difference) string {
+	if l.Kind == "not-serving" {
+		return fmt.Sprintf("the template decides, and sets what %s %s not: %s", short(revision), has, l)
+	}
+	return fmt.Sprintf("the template decides, and what %s %s is lost on purpose: %s", short(revision), has, l)
+}
+
 // uncarried finds the fewest differences which the template has to decide so that the
 // draft can carry the others, and carries them. It returns the revision by that, the
 // differences that are lost and those that are carried. failed is why the draft cannot

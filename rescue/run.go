@@ -104,7 +104,7 @@ type Restored struct {
 // waits until no other run holds the stack.
 //
 // Each step's calls are limited to its Step.Actions. Steps of a higher risk
-// than riskReversible need Options.Confirm.
+// than "reversible" need Options.Confirm.
 //
 // When ctx ends, the steps that began go on inside AWS; run again to wait for
 // them.
@@ -170,6 +170,9 @@ func (r *runner) run(ctx context.Context, rep *Report) error {
 			return &Error{Stack: r.p.Stack, Err: fmt.Errorf("%w: the earlier run's step %s is none of its steps", ErrPlan, d.ID), Next: "diagnose and plan again"}
 		}
 	}
+	if err := r.longEnough(); err != nil {
+		return err
+	}
 	if err := r.templatesGiven(); err != nil {
 		return err
 	}
@@ -204,6 +207,17 @@ func (r *runner) run(ctx context.Context, rep *Report) error {
 		}
 		if s.Kind == kindRedeploy || s.Kind == kindStandIn || s.Proof != nil && s.Proof.By == byDeployment || s.Kind == kindSavepoint {
 			r.changed = r.o.Now()
+		}
+	}
+	return nil
+}
+
+// longEnough refuses a limit within which a proof cannot end: each run watches anew, and
+// none would get further.
+func (r *runner) longEnough() error {
+	for _, s := range r.p.Steps {
+		if s.Limited && s.Proof != nil && s.Takes <= r.o.Soak && !r.doneBefore(s) {
+			return &Error{Stack: r.p.Stack, Err: fmt.Errorf("%w: step %s ends after its limit of %s, and what it starts has to stay up for %s", ErrPlan, s.ID, s.Takes, r.o.Soak), Next: "plan it with a longer limit (Choices.Limits, -limit proof=30m), or watch for a shorter time (Options.Soak)"}
 		}
 	}
 	return nil

@@ -17,6 +17,16 @@ func (t *teller) headline() {
 			now = worse(now, b.Intervals[n-1].State)
 		}
 	}
+	if r := t.in.Report; len(s.Users) == 0 && r != nil { // no capture: what the run saw last
+		said := map[rescue.UserState]string{"served": "served", "scaled-to-zero": "served", "partly-served": "degraded", "not-served": "not-served"}
+		for _, u := range r.Users {
+			if said[u.State] == "" {
+				now = "unknown"
+				break
+			}
+			now = worse(now, said[u.State])
+		}
+	}
 	users := map[string]string{
 		"served": "Users are served.", "degraded": "Users are served in part.", "not-served": "Users are NOT served.", "unknown": "Whether users are served is not known.",
 	}[now]
