@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -14,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/stackrescue/stackrescue/rescue"
+	"github.com/stackrescue/stackrescue/rescue/rescuetest"
 	"github.com/stackrescue/stackrescue/rescue/rescuetest/simtype"
 )
 
@@ -305,4 +307,48 @@ func TestProofOfAGivenTemplate(t *testing.T) {
 		require.Equal(t, s.definition("web:3").ContainerDefinitions, s.definition(s.revision()).ContainerDefinitions)
 		require.Contains(t, s.resources(), "Topic")
 	})
+}
+
+// In the founding incident, whose service is in a nested stack: users are served first, by
+// hand with a password that no template has, and the new template is proven without it.
+func TestProofInANestedStack(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"ADMIN_PASSWORD", "MODE"} {
+		synctest.Test(t, func(t *testing.T) {
+			in, err := rescuetest.ExpiredRollbackImage(t.Context())
+			require.NoError(t, err)
+			c := forward()
+			c.Direction = rescue.Serve
+			_, err = rescue.Run(t.Context(), in.Cloud.Config(), plan(t, in, c), confirmed)
+			require.NoError(t, err)
+			api := ecs.NewFromConfig(in.Cloud.Config())
+			svc, err := api.DescribeServices(t.Context(), &ecs.DescribeServicesInput{Cluster: &in.Cluster, Services: []string{in.Service}})
+			require.NoError(t, err)
+			td, err := api.DescribeTaskDefinition(t.Context(), &ecs.DescribeTaskDefinitionInput{TaskDefinition: svc.Services[0].TaskDefinition})
+			require.NoError(t, err)
+			x := td.TaskDefinition
+			x.ContainerDefinitions[0].Environment = append(x.ContainerDefinitions[0].Environment, ecstypes.KeyValuePair{Name: &name, Value: aws.String("hunter2-hunter2")})
+			made, err := api.RegisterTaskDefinition(t.Context(), &ecs.RegisterTaskDefinitionInput{Family: x.Family, ContainerDefinitions: x.ContainerDefinitions, ExecutionRoleArn: x.ExecutionRoleArn, TaskRoleArn: x.TaskRoleArn, NetworkMode: x.NetworkMode, Cpu: x.Cpu, Memory: x.Memory, RequiresCompatibilities: x.RequiresCompatibilities})
+			require.NoError(t, err)
+			_, err = api.UpdateService(t.Context(), &ecs.UpdateServiceInput{Cluster: &in.Cluster, Service: &in.Service, TaskDefinition: made.TaskDefinition.TaskDefinitionArn, ForceNewDeployment: true})
+			require.NoError(t, err)
+			time.Sleep(20 * time.Minute)
+			c = rescue.Choices{Direction: "forward", RaiseMinimum: true, Prove: []string{in.Cluster + "/" + in.Service}}
+			p := plan(t, in, c)
+			require.Nil(t, p.Stop, "%s", p)
+			require.Equal(t, name == "ADMIN_PASSWORD", strings.Contains(kindsOf(p), "proof"), "%s", p)
+			began := in.Cloud.Now()
+			r, err := rescue.Run(t.Context(), in.Cloud.Config(), throughJSON(t, p, nil), confirmed)
+			require.NoError(t, err, r)
+			require.True(t, r.Result == "rescued" || r.Result == "served-with-debt", r)
+			served(t, in)
+			for _, s := range in.Cloud.Record().Starts {
+				require.False(t, s.At.After(began) && strings.HasSuffix(s.Image, ":"+in.OldTag), "old code was started")
+			}
+			for _, s := range in.Cloud.Record().Shortages {
+				require.True(t, !s.To.IsZero() && !s.To.After(began), "users lost tasks: %+v", s)
+			}
+			require.NotContains(t, p.String()+marshal(t, p)+r.String()+marshal(t, r), "hunter2")
+		})
+	}
 }

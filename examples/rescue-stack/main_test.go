@@ -171,6 +171,11 @@ func TestDirectionsAreComparedWhenNoneIsGiven(t *testing.T) {
 		data, err := os.ReadFile(summary)
 		require.NoError(t, err)
 		require.Contains(t, string(data), "### Ways out")
+		// A service that the stack does not have is refused with those that it has.
+		_, errs, code = try(t.Context(), a, "", "plan", "-stack", in.Stack, "-direction", "forward", "-prove", "prod/bakcend")
+		require.Equal(t, 10, code, errs)
+		require.Contains(t, errs, "no service prod/bakcend")
+		require.Contains(t, errs, "prod/backend")
 		_, errs, code = try(t.Context(), a, "", "-stack", in.Stack)
 		require.Equal(t, 10, code, errs)
 		require.Contains(t, errs, "-direction")
