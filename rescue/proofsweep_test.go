@@ -43,9 +43,20 @@ func proves(k rescue.Kind, name string) bool {
 // the run has ended.
 func TestProofKilledAnywhere(t *testing.T) {
 	t.Parallel()
+	var all []string
 	for _, name := range slices.Sorted(maps.Keys(proofs)) {
 		for _, failing := range []bool{false, true} {
-			t.Run(fmt.Sprintf("%s, fails %t", name, failing), func(t *testing.T) {
+			all = append(all, fmt.Sprintf("%s, fails %t", name, failing))
+		}
+	}
+	some := sample.Quarter(t, all, nil)
+	for _, name := range slices.Sorted(maps.Keys(proofs)) {
+		for _, failing := range []bool{false, true} {
+			run := fmt.Sprintf("%s, fails %t", name, failing)
+			if !slices.Contains(some, run) {
+				continue
+			}
+			t.Run(run, func(t *testing.T) {
 				t.Parallel()
 				var from, to int
 				var made []string

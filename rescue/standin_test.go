@@ -3,6 +3,7 @@ package rescue_test
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -54,10 +55,24 @@ func (s *site) ran(since time.Time) map[string]bool {
 // tags, and no container of another digest is started.
 func TestStandInTag(t *testing.T) {
 	t.Parallel()
-	for _, digest := range new(simtype.Switches).Values()["RollbackDigest"] {
+	digests := new(simtype.Switches).Values()["RollbackDigest"]
+	var all []string
+	for _, digest := range digests {
 		for _, direction := range []rescue.Direction{rescue.Forward, rescue.Hold} {
 			for _, served := range []bool{true, false} {
-				t.Run(fmt.Sprint(digest, " ", direction, " served ", served), func(t *testing.T) {
+				all = append(all, fmt.Sprint(digest, " ", direction, " served ", served))
+			}
+		}
+	}
+	some := sample.Quarter(t, all, func(run string) string { return strings.Fields(run)[0] })
+	for _, digest := range digests {
+		for _, direction := range []rescue.Direction{rescue.Forward, rescue.Hold} {
+			for _, served := range []bool{true, false} {
+				run := fmt.Sprint(digest, " ", direction, " served ", served)
+				if !slices.Contains(some, run) {
+					continue
+				}
+				t.Run(run, func(t *testing.T) {
 					t.Parallel()
 					inSite(t, func(t *testing.T, s *site) {
 						s.stuck()
