@@ -69,7 +69,7 @@ func (p *planner) forward() error {
 	if err := p.redeploys(keep); err != nil {
 		return err
 	}
-	if p.ended() || p.until(kindRedeploy) || p.until(kindStamp) || p.until(kindMigrate) {
+	if p.ended() || p.until(kindRedeploy) || p.until(kindStandIn) || p.until(kindStamp) || p.until(kindMigrate) {
 		p.stays()
 		return nil
 	}
@@ -162,6 +162,10 @@ func (p *planner) back() error {
 		return nil
 	}
 	p.restore()
+	if p.until(kindRestore) {
+		p.stays()
+		return nil
+	}
 	for i := range p.b.Services {
 		s := &p.b.Services[i]
 		p.redeploy(s, s.Back)
@@ -229,13 +233,17 @@ func (p *planner) hold() error {
 		return nil
 	}
 	p.restore()
+	if p.until(kindRestore) {
+		p.stays()
+		return nil
+	}
 	if err := p.redeploys(down); err != nil {
 		return err
 	}
 	if p.d.Situation != situationStuck && len(p.p.Steps) == 0 {
 		return refuse("choose serve, forward or back", "hold would change nothing: stack %s is %s and not locked", p.d.Stack, p.b.Tree.Root.Status)
 	}
-	if p.until(kindStamp) || p.until(kindMigrate) || p.until(kindRedeploy) || p.d.Situation != situationStuck {
+	if p.until(kindStamp) || p.until(kindMigrate) || p.until(kindRedeploy) || p.until(kindStandIn) || p.d.Situation != situationStuck {
 		p.stays()
 		return nil
 	}

@@ -191,7 +191,7 @@ func TestUntil(t *testing.T) {
 		d, err := rescue.Diagnose(t.Context(), in.Cloud.Config(), in.Stack)
 		require.NoError(t, err)
 		_, err = rescue.MakePlan(d, c)
-		require.ErrorContains(t, err, "choose freeze, stamp, migrate, redeploy, unlock or savepoint")
+		require.ErrorContains(t, err, "choose freeze, restore, stamp, migrate, redeploy, stand-in, unlock or savepoint")
 	})
 }
 

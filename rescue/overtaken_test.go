@@ -67,8 +67,8 @@ func TestSomebodyDeploysWhileACanarySoaks(t *testing.T) {
 func TestResumedRunLeavesANewerVersion(t *testing.T) {
 	t.Parallel()
 	for _, before := range []rescue.Kind{"unlock", "savepoint"} {
-		for name, edits := range map[string][]string{"": nil, " after a proof": password[:2:2]} {
-			t.Run("before the "+string(before)+name, func(t *testing.T) {
+		for name, edits := range map[string][]string{"of a plan": nil, "after a proof": password[:2:2]} {
+			t.Run("before the "+string(before)+" "+name, func(t *testing.T) {
 				t.Parallel()
 				inSite(t, func(t *testing.T, s *site) {
 					s.served(edits...)

@@ -146,6 +146,26 @@ func TestBackCopiesAnImageByDigest(t *testing.T) {
 	}, func(o *rescuetest.Options) { o.Switches.UnusedLayers = "gone" })
 }
 
+// A plan ends after the images are back, where the operator wants that: nothing is
+// deployed, and the stack stays locked.
+func TestUntilTheImagesAreBack(t *testing.T) {
+	t.Parallel()
+	inSite(t, func(t *testing.T, s *site) {
+		old := s.backFrom(ways["under another tag"])
+		p, err := rescue.MakePlan(s.diagnose(), rescue.Choices{Direction: rescue.Back, Until: "restore"})
+		require.NoError(t, err)
+		began := s.cloud.Now()
+		r, err := s.run(p)
+		require.ErrorIs(t, err, rescue.ErrPartly, "users are not served by that: %s", r)
+		require.Equal(t, rescue.Kind("restore"), p.Steps[len(p.Steps)-2].Kind, "but for verify")
+		require.Equal(t, old, s.tags()["v1"])
+		require.Zero(t, done(s.cloud)["ecs:UpdateService"]+done(s.cloud)["cloudformation:ContinueUpdateRollback"])
+		require.NotContains(t, s.ran(began), "v2")
+		require.Equal(t, cfntypes.StackStatusUpdateRollbackFailed, s.status("prod"))
+		require.Contains(t, strings.Join(p.Debt, "\n"), "stays UPDATE_ROLLBACK_FAILED")
+	})
+}
+
 // What is not the recorded image does not stand in for it, and what is not known is
 // not taken for it.
 func TestBackRestoresNothingElse(t *testing.T) {

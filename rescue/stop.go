@@ -87,9 +87,9 @@ func (p *planner) valid() error {
 		return refuse("choose serve, forward, hold or back", "no direction %q", cmp.Or(string(p.c.Direction), "is chosen"))
 	}
 	switch p.c.Until {
-	case "", kindFreeze, kindStamp, kindMigrate, kindRedeploy, kindUnlock, kindSavepoint:
+	case "", kindFreeze, kindRestore, kindStamp, kindMigrate, kindRedeploy, kindStandIn, kindUnlock, kindSavepoint:
 	default:
-		return refuse("choose freeze, stamp, migrate, redeploy, unlock or savepoint", "until: no step of kind %q", p.c.Until)
+		return refuse("choose freeze, restore, stamp, migrate, redeploy, stand-in, unlock or savepoint", "until: no step of kind %q", p.c.Until)
 	}
 	for k, limit := range p.c.Limits {
 		if _, known := riskOf[k]; !known || limit <= 0 {

@@ -249,7 +249,7 @@ func pair(into map[string]string, want string) func(string) error {
 }
 
 func kinds() string {
-	return "freeze, stamp, migrate, redeploy, unlock, savepoint"
+	return "freeze, restore, stamp, migrate, redeploy, stand-in, unlock, savepoint"
 }
 
 var errUsage = errors.New("usage")
