@@ -25,7 +25,8 @@ var ErrLastTag = errors.New("last tag of the image")
 
 // Unpin takes the pins of img's digest away and returns the tags that went; with a
 // tag in img that one alone, if it names the digest. It never takes an image's last
-// tag, because the image would go with it: that is [ErrLastTag]. An image that is not there, or not pinned, is nothing to do.
+// tag, because the image would go with it: that is [ErrLastTag]. Of an image that is not
+// there, or not pinned, it returns none.
 //
 // Calls ecr:DescribeImages, ecr:BatchDeleteImage by tag only. Safe to repeat.
 func (img Image) Unpin(ctx context.Context, api UnpinAPI, optFns ...func(*TagOptions)) ([]string, error) {

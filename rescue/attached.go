@@ -20,8 +20,12 @@ type attachedFacts struct {
 	Volumes       bool `json:"volumes,omitempty"`
 }
 
-// attached reads them off a service.
+// attached reads them off a service; nil where it shows no deployment, of which some of
+// them are.
 func attached(s ecstypes.Service) *attachedFacts {
+	if len(s.Deployments)+len(s.TaskSets) == 0 {
+		return nil
+	}
 	out := &attachedFacts{LoadBalancers: len(s.LoadBalancers) > 0, Registries: len(s.ServiceRegistries) > 0}
 	for _, d := range s.Deployments {
 		out.Connect = out.Connect || d.ServiceConnectConfiguration != nil && d.ServiceConnectConfiguration.Enabled

@@ -166,8 +166,8 @@ func (p *payer) thaw() error {
 	return errors.Join(errs...)
 }
 
-// entries are those of the rescue's journal; without a folder, which thaw says, or a journal in it
-// there is nothing to pay.
+// entries are those of the rescue's journal; nil without a folder, of which thaw warns,
+// and without a journal in it.
 func (p *payer) entries() ([]StepResult, error) {
 	if p.f.Evidence == "" {
 		return nil, nil

@@ -29,8 +29,12 @@ func (r *runner) overtakenBefore(ctx context.Context, c clients) error {
 		if err != nil {
 			return err
 		}
+		wanted := strings.HasSuffix(was, ", tasks are wanted")
+		if wanted && (len(out.Services) == 0 || aws.ToString(out.Services[0].Status) != "ACTIVE") {
+			return &Error{Stack: r.p.Stack, Err: fmt.Errorf("%w: service %s is not there any more", ErrChanged, service), Next: "diagnose and plan again"}
+		}
 		for _, live := range out.Services {
-			if live.DesiredCount == 0 && strings.HasSuffix(was, ", tasks are wanted") {
+			if wanted && live.DesiredCount == 0 {
 				return &Error{Stack: r.p.Stack, Err: fmt.Errorf("%w: service %s was scaled to 0", ErrChanged, service), Next: "scale it first, or diagnose and plan again"}
 			}
 			if err := r.overtaken(ctx, c, service, &live, nil); err != nil {

@@ -94,3 +94,22 @@ func TestResumedRunLeavesANewerVersion(t *testing.T) {
 		}
 	}
 }
+
+// A service that somebody has deleted since is no reason to go on: what the unlock would
+// do to it was not thought through.
+func TestResumedRunFindsAServiceGone(t *testing.T) {
+	t.Parallel()
+	inSite(t, func(t *testing.T, s *site) {
+		s.served(password[:2:2]...) // which is proven first
+		p, err := rescue.MakePlan(s.diagnose(), forProof())
+		require.NoError(t, err)
+		x := &process{in: &rescuetest.Incident{Cloud: s.cloud}}
+		_, err = s.run(p, x.options, func(o *rescue.Options) { o.Confirm = func(y rescue.Step) bool { return y.Kind != "unlock" } })
+		require.ErrorIs(t, err, rescue.ErrDeclined)
+		s.deleteService()
+		_, err = s.run(p, x.options)
+		require.ErrorIs(t, err, rescue.ErrChanged)
+		require.ErrorContains(t, err, "is not there any more")
+		require.Zero(t, done(s.cloud)["cloudformation:ContinueUpdateRollback"])
+	})
+}

@@ -31,6 +31,30 @@ func proving(s *site, name string, fails *bool) *rescue.Plan {
 	return p
 }
 
+// callsOfProof are all calls of a run, of which those from and to belong to the proof.
+func callsOfProof(t *testing.T, name string, failing bool) (made []string, from, to int) {
+	t.Helper()
+	inSite(t, func(t *testing.T, s *site) {
+		p := proving(s, name, &failing)
+		s.cloud.ForgetCalls()
+		_, err := s.run(p, func(o *rescue.Options) {
+			o.Journal = func(x rescue.StepResult) error {
+				switch {
+				case proves(x.Kind, name) && x.Outcome == "begun" && from == 0:
+					from = len(s.cloud.Calls())
+				case proves(x.Kind, name) && x.Outcome != "begun":
+					to = len(s.cloud.Calls())
+				}
+				return nil
+			}
+		})
+		require.Equal(t, failing, err != nil, err)
+		made = actionsOf(s.cloud)
+	})
+	require.True(t, from > 0 && to > from+10, "%d to %d", from, to)
+	return made, from, to
+}
+
 // proves reports whether a step is the proof.
 func proves(k rescue.Kind, name string) bool {
 	return k == proof || name == "not served" && k == "redeploy"
@@ -58,26 +82,7 @@ func TestProofKilledAnywhere(t *testing.T) {
 			}
 			t.Run(run, func(t *testing.T) {
 				t.Parallel()
-				var from, to int
-				var made []string
-				inSite(t, func(t *testing.T, s *site) {
-					p := proving(s, name, &failing)
-					s.cloud.ForgetCalls()
-					_, err := s.run(p, func(o *rescue.Options) {
-						o.Journal = func(x rescue.StepResult) error {
-							switch {
-							case proves(x.Kind, name) && x.Outcome == "begun" && from == 0:
-								from = len(s.cloud.Calls())
-							case proves(x.Kind, name) && x.Outcome != "begun":
-								to = len(s.cloud.Calls())
-							}
-							return nil
-						}
-					})
-					require.Equal(t, failing, err != nil, err)
-					made = actionsOf(s.cloud)
-				})
-				require.True(t, from > 0 && to > from+10, "%d to %d", from, to)
+				made, from, to := callsOfProof(t, name, failing)
 				looked, twice := 0, 0
 				for _, c := range sample.Calls(t, made[from:to], []string{"before", "after", "before, with its folder", "after, with its folder"}, 0, nil) {
 					n, kind := c.N+from, simtype.CrashBefore
@@ -139,29 +144,8 @@ func TestProofAtEveryFault(t *testing.T) {
 	t.Parallel()
 	kinds := map[string]simtype.FaultKind{"throttle": simtype.Throttle, "500": simtype.ServerError, "lost": simtype.LostResponse}
 	for _, name := range slices.Sorted(maps.Keys(proofs)) {
-		var made []string
-		inSite(t, func(t *testing.T, s *site) {
-			p := proving(s, name, nil)
-			s.cloud.ForgetCalls()
-			from, to := 0, 0
-			_, err := s.run(p, func(o *rescue.Options) {
-				o.Journal = func(x rescue.StepResult) error {
-					switch {
-					case proves(x.Kind, name) && x.Outcome == "begun" && from == 0:
-						from = len(s.cloud.Calls())
-					case proves(x.Kind, name) && x.Outcome != "begun":
-						to = len(s.cloud.Calls())
-					}
-					return nil
-				}
-			})
-			require.NoError(t, err)
-			for _, a := range actionsOf(s.cloud)[from:to] {
-				if !slices.Contains(made, a) {
-					made = append(made, a)
-				}
-			}
-		})
+		calls, from, to := callsOfProof(t, name, false)
+		made := slices.Compact(slices.Sorted(slices.Values(calls[from:to])))
 		for _, c := range sample.Calls(t, made, slices.Sorted(maps.Keys(kinds)), 0, nil) {
 			action, kind := made[c.N-1], c.Kind
 			t.Run(name+" "+action+" "+kind, func(t *testing.T) {
@@ -220,7 +204,6 @@ func TestProofDenied(t *testing.T) {
 					s.cloud.ForgetCalls()
 					x := &process{in: &rescuetest.Incident{Cloud: s.cloud}}
 					r, err := s.run(p, x.options, func(o *rescue.Options) {
-						journal := o.Journal
 						o.Confirm = func(x rescue.Step) bool {
 							if proves(x.Kind, name) && !denied {
 								denied = true
@@ -230,7 +213,6 @@ func TestProofDenied(t *testing.T) {
 							}
 							return true
 						}
-						o.Journal = journal
 					})
 					if err != nil {
 						require.Zero(t, done(s.cloud)["cloudformation:ContinueUpdateRollback"], "%s: %s", action, r)

@@ -181,6 +181,7 @@ func TestBackRestoresNothingElse(t *testing.T) {
 			require.NoError(s.t, err)
 		}}, rescue.ErrDirection, "by now, which is not what web:1 ran"},
 		"which it was is not read":                   {away{(*site).deleteImage, func(s *site, _ string) { s.pushOld("release-1"); s.deny("ecs:DescribeServiceRevisions") }}, rescue.ErrDirection, "which digest it had is not known"},
+		"whether a replica has it is not read":       {away{(*site).deleteImage, func(s *site, _ string) { s.deny("ecr:DescribeRegistry") }}, rescue.ErrUnknown, "whether a replica has it is not known"},
 		"whether it is the archived one is not read": {away{(*site).archive, func(s *site, _ string) { s.deny("ecs:ListServiceDeployments") }}, rescue.ErrUnknown, "is not known"},
 	} {
 		t.Run(name, func(t *testing.T) {

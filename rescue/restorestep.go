@@ -131,8 +131,7 @@ func (p *planner) restorable(s *ServiceFacts, c Container, facts ImageFacts) (re
 		return x, nil
 	}
 	if why := there.ReplicasUnread; why != "" {
-		state += "; whether a replica has it is not known: " + why
-		next = "allow ecr:DescribeRegistry, and ecr:DescribeImages in the regions to which the registry replicates, and diagnose again; or " + next
+		return x, unknown("allow ecr:DescribeRegistry, and ecr:DescribeImages in the regions to which the registry replicates, and diagnose again; or "+next, "service %s: image %s is %s, its digest %s is not in the repository any more, and whether a replica has it is not known: %s", s.Service, c.Image, state, was, why)
 	}
 	return x, refuse(next+": copy "+was+" from a replica in another region or registry, or from whoever has pulled it, with a tool that keeps the digest, such as: crane copy REPLICA@"+was+" "+tagOf(i), "service %s: image %s is %s, and its digest %s is not in the repository any more", s.Service, c.Image, state, was)
 }

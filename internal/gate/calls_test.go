@@ -2,10 +2,7 @@ package gate
 
 import (
 	"go/ast"
-	"go/parser"
-	"go/token"
 	"maps"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -41,14 +38,8 @@ func key(d *ast.FuncDecl) string {
 
 func read(t *testing.T, dir string) source {
 	s := source{map[string]*ast.InterfaceType{}, map[string]*ast.FuncDecl{}}
-	files, err := filepath.Glob(filepath.Join("..", "..", dir, "*.go"))
-	require.NoError(t, err)
-	for _, file := range files {
-		if strings.HasSuffix(file, "_test.go") {
-			continue
-		}
-		f, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.ParseComments)
-		require.NoError(t, err)
+	_, files := sources(t, dir)
+	for _, f := range files {
 		for _, d := range f.Decls {
 			switch d := d.(type) {
 			case *ast.FuncDecl:

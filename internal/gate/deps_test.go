@@ -1,9 +1,6 @@
 package gate
 
 import (
-	"bytes"
-	"encoding/json"
-	"os/exec"
 	"slices"
 	"strings"
 	"testing"
@@ -13,30 +10,10 @@ import (
 
 const module = "github.com/stackrescue/stackrescue"
 
-// listed is a package as the go command lists it.
-type listed struct {
-	ImportPath string
-	Imports    []string
-	Deps       []string
-}
-
 // packages are all packages of this module.
 func packages(t *testing.T) []listed {
 	t.Helper()
-	cmd := exec.Command("go", "list", "-json=ImportPath,Imports,Deps", "./...")
-	cmd.Dir = "../.."
-	var stderr bytes.Buffer
-	cmd.Stderr = &stderr
-	out, err := cmd.Output()
-	require.NoError(t, err, stderr.String())
-	var all []listed
-	for dec := json.NewDecoder(bytes.NewReader(out)); dec.More(); {
-		var p listed
-		require.NoError(t, dec.Decode(&p))
-		all = append(all, p)
-	}
-	require.NotEmpty(t, all)
-	return all
+	return list(t, "ImportPath,Imports,Deps", "./...")
 }
 
 // services are the AWS services whose clients a package may bring with it; a

@@ -1,7 +1,6 @@
 package gate
 
 import (
-	"encoding/json"
 	"errors"
 	"go/ast"
 	"go/doc/comment"
@@ -11,7 +10,6 @@ import (
 	"go/types"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -88,25 +86,13 @@ var undefined = regexp.MustCompile(`^undefined: ([a-z]\w*)$`)
 // checker returns a function that type-checks statements.
 func checker(t *testing.T) func(t *testing.T, code string) []error {
 	t.Helper()
-	cmd := exec.Command("go", append([]string{"list", "-export", "-deps", "-json=ImportPath,Name,Export", "./..."}, others...)...)
-	cmd.Dir, cmd.Stderr = "../..", os.Stderr
-	out, err := cmd.StdoutPipe()
-	require.NoError(t, err)
-	require.NoError(t, cmd.Start())
 	export, byName := map[string]string{}, map[string]string{}
-	for dec := json.NewDecoder(out); ; {
-		var p struct{ ImportPath, Name, Export string }
-		if err := dec.Decode(&p); errors.Is(err, io.EOF) {
-			break
-		} else {
-			require.NoError(t, err)
-		}
+	for _, p := range compiled(t, append([]string{"./..."}, others...)...) {
 		export[p.ImportPath] = p.Export
 		if slices.Contains(others, p.ImportPath) || strings.HasPrefix(p.ImportPath, module+"/") && !strings.Contains(p.ImportPath, "/internal/") && p.Name != "main" {
 			byName[p.Name] = p.ImportPath
 		}
 	}
-	require.NoError(t, cmd.Wait())
 	return func(t *testing.T, code string) (problems []error) {
 		t.Helper()
 		file := "package p\n"

@@ -1,8 +1,6 @@
 package gate
 
 import (
-	"encoding/json"
-	"errors"
 	"go/ast"
 	"go/constant"
 	"go/importer"
@@ -11,7 +9,6 @@ import (
 	"go/types"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -31,7 +28,7 @@ func TestEnumerationsAreDocumented(t *testing.T) {
 	dirs := exported(t)
 	documented := map[string][]string{} // by the type's path and name
 	for dir := range dirs {
-		for name, doc := range typeDocs(t, filepath.Join("..", "..", dir)) {
+		for name, doc := range typeDocs(t, dir) {
 			if _, list, is := strings.Cut(doc, "It is one of\n"); is {
 				for _, m := range documentedValue.FindAllStringSubmatch(list, -1) {
 					key := module + "/" + dir + "." + name
@@ -58,14 +55,8 @@ func TestEnumerationsAreDocumented(t *testing.T) {
 func typeDocs(t *testing.T, dir string) map[string]string {
 	t.Helper()
 	out := map[string]string{}
-	files, err := filepath.Glob(filepath.Join(dir, "*.go"))
-	require.NoError(t, err)
-	for _, name := range files {
-		if strings.HasSuffix(name, "_test.go") {
-			continue
-		}
-		f, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.ParseComments)
-		require.NoError(t, err)
+	_, files := sources(t, dir)
+	for _, f := range files {
 		for _, d := range f.Decls {
 			g, is := d.(*ast.GenDecl)
 			if !is || g.Tok != token.TYPE {
@@ -85,30 +76,14 @@ func typeDocs(t *testing.T, dir string) map[string]string {
 // types and none of its documented values. It adds the declared constants.
 func foreignValues(t *testing.T, documented, declared map[string][]string) []string {
 	t.Helper()
-	cmd := exec.Command("go", "list", "-export", "-deps", "-json=ImportPath,Dir,GoFiles,Export,Standard", "./...")
-	cmd.Dir, cmd.Stderr = "../..", os.Stderr
-	out, err := cmd.StdoutPipe()
-	require.NoError(t, err)
-	require.NoError(t, cmd.Start())
-	type listed struct {
-		ImportPath, Dir, Export string
-		GoFiles                 []string
-	}
 	export := map[string]string{}
 	var ours []listed
-	for dec := json.NewDecoder(out); ; {
-		var p listed
-		if err := dec.Decode(&p); errors.Is(err, io.EOF) {
-			break
-		} else {
-			require.NoError(t, err)
-		}
+	for _, p := range compiled(t, "./...") {
 		export[p.ImportPath] = p.Export
 		if p.ImportPath == module || strings.HasPrefix(p.ImportPath, module+"/") {
 			ours = append(ours, p)
 		}
 	}
-	require.NoError(t, cmd.Wait())
 	fset := token.NewFileSet()
 	imports := importer.ForCompiler(fset, "gc", func(path string) (io.ReadCloser, error) { return os.Open(export[path]) })
 	var wrong []string

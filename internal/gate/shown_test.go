@@ -3,11 +3,7 @@ package gate
 import (
 	"go/ast"
 	"go/doc"
-	"go/parser"
-	"go/token"
-	"path/filepath"
 	"regexp"
-	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -21,18 +17,7 @@ var lowerLink = regexp.MustCompile(`(^|[^\w\]])\[([a-z]\w*)\]`)
 func TestDocsShowWhatTheySay(t *testing.T) {
 	t.Parallel()
 	for dir := range exported(t) {
-		fset := token.NewFileSet()
-		paths, err := filepath.Glob(filepath.Join("..", "..", dir, "*.go"))
-		require.NoError(t, err)
-		var files []*ast.File
-		for _, path := range paths {
-			if strings.HasSuffix(path, "_test.go") {
-				continue
-			}
-			f, err := parser.ParseFile(fset, path, nil, parser.ParseComments)
-			require.NoError(t, err)
-			files = append(files, f)
-		}
+		fset, files := sources(t, dir)
 		p, err := doc.NewFromFiles(fset, files, "example.com/"+dir)
 		require.NoError(t, err)
 		check := func(what, text string) {
