@@ -53,7 +53,8 @@ const (
 const lintMargin = 5
 
 // Lint says what is wrong with the policy for a repository with these images, of
-// which some are needed; nothing is with a nil policy. It is pure. now is the moment of the evaluation.
+// which some are needed; nothing is with a nil policy. It is pure. now is the moment of
+// the evaluation.
 func (p *Policy) Lint(images []Stored, needs []Need, now time.Time) []Finding {
 	if p == nil {
 		return nil

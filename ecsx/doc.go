@@ -20,8 +20,9 @@
 // Every function takes the SDK clients it needs as narrow interfaces: the method set
 // is the list of calls. Those that an embedder may have to name are exported, or the
 // SDK's own. A further client that makes an answer better is in the options, and nil
-// is not used. Nothing is read from the environment, printed or logged. [Limit] keeps clients to half of the request rates
-// that AWS documents; without it there is no limit but the SDK's.
+// is not used. Nothing is read from the environment, printed or logged. [Limit] keeps
+// clients to half of the request rates that AWS documents; without it there is no limit
+// but the SDK's.
 //
 // # Waiting
 //

@@ -61,8 +61,9 @@ type RolloutOptions struct {
 	Observe func(Rollout)
 }
 
-// Rollouts polls the deployment at once and then every Interval, and yields what it sees until the outcome is final. An error is yielded at most
-// once, last. The sequence can be ranged over once.
+// Rollouts polls the deployment at once and then every Interval, and yields what it
+// sees until the outcome is final. An error is yielded at most once, last. The sequence
+// can be ranged over once.
 //
 // The outcome is that of this deployment: one that was rolled back, or that
 // somebody superseded, has not succeeded, however steady the service is. What was

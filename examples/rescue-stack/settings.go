@@ -262,6 +262,9 @@ func usageError(format string, a ...any) error {
 func (s *settings) goesOn() string {
 	what := map[rescue.Kind]string{
 		"redeploy":  "ECS goes on with the deployment",
+		"stand-in":  "ECS goes on with the deployment, if it has begun",
+		"restore":   "ECR goes on with what it brings out of the archive; a copy of an image has ended",
+		"import":    "CloudFormation goes on with the import, if it has begun",
 		"proof":     "a canary goes on running, and so does a deployment",
 		"unlock":    "CloudFormation goes on with the rollback",
 		"savepoint": "CloudFormation goes on with the update, if it has begun",

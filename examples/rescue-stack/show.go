@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"strings"
 
 	"github.com/stackrescue/stackrescue/rescue"
 	"github.com/stackrescue/stackrescue/rescue/report"
@@ -51,12 +52,15 @@ func (a *app) show(s *settings, x *account) *screen {
 	return out
 }
 
-func (v *screen) event(e rescue.Event) {
-	for _, k := range []rescue.Kind{"freeze", "stamp", "migrate", "redeploy", "proof", "unlock", "savepoint", "verify"} {
-		if len(e.Step) > len(k) && e.Step[len(e.Step)-len(k):] == string(k) {
-			v.s.step = k
-		}
+// began notes what the step is of which the event is.
+func (v *screen) began(e rescue.Event) {
+	if _, kind, is := strings.Cut(e.Step, "-"); is { // such as 5-unlock
+		v.s.step = rescue.Kind(kind)
 	}
+}
+
+func (v *screen) event(e rescue.Event) {
+	v.began(e)
 	if v.lines != nil {
 		v.lines.Event(e)
 		return

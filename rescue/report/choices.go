@@ -64,7 +64,7 @@ func (t *teller) owed() {
 	add := func(o owed) { t.s.Owed = append(t.s.Owed, o) }
 	done := map[string]bool{}
 	for _, d := range t.s.Steps {
-		done[d.ID] = d.Outcome == string("done") || d.Outcome == string("held")
+		done[d.ID] = d.Outcome == "done" || d.Outcome == "held"
 	}
 	if p := t.in.Plan; p != nil && t.s.Kind == ofRescue {
 		for _, s := range p.Steps {

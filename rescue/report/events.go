@@ -248,7 +248,8 @@ const mostCauses = 8
 // around are the lines of a log before and after the one that says most.
 const around = 3
 
-// causes are the three questions and, where a proof has failed, the fourth, each with the line that proves the answer.
+// causes are the three questions and, where a proof has failed, the fourth, each with
+// the line that proves the answer.
 func (t *teller) causes() {
 	causes := t.d.Causes
 	if t.in.Report != nil && len(causes.Update)+len(causes.Service)+len(causes.Rollback) == 0 {

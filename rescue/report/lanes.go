@@ -82,7 +82,7 @@ func (t *teller) lanes() {
 			continue
 		}
 		class := "our"
-		if d.Outcome == string("failed") {
+		if d.Outcome == "failed" {
 			class = "bad"
 		}
 		steps.Bars = append(steps.Bars, bar{From: d.Began, To: d.Began.Add(d.Took), Class: class, Labels: []string{fmt.Sprintf("%d %s %s", d.Number, d.Kind, duration(d.Took)), fmt.Sprintf("%d %s", d.Number, d.Kind), fmt.Sprint(d.Number)}, Event: t.rows["step "+d.ID]})
@@ -205,11 +205,11 @@ func (t *teller) revisionLanes() {
 	for _, d := range s.Steps {
 		switch {
 		case d.Began.IsZero():
-		case d.Kind == string("redeploy") && d.Outcome == string("done") && d.To != "":
+		case d.Kind == "redeploy" && d.Outcome == "done" && d.To != "":
 			if l := of(d.To); l.ran == nil {
 				l.ran = &stretch{from: d.Began, to: s.End}
 			}
-		case d.Kind == string("savepoint"):
+		case d.Kind == "savepoint":
 			savepoint = d.Began
 		}
 	}
@@ -362,7 +362,7 @@ func (t *teller) imageLanes() {
 		seen[name] = true
 		to, open := s.End, true
 		for _, d := range s.Steps {
-			if d.Kind == string("freeze") && d.Outcome == string("done") && strings.Contains(d.Text, x.Repository+":") {
+			if d.Kind == "freeze" && d.Outcome == "done" && strings.Contains(d.Text, x.Repository+":") {
 				to, open = d.Began, false
 			}
 		}

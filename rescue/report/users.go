@@ -144,7 +144,7 @@ func (t *teller) points(service string) []point {
 		}
 	}
 	for _, x := range t.s.Steps {
-		if (x.Kind == "redeploy" || x.Kind == "proof" && strings.Contains(x.Text, "the deployment of")) && x.Outcome == string("done") && strings.Contains(x.Text, service) {
+		if (x.Kind == "redeploy" || x.Kind == "proof" && strings.Contains(x.Text, "the deployment of")) && x.Outcome == "done" && strings.Contains(x.Text, service) {
 			out = append(out, point{x.Began.Add(x.Took), "served", "our step " + strconv.Itoa(x.Number), false})
 		}
 	}
